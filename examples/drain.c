@@ -67,7 +67,7 @@ static intptr_t drain(int cpu)
 
 	while (r == 1 && rk_bank_begin_try(slots, cpu) >= 0) {
 		/* If count() hasn't opened the slot yet, count() will open it with the first bank. */
-		bool second_is_used = counts->slot.bank == ((intptr_t)&counts->banks[1] | RK_BANK_OPEN);
+		bool second_is_used = counts->slot.bank == (intptr_t)&counts->banks[1];
 		void *bank;
 
 		r = rk_bank_take(slots, cpu, &counts->banks[second_is_used ? 0 : 1], &bank);

@@ -58,25 +58,28 @@
 #define RK_VERSION_MINOR 1
 #define RK_VERSION_PATCH 0
 
-/* The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns off the warning. */
+/*
+ * The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns off the warning, and another
+ * one for the text of asm statements, which is longer than ISO C's limit for strings.
+ */
+#ifdef __clang__
+#define RKI_BEGIN_QUIET                                                                                                \
+	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wold-style-cast\"")                      \
+	_Pragma("clang diagnostic ignored \"-Woverlength-strings\"")
+#define RKI_END_QUIET _Pragma("clang diagnostic pop")
+#else
+#define RKI_BEGIN_QUIET
+#define RKI_END_QUIET
+#endif
 #ifdef __cplusplus
 #if __cplusplus < 201103L
 #error "rseqkit needs C++11 or later"
 #endif
-#ifdef __clang__
-#define RKI_BEGIN_DECLS                                                                                                \
-	extern "C" {                                                                                                   \
-	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wold-style-cast\"")
-#define RKI_END_DECLS                                                                                                  \
-	_Pragma("clang diagnostic pop")                                                                                \
-	}
+#define RKI_BEGIN_DECLS extern "C" { RKI_BEGIN_QUIET
+#define RKI_END_DECLS RKI_END_QUIET }
 #else
-#define RKI_BEGIN_DECLS extern "C" {
-#define RKI_END_DECLS }
-#endif
-#else
-#define RKI_BEGIN_DECLS
-#define RKI_END_DECLS
+#define RKI_BEGIN_DECLS RKI_BEGIN_QUIET
+#define RKI_END_DECLS RKI_END_QUIET
 #endif
 
 /*
@@ -90,8 +93,15 @@
 #define RKI_API extern __attribute__((__visibility__("default")))
 #endif
 
+/*
+ * RKI_INLINE_ALWAYS is for functions that take the address of the caller's variable: if they are inlined, the variable can be in
+ * registers.
+ */
 #ifndef RKI_INLINE
 #define RKI_INLINE static inline __attribute__((__unused__))
+#define RKI_INLINE_ALWAYS static inline __attribute__((__unused__, __always_inline__))
+#else
+#define RKI_INLINE_ALWAYS RKI_INLINE
 #endif
 #ifndef RKI_INLINE_ONLY
 #define RKI_INLINE_ONLY RKI_INLINE

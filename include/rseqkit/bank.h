@@ -39,8 +39,15 @@
 
 #include <rseqkit/ops.h>
 
-/* A bit of `bank` in struct rk_bank_slot, set while the slot is open. A bank must be aligned to at least 4 bytes. */
-#define RK_BANK_OPEN 1
+/*
+ * A bit of `bank` in struct rk_bank_slot, set while the slot is closed. No bank's address has this bit. On 64-bit machines it is
+ * the highest bit. So a section finds out by one comparison whether the slot is open: the word is greater than 0.
+ */
+#if INTPTR_MAX == INT64_MAX
+#define RK_BANK_CLOSED INTPTR_MIN
+#else
+#define RK_BANK_CLOSED ((intptr_t)1)
+#endif
 
 /*
  * A claim, by which the remote owners of a slot take turns; see remote.h. A claim whose bytes are all zero is free.
@@ -53,7 +60,7 @@ struct rk_claim {
 
 /* The beginning of a slot of closable memory. A slot whose bytes are all zero was never opened. */
 struct rk_bank_slot {
-	intptr_t bank;         /* the bank's address, plus RK_BANK_OPEN if the slot is open; 0 if the slot was never opened */
+	intptr_t bank;         /* the bank's address, plus RK_BANK_CLOSED if the slot is closed; 0 if the slot was never opened */
 	intptr_t taken;        /* for remote owners: the bank that is being taken, or was taken without a later rk_bank_done() */
 	struct rk_claim claim; /* for remote owners */
 };
@@ -64,9 +71,10 @@ RKI_BEGIN_DECLS
  * Opens a slot that was never opened. After the call the slot names `bank`. The caller must fill the bank before this call. Any
  * thread may call this function for any slot, also while a remote owner works on the slot.
  *
- * Parameters: `slot` is rk_percpu_slot(base, cpu). `bank` must be aligned to at least 4 bytes.
+ * Parameters: `slot` is rk_percpu_slot(base, cpu). `bank` must be aligned to at least 4 bytes. On 64-bit machines the highest bit
+ * of its address must be 0. (HWASan's tags can set this bit in addresses from malloc(), but not in those from mmap().)
  * Returns 0. Returns -EEXIST if the slot was opened before; then `bank` still belongs to the caller. Returns -EINVAL if `slot`
- * or `bank` is NULL, or if `bank` isn't aligned.
+ * or `bank` is NULL, or if the address of `bank` isn't allowed.
  * Context: any thread; signal handler; after fork; vfork child. Cost: one atomic instruction.
  */
 RKI_API int rk_bank_open_first(struct rk_bank_slot *slot, void *bank);

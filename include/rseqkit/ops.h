@@ -189,15 +189,18 @@ RKI_END_DECLS
  *
  *   append(intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
  *   append_stamped(the same parameters)
+ *   append_stamped_unordered(the same parameters)
  *     Appends a record to the log in the slot (struct rk_log) if the log has room for `size` bytes up to its limit. Otherwise
  *     returns RK_UNEQUAL. The operation stores the word `header` at the log's head, copies `length` bytes from `source` to the
  *     place after that word, and advances the head by `size`. The operation append_stamped also stores the processor's clock,
- *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. `size` must be
+ *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. The operation
+ *     append_stamped_unordered does the same in half the time, but the processor possibly reads its clock before it has executed
+ *     all earlier instructions. `size` must be
  *     a multiple of 8, and large enough for the whole record. `mask` is the log's size less one. After RK_ABORTED, the bytes
  *     after the head have possibly been written. The rules for `source` are those of copy_if_equal.
  *
  * These operations also have a form with _release: store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal,
- * copy_if_equal, push, append and append_stamped. Use this form to publish a pointer to other CPUs. If a thread on another CPU
+ * copy_if_equal, push and the three appends. Use this form to publish a pointer to other CPUs. If a thread on another CPU
  * reads the slot with acquire order, and finds the stored value, it also finds all that was stored earlier. For readers on the
  * same CPU, relaxed order is enough.
  */

@@ -60,7 +60,7 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 	const struct rk_bank_slot *slot = &arrays_of(cache, cpu)->slot;
 	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
 
-	return word == 0 || (word & RK_BANK_OPEN && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
+	return word == 0 || (rk_bank_is_open(word) && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
 }
 
 /* The caller holds the claim of the CPU's slot. */

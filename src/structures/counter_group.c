@@ -113,7 +113,7 @@ int rk_group_destroy(void *group, bool is_histogram, const void *caller)
 	for (int i = 0; i < POOLS; i++) {
 		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
 
-		if (rk_pool_has(pool, group, &place) && (rk_group_head(group)->bits != 0) == is_histogram)
+		if (rk_pool_has(pool, group, &place) && (rk_group_head(group)->top != 0) == is_histogram)
 			return rk_percpu_free_for(pool, group, caller);
 	}
 	return -EINVAL;

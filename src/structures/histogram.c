@@ -69,7 +69,7 @@ int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t high
 	if (r < 0)
 		return r;
 	head = rk_group_head(group);
-	head->bits = (uint8_t)bits;
+	head->top = (uint8_t)(63 - bits);
 	head->lzcnt = has_lzcnt();
 	head->width = (uint64_t)1 << bits;
 	head->above = end < UINT64_MAX ? end + 1 : UINT64_MAX;
@@ -114,7 +114,7 @@ int rk_histogram_snapshot_create(struct rk_histogram_snapshot **snapshot, const 
 		return -ENOMEM;
 	s->counts = (uint64_t *)(s + 1);
 	s->buckets = buckets;
-	s->bits = rk_group_head(histogram)->bits;
+	s->bits = 63 - rk_group_head(histogram)->top;
 	*snapshot = s;
 	return 0;
 }
@@ -131,7 +131,7 @@ static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snap
 	int r;
 
 	if (histogram == NULL || s == NULL || s->buckets != rk_histogram_buckets(histogram) ||
-	    s->bits != rk_group_head(histogram)->bits)
+	    s->bits != 63 - rk_group_head(histogram)->top)
 		return -EINVAL;
 	r = rk_group_read(histogram, (int64_t *)s->counts, rk_group_head(histogram)->count, reset);
 	s->above = s->counts[s->buckets];

@@ -105,7 +105,8 @@ static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 		rk_unmap(memory, logs + merged + whole_pages(sizeof(struct ring_file)));
 		return -ENOMEM;
 	}
-	*state = (struct ring_state){.shared = {.mask = (int64_t)size - 1}, .flags = flags, .region = region,
+	*state = (struct ring_state){.shared = {.mask = (int64_t)size - 1, .unordered = (flags & RK_RING_UNORDERED) != 0},
+				     .flags = flags, .region = region,
 				     .memory = memory + beginning_of(state),
 				     .mapped = logs + merged + whole_pages(sizeof(struct ring_file)),
 				     .merged = (struct merged *)(void *)(memory + logs),
@@ -122,7 +123,7 @@ static const char *complete_ring(struct rk_ring_options *options)
 		options->size = SIZE;
 	if (options->size < RK_RING_SIZE_MIN || options->size > RK_RING_SIZE_MAX || (options->size & (options->size - 1)) != 0)
 		return "size is no power of two from RK_RING_SIZE_MIN to RK_RING_SIZE_MAX";
-	return (options->flags & ~RK_RING_OVERWRITE) != 0 ? "flags has a bit that isn't known" : NULL;
+	return (options->flags & ~(RK_RING_OVERWRITE | RK_RING_UNORDERED)) != 0 ? "flags has a bit that isn't known" : NULL;
 }
 
 const char *rk_ring_options_fault(const struct rk_ring_options *given, size_t size)

@@ -70,7 +70,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	return r; /* 1: this is an older snapshot */
 }
 
-int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
+int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
 {
 	int r;
 
@@ -86,25 +86,25 @@ int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, s
 	return 0;
 }
 
-int rki_ring_look(struct rk_ring_reader *reader)
+struct rk_ring_reader rki_ring_look(struct rk_ring_reader reader)
 {
-	if (reader->state != LIVE)
-		return 0;
-	if (reader->log == NULL) {
-		struct ring_log *log = log_in_use(reader->ring, reader->cpu);
+	if (reader.state != LIVE)
+		return reader;
+	if (reader.log == NULL) {
+		struct ring_log *log = log_in_use(reader.ring, reader.cpu);
 
 		if (log == NULL)
-			return 0;
-		reader->released = reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
-		reader->log = &log->log;
-		reader->mask = state_of(reader->ring)->shared.mask;
-		reader->live = reader->log;
+			return reader;
+		reader.released = reader.position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
+		reader.log = &log->log;
+		reader.mask = state_of(reader.ring)->shared.mask;
+		reader.live = reader.log;
 	}
-	reader->head = head_of((const struct ring_log *)reader->log);
-	return reader->position != reader->head;
+	reader.head = head_of((const struct ring_log *)reader.log);
+	return reader;
 }
 
-int rk_ring_close(struct rk_ring_reader *reader)
+int rki_ring_close(struct rk_ring_reader *reader)
 {
 	struct rk_bank_slot *slot;
 	struct ring_log *log;
@@ -211,7 +211,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		r = fence_overflow(ring);
 	for (int i = 0; r == 0 && i < indexes; i++)
 		if (merged[i].is_open) {
-			(void)rki_ring_look(&merged[i].reader);
+			merged[i].reader = rki_ring_look(merged[i].reader);
 			merged[i].reader.live = NULL;
 			merged[i].reader.state = SNAPSHOT; /* even after padding, read no further than the head just loaded */
 		}

@@ -40,15 +40,14 @@
 #define ALL (-1)
 #define PENDING 1
 #define BRIEFLY 2
-/*
- * The word of a closed slot without a bank. Either the slot had no bank when it was closed, or its bank was taken, and
- * rk_bank_done() was called after that.
- */
-#define CLOSED_EMPTY 2
 
+/*
+ * Returns the bank that a slot's word names, or 0. A slot can be closed without a bank. Either the slot had no bank when it was
+ * closed, or its bank was taken, and rk_bank_done() was called after that.
+ */
 static intptr_t bank_of(intptr_t word)
 {
-	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
+	return word & ~RK_BANK_CLOSED;
 }
 
 /*
@@ -64,13 +63,13 @@ static struct rk_bank_slot *slot_of(void *base, int index)
 
 static bool may_be_bank(const void *bank)
 {
-	return bank != NULL && (uintptr_t)bank % 4 == 0;
+	return bank != NULL && ((intptr_t)bank & (RK_BANK_CLOSED | 3)) == 0;
 }
 
 /* Is there a bank in `taken` that isn't the one in use? */
 static bool is_out(intptr_t taken, intptr_t word)
 {
-	return taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN);
+	return taken != 0 && word != (taken & ~(intptr_t)PENDING);
 }
 
 int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
@@ -79,9 +78,7 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 
 	if (slot == NULL || !may_be_bank(bank))
 		return -EINVAL;
-	return __atomic_compare_exchange_n(&slot->bank, &never, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED) ?
-		       0 :
+	return __atomic_compare_exchange_n(&slot->bank, &never, (intptr_t)bank, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ? 0 :
 		       -EEXIST;
 }
 
@@ -93,8 +90,8 @@ static void mend_slot(struct rk_bank_slot *slot)
 
 	if (!(taken & BRIEFLY))
 		return;
-	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == bank)
-		__atomic_store_n(&slot->bank, bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == (bank | RK_BANK_CLOSED))
+		__atomic_store_n(&slot->bank, bank, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }
 
@@ -141,7 +138,7 @@ static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 
 static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 {
-	intptr_t next = (intptr_t)spare | RK_BANK_OPEN, word, taken;
+	intptr_t next = (intptr_t)spare, word, taken;
 	int r;
 
 	if (bank == NULL || (spare != NULL && !may_be_bank(spare)))
@@ -160,7 +157,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 			return -EINVAL;
 		}
 		if (spare == NULL)
-			next = bank_of(word) == 0 ? CLOSED_EMPTY : bank_of(word);
+			next = word | RK_BANK_CLOSED;
 		__atomic_store_n(&slot->taken, bank_of(word) == 0 ? 0 : bank_of(word) | PENDING, __ATOMIC_RELAXED);
 	} while (!__atomic_compare_exchange_n(&slot->bank, &word, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return bank_of(word) == 0 ? 0 : fence_taken(slot, fenced, bank);
@@ -205,9 +202,9 @@ int rk_bank_open(void *base, int cpu, void *bank)
 		return -EINVAL;
 	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
 	do { /* if the slot was never opened, another thread can open it meanwhile */
-		if (word & RK_BANK_OPEN)
+		if (rk_bank_is_open(word))
 			return -EBUSY;
-	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
+	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank, 0, __ATOMIC_RELEASE,
 					      __ATOMIC_RELAXED));
 	return 0;
 }
@@ -223,8 +220,8 @@ int rk_bank_done(void *base, int cpu)
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (!(taken & PENDING)) {
 		/* A closed slot names its bank so that the bank can be taken. Now the bank must not be taken a second time. */
-		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == taken)
-			__atomic_store_n(&slot->bank, CLOSED_EMPTY, __ATOMIC_RELEASE);
+		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == (taken | RK_BANK_CLOSED))
+			__atomic_store_n(&slot->bank, RK_BANK_CLOSED, __ATOMIC_RELEASE);
 		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 	}
 	return rk_claim_release(&slot->claim);
@@ -258,7 +255,7 @@ int rk_bank_current(struct rk_bank_slot *slot, void **bank)
 	if (is_out(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED), word))
 		return -ESTALE;
 	*bank = (void *)bank_of(word);
-	return word == 0 ? -ENXIO : word & RK_BANK_OPEN ? 0 : -ESHUTDOWN;
+	return word == 0 ? -ENXIO : rk_bank_is_open(word) ? 0 : -ESHUTDOWN;
 }
 
 int rk_bank_close(void *base, int cpu)
@@ -272,9 +269,9 @@ int rk_bank_close(void *base, int cpu)
 	 * If this thread runs on the slot's CPU, a section closes the slot. When it commits, every other section on that CPU is
 	 * finished or aborted, so no fence is needed.
 	 */
-	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
+	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, word | RK_BANK_CLOSED, cpu) == RK_DONE)
 		return 0;
-	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&slot->bank, word | RK_BANK_CLOSED, __ATOMIC_SEQ_CST);
 	r = rk_fence_cpu(cpu);
 	if (r < 0)
 		rk_bank_reopen(slot, (void *)bank_of(word));
@@ -283,6 +280,6 @@ int rk_bank_close(void *base, int cpu)
 
 void rk_bank_reopen(struct rk_bank_slot *slot, void *bank)
 {
-	__atomic_store_n(&slot->bank, (intptr_t)bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->bank, (intptr_t)bank, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }

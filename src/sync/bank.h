@@ -23,10 +23,16 @@ void rk_bank_end_exclusively(void *base, int cpu);
  */
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank);
 
-/* Returns the bank that an open slot's word names, or NULL if the slot is closed. */
+/* Is a slot open, whose first word is `word`? */
+static inline bool rk_bank_is_open(intptr_t word)
+{
+	return word != 0 && (word & RK_BANK_CLOSED) == 0;
+}
+
+/* Returns the bank that an open slot's word names, or NULL if the slot isn't open. */
 static inline void *rk_bank_in(intptr_t word)
 {
-	return word & RK_BANK_OPEN ? (void *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+	return rk_bank_is_open(word) ? (void *)word : NULL;
 }
 
 /* Was a bank taken, without a later rk_bank_done()? If the take's fence failed, the answer stays true after rk_bank_done(). */

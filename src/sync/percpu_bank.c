@@ -18,7 +18,7 @@ void *rk_percpu_spare(const struct rk_percpu *pool, void *item, int index)
 
 	if (second == NULL || rk_bank_is_out(slot))
 		return NULL;
-	used = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & ~(intptr_t)RK_BANK_OPEN;
+	used = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & ~RK_BANK_CLOSED;
 	/* A slot that was never opened will be opened with the first bank. */
 	return used == (intptr_t)second ? rk_percpu_bank(pool, item, index, 0) : second;
 }

@@ -55,7 +55,7 @@ static inline void *slot_with_banks(const void *word, int index)
 	const struct rk_bank_slot *slot = (const struct rk_bank_slot *)rk_percpu_slot((const char *)word - where, index);
 
 	return index < 0 || slot->bank == 0 ? rk_percpu_slot(word, index) :
-					      (char *)((slot->bank | RK_BANK_OPEN) - RK_BANK_OPEN) + where - BANKS_HEADER;
+					      (char *)(slot->bank & ~RK_BANK_CLOSED) + where - BANKS_HEADER;
 }
 
 #define rk_percpu_slot(word, index) slot_with_banks(word, index)
@@ -89,6 +89,9 @@ static inline void *slot_with_banks(const void *word, int index)
 #define rk_cpu_append(word, ...) rk_cpu_bank_append(BANKS_AT(word), __VA_ARGS__)
 #define rk_cpu_append_release(word, ...) rk_cpu_bank_append_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_cpu_append_stamped(word, ...) rk_cpu_bank_append_stamped(BANKS_AT(word), __VA_ARGS__)
+#define rk_cpu_append_stamped_unordered(word, ...) rk_cpu_bank_append_stamped_unordered(BANKS_AT(word), __VA_ARGS__)
+#define rk_cpu_append_stamped_unordered_release(word, ...) \
+	rk_cpu_bank_append_stamped_unordered_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_cpu_append_stamped_release(word, ...) rk_cpu_bank_append_stamped_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_cid_load(word, ...) rk_cid_bank_load(BANKS_AT(word), __VA_ARGS__)
 #define rk_cid_add(word, ...) rk_cid_bank_add(BANKS_AT(word), __VA_ARGS__)
@@ -112,6 +115,9 @@ static inline void *slot_with_banks(const void *word, int index)
 #define rk_cid_append(word, ...) rk_cid_bank_append(BANKS_AT(word), __VA_ARGS__)
 #define rk_cid_append_release(word, ...) rk_cid_bank_append_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_cid_append_stamped(word, ...) rk_cid_bank_append_stamped(BANKS_AT(word), __VA_ARGS__)
+#define rk_cid_append_stamped_unordered(word, ...) rk_cid_bank_append_stamped_unordered(BANKS_AT(word), __VA_ARGS__)
+#define rk_cid_append_stamped_unordered_release(word, ...) \
+	rk_cid_bank_append_stamped_unordered_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_cid_append_stamped_release(word, ...) rk_cid_bank_append_stamped_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_at_load(word, ...) rk_at_bank_load(BANKS_AT(word), __VA_ARGS__)
 #define rk_at_add(word, ...) rk_at_bank_add(BANKS_AT(word), __VA_ARGS__)
@@ -135,6 +141,9 @@ static inline void *slot_with_banks(const void *word, int index)
 #define rk_at_append(word, ...) rk_at_bank_append(BANKS_AT(word), __VA_ARGS__)
 #define rk_at_append_release(word, ...) rk_at_bank_append_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_at_append_stamped(word, ...) rk_at_bank_append_stamped(BANKS_AT(word), __VA_ARGS__)
+#define rk_at_append_stamped_unordered(word, ...) rk_at_bank_append_stamped_unordered(BANKS_AT(word), __VA_ARGS__)
+#define rk_at_append_stamped_unordered_release(word, ...) \
+	rk_at_bank_append_stamped_unordered_release(BANKS_AT(word), __VA_ARGS__)
 #define rk_at_append_stamped_release(word, ...) rk_at_bank_append_stamped_release(BANKS_AT(word), __VA_ARGS__)
 
 #endif /* BANKS_H */

@@ -62,7 +62,7 @@ static void move_all_home(const struct moved *m)
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		const struct rk_bank_slot *slot = (struct rk_bank_slot *)(rk_percpu_slot)(m->slots, cpu);
 
-		if (slot->bank != (intptr_t)((const char *)slot + BANKS_HEADER) + RK_BANK_OPEN)
+		if (slot->bank != (intptr_t)((const char *)slot + BANKS_HEADER))
 			move_bank(m, cpu);
 	}
 }
@@ -76,7 +76,7 @@ static void reopen_all(void)
 			void *bank;
 
 			EXPECT(rk_bank_begin_try(moved[i].slots, cpu) >= 0);
-			if ((slot->bank & RK_BANK_OPEN) == 0) {
+			if (slot->bank == 0 || (slot->bank & RK_BANK_CLOSED) != 0) {
 				EXPECT(rk_bank_take(moved[i].slots, cpu, NULL, &bank) >= 0);
 				EXPECT(rk_bank_open(moved[i].slots, cpu, bank) == 0);
 			}

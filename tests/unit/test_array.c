@@ -123,6 +123,8 @@ static void copies_every_length_out(void **state)
 	EACH_INDEX(index) {
 		for (size_t length = 0; length <= 300; length++)
 			copy_once(index, length, length % 8);
+		for (size_t length = 1000; length <= 1100; length++)
+			copy_once(index, length, length % 8);
 		copy_once(index, LENGTH_MAX & ~(size_t)1023, 0);
 		copy_once(index, LENGTH_MAX, 3);
 	}

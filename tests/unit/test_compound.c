@@ -190,8 +190,44 @@ static void copies_every_length(void **state)
 	EACH_INDEX(index) {
 		for (size_t length = 0; length <= 300; length++)
 			copy_once(index, length, length % 8, length % 2 == 0);
+		for (size_t length = 1000; length <= 1100; length++)
+			copy_once(index, length, length % 8, length % 2 == 0);
 		copy_once(index, LENGTH_MAX & ~(size_t)1023, 0, true);
 		copy_once(index, LENGTH_MAX, 3, false);
+	}
+}
+
+/*
+ * Makes copies whose lengths the compiler knows. Such a copy can have a text of its own. `COPY` is the name of a copying function
+ * that takes the length.
+ */
+#define EACH_CONSTANT(COPY)                                                                                            \
+	COPY(0) COPY(1) COPY(7) COPY(8) COPY(9) COPY(12) COPY(15) COPY(16) COPY(17) COPY(20) COPY(24) COPY(28) COPY(32)  \
+	COPY(39) COPY(40) COPY(41) COPY(48) COPY(56) COPY(63) COPY(64) COPY(65) COPY(128) COPY(200) COPY(1024) COPY(1032)
+
+static void copies_constant_lengths(void **state)
+{
+	static unsigned char source[2048], target[sizeof(source)], expected[sizeof(source)];
+	ptrdiff_t offset = (ptrdiff_t)(offsetof(struct slot, bytes) - offsetof(struct slot, word));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(source); i++)
+		source[i] = (unsigned char)(i * 7 + 1);
+#define COPY(length)                                                                                                   \
+	memset(slot_of(index)->bytes, 0xa5, sizeof(source));                                                           \
+	memset(expected, 0xa5, sizeof(expected));                                                                      \
+	slot_of(index)->word = 1;                                                                                      \
+	EXPECT(RK_DONE, index, copy_if_equal, &item->word, 1, offset, source, length, 2);                              \
+	if (works(index))                                                                                              \
+		memcpy(expected, source, length);                                                                      \
+	assert_memory_equal(slot_of(index)->bytes, expected, sizeof(expected));                                        \
+	memset(target, 0xa5, sizeof(target));                                                                          \
+	slot_of(index)->word = 2;                                                                                      \
+	EXPECT(RK_DONE, index, copy_out_if_equal, &item->word, 2, offset, target, length, 3);                          \
+	assert_memory_equal(target, expected, sizeof(expected));
+
+	EACH_INDEX(index) {
+		EACH_CONSTANT(COPY)
 	}
 }
 
@@ -288,6 +324,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(stores_if_both_are_equal),
 	cmocka_unit_test(stores_two_words),
 	cmocka_unit_test(copies_every_length),
+	cmocka_unit_test(copies_constant_lengths),
 	cmocka_unit_test(registers_are_kept),
 	cmocka_unit_test(nothing_on_another_cpu),
 	cmocka_unit_test(nothing_without_registration),

@@ -59,7 +59,7 @@ static void options_of_other_releases(void **state)
 	pool_options.now.alignment = 3;
 	assert_non_null(strstr(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options.now)), "alignment"));
 	assert_null(rk_ring_options_fault(&ring_options.now, sizeof(ring_options.now)));
-	ring_options.now.flags = 2;
+	ring_options.now.flags = 4;
 	assert_non_null(strstr(rk_ring_options_fault(&ring_options.now, sizeof(ring_options.now)), "flags"));
 	assert_null(rk_cache_options_fault(&cache_options.now, sizeof(cache_options.now)));
 	cache_options.now.destruct = NULL;

@@ -57,7 +57,7 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_open(slots, here, banks[2]), -EBUSY);
 	assert_int_equal(rk_bank_take_cid(slots, here, NULL, &bank), 0);
 	assert_ptr_equal(bank, banks[1]);
-	assert_int_equal(slot()->bank & RK_BANK_OPEN, 0);
+	assert_true(slot()->bank == 0 || (slot()->bank & RK_BANK_CLOSED) != 0);
 	assert_int_equal(rk_bank_open(slots, here, NULL), -EINVAL);
 	assert_int_equal(rk_bank_open(slots, here, banks[1]), 0);
 	assert_int_equal(rk_bank_done(slots, here), 0);
@@ -142,7 +142,7 @@ static int quarantined(void)
 
 	CHECK(rk_bank_open_first(slot(), banks[0]) == 0);
 	CHECK(pthread_create(&thread, NULL, take_without_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
-	CHECK(slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN));
+	CHECK(slot()->bank == (intptr_t)banks[1]);
 	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 1 && bank == banks[0]);
 	CHECK(rk_bank_done(slots, here) == 0);
@@ -184,7 +184,7 @@ static void work(void)
 
 static int worked(void)
 {
-	return slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN) && slot()->taken == 0 && slot()->claim.holder == 0 ? 0 : 1;
+	return slot()->bank == (intptr_t)banks[1] && slot()->taken == 0 && slot()->claim.holder == 0 ? 0 : 1;
 }
 
 /*
@@ -245,7 +245,7 @@ static void work_as_well(void)
 
 	if (r == -EDEADLK)
 		return;
-	CHECK(r == 0 && rk_bank_take(slots, here, slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN) ?
+	CHECK(r == 0 && rk_bank_take(slots, here, slot()->bank == (intptr_t)banks[0] ?
 								 banks[2] : banks[0], &bank) == 0);
 	CHECK(bank == banks[0] || bank == banks[1]);
 	CHECK(rk_bank_open(slots, here, banks[3]) == -EBUSY);
@@ -296,7 +296,7 @@ static int took(void)
 {
 	bool opened = first_answer == 0 && own_answer == -EINVAL, was_there = first_answer == -EEXIST && own_answer == 0;
 
-	return (opened || was_there) && got == NULL && slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN) &&
+	return (opened || was_there) && got == NULL && slot()->bank == (intptr_t)banks[0] &&
 			       slot()->taken == 0 ?
 		       0 :
 		       1;
@@ -311,8 +311,8 @@ static void open_with_another(void)
 
 static int opened(void)
 {
-	bool by_first = first_answer == 0 && own_answer == -EBUSY && slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN);
-	bool by_owner = first_answer == -EEXIST && own_answer == 0 && slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN);
+	bool by_first = first_answer == 0 && own_answer == -EBUSY && slot()->bank == (intptr_t)banks[0];
+	bool by_owner = first_answer == -EEXIST && own_answer == 0 && slot()->bank == (intptr_t)banks[1];
 
 	return by_first || by_owner ? 0 : 1;
 }

@@ -8,7 +8,7 @@
 static void options_are_checked(void **state)
 {
 	const struct rk_ring_options bad[] = {
-		{.size = 4096}, {.size = 8193}, {.size = 12288}, {.size = RK_RING_SIZE_MAX * 2}, {.flags = 2}};
+		{.size = 4096}, {.size = 8193}, {.size = 12288}, {.size = RK_RING_SIZE_MAX * 2}, {.flags = 4}};
 	struct rk_ring_options good = {.size = 0};
 	struct rk_ring_reader reader = {.ring = NULL};
 

@@ -4,6 +4,7 @@
 
 struct seen {
 	uint64_t times[100];
+	int numbers[100]; /* the records' contents */
 	int n, stop_at;
 };
 
@@ -15,6 +16,7 @@ static int see(void *context, const struct rk_ring_record *record)
 		return 77;
 	if (seen->n == 100)
 		return 0;
+	seen->numbers[seen->n] = *(const int *)record->data;
 	seen->times[seen->n++] = record->time;
 	return 0;
 }
@@ -54,6 +56,25 @@ static void merged(void **state)
 	drop();
 	create(8192, RK_RING_OVERWRITE);
 	assert_int_equal(rk_ring_merge(ring, see, &seen), -EINVAL);
+	drop();
+}
+
+/* With RK_RING_UNORDERED a merge returns all records, and those of a CPU in the order of writing. */
+static void merged_unordered(void **state)
+{
+	struct seen seen = {.stop_at = 1000};
+	uint64_t before = rk_ring_clock();
+	int written = 0;
+
+	(void)state;
+	create(8192, RK_RING_UNORDERED);
+	pin(here);
+	for (; written < 90; written++)
+		assert_int_equal(rk_ring_write_stamped(ring, &written, sizeof(written)), 0);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
+	assert_int_equal(seen.n, written);
+	for (int i = 0; i < seen.n; i++)
+		assert_true(seen.numbers[i] == i && seen.times[i] >= before && seen.times[i] <= rk_ring_clock());
 	drop();
 }
 
@@ -133,6 +154,7 @@ static void clock_begins_anew(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(merged),
+	cmocka_unit_test(merged_unordered),
 	cmocka_unit_test(two_merge),
 	cmocka_unit_test(clock_begins_anew),
 };

@@ -24,9 +24,9 @@ static enum rk_result __attribute__((__noinline__)) add_late(void *base, ptrdiff
 {
 #if RK_HAVE_SECTIONS
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-		   RK_ASM_INDEX_CPU(RK_ASM_C) RK_ASM_ENTER(RK_ASM_C, where, closed) ".rept 2000\n\tnop\n\t.endr\n\t"
+		   RK_ASM_ENTER_CPU(RK_ASM_C, where, closed) ".rept 2000\n\tnop\n\t.endr\n\t"
 		   RK_ASM_COMMIT_ADD(value),
-		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, where - RK_BANK_OPEN), RK_IN_WORD(value)), RK_USES_LOADED,
+		   RK_LIST(RK_IN(base), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED,
 		   leave, closed);
 	return RK_DONE;
 aborted:
@@ -149,7 +149,7 @@ static int has(uint64_t value)
 {
 	const uint64_t *words = (const uint64_t *)(const void *)bank_of(here);
 
-	return slot_of(here)->bank & RK_BANK_OPEN && words[0] == value && words[8] == value && slot_of(here)->taken == 0 &&
+	return slot_of(here)->bank > 0 && words[0] == value && words[8] == value && slot_of(here)->taken == 0 &&
 			       slot_of(here)->claim.holder == 0 ?
 		       0 :
 		       1;

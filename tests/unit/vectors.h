@@ -18,7 +18,7 @@ static struct rk_bank_slot *slot_of(int cpu)
 
 static unsigned char *bank_of(int cpu)
 {
-	return (unsigned char *)(slot_of(cpu)->bank & ~(intptr_t)RK_BANK_OPEN);
+	return (unsigned char *)(slot_of(cpu)->bank & ~RK_BANK_CLOSED);
 }
 
 static int make_item(void **state)

@@ -38,7 +38,7 @@
 #define RK_USES_SLOT "x16", "x17"
 #define RK_USES_LOADED RK_USES_SLOT
 #define RK_USES_ARRAY RK_USES_SLOT, "x13", "x14"
-#define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
+#define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15" RKI_USES_VECTORS
 #define RK_USES_LOG RK_USES_COPY, "x12"
 
 /*
@@ -58,40 +58,42 @@
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
-#define RKI_ASM_SCALE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+#define RKI_ASM_OF_BASE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
-#define RK_ASM_INDEX_CPU(to)                                                                                           \
+#define RKI_ASM_NUMBER_CPU(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt " to(leave) "\n\t"                                                                                       \
-	RKI_ASM_SCALE
+	"b.lt " to(leave) "\n\t"
+#define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
 /* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
-#define RK_ASM_INDEX_CID(to)                                                                                           \
+#define RKI_ASM_NUMBER_CID(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
 	"b.lt " to(leave) "\n\t"                                                                                       \
-	"ldr w16, [x17, #24]\n\t"                                                                                      \
-	RKI_ASM_SCALE
+	"ldr w16, [x17, #24]\n\t"
+#define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
 /* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
-#define RK_ASM_INDEX_AT(to)                                                                                            \
+#define RKI_ASM_NUMBER_AT(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
-	"b.ne " to(leave) "\n\t"                                                                                       \
-	RKI_ASM_SCALE
+	"b.ne " to(leave) "\n\t"
+#define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
-/* By current CPU, in the item that a shared word names. */
-#define RKI_ASM_INDEX_GATE(to, label, word)                                                                            \
-	"ldr w16, [x17, #4]\n\t"                                                                                       \
-	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt " to(leave) "\n\t"                                                                                       \
+/* By current CPU, in the item that a shared word names. `test` goes out if the word is 0. */
+#define RKI_ASM_INDEX_GATE(to, test, word)                                                                             \
+	RKI_ASM_NUMBER_CPU(to)                                                                                         \
 	"ldr " word ", [%x[gate]]\n\t"                                                                                 \
-	"cbz " word ", " to(label) "\n\t"                                                                              \
-	"add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
-#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "x17")
-#define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%x[outcome]")
+	test "add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, "cbz x17, " to(label) "\n\t", "x17")
+#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "x17")
+#define RK_ASM_INDEX_GATE_TOKEN(to, label)                                                                             \
+	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " to(label) "\n\t", "%x[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	"ldp x17, %x[outcome], [x16]\n\t"                                                                              \
 	"orr x17, x17, %x[outcome]\n\t"                                                                                \
@@ -108,11 +110,12 @@
 	"ldr x16, [x16]\n\t"                                                                                           \
 	"cbz x16, %l[" #label "]\n\t"                                                                                  \
 	"add x16, x16, %x[" #offset "]\n\t"
-#define RK_ASM_ENTER(to, where, label)                                                                                 \
+#define RKI_ASM_ENTER(to, where, label)                                                                                \
+	RKI_ASM_OF_BASE                                                                                                \
 	"ldr x16, [x16]\n\t"                                                                                           \
-	"tst x16, #1\n\t"                                                                                              \
-	"b.eq " to(label) "\n\t"                                                                                       \
-	"add x16, x16, %x[" #where "]\n\t"
+	"cmp x16, #0\n\t"                                                                                              \
+	"b.le " to(label) "\n\t"                                                                                       \
+	RK_ASM_BEHIND(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	"ldr x17, " place "\n\t"                                                                                       \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
@@ -146,13 +149,36 @@
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
 
 /*
- * Copies words while more than eight bytes are left. Then copies the last eight bytes; some of these were possibly copied
- * before. If the whole length is less than eight, copies bytes one by one, beginning with the last.
+ * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the text has a load and a store for each word. The
+ * assembler chooses this text by the operand `copied`. Otherwise the text copies 64 bytes at a time by vector registers, then
+ * words, and then the last eight bytes; some of these were possibly copied before. If the whole length is less than eight, the
+ * text copies bytes one by one, beginning with the last.
  */
-#define RKI_ASM_COPY(length, from, to)                                                                                 \
+#ifdef __ARM_NEON
+#define RKI_USES_VECTORS , "v0", "v1", "v2", "v3"
+#define RKI_ASM_COPY_VECTORS(from, to)                                                                                 \
+	"cmp x13, #56\n\t"                                                                                             \
+	"b.lo " RKI_ASM_L(5) "\n"                                                                                      \
+	RKI_ASM_L(10) ":\n\t"                                                                                          \
+	"add x17, " from ", x14\n\t"                                                                                   \
+	"ldp q0, q1, [x17]\n\t"                                                                                        \
+	"ldp q2, q3, [x17, #32]\n\t"                                                                                   \
+	"add x17, " to ", x14\n\t"                                                                                     \
+	"stp q0, q1, [x17]\n\t"                                                                                        \
+	"stp q2, q3, [x17, #32]\n\t"                                                                                   \
+	"add x14, x14, #64\n\t"                                                                                        \
+	"add x17, x14, #56\n\t"                                                                                        \
+	"cmp x17, x13\n\t"                                                                                             \
+	"b.ls " RKI_ASM_L(10) "\n"
+#else
+#define RKI_USES_VECTORS
+#define RKI_ASM_COPY_VECTORS(from, to)
+#endif
+#define RKI_ASM_COPY_ANY(length, from, to)                                                                             \
 	"mov x14, #0\n\t"                                                                                              \
 	"subs x13, %x[" #length "], #8\n\t"                                                                            \
-	"b.lo " RKI_ASM_L(7) "\n"                                                                                      \
+	"b.lo " RKI_ASM_L(7) "\n\t"                                                                                    \
+	RKI_ASM_COPY_VECTORS(from, to)                                                                                 \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	"cmp x14, x13\n\t"                                                                                             \
 	"b.hs " RKI_ASM_L(6) "\n\t"                                                                                    \
@@ -173,6 +199,20 @@
 	"strb w17, [" to ", x13]\n\t"                                                                                  \
 	"cbnz x13, " RKI_ASM_L(9) "\n"                                                                                 \
 	RKI_ASM_L(8) ":\n\t"
+#define RKI_ASM_COPY(length, from, to)                                                                                 \
+	".set .Lrk_words, 0\n\t"                                                                                       \
+	".irp words, 1, 2, 3, 4, 5\n\t"                                                                                \
+	".ifc %x[copied],10\\words\n\t.set .Lrk_words, \\words\n\t.endif\n\t"                                          \
+	".endr\n\t"                                                                                                    \
+	".if .Lrk_words == 0\n\t"                                                                                      \
+	RKI_ASM_COPY_ANY(length, from, to)                                                                             \
+	".endif\n\t"                                                                                                   \
+	".irp index, 0, 1, 2, 3, 4\n\t"                                                                                \
+	".if .Lrk_words > \\index\n\t"                                                                                 \
+	"ldr x17, [" from ", #8*\\index]\n\t"                                                                          \
+	"str x17, [" to ", #8*\\index]\n\t"                                                                            \
+	".endif\n\t"                                                                                                   \
+	".endr\n\t"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "%x[" #source "]", "x15")
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
@@ -192,11 +232,17 @@
 	"add x15, x16, x17\n\t"                                                                                        \
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
-#define RK_ASM_PUT_STAMP                                                                                               \
-	"isb\n\t" /* so that the clock is read after all earlier instructions */                                       \
-	"mrs x17, cntvct_el0\n\t"                                                                                      \
+#define RK_ASM_IN_ORDER "isb\n\t" /* so that the clock is read after all earlier instructions */
+#define RK_ASM_PUT_STAMP(order)                                                                                        \
+	order "mrs x17, cntvct_el0\n\t"                                                                                      \
 	"str x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
+#define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
+	".ifnc %x[" #words "],xzr\n\t"                                                                                 \
+	"str %x[" #first "], [x15]\n\t"                                                                                \
+	".ifnc %x[" #words "],1\n\t"                                                                                   \
+	"str %x[" #second "], [x15, #8]\n\t"                                                                           \
+	".endif\n\t.endif\n\t"
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
@@ -238,6 +284,9 @@
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
+/* The operands of a copy's length. `copied` and a count of words are numbers whose text the assembler compares with constants. */
+#define RK_IN_LENGTH(length) RK_IN(length), RK_IN_COUNT(copied, rki_copied(length))
+#define RK_IN_COUNT(name, expression) [name] "rI"(expression)
 
 /* This port adds no immediate, because an immediate would save nothing. */
 #define RK_IMMEDIATE(word) 0

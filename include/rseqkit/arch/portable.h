@@ -45,6 +45,8 @@
 #define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
+#define RK_IN_LENGTH(length) RK_IN(length)
+#define RK_IN_COUNT(name, expression) RK_IN_WORD_AS(name, expression)
 
 #define RK_IMMEDIATE(word) 0
 

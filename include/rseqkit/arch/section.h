@@ -11,6 +11,7 @@
  *                                            no rseq
  *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item that the shared word `gate` (RK_IN) names
  *                                            (gate.h). That word becomes the loaded word. Goes to `label` if that word is 0
+ *   RK_ASM_INDEX_OPEN_GATE(to)               does the same for a gate that is never closed
  *   RK_ASM_INDEX_GATE_TOKEN(to, label)       does the same, but makes the word at `gate` the outcome; in RK_SECTION_TOKEN
  *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the word behind it are both 0; in
  *                                            RK_SECTION_TOKEN
@@ -21,9 +22,10 @@
  *   RK_ASM_REACHED(offset)                   a place: the word that RK_ASM_REACH found
  *   RK_ASM_FOLLOW(label, offset)             the slot's word is a pointer: moves the slot to the word at `offset` (RK_IN_WORD)
  *                                            behind the pointer's target; goes to `label` if the pointer is null
- *   RK_ASM_ENTER(to, where, label)           enters the bank that the slot's word names: moves the slot to the bank's word at
- *                                            `where` (RK_IN_WORD; the operand is the offset less RK_BANK_OPEN); goes to `label`
- *                                            if the slot is closed
+ *   RK_ASM_ENTER_CPU(to, where, label), _CID, _AT
+ *                                            finds the index's slot, and enters the bank that its word names: the slot is
+ *                                            then the bank's word at `where` (RK_IN_WORD); goes to `label` if the slot is
+ *                                            closed
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds `word`
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if the loaded word is `word`
@@ -47,13 +49,19 @@
  *                                            RK_ASM_UNLESS_ROOM
  *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. Afterwards the place is the
  *                                            next word
- *   RK_ASM_PUT_STAMP                         does the same with the processor's clock (rk_ring_clock())
+ *   RK_ASM_PUT_STAMP(order)                  does the same with the processor's clock (rk_ring_clock()). With
+ *                                            RK_ASM_IN_ORDER, the processor reads its clock after it has executed all earlier
+ *                                            instructions
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place; comes after RK_ASM_PUT and RK_ASM_PUT_STAMP
+ *   RK_ASM_PUT_WORDS(words, first, second)   stores one of two words (RK_IN_WORD) to the place, both, or none; `words`
+ *                                            (RK_IN_COUNT) is their number; comes after RK_ASM_PUT and RK_ASM_PUT_STAMP
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word
  *   RK_IN_WORD_AS            an operand: a word under another name
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
+ *   RK_IN_LENGTH             the operands of a copy's length
+ *   RK_IN_COUNT              an operand: a number that the assembler compares with constants
  *   RK_IMMEDIATE(word)       true if RK_ASM_COMMIT_ADD_IMMEDIATE is to add the word
  *   RK_USES_SLOT             the registers of a section that doesn't load, reach or copy, and adds no variable
  *   RK_USES_LOADED           the registers of a section that doesn't copy and has no array

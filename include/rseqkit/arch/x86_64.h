@@ -19,7 +19,8 @@
  * Intel's cores since Golden Cove have memory renaming: they forward a stored word without delay to the next load of that word.
  * Renaming works only for some instructions. It also needs a store address and a load address that are each a single register,
  * without displacement or index. Otherwise the load takes six cycles more. So:
- *   - the code computes the address of the slot, or of a word behind the slot, into a register, and never addresses by an index;
+ *   - the code computes the address of the slot, or of a word behind the slot, into a register, and doesn't address by an index.
+ *     The word that names a slot's bank is an exception, because sections only load this word;
  *   - the code adds a constant to memory in place, but adds a variable by a load, an add and a store (RK_IMMEDIATE).
  *
  * AMD's Zen 3 renames memory for any address, but not for an instruction that both loads and computes. So a separate mov loads a
@@ -44,7 +45,7 @@
 #define RK_USES_SLOT "rax"
 #define RK_USES_LOADED "rax", "rcx"
 #define RK_USES_ARRAY "rax", "rcx", "rsi"
-#define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
+#define RK_USES_COPY "rax", "rcx", "rsi", "rdi" RKI_USES_VECTORS
 #define RK_USES_LOG RK_USES_COPY, "rdx"
 
 /*
@@ -76,49 +77,60 @@
 	RKI_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                          \
 	"jmp rk_pin_module@PLT\n\t"
 
-#define RKI_ASM_SCALE                                                                                                  \
-	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
-	RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
+#define RKI_ASM_SCALE RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))
+#define RKI_ASM_OF_BASE RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
-#define RK_ASM_INDEX_CPU(to)                                                                                           \
+#define RKI_ASM_NUMBER_CPU(to)                                                                                          \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_SCALE
+#define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
 /* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
-#define RK_ASM_INDEX_CID(to)                                                                                           \
+#define RKI_ASM_NUMBER_CID(to)                                                                                          \
 	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                \
 	RKI_ASM_SCALE
+#define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
 /* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
-#define RK_ASM_INDEX_AT(to)                                                                                            \
+#define RKI_ASM_NUMBER_AT(to)                                                                                           \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
 	"jne " to(leave) "\n\t"                                                                                        \
 	RKI_ASM_SCALE
+#define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
+#define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
-/* By current CPU, in the item that a shared word names. The code loads that word into rcx, or into the outcome. */
-#define RKI_ASM_INDEX_GATE(to, label, att, intel)                                                                      \
-	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
-	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
-	"js " to(leave) "\n\t"                                                                                         \
+/*
+ * By current CPU, in the item that a shared word names. The code loads that word into rcx, or into the outcome. `test` goes out
+ * if the word is 0.
+ */
+#define RKI_ASM_INDEX_GATE(to, test, att, intel)                                                                       \
+	RKI_ASM_NUMBER_CPU(to)                                                                                         \
 	RKI_ASM_X("movq (%[gate]), " att, "mov " intel ", [%[gate]]")                                                  \
-	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
-	RKI_ASM_X("testq " att ", " att, "test " intel ", " intel)                                                     \
-	"jz " to(label) "\n\t"                                                                                         \
-	RKI_ASM_X("addq " att ", %%rax", "add rax, " intel)
-#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "%%rcx", "rcx")
-#define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%[outcome]", "%[outcome]")
+	test RKI_ASM_X("addq " att ", %%rax", "add rax, " intel)
+#define RKI_ASM_UNLESS_GATE(to, label, att, intel)                                                                     \
+	RKI_ASM_X("testq " att ", " att, "test " intel ", " intel) "jz " to(label) "\n\t"
+#define RK_ASM_INDEX_GATE(to, label)                                                                                   \
+	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%%rcx", "rcx"), "%%rcx", "rcx")
+#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "%%rcx", "rcx")
+#define RK_ASM_INDEX_GATE_TOKEN(to, label)                                                                             \
+	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%[outcome]", "%[outcome]"), "%[outcome]", "%[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")                                                                        \
 	RKI_ASM_X("orq 8(%%rax), %%rcx", "or rcx, [rax+8]")                                                            \
 	"jnz " to(label) "\n\t"
 #define RK_ASM_TELL_SLOT RKI_ASM_X("movq %%rax, %[outcome]", "mov %[outcome], rax")
-#define RK_ASM_BEHIND(where) RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
+#define RK_ASM_BEHIND(where)                                                                                           \
+	".ifnc %[" #where "],{$|}0\n\t"                                                                                \
+	RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")                                               \
+	".endif\n\t"
 
 /* Places. */
 #define RK_ASM_SLOT "{(%%rax)|[rax]}"
@@ -130,11 +142,11 @@
 	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
 	"jz %l[" #label "]\n\t"                                                                                        \
 	RKI_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
-#define RK_ASM_ENTER(to, where, label)                                                                                 \
-	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                        \
-	RKI_ASM_X("testb $1, %%al", "test al, 1")                                                                      \
-	"jz " to(label) "\n\t"                                                                                         \
-	RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
+#define RKI_ASM_ENTER(to, where, label)                                                                                \
+	RKI_ASM_X("movq (%[base],%%rax), %%rax", "mov rax, [%[base]+rax]")                                             \
+	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
+	"jle " to(label) "\n\t"                                                                                        \
+	RK_ASM_BEHIND(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                \
 	"jne %l[" #label "]\n\t"
@@ -148,7 +160,7 @@
 	"jne " to(label) "\n\t"
 /* A node's link is usually its first word. So the code omits the add if the offset is 0. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
-	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
+	".ifnc %[" #offset "],{$|}0\n\t"                                                                              \
 	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
 	".endif\n\t"                                                                                                   \
 	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
@@ -172,42 +184,60 @@
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
- * Copies words, beginning with the last word, while more than 16 bytes are left. Then copies the last eight and the first eight
- * of the bytes that are left; these two words may overlap. If the whole length is less than eight, copies bytes one by one. A
- * length of 8 to 16 bytes takes only one jump, because many records are that short.
+ * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the text has a load and a store for each word. The
+ * assembler chooses this text by the operand `copied`. Otherwise the way depends on the length:
  *
- * One register both counts and indexes, so the loop has four instructions for a word. With four instructions the speed depends
- * only on the stores, and not on the number of instructions that the processor can start in a cycle. If the length is
- * RKI_COPY_STRING bytes or more, the code uses the string instruction (rep movsb), because the string instruction is faster for
- * such lengths. On Zen 4 the string instruction takes 9 ns to start and 0.07 ns for each word; the loop takes 0.27 ns for each
- * word.
+ *   below 8     bytes, beginning with the last byte
+ *   8 to 16     the last eight bytes and the first eight bytes; these two words may overlap. Many records are that short, so this
+ *               way takes only one jump
+ *   17 to 63    words, beginning with the last word, and then as for 8 to 16. One register both counts and indexes, so the loop
+ *               has four instructions for a word
+ *   64 or more  64 bytes by vector registers, beginning with the last 64; at the end the first 64, which may overlap with others.
+ *               If bytes were stored one word at a time just before, the processor can't forward them to a vector, so that the
+ *               load takes longer. So shorter copies don't use vectors
+ *
+ * Without vector registers (-mgeneral-regs-only), the word loop also copies 64 bytes or more.
  */
-#define RKI_COPY_STRING 160
+#ifdef __AVX__
+#define RKI_ASM_MOVUPS "vmovups "
+#else
+#define RKI_ASM_MOVUPS "movups "
+#endif
+
 /* An address with a displacement, in both syntaxes. In AT&T syntax, binutils before 2.36 reject a plus sign before the number. */
 #define RKI_ASM_WITH(at, at_intel, att, intel) "{" at "(" att ",%%rcx)|[" intel "+rcx" at_intel "]}"
 #define RKI_ASM_COPY_WORD(at, at_intel, from, from_intel, to, to_intel, word)                                          \
 	RKI_ASM_FROM("mov", RKI_ASM_WITH(at, at_intel, from, from_intel), word)                                        \
 	"{movq %%" word ", |mov }" RKI_ASM_WITH(at, at_intel, to, to_intel) "{|, " word "}\n\t"
-#define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
-	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
+
+#ifdef __SSE2__
+#define RKI_USES_VECTORS , "xmm0", "xmm1", "xmm2", "xmm3"
+#define RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)                                                              \
+	RKI_ASM_X("cmpq $56, %%rcx", "cmp rcx, 56")                                                                    \
+	"jl " RKI_ASM_L(6) "\n\t"                                                                                      \
+	RKI_ASM_X("subq $56, %%rcx", "sub rcx, 56") "\n"                                                               \
+	RKI_ASM_L(10) ":\n\t"                                                                                          \
+	".irp v, 0, 1, 2, 3\n\t"                                                                                       \
+	RKI_ASM_MOVUPS "{16*\\v(" from ",%%rcx), %%xmm\\v|xmm\\v, [" from_intel "+rcx+16*\\v]}\n\t.endr\n\t"           \
+	".irp v, 0, 1, 2, 3\n\t"                                                                                       \
+	RKI_ASM_MOVUPS "{%%xmm\\v, 16*\\v(" to ",%%rcx)|[" to_intel "+rcx+16*\\v], xmm\\v}\n\t.endr\n\t"               \
+	RKI_ASM_X("subq $64, %%rcx", "sub rcx, 64")                                                                    \
+	"jns " RKI_ASM_L(10) "\n\t"                                                                                    \
+	RKI_ASM_X("cmpq $-64, %%rcx", "cmp rcx, -64")                                                                  \
+	"je " RKI_ASM_L(9) "\n\t"                                                                                      \
+	RKI_ASM_X("xorl %%ecx, %%ecx", "xor ecx, ecx")                                                                 \
+	"jmp " RKI_ASM_L(10) "\n"
+#else
+#define RKI_USES_VECTORS
+#define RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)
+#endif
+#define RKI_ASM_COPY_ANY(length, from, from_intel, to, to_intel, word, low)                                            \
+	RKI_ASM_X("movq %[" #length "], %%rcx", "mov rcx, %[" #length "]")                                             \
+	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
+	"js " RKI_ASM_L(11) "\n\t"                                                                                     \
 	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
-	"jbe " RKI_ASM_L(8) "\n\t"                                                                                     \
-	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")  \
-	"jb " RKI_ASM_L(6) "\n\t"                                                                                      \
-	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                      \
-	"jz " RKI_ASM_L(9) "\n\t"                                                                                      \
-	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
-	"jb " RKI_ASM_L(5) "\n\t"                                                                                      \
-	RKI_ASM_X("movq " from ", %%rsi", "mov rsi, " from_intel)                                                      \
-	RKI_ASM_X("movq " to ", %%rdi", "mov rdi, " to_intel)                                                          \
-	"rep movsb\n\t"                                                                                                \
-	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	"{movb |mov " low ", }" RKI_ASM_WITH("-1", "-1", from, from_intel) "{, %%" low "|}\n\t"                        \
-	"{movb %%" low ", |mov }" RKI_ASM_WITH("-1", "-1", to, to_intel) "{|, " low "}\n\t"                            \
-	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
-	"jnz " RKI_ASM_L(5) "\n\t"                                                                                     \
-	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	"jle " RKI_ASM_L(8) "\n\t"                                                                                     \
+	RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)                                                              \
 	RKI_ASM_L(6) ":\n\t"                                                                                           \
 	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8") "\n"                                                                 \
 	RKI_ASM_L(7) ":\n\t"                                                                                           \
@@ -218,8 +248,31 @@
 	RKI_ASM_L(8) ":\n\t"                                                                                           \
 	RKI_ASM_COPY_WORD("", "", from, from_intel, to, to_intel, word)                                                \
 	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
-	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word) "\n"                                       \
+	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word)                                            \
+	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
+	"{movb |mov " low ", }" RKI_ASM_WITH("7", "+7", from, from_intel) "{, %%" low "|}\n\t"                         \
+	"{movb %%" low ", |mov }" RKI_ASM_WITH("7", "+7", to, to_intel) "{|, " low "}\n\t"                             \
+	RKI_ASM_X("decq %%rcx", "dec rcx") "\n"                                                                        \
+	RKI_ASM_L(11) ":\n\t"                                                                                          \
+	RKI_ASM_X("cmpq $-8, %%rcx", "cmp rcx, -8")                                                                    \
+	"jne " RKI_ASM_L(5) "\n"                                                                                       \
 	RKI_ASM_L(9) ":\n\t"
+
+#define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
+	".set .Lrk_words, 0\n\t"                                                                                       \
+	".irp words, 1, 2, 3, 4, 5\n\t"                                                                                \
+	".ifc %[copied],{$|}10\\words\n\t.set .Lrk_words, \\words\n\t.endif\n\t"                                       \
+	".endr\n\t"                                                                                                    \
+	".if .Lrk_words == 0\n\t"                                                                                      \
+	RKI_ASM_COPY_ANY(length, from, from_intel, to, to_intel, word, low)                                            \
+	".endif\n\t"                                                                                                   \
+	".irp index, 0, 1, 2, 3, 4\n\t"                                                                                \
+	".if .Lrk_words > \\index\n\t"                                                                                 \
+	RKI_ASM_X("movq 8*\\index(" from "), %%" word, "mov " word ", [" from_intel "+8*\\index]")                     \
+	RKI_ASM_X("movq %%" word ", 8*\\index(" to ")", "mov [" to_intel "+8*\\index], " word)                         \
+	".endif\n\t"                                                                                                   \
+	".endr\n\t"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
 	RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
@@ -232,21 +285,29 @@
  * head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rdx", "lea rdx, [rcx+%[" #size "]]")                                   \
+	RKI_ASM_X("movq %%rcx, %%rdx", "mov rdx, rcx")                                                                 \
+	RKI_ASM_X("addq %[" #size "], %%rdx", "add rdx, %[" #size "]")                                                 \
 	RKI_ASM_X("cmpq 8(%%rax), %%rdx", "cmp rdx, [rax+8]")                                                          \
 	"jg %l[" #label "]\n\t"
 #define RK_ASM_PLACE(mask)                                                                                             \
 	RKI_ASM_X("andq %[" #mask "], %%rcx", "and rcx, %[" #mask "]")                                                 \
 	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi",                                           \
 		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
-#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
-#define RK_ASM_PUT_STAMP                                                                                               \
+#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov qword ptr [rdi-8], %[" #word "]")
+#define RK_ASM_IN_ORDER "lfence\n\t" /* so that the clock is read after all earlier instructions */
+#define RK_ASM_PUT_STAMP(order)                                                                                        \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	"lfence\n\trdtsc\n\t" /* so that the clock is read after all earlier instructions */                           \
+	order "rdtsc\n\t"                                                                                        \
 	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
 	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
+#define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
+	".ifnc %[" #words "],{$|}0\n\t"                                                                                \
+	RKI_ASM_X("movq %[" #first "], (%%rdi)", "mov qword ptr [rdi], %[" #first "]")                                 \
+	".ifnc %[" #words "],{$|}1\n\t"                                                                                \
+	RKI_ASM_X("movq %[" #second "], 8(%%rdi)", "mov qword ptr [rdi+8], %[" #second "]")                            \
+	".endif\n\t.endif\n\t"
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
@@ -324,6 +385,10 @@
 #else
 #define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
 #endif
+
+/* The operands of a copy's length. `copied` and a count of words are numbers whose text the assembler compares with constants. */
+#define RK_IN_LENGTH(length) RK_IN_IF_ROOM(length), RK_IN_COUNT(copied, rki_copied(length))
+#define RK_IN_COUNT(name, expression) [name] "er"(expression)
 
 /* True if the word can be an immediate. False if the compiler can't tell, for example at -O0. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))

@@ -15,27 +15,6 @@ RKI_BEGIN_DECLS
 RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
-/*
- * Tries once to take an object from this CPU's array. Returns the object or an outcome. If the function returns RK_NO_RSEQ, it
- * hasn't called rki_leave().
- */
-static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
-{
-	uintptr_t token;
-
-	if (RKI_NO_AREA)
-		return RK_NO_RSEQ;
-	RK_SECTION_TOKEN(token,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
-				 RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
-			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_ENTER(RK_ASM_HERE, where, closed) RK_ASM_LOAD
-				 RK_ASM_LOAD_LAST(RK_ASM_HERE, outcome, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-			 RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
-				 RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
-			 RK_USES_ARRAY);
-	return token;
-}
-
 RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 {
 	const void *base = cache;
@@ -44,9 +23,9 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 	if (RKI_NO_AREA)
 		return NULL;
 	RK_SECTION_OR_NULL(token,
-			   RK_ASM_INDEX_CPU(RK_ASM_END) RK_ASM_ENTER(RK_ASM_END, where, closed) RK_ASM_LOAD
+			   RK_ASM_ENTER_CPU(RK_ASM_END, where, closed) RK_ASM_LOAD
 				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
+			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, 0),
 				   RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
 			   RK_USES_ARRAY);
 	return (void *)token;
@@ -54,9 +33,9 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 
 RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
 {
-	uintptr_t token = rki_cache_pop(cache);
+	void *object = rk_cache_get_here(cache);
 
-	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : rki_cache_get_slow(cache, (enum rk_result)token);
+	return RKI_LIKELY(object != NULL) ? object : rki_cache_get_slow(cache, RK_ABORTED);
 }
 
 RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
@@ -66,9 +45,9 @@ RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
 	if (RKI_NO_AREA)
 		goto leave;
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),
-		   RK_ASM_INDEX_CPU(RK_ASM_C) RK_ASM_ENTER(RK_ASM_C, where, closed) RK_ASM_LOAD
+		   RK_ASM_ENTER_CPU(RK_ASM_C, where, closed) RK_ASM_LOAD
 			   RK_ASM_STORE_NEXT(RK_ASM_C, object, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN), RK_IN(object),
+		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, 0), RK_IN(object),
 			   RK_IN_WORD_AS(step, RK_ARRAY_PUSHED(1))),
 		   RK_USES_ARRAY, leave, closed, unequal);
 	return;

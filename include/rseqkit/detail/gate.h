@@ -13,22 +13,20 @@ RKI_BEGIN_DECLS
 #define RKI_GATE_LEAVE RK_NO_RSEQ
 #endif
 
+/* The sections of an add to the word at `where` behind the slot that `index` finds. */
+#define RKI_GATE_ADD(exits, index, ...)                                                                                \
+	if (RK_IMMEDIATE(value))                                                                                       \
+		RK_SECTION(exits, index RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),                       \
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, __VA_ARGS__);   \
+	else                                                                                                           \
+		RK_SECTION(exits, index RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD(value),                                 \
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, __VA_ARGS__)
+
 RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)
 {
 	if (RKI_NO_AREA)
 		return RKI_GATE_LEAVE;
-	if (RK_IMMEDIATE(value) && __builtin_constant_p(where) && where == 0)
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
-	else if (RK_IMMEDIATE(value))
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
-	else
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
+	RKI_GATE_ADD(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_INDEX_GATE(RK_ASM_C, closed), leave, closed);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;

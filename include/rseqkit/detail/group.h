@@ -32,7 +32,7 @@ struct rki_group_head {
 	uint32_t count;           /* number of counters */
 	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't in use */
 	uint8_t baseline;         /* which of the two baselines is in use */
-	uint8_t bits;             /* of histograms: significant bits of a value */
+	uint8_t top;              /* of histograms: 63 less the significant bits of a value */
 	uint8_t lzcnt;            /* of histograms, on x86-64: 1 if the processor has lzcnt */
 	union {
 		const char *const *names; /* of counters, or NULL */
@@ -44,37 +44,48 @@ struct rki_group_head {
 
 RKI_BEGIN_DECLS
 
-/* Tries once to add to a counter of a group, by a section. */
-static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, int64_t value)
+/*
+ * Tries once to add to a counter of a group, by a section. A group's gate is never closed, so the section doesn't test the gate.
+ */
+static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, intptr_t value)
 {
-#if INTPTR_MAX == INT64_MAX
-	return rk_gate_add((const intptr_t *)rk_percpu_slot(group, RK_INDEX_RESERVE), (ptrdiff_t)(which * sizeof(int64_t)),
-			   value);
+#if RK_HAVE_SECTIONS && INTPTR_MAX == INT64_MAX
+	const intptr_t *gate = (const intptr_t *)rk_percpu_slot(group, RK_INDEX_RESERVE);
+	ptrdiff_t where = (ptrdiff_t)(which * sizeof(int64_t));
+
+	if (RKI_NO_AREA)
+		return rki_not_done(rki_leave());
+	RKI_GATE_ADD(RK_ASM_EXIT(leave), RK_ASM_INDEX_OPEN_GATE(RK_ASM_C), leave);
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+leave:
+	return rki_not_done(rki_leave());
 #else
 	(void)group, (void)which, (void)value;
-	return RK_NO_RSEQ; /* 64 bits take more than one store */
+	return RK_NO_RSEQ; /* no section, or 64 bits take more than one store */
 #endif
 }
 
 /*
- * Returns the position of the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and bsr. AMD's
- * processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID for lzcnt when
+ * Returns how many zeros come before the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and
+ * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID for lzcnt when
  * a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt as a test,
  * because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a virtual
  * machine that hides lzcnt is possibly moved later, from a processor without lzcnt to a processor with lzcnt.
  */
-static inline __attribute__((__unused__)) unsigned rki_histogram_top(const struct rki_group_head *head, uint64_t word)
+static inline __attribute__((__unused__)) unsigned rki_histogram_zeros(const struct rki_group_head *head, uint64_t word)
 {
 #if defined(__x86_64__) && !defined(__LZCNT__)
 	uint64_t zeros;
 
 	if (RKI_LIKELY(head->lzcnt)) {
 		__asm__("lzcnt{q %1, %0| %0, %1}" : "=r"(zeros) : "r"(word) : "cc");
-		return 63u ^ (unsigned)zeros;
+		return (unsigned)zeros;
 	}
 #endif
 	(void)head;
-	return 63u ^ (unsigned)__builtin_clzll(word);
+	return (unsigned)__builtin_clzll(word);
 }
 
 RKI_END_DECLS

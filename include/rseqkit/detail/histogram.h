@@ -13,7 +13,7 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 	const struct rki_group_head *head =
 		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
 	uint64_t held = value < head->above ? value : head->above;
-	uint8_t shift = (uint8_t)(rki_histogram_top(head, held | head->width) - head->bits);
+	uint8_t shift = (uint8_t)(head->top - rki_histogram_zeros(head, held | head->width));
 	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* `shift << bits` would take longer */
 
 	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);

@@ -15,6 +15,7 @@
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
+#define RK_OP_ENTER_BANK(to) RK_ASM_ENTER_CPU(to, where, closed)
 #define RK_OP_LEAVE rki_not_done(rki_leave())
 #elif RK_OP_INDEX == RK_OP_INDEX_CID
 #define RK_OP_KIND(verb) rk_cid_##verb
@@ -28,6 +29,7 @@
 	RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CID(to)
+#define RK_OP_ENTER_BANK(to) RK_ASM_ENTER_CID(to, where, closed)
 #define RK_OP_LEAVE rki_not_done(rki_leave())
 #else
 #define RK_OP_KIND(verb) rk_at_##verb
@@ -42,6 +44,7 @@
 	RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base), RK_IN(cpu)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_AT(to)
+#define RK_OP_ENTER_BANK(to) RK_ASM_ENTER_AT(to, where, closed)
 #define RK_OP_LEAVE rki_not_done(rki_leave_at(cpu))
 #endif
 
@@ -61,11 +64,10 @@
 #define RK_OP_LABELS leave
 #define RK_OP_WAY_CLOSED
 #else
-/* A bank's address is stored with its low bit set, so 1 is subtracted from `where`. */
 #define RK_OP(verb) RK_OP_KIND(bank_##verb)
 #define RK_OP_PARAMS(slots, ...) (slots, ptrdiff_t where, __VA_ARGS__ RK_OP_CPU_PARAM)
-#define RK_OP_INPUTS RK_OP_INDEX_INPUTS, RK_IN_WORD_AS(where, where - RK_BANK_OPEN)
-#define RK_OP_SLOT(to) RK_OP_INDEX_SLOT(to) RK_ASM_ENTER(to, where, closed)
+#define RK_OP_INPUTS RK_OP_INDEX_INPUTS, RK_IN_WORD_AS(where, where)
+#define RK_OP_SLOT(to) RK_OP_ENTER_BANK(to)
 #define RK_OP_EXITS RK_ASM_EXIT(leave) RK_ASM_EXIT(closed)
 #define RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
 #define RK_OP_LABELS leave, closed
@@ -189,7 +191,7 @@ RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal)
 		   RK_ASM_COPY_OUT(offset, target, length) RK_ASM_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(target), RK_IN(length), RK_IN_WORD(expected),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(target), RK_IN_LENGTH(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
 		   RK_USES_COPY, RK_OP_LABELS, unequal);
 	RK_WRITTEN(target, length);
@@ -219,6 +221,7 @@ RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)
 #undef RK_OP_CPU_PARAM
 #undef RK_OP_INDEX_INPUTS
 #undef RK_OP_INDEX_SLOT
+#undef RK_OP_ENTER_BANK
 #undef RK_OP_EXITS
 #undef RK_OP_EXITS_VALUE
 #undef RK_OP_LABELS

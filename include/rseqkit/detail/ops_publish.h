@@ -61,7 +61,7 @@ RK_OP_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
 		   RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN_LENGTH(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
 		   RK_USES_COPY, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
@@ -79,28 +79,33 @@ RK_OP_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *n
 	RK_OP_WAYS_OUT
 }
 
-RK_OP_INLINE enum rk_result RK_OP_PUBLISH(append)
-	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
-{
-	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
-		   RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
-		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
-			   RK_IN_IF_ROOM(mask)),
-		   RK_USES_LOG, RK_OP_LABELS, unequal);
-	RK_OP_WAYS_OUT_IF_EQUAL
-}
+#define RK_OP_APPEND(verb, stamp)                                                                                      \
+	RK_OP_INLINE enum rk_result RK_OP_PUBLISH(verb)                                                                \
+		RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask) \
+	{                                                                                                              \
+		RK_OP_CHECK((void)0)                                                                                   \
+		if (RKI_IS_SHORT(length)) {                                                                            \
+			intptr_t first = rki_word_at(source, 0, length), second = rki_word_at(source, 8, length);      \
+                                                                                                                       \
+			RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),                                                   \
+				   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) \
+				   RK_ASM_PUT(header) stamp RK_ASM_PUT_WORDS(words, first, second) RK_OP_COMMIT_HEAD,  \
+				   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(header), RK_IN_WORD(first), RK_IN_WORD(second),    \
+					   RK_IN_COUNT(words, (length + 7) / 8), RK_IN_WORD(size), RK_IN_IF_ROOM(mask)), \
+				   RK_USES_LOG, RK_OP_LABELS, unequal);                                                \
+		} else {                                                                                               \
+			RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),                                                   \
+				   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) \
+				   RK_ASM_PUT(header) stamp RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,         \
+				   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(header), RK_IN(source), RK_IN_LENGTH(length),      \
+					   RK_IN_WORD(size), RK_IN_IF_ROOM(mask)),                                     \
+				   RK_USES_LOG, RK_OP_LABELS, unequal);                                                \
+		}                                                                                                      \
+		RK_OP_WAYS_OUT_IF_EQUAL                                                                                \
+	}
 
-RK_OP_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
-	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
-{
-	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
-		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
-		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
-			   RK_IN_IF_ROOM(mask)),
-		   RK_USES_LOG, RK_OP_LABELS, unequal);
-	RK_OP_WAYS_OUT_IF_EQUAL
-}
+RK_OP_APPEND(append, )
+RK_OP_APPEND(append_stamped, RK_ASM_PUT_STAMP(RK_ASM_IN_ORDER))
+RK_OP_APPEND(append_stamped_unordered, RK_ASM_PUT_STAMP())
+
+#undef RK_OP_APPEND

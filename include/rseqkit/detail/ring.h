@@ -22,6 +22,7 @@ struct rk_ring_reader {
 struct rk_ring_shared {
 	uint32_t waiting; /* odd while a reader waits; also counts wake-ups */
 	uint32_t largest;
+	uint32_t unordered; /* 1: stamps are read without a barrier */
 	int64_t mask; /* for positions; not in the log, because a section's stores would then wait for one load more */
 };
 
@@ -50,26 +51,51 @@ RKI_BEGIN_DECLS
  *
  *   rki_ring_write_slow()  the attempt to write a record failed; `outcome` says why
  *   rki_ring_wake()        a reader waits
- *   rki_ring_look()        the reader knows of no more records
+ *   rki_ring_look()        the reader knows of no more records; returns what the reader becomes
+ *
+ * rki_ring_open() and rki_ring_close() do the work of the functions of these names.
+ *
+ * Ways out get a copy of the reader, never the address of the caller's. So the caller's reader can be in registers, if it is a
+ * local variable whose address the program doesn't pass to a function.
  */
 RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
 RKI_API void rki_ring_wake(struct rk_ring *ring);
-RKI_API int rki_ring_look(struct rk_ring_reader *reader);
+RKI_API struct rk_ring_reader rki_ring_look(struct rk_ring_reader reader);
+RKI_API int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
+RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 
 /* Tries once to write a record. The caller has checked the length. */
-static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data,
-									       size_t length, int stamped)
+static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_ring_append(struct rk_ring *ring,
+											    const void *data, size_t length,
+											    int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
+	intptr_t header = (intptr_t)length | (stamped ? RKI_RING_STAMPED : 0);
 
-	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size,
-							    mask) :
-			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
+	if (!stamped)
+		return rk_cpu_bank_append_release(ring, 0, header, data, length, size, mask);
+	if (shared->unordered)
+		return rk_cpu_bank_append_stamped_unordered_release(ring, 0, header, data, length, size, mask);
+	return rk_cpu_bank_append_stamped_release(ring, 0, header, data, length, size, mask);
 }
 
-static inline __attribute__((__unused__)) int rki_ring_write_any(struct rk_ring *ring, const void *data, size_t length,
-								       int stamped)
+/* Writes by the slow path. A short record is copied for it, so that the fast path needn't have the record in memory. */
+static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_copy(struct rk_ring *ring, const void *data,
+										   size_t length, int stamped,
+										   enum rk_result outcome)
+{
+	intptr_t words[2];
+
+	if (!RKI_IS_SHORT(length))
+		return rki_ring_write_slow(ring, data, length, stamped, outcome);
+	words[0] = rki_word_at(data, 0, length);
+	words[1] = rki_word_at(data, sizeof(words[0]), length);
+	return rki_ring_write_slow(ring, words, length, stamped, outcome);
+}
+
+static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_any(struct rk_ring *ring, const void *data,
+										  size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	enum rk_result outcome = RK_UNEQUAL;
@@ -77,7 +103,7 @@ static inline __attribute__((__unused__)) int rki_ring_write_any(struct rk_ring 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
 		outcome = rki_ring_append(ring, data, length, stamped);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rki_ring_write_slow(ring, data, length, stamped, outcome);
+		return rki_ring_write_copy(ring, data, length, stamped, outcome);
 	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
 		rki_ring_wake(ring);
 	return 0;
@@ -93,7 +119,33 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 	return rki_ring_write_any(ring, data, length, 1);
 }
 
-RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
+RKI_INLINE_ALWAYS int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
+{
+	struct rk_ring_reader opened;
+	int r = rki_ring_open(ring, cpu, reader == NULL ? NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
+
+	if (r >= 0) {
+		*reader = opened;
+		if (size > sizeof(opened))
+			__builtin_memset(reader + 1, 0, size - sizeof(opened)); /* members that a later release adds */
+	}
+	return r;
+}
+
+RKI_INLINE_ALWAYS int rk_ring_close(struct rk_ring_reader *reader)
+{
+	struct rk_ring_reader closed;
+	int r;
+
+	if (reader == NULL)
+		return rki_ring_close(NULL);
+	closed = *reader;
+	r = rki_ring_close(&closed);
+	*reader = closed;
+	return r;
+}
+
+RKI_INLINE_ALWAYS void rk_ring_release(struct rk_ring_reader *reader)
 {
 	reader->released = reader->position;
 	if (reader->log != NULL)
@@ -104,7 +156,7 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
  * Stores the layout of a record whose header differs from the last record's, and returns 1. If the record is padding, skips the
  * padding and returns 0.
  */
-static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
+static inline __attribute__((__unused__, __always_inline__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;
 
@@ -122,7 +174,7 @@ static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_read
 	return 1;
 }
 
-RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record)
+RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record)
 {
 	for (;;) {
 		const char *at;
@@ -131,8 +183,8 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		if (reader->position == reader->head) {
 			if (reader->live != NULL)
 				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
-			else if (!rki_ring_look(reader))
-				return 0;
+			else
+				*reader = rki_ring_look(*reader);
 			if (reader->position == reader->head)
 				return 0;
 		}
