@@ -11,7 +11,7 @@
  * - The slot's address is in one register.
  * - A constant is added by one instruction on memory, a variable by a load and a store (arch/x86_64.h explains why).
  * - A popped word is stored at the address of the caller's variable.
- * - Bytes are copied as words, with one register as counter.
+ * - The number of copied words is a constant, so each word has a load and a store of its own.
  */
 #ifndef RK_BENCH_CLASSIC_H
 #define RK_BENCH_CLASSIC_H
@@ -65,6 +65,8 @@
 	".Labort%=:\n\t"                                                                                               \
 	"jmp %l[again]\n\t"                                                                                            \
 	".subsection 0\n\t"
+
+#define CLASSIC_COPY_WORD(at) "movq " #at "(%[source]), %%rcx\n\tmovq %%rcx, " #at "(%[target])\n\t"
 
 #define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "r"(slot)
 
@@ -166,8 +168,8 @@ again:
 }
 
 /*
- * If this CPU's slot has the value `expected`, copies `length` bytes to the slot's address plus `offset`, and then stores
- * `value` in the slot. `length` is a multiple of eight, and not 0. If the slot has another value, returns RK_UNEQUAL.
+ * If this CPU's slot has the value `expected`, copies five words to the slot's address plus `offset`, and then stores `value` in
+ * the slot. `length` is 40. If the slot has another value, returns RK_UNEQUAL.
  */
 static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptrdiff_t offset, const void *source,
 					      size_t length, intptr_t value)
@@ -175,22 +177,18 @@ static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptr
 	uint32_t cpu = classic_cpu();
 	intptr_t *slot = classic_slot(base, cpu);
 
+	(void)length;
 	__asm__ __volatile__ goto(CLASSIC_BEGIN(CLASSIC_EXIT(unequal))
 				  "cmpq %[expected], (%[slot])\n\t"
 				  "jne %l[unequal]\n\t"
-				  "movq %[backwards], %%rcx\n"
-				  ".Lcopy%=:\n\t"
-				  "movq (%[source],%%rcx), %%rdx\n\t"
-				  "movq %%rdx, (%[target],%%rcx)\n\t"
-				  "addq $8, %%rcx\n\t"
-				  "jnz .Lcopy%=\n\t"
+				  CLASSIC_COPY_WORD(0) CLASSIC_COPY_WORD(8) CLASSIC_COPY_WORD(16) CLASSIC_COPY_WORD(24)
+				  CLASSIC_COPY_WORD(32)
 				  "movq %[value], (%[slot])\n"
 				  CLASSIC_END
 				  :
-				  : CLASSIC_INPUTS, [expected] "er"(expected), [value] "er"(value),
-				    [source] "r"((const char *)source + length),
-				    [target] "r"((char *)slot + offset + length), [backwards] "er"(-(intptr_t)length)
-				  : "memory", "cc", "rax", "rcx", "rdx"
+				  : CLASSIC_INPUTS, [expected] "er"(expected), [value] "er"(value), [source] "r"(source),
+				    [target] "r"((char *)slot + offset)
+				  : "memory", "cc", "rax", "rcx"
 				  : again, unequal);
 	return RK_DONE;
 unequal:

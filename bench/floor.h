@@ -15,8 +15,19 @@
 #if defined(__x86_64__) && RK_HAVE_SECTIONS
 #define BENCH_HAVE_FLOOR 1
 
+/*
+ * In a position-independent program a section needs an instruction that computes its descriptor's address. So the floor has such an
+ * instruction, too, although it doesn't use the result.
+ */
+#if defined(__PIC__) || defined(__PIE__)
+#define FLOOR_DESCRIPTOR "leaq 0(%%rip), %%rax\n\t"
+#else
+#define FLOOR_DESCRIPTOR
+#endif
+
 /* Computes the slot's address in rax. */
 #define FLOOR_SLOT                                                                                                     \
+	FLOOR_DESCRIPTOR                                                                                               \
 	"movq $0, %%fs:8(%[area])\n\t"                                                                                 \
 	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
 	"shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"                                                            \

@@ -13,6 +13,11 @@
 
 #define SPINS_BEFORE_YIELD 1000
 #define WAITS_MAX 100000000 /* calls of bench_ring_wait() until the bench fails: about a minute */
+/*
+ * How long the reader of `ring-remote` waits when it finds the ring empty. Meanwhile the writer fills a part of the ring. Each
+ * look at the ring takes cache lines away from the writer, which costs both threads more than this wait.
+ */
+#define EMPTY_NS 1500
 
 struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
 struct rk_ring *bench_ring;
@@ -77,28 +82,31 @@ void bench_ring_leave(struct ring_own *own)
 	own->open = false;
 }
 
-static bool find_at(struct ring_own *own, int index, struct rk_ring_record *record)
+static const struct bench_ring_record *find_at(struct ring_own *own, int index)
 {
+	struct rk_ring_record record;
+
 	own->open = rk_ring_open(own->ring, index, &own->reader, sizeof(own->reader)) == 0;
-	if (own->open && rk_ring_next(&own->reader, record))
-		return true;
+	if (own->open && rk_ring_next(&own->reader, &record))
+		return record.data;
 	bench_ring_leave(own);
-	return false;
+	return NULL;
 }
 
-bool bench_ring_find(struct ring_own *own, struct rk_ring_record *record)
+const struct bench_ring_record *bench_ring_find(struct ring_own *own)
 {
+	const struct bench_ring_record *found;
+
 	rk_ring_release(&own->reader);
 	bench_ring_leave(own);
-	if (find_at(own, rk_cpu(), record))
-		return true;
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		if (find_at(own, cpu, record))
-			return true;
-	if (find_at(own, RK_INDEX_OVERFLOW, record))
-		return true;
-	own->reader = (struct rk_ring_reader){0};
-	return false;
+	found = find_at(own, rk_cpu());
+	for (int cpu = rk_cpus_next(-1); found == NULL && cpu >= 0; cpu = rk_cpus_next(cpu))
+		found = find_at(own, cpu);
+	if (found == NULL)
+		found = find_at(own, RK_INDEX_OVERFLOW);
+	if (found == NULL)
+		own->reader = (struct rk_ring_reader){0};
+	return found;
 }
 
 #if BENCH_HAVE_CK
@@ -160,6 +168,14 @@ static bool start_reader(struct remote *remote, pthread_t *reader)
 	return started;
 }
 
+static void wait_for_records(void)
+{
+	uint64_t until = bench_now() + EMPTY_NS;
+
+	while (bench_now() < until)
+		pause_here();
+}
+
 /* In this bench all records must come in the order of the table. */
 static void look_in_order(struct ring_tally *tally, uint64_t i)
 {
@@ -167,18 +183,19 @@ static void look_in_order(struct ring_tally *tally, uint64_t i)
 	tally->difference = 0;
 }
 
-#define RING_REMOTE(name, type, try_write, try_read, release, enter, leave)                                            \
+#define RING_REMOTE(name, type, try_write, try_read, release, begin, leave)                                            \
 	static void *read_##name(void *arg)                                                                            \
 	{                                                                                                              \
 		struct remote *remote = arg;                                                                           \
 		type *of = remote->of;                                                                                 \
+		begin;                                                                                                 \
 		RING_TALLY;                                                                                            \
                                                                                                                        \
-		enter;                                                                                                 \
 		__atomic_store_n(&remote->running, 1, __ATOMIC_RELEASE);                                               \
 		for (uint64_t i = 0, times = 0; i < remote->n; i++) {                                                  \
-			while (RKI_UNLIKELY(!try_read(of, &tally))) {                                                  \
-				release(of);                                                                           \
+			while (RKI_UNLIKELY(!try_read(at, &tally))) {                                                  \
+				release(at);                                                                           \
+				wait_for_records();                                                                    \
 				if (!bench_ring_wait(&times))                                                          \
 					return NULL;                                                                   \
 			}                                                                                              \
@@ -187,7 +204,7 @@ static void look_in_order(struct ring_tally *tally, uint64_t i)
 				release(of);                                                                           \
 			times = 0;                                                                                     \
 		}                                                                                                      \
-		release(of);                                                                                           \
+		release(at);                                                                                           \
 		remote->end = bench_now();                                                                             \
 		leave;                                                                                                 \
 		return NULL;                                                                                           \
@@ -221,10 +238,17 @@ BENCH_INLINE bool try_rseqkit(struct ring_own *own, struct ring_tally *tally)
 	return true;
 }
 
+static struct ring_own open_remote(struct rk_ring *ring)
+{
+	struct ring_own own = {.ring = ring};
+
+	own.open = rk_ring_open(ring, bench_remote_cpu(false), &own.reader, sizeof(own.reader)) == 0;
+	return own;
+}
+
 RING_REMOTE(rseqkit, struct ring_own, ring_rseqkit_write, try_rseqkit, ring_rseqkit_release,
-	    of->open = rk_ring_open(of->ring, bench_remote_cpu(false), &of->reader, sizeof(of->reader)) == 0,
-	    bench_ring_leave(of))
-RING_REMOTE(mutex, struct ring_guarded, ring_mutex_write, ring_mutex_read, ring_nothing, , )
+	    struct ring_own own = open_remote(of->ring); struct ring_own *at = &own, ring_own_end(at))
+RING_REMOTE(mutex, struct ring_guarded, ring_mutex_write, ring_mutex_read, ring_nothing, struct ring_guarded *at = of, )
 
 uint64_t ring_remote_rseqkit(uint64_t n)
 {
@@ -239,8 +263,8 @@ uint64_t ring_remote_mutex(uint64_t n)
 }
 
 #if BENCH_HAVE_CK
-RING_REMOTE(spsc, struct ring_ck, ring_spsc_write, ring_spsc_read, ring_nothing, , )
-RING_REMOTE(mpmc, struct ring_ck, ring_mpmc_write, ring_mpmc_read, ring_nothing, , )
+RING_REMOTE(spsc, struct ring_ck, ring_spsc_write, ring_spsc_read, ring_nothing, struct ring_ck *at = of, )
+RING_REMOTE(mpmc, struct ring_ck, ring_mpmc_write, ring_mpmc_read, ring_nothing, struct ring_ck *at = of, )
 
 uint64_t ring_remote_spsc(uint64_t n)
 {
