@@ -50,6 +50,10 @@ struct bench_loop {
 	/* Called after a slice. Checks the memory and prepares it for the next slice. NULL if there is nothing to do. */
 	bool (*settle)(void);
 	uint64_t iterations; /* of a slice; 0: as many as fit */
+	/* Returns why the loop can't run here, in static storage, or NULL. A NULL pointer: only `condition` decides. */
+	const char *(*why)(void);
+	/* Returns the private memory that the operation takes, in KiB; negative if it isn't known. NULL: it isn't measured. */
+	double (*memory)(void);
 };
 
 struct bench {

@@ -26,9 +26,9 @@
 	}
 
 #define ENTRY(bench, contender, condition, name, sum, settle, setup, body)                                             \
-	{bench, contender, condition, NAME(loop_##name), sum, settle, 0},
+	{bench, contender, condition, NAME(loop_##name), sum, settle, 0, NULL, NULL},
 
-#define REMOTE(bench, contender, condition, function) {bench, contender, condition, function, NULL, NULL, 0},
+#define REMOTE(bench, contender, condition, function) {bench, contender, condition, function, NULL, NULL, 0, NULL, NULL},
 
 CONTENDERS(LOOP)
 
@@ -37,11 +37,11 @@ static const struct bench_loop NAME(loops)[] = {
 	REMOTES(REMOTE)
 	RING_REMOTES(REMOTE)
 	RCU_WRITERS(REMOTE)
-	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0},
-	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0},
-	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16},
-	{"register-self", "bare-syscalls-first", BENCH_SELF, register_bare_first, NULL, NULL, 16},
-	{"register-self", "three-syscalls-first", BENCH_SELF, register_three_first, NULL, NULL, 16},
+	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
+	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0, NULL, NULL},
+	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16, NULL, NULL},
+	{"register-self", "bare-syscalls-first", BENCH_SELF, register_bare_first, NULL, NULL, 16, NULL, NULL},
+	{"register-self", "three-syscalls-first", BENCH_SELF, register_three_first, NULL, NULL, 16, NULL, NULL},
 };
 
 #undef NAME

@@ -9,7 +9,8 @@
  *   owner                                       owner of this process's threads: "libc", "self", "none", ...
  *   malloc NAME                                 the file that malloc() comes from, if NAME is in its name
  *   run BENCH CONTENDER PLACEMENT THREADS N     N operations in each of THREADS fresh threads: nanoseconds from the
- *                                               common start to the last finish
+ *                                               common start to the last finish; for some contenders also KiB of
+ *                                               private memory
  *
  * The answer is "unavailable WHY" if the request can't run in this process, or "error WHAT". The process ends at the end of
  * input.
@@ -180,9 +181,10 @@ static bool is_crowded(unsigned threads)
 	return sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || threads > (unsigned)CPU_COUNT(&allowed);
 }
 
-static const char *why_unavailable(enum bench_condition condition, unsigned threads)
+static const char *why_unavailable(const struct bench_loop *loop, unsigned threads)
 {
 	static char text[128];
+	enum bench_condition condition = loop->condition;
 	enum rk_owner owner = rk_thread_owner();
 
 	if (condition >= BENCH_GLIBC && !malloc_is(conditions[condition])) {
@@ -203,7 +205,7 @@ static const char *why_unavailable(enum bench_condition condition, unsigned thre
 		return "built without liburcu (liburcu-dev)";
 	if (condition == BENCH_URCU_FLAVOURS && !BENCH_HAVE_URCU_FLAVOURS)
 		return "built without liburcu's static libraries (liburcu-dev)";
-	return NULL;
+	return loop->why ? loop->why() : NULL;
 }
 
 /* Runs a slice and checks its operations. If something is wrong, prints it and returns false. */
@@ -245,7 +247,11 @@ static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned c
 		good = run_slice(&slice, threads);
 	/* Whole turns possibly have more operations than the request. Prints the time for the number that was requested. */
 	if (good)
-		printf("%.0f\n", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
+		printf("%.0f", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
+	if (good && loop->memory)
+		printf(" %.0f", loop->memory());
+	if (good)
+		printf("\n");
 	free(threads);
 }
 
@@ -282,7 +288,7 @@ static void answer_run(const char *request)
 	}
 	for (unsigned i = 0; i < bench_loop_count; i++) {
 		const struct bench_loop *loop = &bench_loops[placement][i];
-		const char *why = why_unavailable(loop->condition, threads);
+		const char *why = why_unavailable(loop, threads);
 
 		if (strcmp(loop->bench, bench) != 0 || strcmp(loop->contender, contender) != 0)
 			continue;

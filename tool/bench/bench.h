@@ -44,11 +44,23 @@ struct bench_figure {
 	double mode_median[BENCH_MODES];
 };
 
+/*
+ * In a bench with the contender BENCH_NOTHING, which is the bench's loop without an operation: the time of a contender minus
+ * that of BENCH_NOTHING. Each difference is of one placement. A difference below the resolution can be negative.
+ */
+#define BENCH_NOTHING "nothing"
+struct bench_added {
+	bool there;
+	double min, median, max;
+};
+
 /* One contender of a bench, measured with one number of threads. */
 struct bench_cell {
 	double fastest[BENCH_MODES]; /* nanoseconds per iteration in the fastest slice so far; 0 before the first slice */
 	double best[BENCH_MODES][BENCH_PLACEMENTS_MAX];
 	struct bench_figure figure; /* valid if the contender could run */
+	struct bench_added added;
+	double kib; /* private memory that the operation takes, if it is measured; 0 if not; negative if unknown */
 	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 

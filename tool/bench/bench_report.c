@@ -95,6 +95,40 @@ static int bar_width(void)
 	return columns == 0 || left > BAR_WIDTH ? BAR_WIDTH : left;
 }
 
+/* Prints a time in a column of 9 characters, without fractions that don't fit. */
+static void print_ns(double ns)
+{
+	printf("%9.*f ", ns < 99999 && ns > -9999 ? 3 : 0, ns);
+}
+
+/* Does the table show what contenders add to BENCH_NOTHING? */
+static bool shows_added(const struct bench_group *group)
+{
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		if (group->cells[i].added.there)
+			return true;
+	return false;
+}
+
+/* Prints the columns at the right: two if there is room for all figures, and the last one. */
+static void print_comparison(const struct bench_cell *cell, double reference, bool adds)
+{
+	const struct bench_figure *f = &cell->figure;
+
+	if (room() == ROOM_FOR_ALL && adds && !cell->added.there) {
+		printf("%9s %9s ", "-", "-");
+	} else if (room() == ROOM_FOR_ALL) {
+		print_ns(adds ? cell->added.min : f->mode_median[BENCH_PIE]);
+		print_ns(adds ? cell->added.max : f->mode_median[BENCH_NON_PIE]);
+	}
+	if (adds && cell->added.there)
+		printf("%8.*f", cell->added.median < 99999 ? 2 : 0, cell->added.median);
+	else if (!adds && reference > 0)
+		printf("%8.2f", f->median / reference);
+	else
+		printf("%8s", "-");
+}
+
 static void print_row(const struct bench_group *group, unsigned contender, double reference, double greatest)
 {
 	const struct bench_contender *what = &group->bench->contenders[contender];
@@ -107,15 +141,13 @@ static void print_row(const struct bench_group *group, unsigned contender, doubl
 		print_line(stdout, name_width() + 3, 0, "%s", group->cells[contender].unavailable);
 		return;
 	}
-	printf("  %-*s %9.3f ", name_width(), name, f->median);
-	if (room() >= ROOM_FOR_SPREAD)
-		printf("%9.3f %9.3f ", f->min, f->max);
-	if (room() == ROOM_FOR_ALL)
-		printf("%9.3f %9.3f ", f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
-	if (reference > 0)
-		printf("%8.2f", f->median / reference);
-	else
-		printf("%8s", "-");
+	printf("  %-*s ", name_width(), name);
+	print_ns(f->median);
+	if (room() >= ROOM_FOR_SPREAD) {
+		print_ns(f->min);
+		print_ns(f->max);
+	}
+	print_comparison(&group->cells[contender], reference, shows_added(group));
 	if (bar_width() >= BAR_LEAST) {
 		printf("  ");
 		print_bar(f->median, greatest, bar_width());
@@ -123,14 +155,33 @@ static void print_row(const struct bench_group *group, unsigned contender, doubl
 	putchar('\n');
 }
 
-static void print_heads(void)
+static void print_heads(bool adds)
 {
 	printf("  %-*s %9s ", name_width(), "", "median");
 	if (room() >= ROOM_FOR_SPREAD)
 		printf("%9s %9s ", "min", "max");
 	if (room() == ROOM_FOR_ALL)
-		printf("%9s %9s ", "PIE", "non-PIE");
-	printf("%8s\n", "ratio");
+		printf("%9s %9s ", adds ? "added min" : "PIE", adds ? "max" : "non-PIE");
+	printf("%8s\n", adds ? "added" : "ratio");
+}
+
+/* Prints the private memory that contenders take, if it was measured. */
+static void print_memory(const struct bench_group *group)
+{
+	char text[1024] = "";
+	size_t length = 0;
+
+	for (unsigned i = 0; i < group->bench->contender_count; i++) {
+		double kib = group->cells[i].kib;
+		const char *name = group->bench->contenders[i].name;
+
+		if (kib == 0 || length >= sizeof(text))
+			continue;
+		length += (size_t)(kib < 0 ? snprintf(text + length, sizeof(text) - length, "; %s unknown", name) :
+					     snprintf(text + length, sizeof(text) - length, "; %s %.0f", name, kib));
+	}
+	if (length > 0)
+		print_line(stdout, 0, 2, "  private memory in KiB: %s", text + 2);
 }
 
 static void print_group(const struct bench_run *run, const struct bench_group *group)
@@ -153,9 +204,10 @@ static void print_group(const struct bench_run *run, const struct bench_group *g
 			 group->rounds, group->rounds == 1 ? "" : "s");
 		print_coloured(COLOUR_YELLOW, title);
 	}
-	print_heads();
+	print_heads(shows_added(group));
 	for (unsigned i = 0; i < group->bench->contender_count; i++)
 		print_row(group, i, reference, greatest);
+	print_memory(group);
 	putchar('\n');
 }
 
@@ -168,7 +220,8 @@ void bench_print_text(const struct bench_run *run)
 		 "Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
 		 "(%u in a PIE, %u in a non-PIE program), each with its best round. The ratio is the\n"
 		 "median divided by that of the first contender. A contender with a * doesn't do the\n"
-		 "job, and is listed for comparison only. CPUs: %u, %s\n%s\n",
+		 "job, and is listed for comparison only. Where a column is named added, it has the\n"
+		 "time minus that of the loop with nothing. CPUs: %u, %s\n%s\n",
 		 BENCH_MODES * run->placements, run->placements, run->placements, run->cpus, model[0] ? model : "unknown",
 		 room() == ROOM_FOR_ALL ? "" : "A wider terminal, or --json, shows all figures.\n");
 	for (char *c = text; room() != ROOM_FOR_ALL && *c != '\0'; c++)
@@ -197,6 +250,19 @@ static void put_share(json_object *object, const char *key, double share)
 	json_put(object, key, share < 0 ? NULL : json_object_new_double_s(share, text));
 }
 
+/* Returns what the contender adds to BENCH_NOTHING; NULL if the bench lacks that contender. */
+static json_object *added_json(const struct bench_added *added)
+{
+	json_object *ns = added->there ? json_new() : NULL;
+
+	if (ns != NULL) {
+		put_ns(ns, "min", added->min);
+		put_ns(ns, "median", added->median);
+		put_ns(ns, "max", added->max);
+	}
+	return ns;
+}
+
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
 {
 	const struct bench_figure *f = &group->cells[contender].figure;
@@ -212,6 +278,9 @@ static json_object *result_json(const struct bench_run *run, const struct bench_
 	json_put_string(result, "contender", group->bench->contenders[contender].name);
 	json_put_number(result, "threads", group->threads);
 	json_put(result, "ns_per_op", ns);
+	json_put(result, "added_ns", added_json(&group->cells[contender].added));
+	json_put(result, "private_kib",
+		 group->cells[contender].kib > 0 ? json_object_new_int64((int64_t)group->cells[contender].kib) : NULL);
 	json_put_number(result, "rounds", group->rounds);
 	json_put_string(result, "owner", run->owners[environment]);
 	json_put_string(result, "library", bench_is_peer(environment) ? run->peers[environment].library : NULL);

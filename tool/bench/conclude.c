@@ -98,6 +98,37 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	fputs("</li>\n", page);
 }
 
+/* Writes what contenders add to BENCH_NOTHING, and the memory that they take, if these were measured. */
+static void put_more(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
+{
+	const char *before = "<li>Added to the time of the loop with nothing:";
+	char median[32], min[32], max[32];
+	bool some = false;
+
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		const struct bench_added *added = &group->figures[j].added;
+
+		if (!added->there)
+			continue;
+		fprintf(page, "%s ", some ? "," : before);
+		html_put(page, bench->contenders[j].name);
+		fprintf(page, " %s (%s to %s)", figures_time(added->median, median),
+			figures_time_as(added->min, added->median, min), figures_time_as(added->max, added->median, max));
+		some = true;
+	}
+	fputs(some ? ".</li>\n" : "", page);
+	some = false;
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		if (!(group->figures[j].kib > 0))
+			continue;
+		fputs(some ? ", " : "<li>Private memory, in KiB: ", page);
+		html_put(page, bench->contenders[j].name);
+		fprintf(page, " %.0f", group->figures[j].kib);
+		some = true;
+	}
+	fputs(some ? ".</li>\n" : "", page);
+}
+
 /* Writes how much longer each contender takes in the group `to` than in the group `from`, which has fewer threads. */
 static void put_scaling(FILE *page, const struct figures_bench *bench, const struct figures_group *from,
 			const struct figures_group *to)
@@ -156,6 +187,8 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 		fputs("<li>These contenders do different work, so the fastest isn't necessarily the best.</li>\n", page);
 	for (unsigned i = 0; i < count; i++)
 		put_comparison(page, bench, groups[i]);
+	if (count > 0)
+		put_more(page, bench, groups[0]);
 	if (count > 1)
 		put_scaling(page, bench, groups[0], groups[count - 1]);
 	for (unsigned i = 0; i < count; i++)
@@ -245,6 +278,25 @@ static void say_range(struct sentence *s, const struct figures_bench *bench, con
 	    bench->contenders[least].name, figures_time(group->figures[greatest].median, to), bench->contenders[greatest].name);
 }
 
+/* Writes what contenders add to BENCH_NOTHING. Returns false, and writes nothing, if this wasn't measured. */
+static bool say_added(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
+{
+	const char *before = "added to a loop without the operation: ";
+	char median[32], min[32], max[32];
+
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		const struct bench_added *added = &group->figures[j].added;
+
+		if (!added->there)
+			continue;
+		say(s, "%s%s %s (%s to %s)", before, bench->contenders[j].name, figures_time(added->median, median),
+		    figures_time_as(added->min, added->median, min), figures_time_as(added->max, added->median, max));
+		before = ", ";
+	}
+	say(s, "%s", before[0] == ',' ? "." : "");
+	return before[0] == ',';
+}
+
 const char *conclude_bench(const struct figures_bench *bench, char *text)
 {
 	const struct figures_group *first = NULL, *last = NULL;
@@ -261,7 +313,8 @@ const char *conclude_bench(const struct figures_bench *bench, char *text)
 	if (first == NULL) {
 		say(&s, "no contender could run.");
 	} else if (!explain_same_job(bench->name)) {
-		say_range(&s, bench, first);
+		if (!say_added(&s, bench, first))
+			say_range(&s, bench, first);
 	} else {
 		say(&s, "%s takes %s.", bench->contenders[first->reference].name, figures_time(figures_reference(first), time));
 		count = find_rivals(bench, first, rivals);

@@ -5,7 +5,7 @@
 
 #include "figures.h"
 
-#define CONCLUSION_SIZE 640
+#define CONCLUSION_SIZE 960
 
 /*
  * Writes the conclusions for a bench in one line, for its least and its greatest number of threads. Returns

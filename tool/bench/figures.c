@@ -16,6 +16,7 @@
 #define NS_MIN 1e-4
 #define NS_MAX 1e12
 #define SECONDS_MAX 1e9
+#define KIB_MAX 1e9
 
 /* A place in a report, for messages. */
 struct place {
@@ -178,18 +179,30 @@ static bool take_subject(struct figures *figures, json_object *entry, const stru
 	return *group != NULL;
 }
 
+/* Reads what a contender adds to BENCH_NOTHING, and its memory. Both are possibly null or missing. */
+static bool take_more(json_object *entry, struct figure *f, const struct place *place)
+{
+	json_object *ns = member(entry, "added_ns");
+
+	f->added.there = ns != NULL;
+	return (ns == NULL || (take_number(ns, "min", -NS_MAX, NS_MAX, &f->added.min, place) &&
+			       take_number(ns, "median", f->added.min, NS_MAX, &f->added.median, place) &&
+			       take_number(ns, "max", f->added.median, NS_MAX, &f->added.max, place))) &&
+	       (member(entry, "private_kib") == NULL || take_number(entry, "private_kib", 0, KIB_MAX, &f->kib, place));
+}
+
 static bool take_result(struct figures *figures, json_object *entry, const struct place *place)
 {
 	json_object *ns = member(entry, "ns_per_op");
 	struct figures_group *group;
 	struct figures_bench *bench;
-	struct figure f;
+	struct figure f = {0};
 	int contender;
 
 	if (!take_subject(figures, entry, place, &bench, &group, &contender) ||
 	    !take_number(ns, "min", 0, NS_MAX, &f.min, place) ||
 	    !take_number(ns, "median", f.min, NS_MAX, &f.median, place) ||
-	    !take_number(ns, "max", f.median, NS_MAX, &f.max, place) ||
+	    !take_number(ns, "max", f.median, NS_MAX, &f.max, place) || !take_more(entry, &f, place) ||
 	    !take_count(entry, "rounds", 0, UINT32_MAX, &group->rounds, place))
 		return false;
 	if (f.min < NS_MIN)

@@ -5,7 +5,8 @@
  * The invariant: pictures and the report are made from the JSON alone, whether the JSON is new or from a file. All of the
  * JSON is checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names
  * can be part of file names. All other text is printable ASCII, and must still be quoted. Each number of a figure is from
- * 1e-4 to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`.
+ * 1e-4 to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times
+ * have the same order, and are from -1e12 to 1e12.
  */
 #ifndef RK_TOOL_BENCH_FIGURES_H
 #define RK_TOOL_BENCH_FIGURES_H
@@ -16,6 +17,8 @@
 
 struct figure {
 	double min, median, max; /* nanoseconds; all three are 0 if nothing was measured */
+	struct bench_added added;
+	double kib; /* private memory; 0 if the JSON lacks it */
 };
 
 /* The figures of all contenders of a bench, measured with the same number of threads. */

@@ -166,6 +166,8 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 		return true;
 	}
 	*ns = strtod(answer, &end);
+	if (end != answer && *end == ' ')
+		cell->kib = strtod(end + 1, &end);
 	if (end == answer || *end != '\0' || !(*ns >= 1)) {
 		complain("%s: unexpected answer '%s'", worker->name, answer);
 		return false;
@@ -261,6 +263,36 @@ static void make_figure(const struct bench_run *run, struct bench_cell *cell)
 	cell->figure.max = all[count - 1];
 }
 
+static bool was_measured(const struct bench_cell *cell)
+{
+	return cell->unavailable[0] == '\0';
+}
+
+/* Computes what each contender adds to the time of BENCH_NOTHING, if the bench has that contender. */
+static void make_added(const struct bench_run *run, struct bench_group *group)
+{
+	const struct bench_cell *nothing = NULL;
+
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		if (strcmp(group->bench->contenders[i].name, BENCH_NOTHING) == 0 && was_measured(&group->cells[i]))
+			nothing = &group->cells[i];
+	for (unsigned i = 0; nothing != NULL && i < group->bench->contender_count; i++) {
+		struct bench_cell *cell = &group->cells[i];
+		double all[BENCH_MODES * BENCH_PLACEMENTS_MAX];
+		unsigned count = 0;
+
+		if (cell == nothing || !was_measured(cell))
+			continue;
+		for (unsigned mode = 0; mode < BENCH_MODES; mode++)
+			for (unsigned placement = 0; placement < run->placements; placement++)
+				all[count++] = cell->best[mode][placement] - nothing->best[mode][placement];
+		cell->added.median = median(all, count);
+		cell->added.min = all[0];
+		cell->added.max = all[count - 1];
+		cell->added.there = true;
+	}
+}
+
 static bool add_group(struct bench_run *run, struct bench *bench, unsigned threads, double weight)
 {
 	struct bench_group *group = &run->groups[run->group_count++];
@@ -351,9 +383,11 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 	print_progress(NULL);
 	read_load(run, &after);
 	run->busy = bench_load_of_others(&before, &after);
-	for (unsigned i = 0; i < run->group_count; i++)
+	for (unsigned i = 0; i < run->group_count; i++) {
 		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++)
 			make_figure(run, &run->groups[i].cells[j]);
+		make_added(run, &run->groups[i]);
+	}
 	return true;
 }
 
