@@ -26,6 +26,7 @@
 #include "remote_bench.h"
 #include "ring_bench.h"
 #include "slice_bench.h"
+#include "start_bench.h"
 
 /* Uses a value, so that the compiler computes it. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))

@@ -35,6 +35,7 @@ const struct bench benches[] = {
 	{"bank", 5, true, 1, "add to data that other CPUs can take"},
 	{"register", 3, true, 1, "register and unregister a thread, as the environment has it"},
 	{"register-self", 7, true, 1, "register and unregister a thread where the libc doesn't"},
+	{"start", 4, true, 1, "start a process that does nothing, and wait until it has ended"},
 };
 
 const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);

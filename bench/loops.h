@@ -30,6 +30,10 @@
 
 #define REMOTE(bench, contender, condition, function) {bench, contender, condition, function, NULL, NULL, 0, NULL, NULL},
 
+/* A contender that measures the time itself, in processes of its own. */
+#define START(contender, name)                                                                                         \
+	{"start", contender, BENCH_ANY, start_##name, NULL, NULL, BENCH_START_PROCESSES, start_why_##name, NULL},
+
 CONTENDERS(LOOP)
 
 static const struct bench_loop NAME(loops)[] = {
@@ -37,6 +41,7 @@ static const struct bench_loop NAME(loops)[] = {
 	REMOTES(REMOTE)
 	RING_REMOTES(REMOTE)
 	RCU_WRITERS(REMOTE)
+	STARTS(START)
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0, NULL, NULL},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16, NULL, NULL},
@@ -49,3 +54,4 @@ static const struct bench_loop NAME(loops)[] = {
 #undef LOOP
 #undef ENTRY
 #undef REMOTE
+#undef START

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* explain.c - explains the contenders of the benches (explain.h). bench/METHOD.md describes how each contender is made. */
+#include "bench.h"
 #include "explain.h"
 
 #include <stddef.h>
@@ -140,6 +141,17 @@ static const struct explanation explanations[] = {
 	{"register-self", "bare-syscalls-first", "the two system calls in a fresh thread", "rseq", "as for bare-syscalls", NULL},
 	{"register-self", "three-syscalls-first", "the two system calls after get_robust_list, with which a registration begins",
 	 "rseq", "never; compare it with rseqkit-first", NULL},
+	{"start", "rseqkit", "a program that is linked with librseqkit, and doesn't use it", NULL, "only some runs use it", NULL},
+	{"start", "rseqkit-counter", "the same, and the program makes its first counter", NULL,
+	 "compare it with the work of a process", NULL},
+	{"start", "rseqkit-preloaded", "librseqkit, preloaded like the libraries below", NULL, "compare it with these", NULL},
+	{"start", "ck", "Concurrency Kit's library, preloaded", "its library", "its structures suit the program", NULL},
+	{"start", "liburcu-bp", "liburcu's flavour that registers threads itself, preloaded", "its library",
+	 "the program uses RCU only", NULL},
+	{"start", "jemalloc", "jemalloc, preloaded", "its library", ALLOCATOR, NULL},
+	{"start", "tcmalloc", "tcmalloc, preloaded", "its library", ALLOCATOR, NULL},
+	{"start", BENCH_NOTHING, "the program without any of these libraries", NULL, "never; it shows what the others add",
+	 "It has no library."},
 	/* Contenders that several benches have. */
 	{NULL, "floor", "the same loads and stores without protection, so they may hit the wrong CPU's data", "rseq", NEVER, UNSAFE},
 	{NULL, "classic", "a restartable sequence in the usual shape, written by hand in assembly", "rseq",
@@ -176,5 +188,10 @@ bool explain_does_job(const char *bench, const char *contender)
 
 bool explain_same_job(const char *bench)
 {
-	return strcmp(bench, "remote") != 0 && strcmp(bench, "bank") != 0 && strcmp(bench, "register-self") != 0;
+	static const char *const different[] = {"remote", "bank", "register-self", "start"};
+
+	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++)
+		if (matches(different[i], bench))
+			return false;
+	return true;
 }

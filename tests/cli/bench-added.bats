@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# bench-added.bats - `rseqkit bench`: benches that show what something adds to a program. These are the start of a process and
+# the time added to a loop with nothing. No figure is compared with another figure.
+
+load helper
+load bench
+
+# The difference to the contender `nothing` is in the JSON for all contenders but `nothing`, of the benches given.
+assert_added() {
+	assert_bench 'all(a is None or a["min"] <= a["median"] <= a["max"] for r in j["results"] for a in [r["added_ns"]])' \
+		'all((r["added_ns"] is None) == (r["contender"] == "nothing") for r in j["results"])' "$@"
+}
+
+@test "start: every library that is here, or why not; what each adds to the program alone" {
+	expect_json 0 "$RSEQKIT" bench start --json $quickly --threads 1,2
+	assert_added '{r["threads"] for r in j["results"]} == {1}' \
+		'{r["contender"] for r in j["results"]} >= {"rseqkit", "rseqkit-counter", "rseqkit-preloaded", "nothing"}' \
+		'({r["contender"] for k in ["results", "unavailable"] for r in j[k]} - {r["contender"] for r in j["results"]} <=
+			{"ck", "liburcu-bp", "jemalloc", "tcmalloc"})' \
+		'all("Debian" in u["reason"] for u in j["unavailable"])' \
+		'all(r["ns_per_op"]["min"] > 1000 for r in j["results"])'
+}
+
+@test "start: a library that can't be had is unavailable with the reason, the rest is measured" {
+	expect_json 0 env RSEQKIT_BENCH_TCMALLOC="$BATS_TEST_TMPDIR/none" RSEQKIT_BENCH_JEMALLOC=libc.so.6 "$RSEQKIT" bench start \
+		--json $quickly
+	assert_added '{u["contender"] for u in j["unavailable"]} >= {"jemalloc", "tcmalloc"}' \
+		'any("RSEQKIT_BENCH_TCMALLOC" in u["reason"] and "/none can" in u["reason"] for u in j["unavailable"])'
+}
+
+@test "a difference that is below zero is printed as it is, in text, JSON and on the page" {
+	with_worker "$(printf 'while read -r request; do case $request in owner) echo libc ;;
+		list) printf "placements 1\nbench start 1 1 starts\ncontender rseqkit any 3\ncontender nothing any 3\nend\n" ;;
+		*nothing*) echo 3000 ;; *) echo 2700 12 ;; esac; done')"
+	expect_json 0 "$tree/tool/rseqkit" bench --json $quickly
+	assert_json '[r["added_ns"] for r in j["results"]] == [{"min": -100, "median": -100, "max": -100}, None]' \
+		'[r["private_kib"] for r in j["results"]] == [12, None]'
+	expect 0 "$tree/tool/rseqkit" bench $quickly
+	grep -Eq '^ +median +min +max +added min +max +added$' <<<"$output"
+	grep -Eq '^  rseqkit +900.000 .* -100.000 +-100.000 +-100.00 ' <<<"$output"
+	assert_says "  private memory in KiB: rseqkit 12"
+	cp "$json" "$BATS_TEST_TMPDIR/report"
+	pictures=$BATS_TEST_TMPDIR
+	expect 0 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/report" --report "$pictures"
+	assert_page '"start: added to a loop without the operation: rseqkit -100.00 ns (-100.00 to -100.00)." in said("summary")' \
+		'"Private memory, in KiB: rseqkit 12." in said("bench-start")'
+}
+
+@test "--from: added times and memory that are no numbers: it says where, exit 2" {
+	while IFS='|' read -r change said; do
+		make_report "$change"
+		expect 2 "$RSEQKIT" bench --from "$report" --report "$BATS_TEST_TMPDIR"
+		assert_says "rseqkit bench: $report: $said" || { echo "$change"; return 1; }
+	done <<-'EOF'
+		j["results"][2]["added_ns"] = 1|results[2]: "min" is missing
+		j["results"][2]["added_ns"] = {"min": -1, "median": -2, "max": 0}|results[2]: "median" is missing or not a number from -1
+		j["results"][2]["added_ns"] = {"min": -1, "median": 0, "max": 1e15}|results[2]: "max" is missing
+		j["results"][2]["private_kib"] = -1|results[2]: "private_kib" is missing or not a number from 0
+	EOF
+	make_report 'j["results"][0]["added_ns"] = j["results"][0]["private_kib"] = None'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$BATS_TEST_TMPDIR"
+}
