@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "cache_bench.h"
 #include "classic.h"
+#include "first_bench.h"
 #include "floor.h"
 #include "freelist_bench.h"
 #include "histogram_bench.h"

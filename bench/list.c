@@ -36,6 +36,8 @@ const struct bench benches[] = {
 	{"register", 3, true, 1, "register and unregister a thread, as the environment has it"},
 	{"register-self", 7, true, 1, "register and unregister a thread where the libc doesn't"},
 	{"start", 4, true, 1, "start a process that does nothing, and wait until it has ended"},
+	{"first", 5, true, 1, "create the first structure of a process, and use it once"},
+	{"second", 4, true, 1, "create the second structure of the same kind, and use it once"},
 };
 
 const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);

@@ -34,6 +34,12 @@
 #define START(contender, name)                                                                                         \
 	{"start", contender, BENCH_ANY, start_##name, NULL, NULL, BENCH_START_PROCESSES, start_why_##name, NULL},
 
+#define FIRST(name)                                                                                                    \
+	{"first", #name, BENCH_ANY, first_create_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, first_memory_##name}, \
+	{"first", #name "-use", BENCH_ANY, first_use_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, NULL},       \
+	{"second", #name, BENCH_ANY, second_create_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, second_memory_##name}, \
+	{"second", #name "-use", BENCH_ANY, second_use_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, NULL},
+
 CONTENDERS(LOOP)
 
 static const struct bench_loop NAME(loops)[] = {
@@ -42,6 +48,7 @@ static const struct bench_loop NAME(loops)[] = {
 	RING_REMOTES(REMOTE)
 	RCU_WRITERS(REMOTE)
 	STARTS(START)
+	FIRSTS(FIRST)
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0, NULL, NULL},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16, NULL, NULL},
@@ -55,3 +62,4 @@ static const struct bench_loop NAME(loops)[] = {
 #undef ENTRY
 #undef REMOTE
 #undef START
+#undef FIRST

@@ -28,6 +28,40 @@ assert_added() {
 		'any("RSEQKIT_BENCH_TCMALLOC" in u["reason"] and "/none can" in u["reason"] for u in j["unavailable"])'
 }
 
+@test "first and second: a creation and an operation of each structure, and the memory of both" {
+	expect_json 0 "$RSEQKIT" bench first second --json $quickly
+	assert_bench 'j["unavailable"] == []' '{r["threads"] for r in j["results"]} == {1}' \
+		'({(r["bench"], r["contender"]) for r in j["results"]} == {(b, c + u) for b in ["first", "second"] for u in ["", "-use"]
+			for c in ["counter", "group", "histogram", "freelist", "cache", "ring", "rcu", "lock", "rwlock", "ref"]})' \
+		'all(r["private_kib"] is None for r in j["results"] if r["contender"].endswith("-use"))'
+	[ -r /proc/self/smaps_rollup ] || return 0
+	assert_json 'all(r["private_kib"] > 0 for r in j["results"] if r["bench"] == "first" and r["contender"][-4:] != "-use")' \
+		'all(r["private_kib"] >= 0 for r in j["results"] if r["contender"][-4:] != "-use")'
+}
+
+@test "first: what the program asks the library, and where that fails" {
+	local program=${RSEQKIT%/tool/rseqkit}/bench/rseqkit-bench-first
+	expect 0 "$program" ring
+	[[ "$output" =~ ^[0-9]+\ [0-9]+\ [0-9]+\ [0-9]+\ $ ]]
+	expect 0 "$program" -cache
+	[[ "$output" =~ ^-?[0-9]+\ -?[0-9]+\ $ ]]
+	expect 2 "$program" nonsense
+	assert_says "usage: rseqkit-bench-first"
+	[ ! -w /dev/full ] || expect 1 sh -c '"$0" counter 2>&1 >/dev/full' "$program"
+	[ ! -w /dev/full ] || assert_says "rseqkit-bench-first: cannot write: No space left on device"
+}
+
+@test "without the programs that benches execute: they are unavailable with the reason, exit 3" {
+	local from=${RSEQKIT%/tool/rseqkit} library
+	library=$(ldd "$RSEQKIT" | awk '/librseqkit/ { print $3 }')
+	mkdir -p "$BATS_TEST_TMPDIR/tree/tool" "$BATS_TEST_TMPDIR/tree/bench"
+	cp "$RSEQKIT" "$BATS_TEST_TMPDIR/tree/tool/rseqkit"
+	cp "$from"/bench/rseqkit-bench-{pie,nopie} "$BATS_TEST_TMPDIR/tree/bench"
+	expect_json 3 env LD_LIBRARY_PATH="${library%/*}" "$BATS_TEST_TMPDIR/tree/tool/rseqkit" bench start first --json $quickly
+	assert_json 'j["results"] == []' 'len(j["unavailable"]) == 28' 'all(u["reason"] for u in j["unavailable"])' \
+		'any("cannot find rseqkit-bench-first" in u["reason"] for u in j["unavailable"])'
+}
+
 @test "a difference that is below zero is printed as it is, in text, JSON and on the page" {
 	with_worker "$(printf 'while read -r request; do case $request in owner) echo libc ;;
 		list) printf "placements 1\nbench start 1 1 starts\ncontender rseqkit any 3\ncontender nothing any 3\nend\n" ;;

@@ -60,7 +60,8 @@ struct bench_cell {
 	double best[BENCH_MODES][BENCH_PLACEMENTS_MAX];
 	struct bench_figure figure; /* valid if the contender could run */
 	struct bench_added added;
-	double kib; /* private memory that the operation takes, if it is measured; 0 if not; negative if unknown */
+	bool has_memory; /* the private memory that the operation takes was measured */
+	double kib;	 /* that memory; negative if unknown */
 	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 

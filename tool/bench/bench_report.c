@@ -175,7 +175,7 @@ static void print_memory(const struct bench_group *group)
 		double kib = group->cells[i].kib;
 		const char *name = group->bench->contenders[i].name;
 
-		if (kib == 0 || length >= sizeof(text))
+		if (!group->cells[i].has_memory || length >= sizeof(text))
 			continue;
 		length += (size_t)(kib < 0 ? snprintf(text + length, sizeof(text) - length, "; %s unknown", name) :
 					     snprintf(text + length, sizeof(text) - length, "; %s %.0f", name, kib));
@@ -265,7 +265,8 @@ static json_object *added_json(const struct bench_added *added)
 
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
 {
-	const struct bench_figure *f = &group->cells[contender].figure;
+	const struct bench_cell *cell = &group->cells[contender];
+	const struct bench_figure *f = &cell->figure;
 	enum bench_environment environment = group->bench->contenders[contender].environment;
 	json_object *result = json_new(), *ns = json_new();
 
@@ -278,9 +279,9 @@ static json_object *result_json(const struct bench_run *run, const struct bench_
 	json_put_string(result, "contender", group->bench->contenders[contender].name);
 	json_put_number(result, "threads", group->threads);
 	json_put(result, "ns_per_op", ns);
-	json_put(result, "added_ns", added_json(&group->cells[contender].added));
+	json_put(result, "added_ns", added_json(&cell->added));
 	json_put(result, "private_kib",
-		 group->cells[contender].kib > 0 ? json_object_new_int64((int64_t)group->cells[contender].kib) : NULL);
+		 cell->has_memory && cell->kib >= 0 ? json_object_new_int64((int64_t)cell->kib) : NULL);
 	json_put_number(result, "rounds", group->rounds);
 	json_put_string(result, "owner", run->owners[environment]);
 	json_put_string(result, "library", bench_is_peer(environment) ? run->peers[environment].library : NULL);

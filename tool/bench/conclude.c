@@ -119,7 +119,7 @@ static void put_more(FILE *page, const struct figures_bench *bench, const struct
 	fputs(some ? ".</li>\n" : "", page);
 	some = false;
 	for (unsigned j = 0; j < bench->contender_count; j++) {
-		if (!(group->figures[j].kib > 0))
+		if (!figure_is_there(&group->figures[j]) || group->figures[j].kib < 0)
 			continue;
 		fputs(some ? ", " : "<li>Private memory, in KiB: ", page);
 		html_put(page, bench->contenders[j].name);

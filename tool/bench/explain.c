@@ -152,6 +152,10 @@ static const struct explanation explanations[] = {
 	{"start", "tcmalloc", "tcmalloc, preloaded", "its library", ALLOCATOR, NULL},
 	{"start", BENCH_NOTHING, "the program without any of these libraries", NULL, "never; it shows what the others add",
 	 "It has no library."},
+	{"first", "*", "the creation of the process's first structure of this kind; -use: the first operation on it", NULL,
+	 "a process must be ready soon, or is small", NULL},
+	{"second", "*", "the creation of the next structure of this kind; -use: the first operation on it", NULL,
+	 "a process creates structures all the time", NULL},
 	/* Contenders that several benches have. */
 	{NULL, "floor", "the same loads and stores without protection, so they may hit the wrong CPU's data", "rseq", NEVER, UNSAFE},
 	{NULL, "classic", "a restartable sequence in the usual shape, written by hand in assembly", "rseq",
@@ -188,7 +192,7 @@ bool explain_does_job(const char *bench, const char *contender)
 
 bool explain_same_job(const char *bench)
 {
-	static const char *const different[] = {"remote", "bank", "register-self", "start"};
+	static const char *const different[] = {"remote", "bank", "register-self", "start", "first", "second"};
 
 	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++)
 		if (matches(different[i], bench))

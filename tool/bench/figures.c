@@ -196,7 +196,7 @@ static bool take_result(struct figures *figures, json_object *entry, const struc
 	json_object *ns = member(entry, "ns_per_op");
 	struct figures_group *group;
 	struct figures_bench *bench;
-	struct figure f = {0};
+	struct figure f = {.kib = -1};
 	int contender;
 
 	if (!take_subject(figures, entry, place, &bench, &group, &contender) ||

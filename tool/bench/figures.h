@@ -18,7 +18,7 @@
 struct figure {
 	double min, median, max; /* nanoseconds; all three are 0 if nothing was measured */
 	struct bench_added added;
-	double kib; /* private memory; 0 if the JSON lacks it */
+	double kib; /* private memory; negative if the JSON lacks it */
 };
 
 /* The figures of all contenders of a bench, measured with the same number of threads. */

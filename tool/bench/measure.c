@@ -166,8 +166,10 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 		return true;
 	}
 	*ns = strtod(answer, &end);
-	if (end != answer && *end == ' ')
+	if (end != answer && *end == ' ') {
+		cell->has_memory = true;
 		cell->kib = strtod(end + 1, &end);
+	}
 	if (end == answer || *end != '\0' || !(*ns >= 1)) {
 		complain("%s: unexpected answer '%s'", worker->name, answer);
 		return false;
