@@ -56,8 +56,7 @@ int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count
 	return 0;
 }
 
-/* Does `guarded` have each object that was ever made exactly once, and was each object written to? */
-static bool has_all(struct bench_guarded *guarded)
+bool bench_cache_has_all(struct bench_guarded *guarded)
 {
 	size_t found = 0;
 
@@ -74,7 +73,7 @@ static bool has_all(struct bench_guarded *guarded)
 
 bool bench_settle_cache_mutex(void)
 {
-	return has_all(&bench_cache_guarded);
+	return bench_cache_has_all(&bench_cache_guarded);
 }
 
 static void *construct(void *context)
@@ -101,5 +100,5 @@ bool bench_settle_cache_rseqkit(void)
 {
 	bool destroyed = rk_cache_destroy(bench_cache) == 0;
 
-	return has_all(&supply) && destroyed && bench_cache_create() == 0;
+	return bench_cache_has_all(&supply) && destroyed && bench_cache_create() == 0;
 }

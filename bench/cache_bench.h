@@ -54,6 +54,9 @@ const char *bench_malloc_file(void);
 /* Allocates objects by malloc(), fills and compares them. Returns false if two objects overlap, or if there is no memory. */
 bool bench_settle_cache_malloc(void);
 
+/* Does `guarded` have each object that was ever made exactly once, and was each object written to? */
+bool bench_cache_has_all(struct bench_guarded *guarded);
+
 /* Checks that bench_cache_guarded has all objects that were ever made, each once. */
 bool bench_settle_cache_mutex(void);
 

@@ -26,6 +26,7 @@
 #include "ref_bench.h"
 #include "remote_bench.h"
 #include "ring_bench.h"
+#include "slab_bench.h"
 #include "slice_bench.h"
 #include "start_bench.h"
 
@@ -75,7 +76,7 @@
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
 	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
-	SLICES(X) REGISTRATIONS(X)
+	SLICES(X) REGISTRATIONS(X) SLABS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \

@@ -9,6 +9,7 @@
 #include "ref_bench.h"
 #include "remote_bench.h"
 #include "ring_bench.h"
+#include "slab_bench.h"
 
 const struct bench benches[] = {
 	{"counter", 24, false, 1, "add 1 to a counter"},
@@ -21,6 +22,7 @@ const struct bench benches[] = {
 	{"ring-remote", 6, true, 1, "write records of 16 bytes to a ring that a thread on another CPU reads"},
 	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
 	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
+	{"slab", 6, false, 1, "pop a pointer off a stack of this CPU and push it back"},
 	{"rcu", 8, false, 1, "read an object in a read section"},
 	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
 	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
@@ -47,7 +49,7 @@ int bench_create(void)
 	int (*const creates[])(void) = {
 		bench_data_create, bench_histogram_create, bench_cache_create, bench_freelist_create, bench_log_create,
 		bench_ring_create, bench_remote_create, bench_rcu_create, bench_rcu_writer_create,
-		bench_lock_create, bench_ref_create,
+		bench_lock_create, bench_ref_create, bench_slab_create,
 	};
 	int r = 0;
 

@@ -62,6 +62,15 @@ assert_added() {
 		'any("cannot find rseqkit-bench-first" in u["reason"] for u in j["unavailable"])'
 }
 
+@test "slab: all variants, also with more threads than CPUs; every object is found once" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench slab --json --time 3 --threads "1,2,$(($(nproc) + 6))"
+	assert_bench 'j["unavailable"] == []' 'len({r["threads"] for r in j["results"]}) >= 2' \
+		'{r["contender"] for r in j["results"]} in [{"rseqkit"}, {"rseqkit"} |
+			{w + "-" + b for w in ["index", "pointer", "owned"] for b in ["16", "64"]}]'
+	[ "$(uname -m)" != x86_64 ] || assert_json 'len({r["contender"] for r in j["results"]}) == 7'
+}
+
 @test "a difference that is below zero is printed as it is, in text, JSON and on the page" {
 	with_worker "$(printf 'while read -r request; do case $request in owner) echo libc ;;
 		list) printf "placements 1\nbench start 1 1 starts\ncontender rseqkit any 3\ncontender nothing any 3\nend\n" ;;
