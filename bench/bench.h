@@ -19,6 +19,7 @@ enum bench_condition {
 	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, of any owner */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
+	BENCH_CPUS, /* the process may use at least two CPUs */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
 	BENCH_CK_SPINS, /* like BENCH_CK, and each thread needs its own CPU, because it spins while another thread is preempted */
 	BENCH_URCU, /* the worker was built with liburcu */

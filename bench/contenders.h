@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "cache_bench.h"
 #include "classic.h"
+#include "context_bench.h"
 #include "first_bench.h"
 #include "floor.h"
 #include "freelist_bench.h"
@@ -76,7 +77,7 @@
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
 	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
-	SLICES(X) REGISTRATIONS(X) SLABS(X)
+	SLICES(X) REGISTRATIONS(X) SLABS(X) CONTEXTS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \

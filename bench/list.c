@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* list.c - the list of benches. */
 #include "cache_bench.h"
+#include "context_bench.h"
 #include "freelist_bench.h"
 #include "histogram_bench.h"
 #include "lock_bench.h"
@@ -38,6 +39,9 @@ const struct bench benches[] = {
 	{"register", 3, true, 1, "register and unregister a thread, as the environment has it"},
 	{"register-self", 7, true, 1, "register and unregister a thread where the libc doesn't"},
 	{"start", 4, true, 1, "start a process that does nothing, and wait until it has ended"},
+	{"context", 4, true, 1, "an operation beside 46 ns of dependent multiplications"},
+	{"context-code", 4, true, 1, "an operation after some 90 ns of additions that keep the core busy"},
+	{"context-cold", 4, true, 1, "an operation after a sweep over 4 MiB; only the operation is timed"},
 	{"first", 5, true, 1, "create the first structure of a process, and use it once"},
 	{"second", 4, true, 1, "create the second structure of the same kind, and use it once"},
 };
@@ -49,7 +53,7 @@ int bench_create(void)
 	int (*const creates[])(void) = {
 		bench_data_create, bench_histogram_create, bench_cache_create, bench_freelist_create, bench_log_create,
 		bench_ring_create, bench_remote_create, bench_rcu_create, bench_rcu_writer_create,
-		bench_lock_create, bench_ref_create, bench_slab_create,
+		bench_lock_create, bench_ref_create, bench_slab_create, bench_context_create,
 	};
 	int r = 0;
 

@@ -40,6 +40,9 @@
 	{"second", #name, BENCH_ANY, second_create_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, second_memory_##name}, \
 	{"second", #name "-use", BENCH_ANY, second_use_##name, NULL, NULL, BENCH_FIRST_PROCESSES, first_why, NULL},
 
+#define COLD(X, name, contender, condition, sum, settle, setup, operation)                                             \
+	{"context-cold", contender, condition, context_cold_##name, sum, settle, BENCH_CONTEXT_COLD, NULL, NULL},
+
 CONTENDERS(LOOP)
 
 static const struct bench_loop NAME(loops)[] = {
@@ -49,6 +52,7 @@ static const struct bench_loop NAME(loops)[] = {
 	RCU_WRITERS(REMOTE)
 	STARTS(START)
 	FIRSTS(FIRST)
+	CONTEXT_OPERATIONS(COLD, )
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0, NULL, NULL},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16, NULL, NULL},
@@ -63,3 +67,4 @@ static const struct bench_loop NAME(loops)[] = {
 #undef REMOTE
 #undef START
 #undef FIRST
+#undef COLD

@@ -39,7 +39,8 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
-	/* A contender whose library was absent at build time is listed as "any", too: no process could run it. */
+	/* "any" also stands for contenders that no process can run here, for example because a library was absent at build time. */
+	[BENCH_CPUS] = "any",
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
@@ -197,6 +198,8 @@ static const char *why_unavailable(const struct bench_loop *loop, unsigned threa
 		return "needs threads that this library registers, which it doesn't here";
 	if (condition == BENCH_NONE && owner != RK_OWNER_NONE)
 		return "needs threads without rseq, which they have here";
+	if (condition == BENCH_CPUS && is_crowded(2))
+		return "needs two CPUs";
 	if ((condition == BENCH_CK || condition == BENCH_CK_SPINS) && !BENCH_HAVE_CK)
 		return "built without ck (libck-dev)";
 	if (condition == BENCH_CK_SPINS && is_crowded(threads))

@@ -62,6 +62,19 @@ assert_added() {
 		'any("cannot find rseqkit-bench-first" in u["reason"] for u in j["unavailable"])'
 }
 
+@test "context: every operation in three contexts, and what it adds to each" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench context context-code context-cold --json $quickly
+	assert_added '{r["threads"] for r in j["results"]} == {1}' \
+		'({(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} ==
+			{(b, c) for b in ["context", "context-code", "context-cold"] for c in ["counter", "cache", "ring", "histogram",
+				"shared-atomic", "contended-atomic", "thread-local", "malloc", "nothing"]})' \
+		'all(u["reason"] == "needs two CPUs" and u["contender"] == "contended-atomic" or u["contender"] == "malloc"
+			for u in j["unavailable"])'
+	expect_json 0 taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" "$RSEQKIT" bench context --json $quickly
+	assert_added '[u["contender"] for u in j["unavailable"] if u["reason"] == "needs two CPUs"] == ["contended-atomic"]'
+}
+
 @test "slab: all variants, also with more threads than CPUs; every object is found once" {
 	need_rseq
 	expect_json 0 "$RSEQKIT" bench slab --json --time 3 --threads "1,2,$(($(nproc) + 6))"

@@ -35,7 +35,7 @@ need_allocator() {
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab; do
+	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab context context-code context-cold; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"

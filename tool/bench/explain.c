@@ -164,6 +164,16 @@ static const struct explanation explanations[] = {
 	 "a process must be ready soon, or is small", NULL},
 	{"second", "*", "the creation of the next structure of this kind; -use: the first operation on it", NULL,
 	 "a process creates structures all the time", NULL},
+	{"context*", "counter", "rk_counter_add()", NULL, "many threads add, and few read the sum", NULL},
+	{"context*", "cache", "rk_cache_get() and rk_cache_put()", NULL, "objects are of one kind", NULL},
+	{"context*", "ring", "rk_ring_write() of 16 bytes to a ring that overwrites", "rseq", "the last records are kept", NULL},
+	{"context*", "histogram", "rk_histogram_record()", NULL, "many threads record values", NULL},
+	{"context*", "contended-atomic", "an atomic add to a word to which a thread on each other CPU adds all the time", "two CPUs",
+	 "never; it is the worst case of a shared word", NULL},
+	{"context*", "thread-local", "an increment of the thread's own word", "code that saves the counts of ended threads",
+	 "threads are few and live long", NULL},
+	{"context*", "malloc", "malloc() and free() of 64 bytes", "glibc", ALLOCATOR, NULL},
+	{"context*", BENCH_NOTHING, "the loop without an operation", NULL, "never; it shows what the others add", "It does nothing."},
 	/* Contenders that several benches have. */
 	{NULL, "floor", "the same loads and stores without protection, so they may hit the wrong CPU's data", "rseq", NEVER, UNSAFE},
 	{NULL, "classic", "a restartable sequence in the usual shape, written by hand in assembly", "rseq",
@@ -200,7 +210,7 @@ bool explain_does_job(const char *bench, const char *contender)
 
 bool explain_same_job(const char *bench)
 {
-	static const char *const different[] = {"remote", "bank", "register-self", "start", "first", "second"};
+	static const char *const different[] = {"remote", "bank", "register-self", "start", "first", "second", "context*"};
 
 	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++)
 		if (matches(different[i], bench))
