@@ -75,6 +75,44 @@ assert_added() {
 	assert_added '[u["contender"] for u in j["unavailable"] if u["reason"] == "needs two CPUs"] == ["contended-atomic"]'
 }
 
+# Processes of the bench's session daemons.
+lttng_processes() {
+	pgrep -f 'rseqkit-bench-lttng|lttng-sessiond --no-kernel' || true
+}
+
+@test "stamped: rings and lttng-ust, or why not; nothing is left, neither when the tool is killed" {
+	need_rseq
+	[ -z "$(lttng_processes)" ] || skip "another bench runs lttng's daemon"
+	expect_json 0 "$RSEQKIT" bench stamped --json $quickly
+	assert_bench '{r["contender"] for k in ["results", "unavailable"] for r in j[k]} == {"rseqkit", "lttng-ust"}' \
+		'any(r["contender"] == "rseqkit" for r in j["results"])' 'all(u["reason"] for u in j["unavailable"])'
+	nothing_is_left() { [ -z "$(lttng_processes)" ]; }
+	wait_until nothing_is_left
+	grep -q lttng-ust <<<"$(python3 -c 'import json, sys; print([r["contender"] for r in json.load(open(sys.argv[1]))["results"]])' "$json")" ||
+		return 0
+	"$RSEQKIT" bench stamped --time 60 >/dev/null 2>&1 3>&- &
+	local tool=$!
+	some_run() { [ -n "$(lttng_processes)" ]; }
+	wait_until some_run
+	kill -KILL $tool
+	wait $tool || true
+	wait_until nothing_is_left
+}
+
+@test "stamped: without namespaces, or without lttng's daemon, lttng-ust is unavailable with the reason" {
+	need_rseq
+	local daemon=${RSEQKIT%/tool/rseqkit}/bench/rseqkit-bench-lttng
+	[ -x "$daemon" ] || skip "built without lttng-ust"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	expect 1 env PATH="$BATS_TEST_TMPDIR/bin" "$daemon" "$daemon-traced"
+	[[ "$output" = "unavailable "* ]]
+	unshare -Um true 2>/dev/null || skip "no namespaces here"
+	[ "$output" = "unavailable lttng-sessiond isn't installed (Debian's package: lttng-tools)" ]
+	need_filter
+	expect 1 "$HELPERS/with_filter" eperm unshare -- "$daemon" "$daemon-traced"
+	[ "$output" = "unavailable lttng's daemon needs namespaces of its own: Operation not permitted" ]
+}
+
 @test "slab: all variants, also with more threads than CPUs; every object is found once" {
 	need_rseq
 	expect_json 0 "$RSEQKIT" bench slab --json --time 3 --threads "1,2,$(($(nproc) + 6))"
@@ -98,7 +136,7 @@ assert_added() {
 	cp "$json" "$BATS_TEST_TMPDIR/report"
 	pictures=$BATS_TEST_TMPDIR
 	expect 0 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/report" --report "$pictures"
-	assert_page '"start: added to a loop without the operation: rseqkit -100.00 ns (-100.00 to -100.00)." in said("summary")' \
+	assert_page '"start: added to a loop without the operation: rseqkit -100 ns (-100 ns to -100 ns)." in said("summary")' \
 		'"Private memory, in KiB: rseqkit 12." in said("bench-start")'
 }
 

@@ -122,7 +122,8 @@ static void print_comparison(const struct bench_cell *cell, double reference, bo
 		print_ns(adds ? cell->added.max : f->mode_median[BENCH_NON_PIE]);
 	}
 	if (adds && cell->added.there)
-		printf("%8.*f", cell->added.median < 99999 ? 2 : 0, cell->added.median);
+		printf("%8.*f", cell->added.median < 99999 ? 2 : 0,
+		       cell->added.median > -0.005 && cell->added.median < 0 ? 0 : cell->added.median);
 	else if (!adds && reference > 0)
 		printf("%8.2f", f->median / reference);
 	else

@@ -112,8 +112,8 @@ static void put_more(FILE *page, const struct figures_bench *bench, const struct
 			continue;
 		fprintf(page, "%s ", some ? "," : before);
 		html_put(page, bench->contenders[j].name);
-		fprintf(page, " %s (%s to %s)", figures_time(added->median, median),
-			figures_time_as(added->min, added->median, min), figures_time_as(added->max, added->median, max));
+		fprintf(page, " %s (%s to %s)", figures_difference(added->median, median),
+			figures_difference(added->min, min), figures_difference(added->max, max));
 		some = true;
 	}
 	fputs(some ? ".</li>\n" : "", page);
@@ -289,8 +289,8 @@ static bool say_added(struct sentence *s, const struct figures_bench *bench, con
 
 		if (!added->there)
 			continue;
-		say(s, "%s%s %s (%s to %s)", before, bench->contenders[j].name, figures_time(added->median, median),
-		    figures_time_as(added->min, added->median, min), figures_time_as(added->max, added->median, max));
+		say(s, "%s%s %s (%s to %s)", before, bench->contenders[j].name, figures_difference(added->median, median),
+		    figures_difference(added->min, min), figures_difference(added->max, max));
 		before = ", ";
 	}
 	say(s, "%s", before[0] == ',' ? "." : "");

@@ -121,6 +121,9 @@ const char *figures_ratio(double ratio, char *text);
 /* Writes a time in text[32], with three significant digits and a unit (ns, us, ms or s). Returns `text`. */
 const char *figures_time(double ns, char *text);
 
+/* Writes a difference of two times in text[32], with a unit. Below 10 ns it has two decimals. Returns `text`. */
+const char *figures_difference(double ns, char *text);
+
 /*
  * Writes the time `ns` in text[32], with three significant digits but without a unit. The number is in the unit that
  * figures_time() would choose for the time `of`. Returns `text`.

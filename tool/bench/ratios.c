@@ -56,6 +56,18 @@ const char *figures_time_as(double ns, double of, char *text)
 	return put_digits(ns / unit_of(of)->ns, 3, text);
 }
 
+const char *figures_difference(double ns, char *text)
+{
+	double size = ns < 0 ? -ns : ns;
+
+	if (size < 10)
+		snprintf(text, 32, "%.2f ns", size < 0.005 ? 0 : ns);
+	else
+		snprintf(text, 32, "%s%s %s", ns < 0 ? "-" : "", put_digits(size / unit_of(size)->ns, 3, (char[32]){0}),
+			 unit_of(size)->name);
+	return text;
+}
+
 const char *figures_time(double ns, char *text)
 {
 	size_t length = strlen(figures_time_as(ns, ns, text));
