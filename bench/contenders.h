@@ -29,6 +29,7 @@
 #include "ring_bench.h"
 #include "slab_bench.h"
 #include "slice_bench.h"
+#include "stamped_bench.h"
 #include "start_bench.h"
 
 /* Uses a value, so that the compiler computes it. */
@@ -77,7 +78,7 @@
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
 	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
-	SLICES(X) REGISTRATIONS(X) SLABS(X) CONTEXTS(X)
+	SLICES(X) REGISTRATIONS(X) SLABS(X) CONTEXTS(X) STAMPED(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \

@@ -11,6 +11,7 @@
 #include "remote_bench.h"
 #include "ring_bench.h"
 #include "slab_bench.h"
+#include "stamped_bench.h"
 
 const struct bench benches[] = {
 	{"counter", 24, false, 1, "add 1 to a counter"},
@@ -21,6 +22,7 @@ const struct bench benches[] = {
 	{"ring", 10, false, 1, "write a record of 16 bytes to a ring and read it"},
 	{"ring-batch", 8, false, BENCH_RING_BATCH, "write 32 records of 16 bytes to a ring, then read them; for each record"},
 	{"ring-remote", 6, true, 1, "write records of 16 bytes to a ring that a thread on another CPU reads"},
+	{"stamped", 4, true, 1, "write a stamped record of 64 bits to a buffer that overwrites its oldest records"},
 	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
 	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
 	{"slab", 6, false, 1, "pop a pointer off a stack of this CPU and push it back"},
@@ -53,7 +55,7 @@ int bench_create(void)
 	int (*const creates[])(void) = {
 		bench_data_create, bench_histogram_create, bench_cache_create, bench_freelist_create, bench_log_create,
 		bench_ring_create, bench_remote_create, bench_rcu_create, bench_rcu_writer_create,
-		bench_lock_create, bench_ref_create, bench_slab_create, bench_context_create,
+		bench_lock_create, bench_ref_create, bench_slab_create, bench_context_create, bench_stamped_create,
 	};
 	int r = 0;
 

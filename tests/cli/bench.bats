@@ -35,7 +35,7 @@ need_allocator() {
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab context context-code context-cold; do
+	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab context context-code context-cold stamped; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -240,7 +240,7 @@ need_allocator() {
 	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" bench --json $quickly --threads 2
 	assert_bench '{r["owner"] for r in j["results"] if r["bench"] != "fallback"} == {"self"}' \
 		'all(u["contender"] in ("jemalloc", "mimalloc", "tcmalloc") or u["reason"].startswith("built without ") or
-			u["bench"] == "start" and "Debian" in u["reason"] for u in j["unavailable"])'
+			u["contender"] == "lttng-ust" or u["bench"] == "start" and "Debian" in u["reason"] for u in j["unavailable"])'
 }
 
 @test "without rseq: what needs it is unavailable with a reason, the rest is measured" {

@@ -44,6 +44,7 @@ static const struct {
 	const char *name;
 	uint32_t number;
 } calls[] = {
+	{"unshare", SYS_unshare},
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
 	{"ptrace", SYS_ptrace}, {"process_vm_readv", SYS_process_vm_readv}, {"getdents64", SYS_getdents64},

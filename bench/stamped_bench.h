@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stamped_bench.h - the bench `stamped`: records of 64 bits with a stamp of the clock, in buffers that overwrite the oldest.
+ *
+ * lttng-ust writes its events in a process of its own (stamped_traced.c), because its library starts threads in each process that
+ * is linked with it. That process measures the time.
+ */
+#ifndef RK_BENCH_STAMPED_H
+#define RK_BENCH_STAMPED_H
+
+#include "bench.h"
+
+extern struct rk_ring *bench_stamped_ring; /* overwrites */
+
+int bench_stamped_create(void);
+
+/* Checks the records in the ring: their numbers, lengths, and the order of their stamps. */
+bool bench_settle_stamped(void);
+
+/* Starts the process that writes events, if it doesn't run yet. Returns why that isn't possible, or NULL. */
+const char *bench_stamped_lttng_why(void);
+uint64_t bench_stamped_lttng(uint64_t n);
+
+/* Checks once that a snapshot of the events has the last of them. */
+bool bench_settle_stamped_lttng(void);
+
+#define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of each number */
+
+#define STAMPED(X)                                                                                                     \
+	X("stamped", "rseqkit", BENCH_RSEQ, stamped_rseqkit, NULL, bench_settle_stamped,                               \
+	  struct rk_ring *ring = bench_stamped_ring;                                                                   \
+	  uint64_t number = BENCH_STAMPED_MARK << 32;,                                                                 \
+	  number++; failed |= rk_ring_write_stamped(ring, &number, sizeof(number));)
+
+#endif /* RK_BENCH_STAMPED_H */
