@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "child.h"
+#include "bench_child.h"
 
 #define PROGRAM "rseqkit-bench-first"
 #define NOT_ASKED -2

@@ -240,6 +240,7 @@ SLAB_CONTENDER(owned, 64, true)
 
 #define IF_SLAB(...) __VA_ARGS__
 #else
+#define BENCH_HAVE_SLAB 0
 #define IF_SLAB(...)
 #endif
 

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "bench_child.h"
 
 #define DAEMON "rseqkit-bench-lttng"
 #define TRACED "rseqkit-bench-lttng-traced"

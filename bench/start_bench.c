@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
+#include "bench_child.h"
 
 #define ALONE "rseqkit-bench-start"
 #define LINKED "rseqkit-bench-start-linked"

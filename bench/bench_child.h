@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * child.h - starts the programs of the benches whose operation needs a fresh process, and waits until they end.
+ * bench_child.h - starts the programs of the benches whose operation needs a fresh process, and waits until they end.
  *
  * The programs are in the folder of the worker's executable. A fresh process is one that executed a program: a child of fork
  * alone has its parent's pages and its parent's dynamic linking.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* child.c - runs programs for benches that need fresh processes (child.h). */
+/* bench_child.c - runs programs for benches that need fresh processes (bench_child.h). */
 #define _GNU_SOURCE
-#include "child.h"
+#include "bench_child.h"
 
 #include <errno.h>
 #include <fcntl.h>
