@@ -18,7 +18,7 @@
 #define TRACED "rseqkit-bench-lttng-traced"
 #define SILENCE_MAX_MS 25000 /* less than the tool waits for the worker */
 
-struct rk_ring *bench_stamped_ring;
+struct rk_ring *bench_stamped_ring, *bench_unordered_ring;
 
 extern char **environ;
 
@@ -32,36 +32,48 @@ static struct {
 int bench_stamped_create(void)
 {
 	static const struct rk_ring_options options = {.size = 65536, .flags = RK_RING_OVERWRITE};
+	static const struct rk_ring_options unordered = {.size = 65536, .flags = RK_RING_OVERWRITE | RK_RING_UNORDERED};
+	int r = rk_ring_create(&bench_stamped_ring, &options, sizeof(options));
 
-	return rk_ring_create(&bench_stamped_ring, &options, sizeof(options));
+	return r == 0 ? rk_ring_create(&bench_unordered_ring, &unordered, sizeof(unordered)) : r;
 }
 
-/* Reads a CPU's records, and returns their number. Sets *whole to false if one is wrong. */
-static uint64_t read_ring(int cpu, bool *whole)
+/* Reads a CPU's records, and returns their number. Sets *whole to false if one is wrong, or if stamps aren't in order. */
+static uint64_t read_ring(struct rk_ring *ring, int cpu, bool *whole)
 {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 	uint64_t count = 0, last = 1, number;
 
-	if (rk_ring_open(bench_stamped_ring, cpu, &reader, sizeof(reader)) < 0)
+	if (rk_ring_open(ring, cpu, &reader, sizeof(reader)) < 0)
 		return 0;
 	for (; rk_ring_next(&reader, &record); count++) {
 		memcpy(&number, record.data, sizeof(number));
 		*whole &= record.length == sizeof(number) && number >> 32 == BENCH_STAMPED_MARK && record.time >= last;
-		last = record.time;
+		last = ring == bench_stamped_ring ? record.time : 1;
 	}
 	rk_ring_close(&reader);
 	return count;
 }
 
-bool bench_settle_stamped(void)
+static bool settle(struct rk_ring *ring)
 {
 	bool whole = true;
 	uint64_t count = 0;
 
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		count += read_ring(cpu, &whole);
+		count += read_ring(ring, cpu, &whole);
 	return whole && count > 0;
+}
+
+bool bench_settle_stamped(void)
+{
+	return settle(bench_stamped_ring);
+}
+
+bool bench_settle_unordered(void)
+{
+	return settle(bench_unordered_ring);
 }
 
 /* Reads one line, without its newline. Returns false at the end of input, or if no line comes in time. */

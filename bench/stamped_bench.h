@@ -10,12 +10,13 @@
 
 #include "bench.h"
 
-extern struct rk_ring *bench_stamped_ring; /* overwrites */
+extern struct rk_ring *bench_stamped_ring, *bench_unordered_ring; /* both overwrite */
 
 int bench_stamped_create(void);
 
-/* Checks the records in the ring: their numbers, lengths, and the order of their stamps. */
+/* Checks the records in a ring: their numbers, lengths, and for the first ring the order of their stamps. */
 bool bench_settle_stamped(void);
+bool bench_settle_unordered(void);
 
 /* Starts the process that writes events, if it doesn't run yet. Returns why that isn't possible, or NULL. */
 const char *bench_stamped_lttng_why(void);
@@ -29,6 +30,10 @@ bool bench_settle_stamped_lttng(void);
 #define STAMPED(X)                                                                                                     \
 	X("stamped", "rseqkit", BENCH_RSEQ, stamped_rseqkit, NULL, bench_settle_stamped,                               \
 	  struct rk_ring *ring = bench_stamped_ring;                                                                   \
+	  uint64_t number = BENCH_STAMPED_MARK << 32;,                                                                 \
+	  number++; failed |= rk_ring_write_stamped(ring, &number, sizeof(number));)                                   \
+	X("stamped", "unordered", BENCH_RSEQ, stamped_unordered, NULL, bench_settle_unordered,                         \
+	  struct rk_ring *ring = bench_unordered_ring;                                                                 \
 	  uint64_t number = BENCH_STAMPED_MARK << 32;,                                                                 \
 	  number++; failed |= rk_ring_write_stamped(ring, &number, sizeof(number));)
 

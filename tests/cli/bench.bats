@@ -284,22 +284,25 @@ figures() {
 		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "floor", 1): 1,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
 		      ("counter", "group", 1): 1, ("histogram", "rseqkit", 1): 1, ("histogram", "rseqkit", 2): 1,
+		      ("histogram", "thread-local", 1): 1,
 		      ("counter-variable", "rseqkit", 1): 1, ("counter-variable", "classic", 1): 1,
-		      ("counter-variable", "floor", 1): 1, ("freelist", "floor", 1): 1, ("freelist", "operations", 1): 1,
+		      ("counter-variable", "floor", 1): 1, ("freelist", "operations", 1): 1,
 		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
 		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
-		      ("ring", "rseqkit", 1): 1, ("ring", "ck-mpmc", 1): 5, ("ring", "rseqkit", 2): 1,
-		      ("ring-batch", "rseqkit", 1): 1, ("ring-batch", "ck-mpmc", 1): 5,
+		      ("ring", "rseqkit", 1): 1, ("ring", "ck-mpmc", 1): 4, ("ring", "rseqkit", 2): 1, ("ring", "ck-mpmc", 2): 25,
+		      ("ring-batch", "rseqkit", 1): 1, ("ring-batch", "ck-mpmc", 1): 4, ("ring-batch", "ck-mpmc", 2): 25,
 		      ("ring-batch", "rseqkit", 2): 1, ("ring-remote", "rseqkit", 1): 1,
-		      ("ring-remote", "ck-spsc", 1): 1,
+		      ("ring-remote", "ck-spsc", 1): 1.25,
 		      ("cache", "rseqkit", 1): 1, ("cache", "tcmalloc", 1): 2, ("cache", "rseqkit", 2): 1,
 		      ("cache", "tcmalloc", 2): 2, ("cache-batch", "rseqkit", 1): 1,
-		      ("cache-batch", "tcmalloc", 1): 5, ("cache-batch", "rseqkit", 2): 1,
-		      ("rcu", "rseqkit", 1): 1, ("rcu", "liburcu-bp", 1): 1, ("rcu", "rseqkit", 2): 1,
+		      ("cache-batch", "tcmalloc", 1): 4, ("cache-batch", "rseqkit", 2): 1,
+		      ("rcu", "rseqkit", 1): 1, ("rcu", "liburcu-bp", 1): 1.06, ("rcu", "rseqkit", 2): 1,
 		      ("lock", "rseqkit", 1): 1, ("lock", "rseqkit", 2): 1,
-		      ("rwlock", "rseqkit", 1): 1, ("rwlock", "rseqkit", 2): 1, ("rwlock", "pthread", 2): 8,
-		      ("ref", "rseqkit", 1): 1, ("ref", "rseqkit", 2): 1, ("ref", "atomic", 2): 8,
-		      ("mutex", "rseqkit", 1): 1, ("mutex", "pthread", 1): 1,
+		      ("rwlock", "rseqkit", 1): 1, ("rwlock", "rseqkit", 2): 1, ("rwlock", "pthread", 2): 30,
+		      ("ref", "rseqkit", 1): 1, ("ref", "rseqkit", 2): 1, ("ref", "atomic", 2): 30,
+		      ("mutex", "rseqkit", 1): 1, ("mutex", "pthread", 1): 1.06,
+		      ("stamped", "rseqkit", 1): 1, ("stamped", "unordered", 1): 0.6, ("stamped", "lttng-ust", 1): 4,
+		      ("first", "counter", 1): 20000,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
 		      ("register-self", "bare-syscalls", 1): 1, ("register-self", "three-syscalls-first", 1): 1}
@@ -316,19 +319,20 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 37 ]
-	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
-		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
-		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
-		freelist@operations@1=1.03 freelist@floor@1=0.9 \
-		freelist@rseqkit@1=1.11 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
-		ring@ck-mpmc@1=4.9 ring@rseqkit@2=1.16 ring-batch@ck-mpmc@1=4.9 ring-batch@rseqkit@2=1.16 \
-		ring-remote@rseqkit@1=1.21 \
+	[ "$(grep -c '^holds' <<<"$output")" -eq 41 ]
+	for change in counter@classic@1=0.96 counter@floor@1=0.8 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
+		counter@group@1=1.3 histogram@thread-local@1=0.8 histogram@rseqkit@2=1.2 \
+		counter-variable@classic@1=0.96 counter-variable@floor@1=0.8 \
+		freelist@operations@1=1.03 \
+		freelist@rseqkit@1=1.06 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		ring@ck-mpmc@1=3.9 ring@ck-mpmc@2=24 ring@rseqkit@2=1.16 ring-batch@ck-mpmc@1=3.9 ring-batch@ck-mpmc@2=24 \
+		ring-batch@rseqkit@2=1.16 \
+		ring-remote@rseqkit@1=1.01 \
 		cache@tcmalloc@1=1.9 cache@tcmalloc@2=1.9 cache@rseqkit@2=1.16 \
-		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
-		rcu@liburcu-bp@1=0.99 rcu@rseqkit@2=1.16 \
-		lock@rseqkit@2=1.16 rwlock@pthread@2=7.9 rwlock@rseqkit@1=0.86 ref@atomic@2=7.9 ref@rseqkit@1=0.86 \
-		mutex@pthread@1=0.99 \
+		cache-batch@tcmalloc@1=3.9 cache-batch@rseqkit@2=1.16 \
+		rcu@liburcu-bp@1=1.05 rcu@rseqkit@2=1.16 \
+		lock@rseqkit@2=1.16 rwlock@pthread@2=29 rwlock@rseqkit@1=0.86 ref@atomic@2=29 ref@rseqkit@1=0.86 \
+		mutex@pthread@1=1.05 stamped@rseqkit@1=1.3 stamped@unordered@1=0.9 first@counter@1=20001 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do

@@ -56,6 +56,8 @@ static const struct explanation explanations[] = {
 	{"ring*", "mutex", "an array of records, protected by a mutex", NULL, "records are few", NULL},
 	{"stamped", "rseqkit", "rk_ring_write_stamped(): a record with the processor's clock, in this CPU's ring", "rseq",
 	 "the program reads its own records", NULL},
+	{"stamped", "unordered", "the same in a ring with RK_RING_UNORDERED", "rseq",
+	 "the records of different threads needn't be in an exact order", NULL},
 	{"stamped", "lttng-ust", "a tracepoint with one field, in an overwriting channel of a session daemon",
 	 "lttng-ust when rseqkit is built, lttng's session daemon, and namespaces", "traces are read by other tools", NULL},
 	{"cache*", "rseqkit", "rk_cache: arrays of objects for each CPU, and a depot for all CPUs", NULL,
