@@ -13,6 +13,12 @@ enum rk_choice {
 };
 
 /*
+ * The constructor calls this function with its arguments. Finds the strings of the environment without /proc, if these
+ * arguments show where the strings are.
+ */
+void rk_choice_see(int argc, char *const argv[], char *const environment[]);
+
+/*
  * Returns the setting in the environment that the program was started with: RSEQKIT_AREA=own, =others or =ktls. If the
  * program has other rights than its caller (AT_SECURE), the environment is ignored. Async-signal-safe.
  */

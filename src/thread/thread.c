@@ -321,8 +321,14 @@ int rk_process_init(void)
  * The constructor registers the initial thread at process start, before any code can have kept a copy of the published
  * words. A component with a private area that comes later learns at its first attempt that it can't have rseq.
  */
+#ifdef __GLIBC__
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(int argc, char **argv, char **environment)
+{
+	rk_choice_see(argc, argv, environment);
+#else
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(void)
 {
+#endif
 	rk_pin_this_module();
 	rk_early_look_up();
 	rk_exit_process_started();
