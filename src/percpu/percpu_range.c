@@ -81,21 +81,17 @@ static int indexes_to_reserve(void)
 	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
 }
 
-/* Reserves addresses. They are left out of core dumps, because gdb's gcore would write zeros for all of them. */
+/* Reserves addresses. */
 static void *reserve(size_t size)
 {
 	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (mapping == MAP_FAILED)
-		return NULL;
-	(void)madvise(mapping, size, MADV_DONTDUMP);
-	return mapping;
+	return mapping == MAP_FAILED ? NULL : mapping;
 }
 
 /* Makes reserved memory accessible. */
 static bool make_accessible(void *from, size_t size)
 {
-	(void)madvise(from, size, MADV_DODUMP);
 	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
 }
 
@@ -227,13 +223,10 @@ void rk_unmap(void *mapping, size_t size)
 	errno = saved;
 }
 
-/* Makes memory accessible. Its first `kept` bytes belong to the first index, the reserve slot, which children inherit. */
-static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, size_t size)
+/* In a child, the kernel empties memory of pools with RK_PERCPU_EMPTY_IN_CHILDREN. Returns false if it can't do so. */
+static bool empty_in_children(const struct rk_percpu *pool, char *from, size_t size)
 {
-	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
-	    madvise(from + kept, size - kept, MADV_WIPEONFORK) != 0)
-		return false;
-	return make_accessible(from, size);
+	return !(pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) || size == 0 || madvise(from, size, MADV_WIPEONFORK) == 0;
 }
 
 void rk_range_free(struct range *range)
@@ -245,39 +238,51 @@ void rk_range_free(struct range *range)
 	rk_unmap(range, range->mapped);
 }
 
+/*
+ * Makes a range's memory accessible, and describes the range at its beginning. The reserve slots are in the first stride, which
+ * children inherit. If items are large, children inherit all strides. The addresses after the highest index are left out of core
+ * dumps, because gdb's gcore would write zeros for all of them.
+ */
+static bool open_range(const struct rk_percpu *pool, struct range *closed, char *mapping)
+{
+	size_t least = pool->head + strides(closed->highest + 1), kept = pool->is_large ? least : pool->head + RK_STRIDE;
+	struct range *range = (struct range *)(void *)mapping;
+
+	if (!map_contents(pool, closed))
+		return false;
+	if (closed->templates > 0)
+		prepare_memory(mapping + pool->head, least - pool->head);
+	if (!empty_in_children(pool, mapping + kept, least - kept) || !make_accessible(mapping, least))
+		return false;
+	if (closed->mapped > least)
+		(void)madvise(mapping + least, closed->mapped - least, MADV_DONTDUMP);
+	*range = *closed;
+	if (pool->per_range % BITS != 0)
+		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
+	if (rk_tell())
+		rk_tell_unusable(mapping + pool->head, least - pool->head);
+	return true;
+}
+
 static struct range *range_new(const struct rk_percpu *pool)
 {
 	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve();
 	size_t least = pool->head + strides(highest + 1), size = pool->head + strides(clear > highest ? clear : highest + 1);
+	struct range closed = {.highest = highest};
 	char *mapping = reserve(size);
-	struct range *range;
-	bool opened;
 
 	if (mapping == NULL)
 		mapping = reserve(size = least);
 	if (mapping == NULL)
 		return NULL;
 	prepare_memory(mapping, size);
-	range = (struct range *)(void *)mapping;
-	if (!make_accessible(mapping, pool->head)) {
-		(void)munmap(mapping, size);
-		return NULL;
-	}
-	range->mapped = size;
-	range->highest = highest;
-	range->slot0 = mapping + pool->head + SHARED_INDEXES * RK_STRIDE;
-	if (pool->per_range % BITS != 0)
-		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
-	opened = map_contents(pool, range);
-	if (range->templates > 0)
-		prepare_memory(mapping + pool->head, least - pool->head);
-	if (!opened || !open_memory(pool, pool->is_large ? least : RK_STRIDE, mapping + pool->head, least - pool->head)) {
-		rk_range_free(range);
-		return NULL;
-	}
-	if (rk_tell())
-		rk_tell_unusable(mapping + pool->head, least - pool->head);
-	return range;
+	closed.mapped = size;
+	closed.slot0 = mapping + pool->head + SHARED_INDEXES * RK_STRIDE;
+	if (open_range(pool, &closed, mapping))
+		return (struct range *)(void *)mapping;
+	__atomic_fetch_sub(&templates, closed.templates, __ATOMIC_RELAXED);
+	rk_unmap(mapping, size);
+	return NULL;
 }
 
 struct range *rk_range_new(const struct rk_percpu *pool)
@@ -310,7 +315,8 @@ bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void 
 
 	if (memory != NULL) {
 		prepare_memory(memory, size);
-		if (!open_memory(pool, rk_large_spacing(pool), memory, size)) {
+		if (!empty_in_children(pool, memory + rk_large_spacing(pool), size - rk_large_spacing(pool)) ||
+		    !make_accessible(memory, size)) {
 			(void)munmap(memory, size);
 			memory = NULL;
 		}
