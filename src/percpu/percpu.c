@@ -46,14 +46,20 @@
 #define TRIES_MAX 100 /* attempts without memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
-static size_t pool_size(const struct rk_percpu *pool)
-{
-	return sizeof(*pool) + (pool->has_initial ? pool->item_size : 0);
-}
-
 static size_t round_up(size_t size, size_t alignment)
 {
 	return (size + alignment - 1) & ~(alignment - 1);
+}
+
+/* The first block of the table of ranges is after the pool, so the pool and its first ranges are in one page. */
+static size_t first_block_at(const struct rk_percpu *pool)
+{
+	return round_up(sizeof(*pool) + (pool->has_initial ? pool->item_size : 0), sizeof(struct rk_range_entry));
+}
+
+static size_t pool_size(const struct rk_percpu *pool)
+{
+	return first_block_at(pool) + FIRST_BLOCK * sizeof(struct rk_range_entry);
 }
 
 /* Calculates a pool's sizes from its options. Returns NULL, or a text that says which option is wrong. */
@@ -124,6 +130,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 	if (pool == NULL)
 		return -ENOMEM;
 	*pool = layout;
+	pool->blocks[0] = (struct rk_range_entry *)(void *)((char *)pool + first_block_at(pool));
 	if (pool->has_initial)
 		memcpy(pool->initial, options.initial, pool->item_size);
 	if (pool->flags & RK_PERCPU_DEBUG) {
@@ -147,7 +154,7 @@ static bool has_used_items(const struct rk_percpu *pool)
 
 	FOR_EACH_RANGE(pool, number, entry)
 		for (size_t word = 0; word < rk_words_per_set(pool); word++)
-			if (__atomic_load_n(&rk_set_used(pool, rk_range_of(pool, entry))[word], __ATOMIC_ACQUIRE) != 0)
+			if (__atomic_load_n(rk_word_of_set(rk_set_used(rk_range_of(pool, entry)), word), __ATOMIC_ACQUIRE) != 0)
 				return true;
 	return false;
 }
@@ -203,9 +210,9 @@ static bool take_item(struct rk_percpu *pool, struct place *place)
 
 	for (size_t i = 0; i < words; i++) {
 		size_t word = first + i < words ? first + i : first + i - words;
-		unsigned long taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED);
+		unsigned long *at = rk_word_of_set(set, word), taken = __atomic_load_n(at, __ATOMIC_RELAXED);
 
-		for (; ~taken != 0; taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED)) {
+		for (; ~taken != 0; taken = __atomic_load_n(at, __ATOMIC_RELAXED)) {
 			place->number = word * BITS + (size_t)__builtin_ctzl(~taken);
 			if (rk_set_bit(set, place->number))
 				continue; /* another thread was faster */
@@ -299,7 +306,7 @@ static int prepare_item(const struct rk_percpu *pool, const struct place *place,
 {
 	char *item = rk_item_at(pool, place);
 
-	if (rk_set_bit(rk_set_written(pool, place->range), place->number)) {
+	if (rk_set_bit(rk_set_written(place->range), place->number)) {
 		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place)) {
 			__atomic_store_n(&rk_item_callers(pool, place)[2], caller, __ATOMIC_RELEASE);
 			return -EUCLEAN;
@@ -331,7 +338,7 @@ int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
 	r = prepare_item(pool, &place, caller);
 	if (r == 0) {
 		*item = rk_item_at(pool, &place);
-		(void)rk_set_bit(rk_set_used(pool, place.range), place.number);
+		(void)rk_set_bit(rk_set_used(place.range), place.number);
 	} else if (r == -ENOMEM) {
 		if (pool->flags & RK_PERCPU_DEBUG)
 			rk_item_poison(pool, &place);
@@ -355,9 +362,9 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 		return 0;
 	if (pool == NULL || !rk_item_find(pool, item, &place))
 		return -EINVAL;
-	if (debug && rk_bit(rk_set_used(pool, place.range), place.number) && !rk_item_is_guarded(pool, &place))
+	if (debug && rk_bit(rk_set_used(place.range), place.number) && !rk_item_is_guarded(pool, &place))
 		return -EUCLEAN;
-	if (!rk_clear_bit(rk_set_used(pool, place.range), place.number))
+	if (!rk_clear_bit(rk_set_used(place.range), place.number))
 		return -EINVAL;
 	if (pool->is_large)
 		rk_large_free(pool, place.range, item);

@@ -17,19 +17,19 @@ static inline bool rk_set_bit(unsigned long *set, size_t number)
 {
 	unsigned long bit = 1UL << (number % BITS);
 
-	return __atomic_fetch_or(&set[number / BITS], bit, __ATOMIC_ACQ_REL) & bit;
+	return __atomic_fetch_or(rk_word_of_set(set, number / BITS), bit, __ATOMIC_ACQ_REL) & bit;
 }
 
 static inline bool rk_clear_bit(unsigned long *set, size_t number)
 {
 	unsigned long bit = 1UL << (number % BITS);
 
-	return __atomic_fetch_and(&set[number / BITS], ~bit, __ATOMIC_ACQ_REL) & bit;
+	return __atomic_fetch_and(rk_word_of_set(set, number / BITS), ~bit, __ATOMIC_ACQ_REL) & bit;
 }
 
-static inline bool rk_bit(const unsigned long *set, size_t number)
+static inline bool rk_bit(unsigned long *set, size_t number)
 {
-	return __atomic_load_n(&set[number / BITS], __ATOMIC_ACQUIRE) >> (number % BITS) & 1;
+	return __atomic_load_n(rk_word_of_set(set, number / BITS), __ATOMIC_ACQUIRE) >> (number % BITS) & 1;
 }
 
 /* An item and where it is. */
@@ -62,7 +62,7 @@ void rk_debug_pool_leave(const struct rk_percpu *pool);
 #define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
 {
-	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + CALLERS * place->number;
+	return (const void **)(void *)(place->range->sets + SETS * rk_words_per_set(pool)) + CALLERS * place->number;
 }
 
 /* Like rk_percpu_alloc() and rk_percpu_free(). `caller` is an address in the code that called the public function. */

@@ -152,7 +152,7 @@ static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, 
 		return find_other(pool, place, 0, pool->slot_size, POISON, fault);
 	if (rk_set_bit(rk_set_taken(place->range), place->number))
 		return false;
-	spoiled = rk_bit(rk_set_written(pool, place->range), place->number) &&
+	spoiled = rk_bit(rk_set_written(place->range), place->number) &&
 		  find_other(pool, place, 0, pool->slot_size, POISON, fault);
 	(void)rk_clear_bit(rk_set_taken(place->range), place->number);
 	return spoiled;
@@ -160,8 +160,8 @@ static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, 
 
 static int check_item(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {
-	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
-	bool written = rk_bit(rk_set_written(pool, place->range), place->number);
+	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(place->range), place->number);
+	bool written = rk_bit(rk_set_written(place->range), place->number);
 
 	fault->item = rk_item_at(pool, place);
 	if (debug)
@@ -186,7 +186,7 @@ static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_
 			tell_callers(owner, &place, fault);
 		return 1;
 	}
-	if (check_item(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))
+	if (check_item(pool, &place, fault) == 0 && !rk_bit(rk_set_used(place.range), place.number))
 		fault->misuse = RK_MISUSE_NOT_ALLOCATED;
 	return fault->misuse != RK_MISUSE_NONE;
 }

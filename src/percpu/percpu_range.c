@@ -44,7 +44,7 @@ void *rk_map(size_t size)
 size_t rk_range_head(const struct rk_percpu *pool)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t size = sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
+	size_t size = sizeof(struct range) + SETS * rk_words_per_set(pool) * sizeof(unsigned long);
 
 	if (pool->flags & RK_PERCPU_DEBUG)
 		size += CALLERS * pool->per_range * sizeof(void *);
@@ -258,7 +258,7 @@ static bool open_range(const struct rk_percpu *pool, struct range *closed, char 
 		(void)madvise(mapping + least, closed->mapped - least, MADV_DONTDUMP);
 	*range = *closed;
 	if (pool->per_range % BITS != 0)
-		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
+		*rk_word_of_set(rk_set_taken(range), pool->per_range / BITS) = ~0UL << (pool->per_range % BITS);
 	if (rk_tell())
 		rk_tell_unusable(mapping + pool->head, least - pool->head);
 	return true;

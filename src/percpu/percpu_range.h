@@ -8,6 +8,7 @@
 
 #define SHARED_INDEXES 2 /* overflow and reserve, below CPU 0 */
 #define BITS (8 * sizeof(unsigned long))
+#define SETS 3
 
 /*
  * A range is one mapping, which begins with this struct. The range's sets and strides follow. A range is published when it is
@@ -19,7 +20,7 @@ struct range {
 	int highest;        /* highest index with memory; the reserved addresses after it are inaccessible */
 	int templates;      /* mappings with the initial contents; 0 if items get these contents when they are handed out */
 	size_t first;       /* the word of `taken` to look at first */
-	unsigned long sets[]; /* taken, used, written: see percpu.c */
+	unsigned long sets[]; /* three sets of items (percpu.c), as words side by side: taken, used, written, taken, ... */
 };
 
 /* An entry of a table of ranges. `vacant` is never below the number of the range's items that aren't taken. */
@@ -28,7 +29,7 @@ struct rk_range_entry {
 	size_t vacant;
 };
 
-#define FIRST_BLOCK 256 /* entries, which fill a page */
+#define FIRST_BLOCK 256 /* entries */
 #define BLOCKS 24
 
 struct rk_percpu {
@@ -72,14 +73,20 @@ static inline unsigned long *rk_set_taken(struct range *range)
 	return range->sets;
 }
 
-static inline unsigned long *rk_set_used(const struct rk_percpu *pool, struct range *range)
+static inline unsigned long *rk_set_used(struct range *range)
 {
-	return range->sets + rk_words_per_set(pool);
+	return range->sets + 1;
 }
 
-static inline unsigned long *rk_set_written(const struct rk_percpu *pool, struct range *range)
+static inline unsigned long *rk_set_written(struct range *range)
 {
-	return range->sets + 2 * rk_words_per_set(pool);
+	return range->sets + 2;
+}
+
+/* Returns a word of a set. The words of the three sets for the same items are in one cache line, or two. */
+static inline unsigned long *rk_word_of_set(unsigned long *set, size_t word)
+{
+	return &set[SETS * word];
 }
 
 /*

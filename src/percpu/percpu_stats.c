@@ -43,7 +43,7 @@ static size_t items_in(const struct rk_percpu *pool, struct range *range)
 	size_t items = 0;
 
 	for (size_t word = 0; word < rk_words_per_set(pool); word++)
-		items += (size_t)__builtin_popcountl(__atomic_load_n(&rk_set_used(pool, range)[word], __ATOMIC_RELAXED));
+		items += (size_t)__builtin_popcountl(__atomic_load_n(rk_word_of_set(rk_set_used(range), word), __ATOMIC_RELAXED));
 	return items;
 }
 
@@ -58,7 +58,7 @@ static void add_index(const struct rk_percpu *pool, struct range *range, int ind
 		char **slot = rk_percpu_slot(range->slot0 + number * pool->spacing, index);
 		size_t large;
 
-		if (!rk_bit(rk_set_used(pool, range), number))
+		if (!rk_bit(rk_set_used(range), number))
 			continue;
 		large = map < 0 ? RK_STATS_UNKNOWN : committed(map, *slot, rk_large_spacing(pool));
 		stats->reserved += rk_large_spacing(pool);

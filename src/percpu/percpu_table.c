@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_table.c - the table of a pool's ranges, in blocks whose sizes double.
+ * percpu_table.c - the table of a pool's ranges, in blocks whose sizes double. The first block is part of the pool's memory.
  *
  * The invariant: entries are filled in the order of their numbers, each by one compare-and-swap, and never emptied.
  */
@@ -69,7 +69,7 @@ void rk_ranges_free(struct rk_percpu *pool)
 
 	FOR_EACH_RANGE(pool, number, entry)
 		rk_range_free(rk_range_of(pool, entry));
-	for (int block = 0; block < BLOCKS && pool->blocks[block] != NULL; block++)
+	for (int block = 1; block < BLOCKS && pool->blocks[block] != NULL; block++)
 		rk_unmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
 }
 

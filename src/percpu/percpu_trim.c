@@ -46,7 +46,7 @@ static void release_items(const struct rk_percpu *pool, struct range *range, str
 {
 	for (size_t number = run.first; number <= run.last; number++) {
 		if (dropped && number * pool->spacing >= from && number * pool->spacing + pool->slot_size <= to)
-			(void)rk_clear_bit(rk_set_written(pool, range), number);
+			(void)rk_clear_bit(rk_set_written(range), number);
 		(void)rk_clear_bit(rk_set_taken(range), number);
 	}
 }

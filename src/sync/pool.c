@@ -34,5 +34,5 @@ int rk_pool_get_fenced(struct rk_percpu **shared, const struct rk_percpu_options
 bool rk_pool_has(const struct rk_percpu *pool, const void *item, struct place *place)
 {
 	return pool != NULL && rk_item_find(pool, item, place) &&
-	       rk_bit(rk_set_used(pool, place->range), place->number);
+	       rk_bit(rk_set_used(place->range), place->number);
 }
