@@ -145,7 +145,8 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 		position += r > 0 ? r : 0;
 		for (long i = 0; i < r && p.error == 0; i++)
 			parse_character(&p, text[i]);
-	} while ((r > 0 && p.error == 0) || r == -EINTR);
+		/* The kernel's files have one line, so a read that isn't full and ends the line is the last one. */
+	} while ((r > 0 && p.error == 0 && !(p.ended && r < (long)sizeof(text))) || r == -EINTR);
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	return r < 0 ? (int)r : parse_end(&p);
 }

@@ -58,5 +58,5 @@ static bool is_there(void)
 
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer)
 {
-	return (offer != NULL && publish_page(offer)) || is_there() ? page->set : NULL;
+	return (offer == NULL || !publish_page(offer)) && is_there() ? page->set : NULL;
 }

@@ -6,9 +6,9 @@
 #include "cpus.h"
 
 /*
- * Offers a set, unless `offer` is NULL. Returns the set on the page: the offered set, or a set that another copy offered
- * earlier. The set is an array of words as in rk_cpus.set, and never changes. Returns NULL if there is no set: no copy
- * offered one, something else is at the page's address, or the page can't be mapped. Async-signal-safe, lock-free.
+ * Offers a set, unless `offer` is NULL. Returns the set that another copy offered earlier: an array of words as in
+ * rk_cpus.set, which never changes. Returns NULL if there is no such set: this offer was the first one, or no copy has made an
+ * offer, or copies can't use the page's address. Async-signal-safe, lock-free.
  */
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer);
 

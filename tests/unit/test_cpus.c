@@ -94,10 +94,34 @@ static void small_stack(void **state)
 	assert_int_equal(in_child(first_look_on_a_small_stack), 0);
 }
 
+/* A file gives the same result as its text, whatever the number of reads that it takes. */
+static void files(void **state)
+{
+	char text[300] = "", path[40];
+	struct rk_cpus parsed, read;
+
+	(void)state;
+	for (size_t length = 1; length < sizeof(text) - 1; length++) {
+		int file = memfd_create("list", MFD_CLOEXEC), result;
+
+		text[length - 1] = (char)(length % 2 != 0 ? '0' + length % 10 : ',');
+		for (int ends = 0; ends < 2; ends++) {
+			text[length] = ends ? '\n' : '\0';
+			snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+			assert_int_equal(pwrite(file, text, strlen(text), 0), strlen(text));
+			result = rk_cpus_parse(text, &parsed);
+			assert_int_equal(rk_cpus_read(path, &read), result);
+			assert_true(result < 0 || memcmp(&parsed, &read, sizeof(read)) == 0);
+		}
+		close(file);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(small_stack), /* must run first, because the list must not have been read */
 	cmocka_unit_test(parses),
 	cmocka_unit_test(agrees_with_the_machine),
+	cmocka_unit_test(files),
 };
 
 RUN(tests)
