@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{"demo", "count files with per-CPU counters; check and time the result", cmd_demo},
 	{"bench", "measure operations and their alternatives", cmd_bench},
 	{"inspect", "show the owners and places of the registrations in a running process", cmd_inspect},
+	{"lint", "check the critical sections in programs, libraries and object files", cmd_lint},
 #endif
 	{"exec", "run a program with every thread registered", cmd_exec},
 };

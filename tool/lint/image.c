@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* image.c - reads an ELF file as one address space. */
+#include "image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+#define GAP 0x1000 /* between the made-up addresses of two sections, so that no displacement leads from one to the other */
+
+const struct region *image_region(const struct image *image, uint64_t address)
+{
+	size_t low = 0, high = image->region_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->regions[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || address - image->regions[low - 1].address >= image->regions[low - 1].size)
+		return NULL;
+	return &image->regions[low - 1];
+}
+
+uint8_t *image_at(const struct image *image, uint64_t address, size_t size)
+{
+	const struct region *region = image_region(image, address);
+	uint64_t offset = region != NULL ? address - region->address : 0;
+
+	return region != NULL && region->size - offset >= size ? region->bytes + offset : NULL;
+}
+
+bool image_number(const struct image *image, uint64_t address, size_t size, uint64_t *number)
+{
+	const uint8_t *bytes = image_at(image, address, size);
+
+	*number = 0;
+	if (bytes != NULL)
+		memcpy(number, bytes, size); /* both architectures are little-endian, and so are the machines that run this */
+	return bytes != NULL;
+}
+
+bool image_is_code(const struct image *image, uint64_t address)
+{
+	const struct region *region = image_region(image, address);
+
+	return region != NULL && region->code;
+}
+
+static int compare_regions(const void *left, const void *right)
+{
+	const struct region *a = (const struct region *)left, *b = (const struct region *)right;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+/* Adds a region. `address` is final. Returns false if memory is short. */
+static bool add_region(struct image *image, const struct region *region)
+{
+	struct region *more;
+
+	if (region->size == 0 || region->bytes == NULL || region->address + region->size < region->address)
+		return true;
+	if ((image->region_count & (image->region_count - 1)) == 0) {
+		more = (struct region *)realloc(image->regions, (image->region_count * 2 + 1) * sizeof(*more));
+		if (more == NULL)
+			return false;
+		image->regions = more;
+	}
+	image->regions[image->region_count++] = *region;
+	return true;
+}
+
+/* Adds the sections that have bytes and lie in memory. */
+static bool add_sections(struct image *image, uint8_t *bytes, size_t size)
+{
+	uint64_t next = 0x10000;
+	size_t names;
+
+	if (elf_getshdrnum(image->elf, &image->section_count) != 0 || elf_getshdrstrndx(image->elf, &names) != 0)
+		return false;
+	image->section_addresses = (uint64_t *)calloc(image->section_count + 1, sizeof(uint64_t));
+	if (image->section_addresses == NULL)
+		return false;
+	for (size_t i = 1; i < image->section_count; i++) {
+		Elf_Scn *section = elf_getscn(image->elf, i);
+		struct region region = {.index = i};
+		GElf_Shdr header;
+
+		if (section == NULL || gelf_getshdr(section, &header) == NULL)
+			return false;
+		if ((header.sh_flags & SHF_ALLOC) == 0)
+			continue;
+		if (image->object) {
+			if (header.sh_addralign > GAP && (header.sh_addralign & (header.sh_addralign - 1)) == 0 &&
+			    header.sh_addralign < IMAGE_GOT)
+				next = (next + header.sh_addralign - 1) & -header.sh_addralign;
+			header.sh_addr = next;
+			if (header.sh_size > IMAGE_GOT || next + header.sh_size > IMAGE_GOT)
+				return false;
+			next = (next + header.sh_size + GAP + GAP - 1) & -(uint64_t)GAP;
+		}
+		image->section_addresses[i] = header.sh_addr;
+		if (header.sh_type == SHT_NOBITS || (header.sh_flags & SHF_COMPRESSED) != 0)
+			continue;
+		if (header.sh_offset > size || header.sh_size > size - header.sh_offset)
+			return false;
+		region.address = header.sh_addr;
+		region.size = header.sh_size;
+		region.bytes = bytes + header.sh_offset;
+		region.code = (header.sh_flags & SHF_EXECINSTR) != 0;
+		region.writable = (header.sh_flags & SHF_WRITE) != 0;
+		region.name = elf_strptr(image->elf, names, header.sh_name);
+		if (region.name == NULL)
+			region.name = "";
+		if (!add_region(image, &region))
+			return false;
+	}
+	return true;
+}
+
+/* Adds the segments of a file without section headers. */
+static bool add_segments(struct image *image, uint8_t *bytes, size_t size)
+{
+	size_t count;
+
+	if (elf_getphdrnum(image->elf, &count) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr header;
+		struct region region = {.name = ""};
+
+		if (gelf_getphdr(image->elf, (int)i, &header) == NULL)
+			return false;
+		if (header.p_type != PT_LOAD)
+			continue;
+		if (header.p_offset > size || header.p_filesz > size - header.p_offset)
+			return false;
+		region.address = header.p_vaddr;
+		region.size = header.p_filesz;
+		region.bytes = bytes + header.p_offset;
+		region.code = (header.p_flags & PF_X) != 0;
+		region.writable = (header.p_flags & PF_W) != 0;
+		if (!add_region(image, &region))
+			return false;
+	}
+	return true;
+}
+
+/* Has the object file only intermediate code? */
+static bool is_intermediate(const struct image *image)
+{
+	size_t names;
+	bool intermediate = false;
+
+	if (!image->object || elf_getshdrstrndx(image->elf, &names) != 0)
+		return false;
+	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section != NULL; section = elf_nextscn(image->elf, section)) {
+		GElf_Shdr header;
+		const char *name;
+
+		if (gelf_getshdr(section, &header) == NULL)
+			continue;
+		name = elf_strptr(image->elf, names, header.sh_name);
+		if (name != NULL && strncmp(name, ".gnu.lto_", 9) == 0)
+			intermediate = true;
+		if ((header.sh_flags & SHF_EXECINSTR) != 0 && header.sh_size > 0)
+			return false;
+	}
+	return intermediate;
+}
+
+static enum image_result refuse(const char **why, enum image_result result, const char *reason)
+{
+	*why = reason;
+	return result;
+}
+
+enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, const char **why)
+{
+	GElf_Ehdr header;
+	bool added;
+
+	memset(image, 0, sizeof(*image));
+	image->elf = elf_memory((char *)bytes, size);
+	if (image->elf == NULL || elf_kind(image->elf) != ELF_K_ELF || gelf_getehdr(image->elf, &header) == NULL)
+		return refuse(why, IMAGE_BROKEN, "not an ELF file");
+	image->arch = arch_find(header.e_machine);
+	if (image->arch == NULL || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
+		return refuse(why, IMAGE_REFUSED, "only x86-64 and little-endian aarch64 are known");
+	if (header.e_type != ET_REL && header.e_type != ET_EXEC && header.e_type != ET_DYN)
+		return refuse(why, IMAGE_REFUSED, "neither a program, nor a shared object, nor an object file");
+	image->object = header.e_type == ET_REL;
+	image->fixed = header.e_type == ET_EXEC;
+	if (is_intermediate(image))
+		return refuse(why, IMAGE_REFUSED, "an object of link-time optimisation, without machine code; look at the linked file");
+	added = header.e_shoff != 0 ? add_sections(image, bytes, size) : add_segments(image, bytes, size);
+	if (!added)
+		return refuse(why, IMAGE_BROKEN, "a damaged ELF file: a section or segment isn't within the file");
+	qsort(image->regions, image->region_count, sizeof(*image->regions), compare_regions);
+	image_relocate(image);
+	return IMAGE_READ;
+}
+
+void image_close(struct image *image)
+{
+	if (image->elf != NULL)
+		elf_end(image->elf);
+	free(image->regions);
+	free(image->section_addresses);
+	free(image->symbols);
+	free(image->starts);
+	free(image->got);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lint.c - `rseqkit lint`: reads the options, and has each file checked by a child.
+ *
+ * A file can be made to harm the tool: its numbers can wrap, its tables can be endless, and it can be truncated while it is
+ * mapped. So a child with limits of time and memory reads it. The child writes its report to a file in memory, and its death is
+ * an error with the file's name.
+ */
+#define _GNU_SOURCE
+#include "lint.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "common/json.h"
+#include "common/options.h"
+#include "common/output.h"
+#include "tool.h"
+
+#define LIMIT_S 60
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space; the file itself is mapped, too */
+#define REPORT_MAX ((rlim_t)256 << 20)
+
+static const char help[] =
+	"Usage: rseqkit lint [OPTION...] FILE...\n"
+	"\n"
+	"Checks the critical sections (rseq) in programs, shared objects, object files and archives\n"
+	"for x86-64 and aarch64. Prints the sections that lose data or kill the process, and why.\n"
+	"\n"
+	"  -a, --all   print notes, too: what looks odd, and what the bytes can't decide\n"
+	"  -j, --json  write JSON instead of text\n"
+	"  -h, --help  show this text\n"
+	"\n"
+	"Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
+	"3 a file that can't be decided: another architecture, or intermediate code.\n";
+
+/* The work of one child. */
+struct work {
+	const char *path;
+	const struct lint_settings *settings;
+	int report; /* a file in memory */
+	pid_t parent;
+};
+
+static void limit(int resource, rlim_t most)
+{
+	struct rlimit limits;
+
+	if (getrlimit(resource, &limits) != 0)
+		return;
+	if (limits.rlim_max == RLIM_INFINITY || limits.rlim_max > most)
+		limits.rlim_cur = most;
+	else
+		limits.rlim_cur = limits.rlim_max;
+	(void)setrlimit(resource, &limits);
+}
+
+static int check_in_child(int out, const void *argument)
+{
+	const struct work *work = (const struct work *)argument;
+	FILE *report = fdopen(work->report, "w");
+	int status;
+
+	(void)out;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != work->parent)
+		raise(SIGKILL);
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGXCPU, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	limit(RLIMIT_AS, MEMORY_MAX);
+#endif
+	limit(RLIMIT_CPU, LIMIT_S);
+	limit(RLIMIT_FSIZE, REPORT_MAX);
+	if (report == NULL)
+		return EXIT_USAGE;
+	status = lint_file(work->path, work->settings, report);
+	return fflush(report) == 0 ? status : EXIT_USAGE;
+}
+
+/* Copies the report of a child to stdout. */
+static void copy_report(int report)
+{
+	char part[65536];
+	ssize_t count;
+	off_t at = 0;
+
+	while ((count = pread(report, part, sizeof(part), at)) > 0) {
+		fwrite(part, 1, (size_t)count, stdout);
+		at += count;
+	}
+}
+
+/* Says that a child died. */
+static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings)
+{
+	char why[96];
+
+	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))
+		snprintf(why, sizeof(why), "reading it took more than %d s", LIMIT_S);
+	else if (result->end == CHILD_KILLED)
+		snprintf(why, sizeof(why), "reading it was ended by signal %d; the file may be damaged or truncated", result->number);
+	else
+		snprintf(why, sizeof(why), "cannot start the process that reads it");
+	complain("%s: %s", path, why);
+	if (settings->json) {
+		json_object *object = json_new();
+
+		json_put_string(object, "path", path);
+		json_put_string(object, "error", why);
+		fputs(json_text(object), stdout);
+		json_object_put(object);
+	}
+	return EXIT_USAGE;
+}
+
+static int check(const char *path, const struct lint_settings *settings)
+{
+	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};
+	struct child_result result;
+	int status = EXIT_USAGE;
+
+	if (work.report < 0) {
+		complain("cannot make a file in memory");
+		return EXIT_USAGE;
+	}
+	fflush(stdout);
+	child_run(check_in_child, &work, LIMIT_S * 1000, &result);
+	if (result.end == CHILD_EXITED) {
+		copy_report(work.report);
+		status = result.number;
+	} else {
+		status = tell_death(path, &result, settings);
+	}
+	close(work.report);
+	return status;
+}
+
+/* Of two exit codes, the one that matters more: wrong usage, then errors, then what is unknown. */
+static int worse(int one, int other)
+{
+	static const int order[] = {[EXIT_CLEAN] = 0, [EXIT_UNSURE] = 1, [EXIT_FINDINGS] = 2, [EXIT_USAGE] = 3};
+
+	if ((unsigned)other > EXIT_UNSURE)
+		other = EXIT_USAGE;
+	return order[other] > order[one] ? other : one;
+}
+
+int cmd_lint(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"all", no_argument, NULL, 'a'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct lint_settings settings = {.json = false};
+	int option, status = EXIT_CLEAN;
+
+	while ((option = getopt_long(argc, argv, "ajh", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help_text(stdout, help);
+			return EXIT_CLEAN;
+		}
+		if (option != 'a' && option != 'j')
+			return option_misuse("lint");
+		settings.all |= option == 'a';
+		settings.json |= option == 'j';
+	}
+	if (optind == argc) {
+		complain("give at least one file");
+		return option_misuse("lint");
+	}
+	if (settings.json)
+		fputs("{\n  \"schema\":\"rseqkit.lint/1\",\n  \"files\":[\n", stdout);
+	for (int i = optind; i < argc; i++) {
+		status = worse(status, check(argv[i], &settings));
+		if (settings.json)
+			fputs(i + 1 < argc ? ",\n" : "\n", stdout);
+	}
+	if (settings.json)
+		fputs("  ]\n}\n", stdout);
+	return status;
+}

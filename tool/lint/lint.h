@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* lint.h - what `rseqkit lint` was asked, and the check of one file. */
+#ifndef RK_TOOL_LINT_LINT_H
+#define RK_TOOL_LINT_LINT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct lint_settings {
+	bool json; /* a JSON object for each file, instead of text */
+	bool all;  /* notes, too */
+};
+
+/*
+ * Checks one file, and writes the report to `out`. Returns an exit code. The file can be made to harm the tool, so only a child
+ * with limits calls this function.
+ */
+int lint_file(const char *path, const struct lint_settings *settings, FILE *out);
+
+#endif /* RK_TOOL_LINT_LINT_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relocate.c - applies relocations to an image.
+ *
+ * A relocation that is unknown, out of the image or broken is left out. Then the code or the descriptor that needs it shows an
+ * address of 0, and rules say that they cannot tell.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+
+uint64_t image_symbol_address(const struct image *image, const GElf_Sym *symbol, GElf_Word section, size_t index)
+{
+	if (symbol->st_shndx == SHN_ABS)
+		return symbol->st_value;
+	if (symbol->st_shndx == SHN_UNDEF || section >= image->section_count || image->section_addresses[section] == 0)
+		return IMAGE_OUTSIDE + 16 * (uint64_t)(index % IMAGE_SYMBOLS_MAX);
+	return image->section_addresses[section] + symbol->st_value;
+}
+
+/* What a relocation needs to be applied. */
+struct relocation {
+	uint8_t *place;
+	uint64_t room;    /* bytes from the place to the end of its section */
+	uint64_t at;      /* the address of the place */
+	uint64_t symbol;  /* the address of the symbol */
+	uint64_t slot;    /* the address of the symbol's slot in the GOT */
+	int64_t addend;
+	unsigned type;
+};
+
+static void put(const struct relocation *relocation, uint64_t value, size_t size)
+{
+	if (relocation->room >= size)
+		memcpy(relocation->place, &value, size);
+}
+
+static void apply_x86(const struct relocation *r)
+{
+	uint64_t sum = r->symbol + (uint64_t)r->addend;
+
+	switch (r->type) {
+	case R_X86_64_64:
+		put(r, sum, 8);
+		break;
+	case R_X86_64_32:
+	case R_X86_64_32S:
+		put(r, sum, 4);
+		break;
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+		put(r, sum - r->at, 4);
+		break;
+	case R_X86_64_PC64:
+		put(r, sum - r->at, 8);
+		break;
+	case R_X86_64_GOTPCREL:
+	case R_X86_64_GOTPCRELX:
+	case R_X86_64_REX_GOTPCRELX:
+		put(r, r->slot + (uint64_t)r->addend - r->at, 4);
+		break;
+	case R_X86_64_PC8:
+		put(r, sum - r->at, 1);
+		break;
+	default:
+		break;
+	}
+}
+
+static void apply(const struct image *image, const struct relocation *relocation)
+{
+	if (image->arch->machine == EM_X86_64)
+		apply_x86(relocation);
+}
+
+/* The index of a symbol's section, also if there are more sections than fit into the symbol. */
+static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
+{
+	return symbol->st_shndx == SHN_XINDEX ? extended : symbol->st_shndx < SHN_LORESERVE ? symbol->st_shndx : 0;
+}
+
+/* The extended indexes of a symbol table; NULL if it has none. */
+static Elf_Data *extended_of(const struct image *image, size_t table)
+{
+	for (size_t i = 1; i < image->section_count; i++) {
+		Elf_Scn *section = elf_getscn(image->elf, i);
+		GElf_Shdr header;
+
+		if (section != NULL && gelf_getshdr(section, &header) != NULL && header.sh_type == SHT_SYMTAB_SHNDX &&
+		    header.sh_link == table)
+			return elf_getdata(section, NULL);
+	}
+	return NULL;
+}
+
+/* Makes the GOT of an object file, once: each symbol has a slot that holds its address. */
+static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended, size_t count)
+{
+	struct region region = {.address = IMAGE_GOT, .size = count * 8, .name = ""};
+	struct region *more;
+
+	if (image->got != NULL || count == 0 || count > IMAGE_SYMBOLS_MAX)
+		return;
+	image->got = (uint8_t *)calloc(count, 8);
+	more = (struct region *)realloc(image->regions, (image->region_count + 1) * sizeof(*more));
+	if (more != NULL)
+		image->regions = more;
+	if (image->got == NULL || more == NULL)
+		return;
+	for (size_t i = 1; i < count; i++) {
+		GElf_Sym symbol;
+		GElf_Word far = 0;
+		uint64_t address;
+
+		if (gelf_getsymshndx(symbols, extended, (int)i, &symbol, &far) == NULL)
+			break;
+		address = image_symbol_address(image, &symbol, section_of(&symbol, far), i);
+		memcpy(image->got + i * 8, &address, 8);
+	}
+	region.bytes = image->got;
+	image->regions[image->region_count++] = region; /* the greatest address so far, so the order stays */
+}
+
+/* Applies one section of relocations of an object file. */
+static void relocate_section(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *table = elf_getdata(section, NULL), *symbols;
+	Elf_Scn *symbol_section = elf_getscn(image->elf, header->sh_link);
+	GElf_Shdr symbol_header;
+	Elf_Data *extended;
+	const struct region *region = NULL;
+
+	if (table == NULL || symbol_section == NULL || header->sh_info >= image->section_count ||
+	    gelf_getshdr(symbol_section, &symbol_header) == NULL || symbol_header.sh_type != SHT_SYMTAB)
+		return;
+	for (size_t i = 0; i < image->region_count && region == NULL; i++)
+		if (image->regions[i].index == header->sh_info)
+			region = &image->regions[i];
+	symbols = elf_getdata(symbol_section, NULL);
+	if (region == NULL || symbols == NULL)
+		return;
+	extended = extended_of(image, header->sh_link);
+	make_got(image, symbols, extended, symbol_header.sh_size / sizeof(Elf64_Sym));
+	region = image_region(image, image->section_addresses[header->sh_info]);
+	if (region == NULL)
+		return;
+	for (int i = 0;; i++) {
+		struct relocation r;
+		GElf_Rela rela;
+		GElf_Sym symbol;
+		GElf_Word far = 0;
+		size_t index;
+
+		if (gelf_getrela(table, i, &rela) == NULL)
+			break;
+		index = GELF_R_SYM(rela.r_info);
+		if (rela.r_offset >= region->size || gelf_getsymshndx(symbols, extended, (int)index, &symbol, &far) == NULL)
+			continue;
+		r.place = region->bytes + rela.r_offset;
+		r.room = region->size - rela.r_offset;
+		r.at = region->address + rela.r_offset;
+		r.symbol = image_symbol_address(image, &symbol, section_of(&symbol, far), index);
+		r.slot = IMAGE_GOT + 8 * (uint64_t)(index % IMAGE_SYMBOLS_MAX);
+		r.addend = rela.r_addend;
+		r.type = (unsigned)GELF_R_TYPE(rela.r_info);
+		apply(image, &r);
+	}
+}
+
+/* Is the dynamic relocation a word that becomes an address? */
+static bool is_word(const struct image *image, unsigned type, bool *relative)
+{
+	bool x86 = image->arch->machine == EM_X86_64;
+
+	*relative = type == (x86 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE);
+	return *relative || type == (unsigned)(x86 ? R_X86_64_64 : R_AARCH64_ABS64) ||
+	       type == (unsigned)(x86 ? R_X86_64_GLOB_DAT : R_AARCH64_GLOB_DAT);
+}
+
+/* Applies dynamic relocations. RELR entries need nothing: with the base 0, the words are right as they are in the file. */
+static void relocate_dynamic(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *table = elf_getdata(section, NULL), *symbols = NULL;
+	Elf_Scn *symbol_section = elf_getscn(image->elf, header->sh_link);
+
+	if (symbol_section != NULL)
+		symbols = elf_getdata(symbol_section, NULL);
+	for (int i = 0; table != NULL; i++) {
+		GElf_Rela rela;
+		GElf_Sym symbol = {.st_value = 0};
+		uint8_t *place;
+		uint64_t value;
+		bool relative;
+
+		if (gelf_getrela(table, i, &rela) == NULL)
+			break;
+		place = image_at(image, rela.r_offset, 8);
+		if (place == NULL || !is_word(image, (unsigned)GELF_R_TYPE(rela.r_info), &relative))
+			continue;
+		if (!relative && (symbols == NULL || gelf_getsym(symbols, (int)GELF_R_SYM(rela.r_info), &symbol) == NULL ||
+				  symbol.st_shndx == SHN_UNDEF))
+			continue;
+		value = symbol.st_value + (uint64_t)rela.r_addend;
+		memcpy(place, &value, 8);
+	}
+}
+
+void image_relocate(struct image *image)
+{
+	for (size_t i = 1; i < image->section_count; i++) {
+		Elf_Scn *section = elf_getscn(image->elf, i);
+		GElf_Shdr header;
+
+		if (section == NULL || gelf_getshdr(section, &header) == NULL || header.sh_type != SHT_RELA)
+			continue;
+		if (image->object)
+			relocate_section(image, section, &header);
+		else if ((header.sh_flags & SHF_ALLOC) != 0)
+			relocate_dynamic(image, section, &header);
+	}
+}
