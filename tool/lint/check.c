@@ -1,64 +1,260 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - checks the sections of one file. */
+/* check.c - applies the rules to each section of an ELF file, and to each member of an archive. */
 #define _GNU_SOURCE
+#include "check.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "find.h"
-#include "lint.h"
+#include "archive.h"
+#include "lint_report.h"
 #include "tool.h"
 
-static int check_image(const char *name, const struct image *image, FILE *out)
+static void add(struct findings *findings, const char *id, bool error, uint64_t address, const char *format, va_list arguments)
 {
-	struct found found;
-	struct decoder *decoder = decoder_open(image->arch);
+	struct finding *more = (struct finding *)realloc(findings->list, (findings->count + 1) * sizeof(*more));
 
-	if (!find_sections(image, &found))
-		return EXIT_USAGE;
-	for (size_t i = 0; i < found.count; i++) {
-		struct insn insn;
-		uint64_t end = found.descriptors[i].start + found.descriptors[i].length;
-
-		fprintf(out, "%s: %" PRIx64 "\n", name, found.descriptors[i].start);
-		for (uint64_t at = found.descriptors[i].start; at < end; at += insn.size)
-			if (!decode(decoder, image_at(image, at, end - at), end - at, at, &insn))
-				break;
-			else if (insn.unknown)
-				fprintf(out, "%" PRIx64 ": unknown\n", at);
+	if (more == NULL) {
+		findings->short_of_memory = true;
+		return;
 	}
-	return EXIT_CLEAN;
+	findings->list = more;
+	more += findings->count++;
+	more->id = id;
+	more->error = error;
+	more->address = address;
+	vsnprintf(more->text, sizeof(more->text), format, arguments);
+}
+
+void add_error(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(findings, id, true, address, format, arguments);
+	va_end(arguments);
+}
+
+void add_note(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(findings, id, false, address, format, arguments);
+	va_end(arguments);
+}
+
+int worse_status(int one, int other)
+{
+	static const int order[] = {[EXIT_CLEAN] = 0, [EXIT_UNSURE] = 1, [EXIT_FINDINGS] = 2, [EXIT_USAGE] = 3};
+
+	if ((unsigned)other > EXIT_UNSURE)
+		other = EXIT_USAGE;
+	return order[other] > order[one] ? other : one;
+}
+
+/* Checks one section and reports it. Returns false if memory is short. */
+static bool check_section(struct check *check, const struct descriptor *descriptor, struct report *report)
+{
+	struct section *section = (struct section *)calloc(1, sizeof(*section));
+	struct findings findings = {NULL, 0, false};
+	struct flow flow = check->flow;
+	bool done = section != NULL;
+
+	if (!done)
+		return false;
+	section->descriptor = descriptor;
+	section->start = descriptor->start;
+	section->end = descriptor->start + descriptor->length;
+	section->abort = descriptor->abort;
+	rules_descriptor(check, section, &findings);
+	if (section->valid) {
+		done = section_decode(section, check->image, &check->found, check->decoder);
+		if (done) {
+			rules_instructions(check, section, &findings);
+			rules_arming(check, section, &findings);
+			flow.has_area = section->arming.found;
+			flow.area = section->arming.area;
+			done = section_follow(section, &flow);
+		}
+		if (done) {
+			rules_stores(check, section, &findings);
+			rules_index(check, section, &findings);
+			rules_paths(check, section, &findings);
+			rules_abort(check, section, &findings);
+		}
+	}
+	report_section(report, check, section, &findings);
+	done &= !findings.short_of_memory;
+	section_forget(section);
+	free(section);
+	free(findings.list);
+	return done;
+}
+
+/* Prepares what the rules need. */
+static bool prepare(struct check *check)
+{
+	check->addresses = (uint64_t *)calloc(check->found.count, sizeof(uint64_t));
+	if (check->addresses == NULL)
+		return false;
+	for (size_t i = 0; i < check->found.count; i++)
+		check->addresses[i] = check->found.descriptors[i].address;
+	check->flow = (struct flow){.image = check->image, .descriptors = check->addresses, .descriptor_count = check->found.count};
+	return listings_begin(&check->listings, check->image, check->decoder, &check->found) && scan_code(check);
+}
+
+static int check_image(struct image *image, int fd, struct report *report)
+{
+	struct check check = {.image = image};
+	bool done = find_sections(image, &check.found);
+
+	report_begin(report, &check);
+	if (done && check.found.count > 0) {
+		image_read_symbols(image);
+		check.decoder = decoder_open(image->arch);
+		check.lines = lines_open(image, fd);
+		done = check.decoder != NULL && prepare(&check);
+		for (size_t i = 0; done && i < check.found.count; i++)
+			done = check_section(&check, &check.found.descriptors[i], report);
+	}
+	report_end(report, &check);
+	lines_close(check.lines);
+	listings_end(&check.listings);
+	decoder_close(check.decoder);
+	forget_sections(&check.found);
+	free(check.addresses);
+	free(check.ranges);
+	free(check.armed);
+	free(check.entries);
+	if (!done) {
+		complain("%s: out of memory", report->name);
+		return EXIT_USAGE;
+	}
+	return report->errors > 0 ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+/* Checks an ELF file, or a member. */
+static int check_elf(const char *name, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out)
+{
+	struct report report = {.settings = settings, .out = out, .name = name};
+	struct image image;
+	const char *why = "";
+	int status;
+
+	switch (image_open(&image, bytes, size, &why)) {
+	case IMAGE_READ:
+		status = check_image(&image, fd, &report);
+		break;
+	case IMAGE_REFUSED:
+		complain("%s: %s", name, why);
+		report_failure(settings, out, name, why);
+		status = EXIT_UNSURE;
+		break;
+	default:
+		complain("%s: %s", name, why);
+		report_failure(settings, out, name, why);
+		status = EXIT_USAGE;
+		break;
+	}
+	image_close(&image);
+	return status;
+}
+
+static bool is_bitcode(const uint8_t *bytes, size_t size)
+{
+	return size >= 4 && (memcmp(bytes, "BC\xc0\xde", 4) == 0 || memcmp(bytes, "\xde\xc0\x17\x0b", 4) == 0);
+}
+
+static int refuse(const char *name, const char *why, int status, const struct lint_settings *settings, FILE *out)
+{
+	complain("%s: %s", name, why);
+	report_failure(settings, out, name, why);
+	return status;
+}
+
+static int check_bytes(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
+
+/* One member of an archive, in a file of its own: libdw reads only whole files. */
+static int check_member(const char *path, const char *member, const uint8_t *bytes, size_t size, const struct lint_settings *settings,
+			FILE *out)
+{
+	char name[1024];
+	int fd = memfd_create("member", MFD_CLOEXEC), status = EXIT_USAGE;
+	void *copy;
+
+	snprintf(name, sizeof(name), "%s(%s)", path, member);
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
+		return EXIT_USAGE;
+	copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (copy != MAP_FAILED) {
+		memcpy(copy, bytes, size);
+		munmap(copy, size);
+		copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	}
+	if (copy != MAP_FAILED) {
+		status = check_bytes(name, fd, (uint8_t *)copy, size, settings, out);
+		munmap(copy, size);
+	}
+	close(fd);
+	return status;
+}
+
+/* Checks the members of an archive that are ELF files or intermediate code. */
+static int check_archive(const char *path, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out)
+{
+	struct archive archive;
+	struct member member;
+	int status = EXIT_CLEAN;
+	bool first = true;
+
+	if (!archive_begin(&archive, bytes, size))
+		return refuse(path, "a thin archive has no members; give the files that it names", EXIT_USAGE, settings, out);
+	while (archive_next(&archive, &member)) {
+		if (!is_bitcode(member.bytes, member.size) && (member.size < SELFMAG || memcmp(member.bytes, ELFMAG, SELFMAG) != 0))
+			continue;
+		if (settings->json && !first)
+			fputs(",\n", out);
+		first = false;
+		status = worse_status(status, check_member(path, member.name, member.bytes, member.size, settings, out));
+	}
+	if (archive.broken)
+		status = worse_status(status, refuse(path, "a damaged archive", EXIT_USAGE, settings, out));
+	return status;
+}
+
+static int check_bytes(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out)
+{
+	if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)
+		return check_elf(path, fd, bytes, size, settings, out);
+	if (is_bitcode(bytes, size))
+		return refuse(path, "intermediate code of clang (LTO), without machine code; look at the linked file", EXIT_UNSURE, settings, out);
+	return refuse(path, "neither an ELF file nor an archive", EXIT_USAGE, settings, out);
 }
 
 int lint_file(const char *path, const struct lint_settings *settings, FILE *out)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat status;
-	struct image image;
-	const char *why;
 	void *bytes;
 
-	(void)settings;
-	if (fd < 0 || fstat(fd, &status) != 0) {
-		complain("%s: %s", path, strerror(errno));
-		return EXIT_USAGE;
-	}
-	if (!S_ISREG(status.st_mode)) {
-		complain("%s: not a regular file", path);
-		return EXIT_USAGE;
-	}
+	if (fd < 0 || fstat(fd, &status) != 0)
+		return refuse(path, strerror(errno), EXIT_USAGE, settings, out);
+	if (!S_ISREG(status.st_mode))
+		return refuse(path, "not a regular file", EXIT_USAGE, settings, out);
+	if (status.st_size == 0)
+		return refuse(path, "an empty file", EXIT_USAGE, settings, out);
 	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
-		return EXIT_USAGE;
+		return refuse(path, strerror(errno), EXIT_USAGE, settings, out);
 	elf_version(EV_CURRENT);
-	if (image_open(&image, (uint8_t *)bytes, (size_t)status.st_size, &why) != IMAGE_READ) {
-		complain("%s: %s", path, why);
-		return EXIT_USAGE;
-	}
-	image_read_symbols(&image);
-	return check_image(path, &image, out);
+	if (archive_is((const uint8_t *)bytes, (size_t)status.st_size))
+		return check_archive(path, (uint8_t *)bytes, (size_t)status.st_size, settings, out);
+	return check_bytes(path, fd, (uint8_t *)bytes, (size_t)status.st_size, settings, out);
 }

@@ -150,6 +150,13 @@ static int compare_descriptors(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
+static int compare_spans(const void *left, const void *right)
+{
+	const struct span *a = (const struct span *)left, *b = (const struct span *)right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
 static int compare_exits(const void *left, const void *right)
 {
 	const struct way_out *a = (const struct way_out *)left, *b = (const struct way_out *)right;
@@ -192,6 +199,8 @@ bool find_sections(const struct image *image, struct found *found)
 		if (!image->regions[i].code && !scan_data(image, &image->regions[i], found))
 			return false;
 	sort_descriptors(found);
+	if (found->private_count > 0)
+		qsort(found->private, found->private_count, sizeof(*found->private), compare_spans);
 	if (found->exit_count > 0)
 		qsort(found->exits, found->exit_count, sizeof(*found->exits), compare_exits);
 	return true;

@@ -46,6 +46,7 @@ struct insn_memory {
 	enum insn_access access;
 	bool again;           /* of ACCESS_UPDATE: a second execution changes nothing more (and, or with a constant or register) */
 	bool maybe;           /* the store possibly doesn't take place, or stores what was there (cmpxchg, stxr) */
+	bool atomic;          /* of ACCESS_UPDATE: other processors see it as one access */
 	bool repeated;        /* any number of elements from this address on (rep movs) */
 	bool thread;          /* relative to the thread pointer: %fs on x86-64 */
 	bool unknown_address; /* a form that this structure can't express, such as %gs or a vector of indexes */

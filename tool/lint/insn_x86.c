@@ -102,6 +102,7 @@ static void put_memory(const cs_x86_op *operand, char role, const cs_x86 *x86, c
 	memory->access = role == 'r' ? ACCESS_LOAD : role == 'w' ? ACCESS_STORE : role == 'u' ? ACCESS_UPDATE : ACCESS_NONE;
 	memory->again = (row->flags & X86_AGAIN) != 0;
 	memory->maybe = (row->flags & X86_MAYBE) != 0;
+	memory->atomic = role == 'u' && (x86->prefix[0] == X86_PREFIX_LOCK || (row->flags & X86_LOCKS) != 0);
 }
 
 /* Adds what the operands read and write. The row has a role for each operand. */

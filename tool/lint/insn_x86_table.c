@@ -43,7 +43,7 @@ static const struct x86_row table[X86_INS_ENDING] = {
 	ROW_WITH(MULX, "wwr", X86_MIX, 0, D, 0), ROW_WITH(MUL, "r", X86_MIX, X86_SETS, A, A | D),
 	ROW_WITH(DIV, "r", X86_MIX, X86_SETS, A | D, A | D), ROW_WITH(IDIV, "r", X86_MIX, X86_SETS, A | D, A | D),
 	ROW(IMUL, "urr", X86_IMUL, X86_SETS),
-	ROW(XCHG, "uu", X86_MIX, 0), ROW(XADD, "uu", X86_MIX, X86_SETS),
+	ROW(XCHG, "uu", X86_MIX, X86_LOCKS), ROW(XADD, "uu", X86_MIX, X86_SETS),
 	ROW_WITH(CMPXCHG, "ur", X86_MIX, X86_SETS | X86_MAYBE, A, A),
 	ROW_WITH(CMPXCHG8B, "u", X86_MIX, X86_SETS | X86_MAYBE, A | B | C | D, A | D),
 	ROW_WITH(CMPXCHG16B, "u", X86_MIX, X86_SETS | X86_MAYBE, A | B | C | D, A | D),

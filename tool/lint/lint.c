@@ -144,16 +144,6 @@ static int check(const char *path, const struct lint_settings *settings)
 	return status;
 }
 
-/* Of two exit codes, the one that matters more: wrong usage, then errors, then what is unknown. */
-static int worse(int one, int other)
-{
-	static const int order[] = {[EXIT_CLEAN] = 0, [EXIT_UNSURE] = 1, [EXIT_FINDINGS] = 2, [EXIT_USAGE] = 3};
-
-	if ((unsigned)other > EXIT_UNSURE)
-		other = EXIT_USAGE;
-	return order[other] > order[one] ? other : one;
-}
-
 int cmd_lint(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -182,7 +172,7 @@ int cmd_lint(int argc, char **argv)
 	if (settings.json)
 		fputs("{\n  \"schema\":\"rseqkit.lint/1\",\n  \"files\":[\n", stdout);
 	for (int i = optind; i < argc; i++) {
-		status = worse(status, check(argv[i], &settings));
+		status = worse_status(status, check(argv[i], &settings));
 		if (settings.json)
 			fputs(i + 1 < argc ? ",\n" : "\n", stdout);
 	}

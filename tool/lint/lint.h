@@ -11,6 +11,9 @@ struct lint_settings {
 	bool all;  /* notes, too */
 };
 
+/* Of two exit codes, the one that matters more: wrong usage, then errors, then what is unknown. */
+int worse_status(int one, int other);
+
 /*
  * Checks one file, and writes the report to `out`. Returns an exit code. The file can be made to harm the tool, so only a child
  * with limits calls this function.

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* archive.h - the members of an archive (ar), in GNU's and BSD's form. */
+#ifndef RK_TOOL_LINT_ARCHIVE_H
+#define RK_TOOL_LINT_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct archive {
+	const uint8_t *bytes;
+	size_t size, at;
+	const char *names; /* the table of long names */
+	size_t names_size;
+	bool broken;       /* the last member isn't whole */
+};
+
+struct member {
+	char name[256];
+	const uint8_t *bytes;
+	size_t size;
+};
+
+/* Is this an archive, thin ones included? */
+bool archive_is(const uint8_t *bytes, size_t size);
+
+/* Returns false for a thin archive, which has only the names of its members. */
+bool archive_begin(struct archive *archive, const uint8_t *bytes, size_t size);
+
+/* Reads the next member; tables of the archive itself are left out. Returns false at the end. */
+bool archive_next(struct archive *archive, struct member *member);
+
+#endif /* RK_TOOL_LINT_ARCHIVE_H */

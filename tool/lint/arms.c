@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arms.c - finds the stores that activate sections.
+ *
+ * Values are followed through the straight code that ends at the start label. So a store of the descriptor is recognised by
+ * what it stores, whether the address comes from lea, an immediate, a GOT slot, or adrp and add.
+ */
+#include "arms.h"
+
+#include <string.h>
+
+#define BACK LOADS_MAX /* instructions of straight code that are followed */
+#define AHEAD 16       /* instructions from a reference to the store */
+#define AREA_CS 8      /* offset of the field rseq_cs in the area */
+
+/* Straight code that was followed: the state at its end, and the addresses of its loads. */
+struct trace {
+	const struct flow *flow;
+	const struct listing *listing;
+	size_t begin, next; /* numbers of instructions */
+	struct state state;
+	struct effect effect; /* of the last instruction */
+	struct value loads[BACK + 1];
+	unsigned widths[BACK + 1];
+};
+
+static void trace_begin(struct trace *trace, const struct flow *flow, const struct listing *listing, size_t number)
+{
+	trace->flow = flow;
+	trace->listing = listing;
+	trace->begin = number;
+	while (trace->begin > 0 && number - trace->begin < BACK && !listing_is_joined(listing, trace->begin))
+		trace->begin--;
+	trace->next = trace->begin;
+	state_begin(&trace->state);
+	memset(trace->widths, 0, sizeof(trace->widths));
+}
+
+static void trace_step(struct trace *trace)
+{
+	const struct insn *insn = &trace->listing->insns[trace->next];
+	size_t number = trace->next++ - trace->begin;
+
+	if (number > BACK)
+		number = BACK;
+	flow_step(trace->flow, insn, (unsigned)number, &trace->state, &trace->effect);
+	if (insn->memories > 0 && (insn->memory[0].access == ACCESS_LOAD || insn->memory[0].access == ACCESS_UPDATE)) {
+		trace->loads[number] = trace->effect.addresses[0];
+		trace->widths[number] = insn->memory[0].width;
+	}
+}
+
+/* Which descriptor does the instruction that was done last store, in `width` bytes? 0 if none. */
+static uint64_t stored_descriptor(const struct trace *trace, const struct insn *insn, unsigned *width)
+{
+	const struct flow *flow = trace->flow;
+	unsigned which = 0;
+	struct value value = trace->effect.stored;
+
+	while (which < insn->memories && insn->memory[which].access != ACCESS_STORE)
+		which++;
+	if (which == insn->memories)
+		return 0;
+	*width = insn->memory[which].width;
+	/* A narrow store stores a part of the register. Stores don't change registers. */
+	for (int i = 0; *width == 4 && !insn->stores_constant && i < FIRST_VECTOR; i++)
+		if (insn->stored == INSN_BIT(i))
+			value = trace->state.values[i];
+	if (!value.linear || value.count != 0)
+		return 0;
+	for (size_t i = 0; i < flow->descriptor_count; i++)
+		if (flow->descriptors[i] == (uint64_t)value.constant)
+			return flow->descriptors[i];
+	return 0;
+}
+
+static bool is_store(const struct insn *insn, unsigned *which)
+{
+	for (unsigned i = 0; i < insn->memories; i++)
+		if (insn->memory[i].access == ACCESS_STORE) {
+			*which = i;
+			return true;
+		}
+	return false;
+}
+
+/* Fills in which registers hold fields of the area that were loaded before. `area` is the area's address in the trace. */
+static void find_stale(const struct trace *trace, const struct value *area, struct arming *arming)
+{
+	struct flow flow = *trace->flow;
+
+	flow.has_area = true;
+	flow.area = *area;
+	for (unsigned i = 0; i < REGISTERS; i++)
+		for (unsigned k = 0; k < LOADS_MAX; k++)
+			if ((trace->state.values[i].loads >> k & 1) != 0 && trace->widths[k] != 0)
+				arming->stale[i] |= flow_fields(&flow, &trace->loads[k], trace->widths[k]);
+}
+
+/* Fills in the area's address from the operand of the arming store, whose registers are unchanged at the start label. */
+static void find_area(const struct insn *insn, unsigned which, struct arming *arming)
+{
+	const struct flow nothing = {.image = NULL};
+	struct value offset = value_constant(-AREA_CS);
+	struct effect effect;
+	struct state state;
+
+	state_begin(&state);
+	flow_step(&nothing, insn, 0, &state, &effect);
+	arming->area = value_sum(&effect.addresses[which], &offset, 1);
+	arming->displacement = insn->memory[which].displacement;
+	arming->thread = insn->memory[which].thread;
+}
+
+/* Which registers does the function copy to another register or to memory before the start label? */
+static insn_set copied_before(const struct listing *listing, size_t number)
+{
+	insn_set copied = 0;
+
+	for (size_t i = 0; i < number; i++) {
+		const struct insn *insn = &listing->insns[i];
+
+		copied |= insn->stored;
+		if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number != insn->sum.to)
+			copied |= INSN_BIT(insn->sum.first.number);
+	}
+	return copied;
+}
+
+enum arms_result arms_look(struct listings *listings, const struct flow *flow, struct section *section, uint64_t *place)
+{
+	const struct listing *listing = listing_of(listings, section->start);
+	struct arming *arming = &section->arming;
+	unsigned which = 0, width = 0;
+	uint64_t stored = 0, early = 0;
+	const struct insn *last;
+	struct value address, offset = value_constant(-AREA_CS);
+	struct trace trace;
+	size_t number;
+
+	*place = section->start;
+	if (listing == NULL)
+		return ARMS_UNKNOWN;
+	number = (size_t)listing_index(listing, section->start);
+	last = &listing->insns[number - 1];
+	arming->address = last->address;
+	arming->copied = copied_before(listing, number);
+	*place = last->address;
+	trace_begin(&trace, flow, listing, number - 1);
+	while (trace.next < number - 1) {
+		const struct insn *insn = &listing->insns[trace.next];
+
+		trace_step(&trace);
+		if (stored_descriptor(&trace, insn, &width) == section->descriptor->address)
+			early = insn->address;
+	}
+	if (is_store(last, &which)) {
+		struct trace until = trace;
+
+		trace_step(&trace);
+		stored = stored_descriptor(&trace, last, &width);
+		address = value_sum(&trace.effect.addresses[which], &offset, 1);
+		find_stale(&until, &address, arming);
+		find_area(last, which, arming);
+	}
+	if (stored != 0 && stored == section->descriptor->address) {
+		arming->found = width >= 8;
+		return width >= 8 ? ARMS_RIGHT : ARMS_NARROW;
+	}
+	if (stored != 0)
+		return ARMS_OTHER;
+	if (early != 0) {
+		*place = early;
+		return ARMS_EARLY;
+	}
+	arming->found = last->memories > which && is_store(last, &which) && last->memory[which].width == 8;
+	return arming->found ? ARMS_LIKELY : ARMS_UNKNOWN;
+}
+
+/* The fields that a load reads, if its operand looks like that of the arming store. */
+static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *arm)
+{
+	struct flow flow = {.has_area = true, .area = value_constant(arm->displacement - AREA_CS)};
+	struct value address = value_constant(insn->memory[0].displacement);
+
+	if (insn->memories == 0 || insn->memory[0].thread != arm->thread || insn->memory[0].access != ACCESS_LOAD)
+		return 0;
+	return flow_fields(&flow, &address, insn->memory[0].width);
+}
+
+uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, const struct section *section)
+{
+	const struct listing *listing = listing_of(listings, section->start);
+	long number = listing != NULL ? listing_index(listing, section->start) : -1;
+	uint8_t tested = 0, fields[BACK + 1] = {0};
+	const struct insn_memory *arm;
+	struct state state;
+	unsigned which = 0;
+	size_t begin = 0;
+
+	if (number < 1 || !is_store(&listing->insns[number - 1], &which))
+		return 0;
+	arm = &listing->insns[number - 1].memory[which];
+	for (size_t i = 0; i < (size_t)number; i++) {
+		const struct insn *insn = &listing->insns[i];
+		struct effect effect;
+
+		if (listing_is_joined(listing, i) || i - begin >= BACK) {
+			begin = i;
+			state_begin(&state);
+			memset(fields, 0, sizeof(fields));
+		}
+		fields[i - begin] = fields_alike(insn, arm);
+		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
+		for (unsigned k = 0; k < BACK; k++)
+			if ((effect.tested_loads >> k & 1) != 0)
+				tested |= fields[k];
+	}
+	return tested;
+}
+
+size_t arms_at(struct listings *listings, const struct flow *flow, uint64_t hit, struct armed *armed, size_t room)
+{
+	const struct listing *listing = listing_around(listings, hit);
+	long number = listing != NULL ? listing_index(listing, hit) : -1;
+	struct trace trace;
+	size_t count = 0;
+
+	if (number < 0)
+		return 0;
+	trace_begin(&trace, flow, listing, (size_t)number);
+	while (count < room && trace.next < listing->count && trace.next < (size_t)number + AHEAD) {
+		const struct insn *insn = &listing->insns[trace.next];
+		unsigned width = 0, which = 0;
+		uint64_t descriptor;
+
+		if (trace.next > (size_t)number && listing_is_joined(listing, trace.next))
+			break;
+		trace_step(&trace);
+		descriptor = stored_descriptor(&trace, insn, &width);
+		if (descriptor != 0 && width == 8 && is_store(insn, &which) &&
+		    (insn->memory[which].thread || insn->memory[which].base != NO_REGISTER))
+			armed[count++] = (struct armed){descriptor, insn->address, insn->address + insn->size,
+							insn->memory[which].displacement, insn->memory[which].thread};
+	}
+	return count;
+}

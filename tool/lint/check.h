@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* check.h - the check of one ELF file: what the rules look at, and what they find. */
+#ifndef RK_TOOL_LINT_CHECK_H
+#define RK_TOOL_LINT_CHECK_H
+
+#include "arms.h"
+#include "find.h"
+#include "lines.h"
+#include "listing.h"
+#include "section.h"
+
+/* A jump from outside into a range. */
+struct entry {
+	uint64_t source, target;
+};
+
+struct check {
+	const struct image *image;
+	struct found found;
+	struct decoder *decoder;
+	struct listings listings;
+	struct flow flow;      /* without an area */
+	struct lines *lines;
+	uint64_t *addresses;   /* sorted: of descriptors */
+	struct span *ranges;   /* sorted, joined where they overlap: of all sections */
+	size_t range_count;
+	struct armed *armed;   /* places that store a descriptor */
+	size_t armed_count;
+	struct entry *entries;
+	size_t entry_count;
+	bool short_of_memory;
+};
+
+struct finding {
+	const char *id;
+	bool error;       /* otherwise a note */
+	uint64_t address;
+	char text[400];
+};
+
+struct findings {
+	struct finding *list;
+	size_t count;
+	bool short_of_memory;
+};
+
+/* Adds a finding. */
+void add_error(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
+	__attribute__((__format__(__printf__, 4, 5)));
+void add_note(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
+	__attribute__((__format__(__printf__, 4, 5)));
+bool has_finding(const struct findings *findings, const char *id, uint64_t address);
+
+/* The rules. Each function's file says what its rules are. Later functions expect a section with valid parts. */
+void rules_descriptor(const struct check *check, struct section *section, struct findings *findings);
+void rules_instructions(const struct check *check, const struct section *section, struct findings *findings);
+void rules_arming(struct check *check, struct section *section, struct findings *findings);
+void rules_stores(const struct check *check, const struct section *section, struct findings *findings);
+void rules_index(struct check *check, const struct section *section, struct findings *findings);
+void rules_paths(struct check *check, const struct section *section, struct findings *findings);
+void rules_abort(struct check *check, const struct section *section, struct findings *findings);
+
+/* scan.c: finds jumps into sections, and the stores of descriptors, in all of the file's code. */
+bool scan_code(struct check *check);
+
+#endif /* RK_TOOL_LINT_CHECK_H */

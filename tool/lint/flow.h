@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flow.h - follows values through instructions.
+ *
+ * At the beginning each register is an input, with a symbol of its own. Where paths meet, a value that differs between them is
+ * unknown. A load gives a symbol; a store is remembered for later loads from the same address.
+ */
+#ifndef RK_TOOL_LINT_FLOW_H
+#define RK_TOOL_LINT_FLOW_H
+
+#include "image.h"
+#include "value.h"
+
+enum { FLAGS = REGISTERS, VALUES, CELLS = 8, LOADS_MAX = 63 };
+
+/* A place that was stored to on every path, and its value. */
+struct cell {
+	struct value address, value;
+	unsigned width;
+};
+
+struct state {
+	struct value values[VALUES]; /* of registers; the last one is what the flags derive from */
+	struct cell cells[CELLS];
+	unsigned cell_count;
+	bool full;                   /* there were more places than cells */
+};
+
+/* What a place in the area is called, and what is constant. */
+struct flow {
+	const struct image *image;
+	const uint64_t *descriptors; /* sorted addresses: a word in memory with one of these doesn't change */
+	size_t descriptor_count;
+	bool has_area;
+	struct value area;           /* the address of the area in inputs */
+};
+
+/* What one instruction does, given the state before it. */
+struct effect {
+	struct value addresses[2]; /* of memory[] */
+	struct value loaded;       /* by the first operand that loads */
+	struct value stored;       /* what the operand that stores takes from registers, constants and loads */
+	uint8_t tested;            /* fields on which a condition depends */
+	uint64_t tested_loads;     /* loads on which a condition depends */
+	bool tested_vague;         /* the condition possibly depends on any field */
+	bool renewed;              /* the operand that stores is a place that was stored to before, on every path */
+};
+
+/* All registers are inputs. */
+void state_begin(struct state *state);
+
+/* Nothing is known, but inputs of another number space begin: used where unknown paths join straight code. */
+void state_forget(struct state *state, insn_set registers);
+
+/*
+ * Does one instruction. `load` is the number that the value of a load gets, in expressions and in sets. Stores the effect,
+ * unless `effect` is NULL.
+ */
+void flow_step(const struct flow *flow, const struct insn *insn, unsigned load, struct state *state, struct effect *effect);
+
+/* Returns true if `state` changed. */
+bool state_join(struct state *state, const struct state *other);
+
+/* The fields that an access of `width` bytes to the address touches; 0 if it is no known place in the area. */
+uint8_t flow_fields(const struct flow *flow, const struct value *address, unsigned width);
+
+/* Is an access to the address one to the area's first 28 bytes, which belong to the kernel and to rseq? */
+bool flow_is_area(const struct flow *flow, const struct value *address, unsigned width);
+
+#endif /* RK_TOOL_LINT_FLOW_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lines.c - source lines and unwind information, by libdw.
+ *
+ * libdwfl also applies the relocations of an object file's debug information. It has made-up addresses of its own for the
+ * sections of such a file, which this file converts to and from those of the image.
+ */
+#include "lines.h"
+
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct lines {
+	const struct image *image;
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+	Dwarf_CFI *unwind;
+	Dwarf_Addr unwind_bias;
+	uint64_t *addresses; /* of an object file: libdwfl's address of each section */
+};
+
+/* Never looks for a file of debug information elsewhere. */
+static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file, const char *link,
+			     GElf_Word checksum, char **found)
+{
+	(void)module;
+	(void)data;
+	(void)name;
+	(void)base;
+	(void)file;
+	(void)link;
+	(void)checksum;
+	(void)found;
+	return -1;
+}
+
+/* Reads the addresses that libdwfl gave to the sections of an object file. */
+static bool read_addresses(struct lines *lines)
+{
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(lines->module, &bias);
+
+	lines->addresses = (uint64_t *)calloc(lines->image->section_count + 1, sizeof(uint64_t));
+	if (lines->addresses == NULL || elf == NULL)
+		return false;
+	for (size_t i = 1; i < lines->image->section_count; i++) {
+		GElf_Shdr header;
+		Elf_Scn *section = elf_getscn(elf, i);
+
+		if (section != NULL && gelf_getshdr(section, &header) != NULL)
+			lines->addresses[i] = header.sh_addr + bias;
+	}
+	return true;
+}
+
+struct lines *lines_open(const struct image *image, int fd)
+{
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = find_no_debuginfo,
+		.section_address = dwfl_offline_section_address,
+	};
+	struct lines *lines = (struct lines *)calloc(1, sizeof(*lines));
+	int own = dup(fd); /* libdwfl closes it */
+
+	if (lines == NULL || own < 0)
+		goto failed;
+	lines->image = image;
+	lines->dwfl = dwfl_begin(&callbacks);
+	if (lines->dwfl == NULL)
+		goto failed;
+	dwfl_report_begin(lines->dwfl);
+	lines->module = dwfl_report_offline(lines->dwfl, "", "", own);
+	if (lines->module == NULL)
+		goto failed;
+	own = -1;
+	if (dwfl_report_end(lines->dwfl, NULL, NULL) == 0 && (!image->object || read_addresses(lines)))
+		return lines;
+failed:
+	if (own >= 0)
+		close(own);
+	lines_close(lines);
+	return NULL;
+}
+
+void lines_close(struct lines *lines)
+{
+	if (lines == NULL)
+		return;
+	if (lines->dwfl != NULL)
+		dwfl_end(lines->dwfl);
+	free(lines->addresses);
+	free(lines);
+}
+
+/* libdwfl's address for an address of the image. */
+static bool convert(const struct lines *lines, uint64_t address, uint64_t *theirs)
+{
+	const struct region *region = image_region(lines->image, address);
+	GElf_Addr bias;
+
+	if (region == NULL)
+		return false;
+	if (lines->image->object) {
+		*theirs = lines->addresses[region->index] + (address - region->address);
+		return region->index != 0;
+	}
+	if (dwfl_module_getelf(lines->module, &bias) == NULL)
+		return false;
+	*theirs = address + bias;
+	return true;
+}
+
+const char *lines_find(struct lines *lines, uint64_t address, int *line)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit;
+	Dwarf_Line *found;
+	uint64_t theirs;
+
+	if (lines == NULL || !convert(lines, address, &theirs))
+		return NULL;
+	unit = dwfl_module_addrdie(lines->module, theirs, &bias);
+	/* Not every compiler writes an index of the units. Without it, all units are searched. */
+	if (unit == NULL)
+		do
+			unit = dwfl_module_nextcu(lines->module, unit, &bias);
+		while (unit != NULL && dwarf_haspc(unit, theirs - bias) != 1);
+	found = unit != NULL ? dwarf_getsrc_die(unit, theirs - bias) : NULL;
+	if (found == NULL || dwarf_lineno(found, line) != 0)
+		return NULL;
+	return dwarf_linesrc(found, NULL, NULL);
+}
+
+bool lines_is_unsaved(struct lines *lines, uint64_t address, int number)
+{
+	int dwarf = lines != NULL ? lines->image->arch->dwarf(number) : -1;
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Op operations[3], *rule = operations;
+	size_t count = 0;
+	uint64_t theirs;
+	bool unsaved;
+
+	if (dwarf < 0 || !convert(lines, address, &theirs))
+		return false;
+	if (lines->unwind == NULL)
+		lines->unwind = dwfl_module_eh_cfi(lines->module, &lines->unwind_bias);
+	if (lines->unwind == NULL || dwarf_cfi_addrframe(lines->unwind, theirs - lines->unwind_bias, &frame) != 0)
+		return false;
+	/* No operations and no rule: the register has the caller's value. */
+	unsaved = dwarf_frame_register(frame, dwarf, operations, &rule, &count) == 0 && count == 0 && rule == NULL;
+	free(frame);
+	return unsaved;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* lines.h - source lines and unwind information of an ELF file, by libdw. */
+#ifndef RK_TOOL_LINT_LINES_H
+#define RK_TOOL_LINT_LINES_H
+
+#include "image.h"
+
+struct lines;
+
+/* `fd` is the file; for a member of an archive, a file with only this member. Returns NULL if libdw can't read it. */
+struct lines *lines_open(const struct image *image, int fd);
+void lines_close(struct lines *lines);
+
+/* The source line of an address. Returns NULL if it isn't known. */
+const char *lines_find(struct lines *lines, uint64_t address, int *line);
+
+/* Is there unwind information for the address, and does it say that the function hasn't saved the register there? */
+bool lines_is_unsaved(struct lines *lines, uint64_t address, int number);
+
+#endif /* RK_TOOL_LINT_LINES_H */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* listing.c - decodes whole functions. */
+#include "listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FUNCTION_MAX 0x40000 /* bytes of a function that are decoded */
+#define GUESSED 256          /* bytes before an address, if the function's beginning isn't known */
+#define TRIES 32             /* beginnings that are tried then */
+
+static int compare_numbers(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+bool listings_begin(struct listings *listings, const struct image *image, struct decoder *decoder, const struct found *found)
+{
+	memset(listings, 0, sizeof(*listings));
+	listings->image = image;
+	listings->decoder = decoder;
+	listings->labels = (uint64_t *)calloc(2 * found->count + 1, sizeof(uint64_t));
+	if (listings->labels == NULL)
+		return false;
+	for (size_t i = 0; i < found->count; i++) {
+		listings->labels[listings->label_count++] = found->descriptors[i].start;
+		listings->labels[listings->label_count++] = found->descriptors[i].abort;
+	}
+	qsort(listings->labels, listings->label_count, sizeof(uint64_t), compare_numbers);
+	return true;
+}
+
+static void forget(struct listing *listing)
+{
+	free(listing->insns);
+	free(listing->targets);
+	memset(listing, 0, sizeof(*listing));
+}
+
+void listings_end(struct listings *listings)
+{
+	forget(&listings->last);
+	free(listings->labels);
+}
+
+/* The first label behind an address, or the greatest number. */
+static uint64_t next_label(const struct listings *listings, uint64_t address)
+{
+	size_t low = 0, high = listings->label_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listings->labels[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < listings->label_count ? listings->labels[low] : UINT64_MAX;
+}
+
+/* Decodes the instruction at an address. One that would reach over a label isn't one. */
+static void decode_one(const struct listings *listings, uint64_t address, uint64_t end, struct insn *insn)
+{
+	uint64_t label = next_label(listings, address);
+	size_t size = listings->image->arch->longest;
+	const uint8_t *bytes;
+
+	if (size > end - address)
+		size = end - address;
+	bytes = image_at(listings->image, address, size);
+	if (bytes != NULL && decode(listings->decoder, bytes, size, address, insn) && address + insn->size <= label)
+		return;
+	memset(insn, 0, sizeof(*insn));
+	insn->address = address;
+	insn->size = listings->image->arch->step;
+	insn->unknown = true;
+	insn->kind = INSN_TRAP;
+}
+
+static bool append(struct listing *listing, const struct insn *insn)
+{
+	if (listing->count == listing->room) {
+		size_t room = listing->room * 2 + 64;
+		struct insn *more = (struct insn *)realloc(listing->insns, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		listing->insns = more;
+		listing->room = room;
+	}
+	listing->insns[listing->count++] = *insn;
+	return true;
+}
+
+static bool decode_all(const struct listings *listings, struct listing *listing)
+{
+	struct insn insn;
+
+	listing->targets = (bool *)calloc(listing->end - listing->start + 1, sizeof(bool));
+	if (listing->targets == NULL)
+		return false;
+	for (uint64_t at = listing->start; at < listing->end; at += insn.size) {
+		decode_one(listings, at, listing->end, &insn);
+		if (!append(listing, &insn))
+			return false;
+		if ((insn.kind == INSN_JUMP || insn.kind == INSN_BRANCH) && insn.target - listing->start < listing->end - listing->start)
+			listing->targets[insn.target - listing->start] = true;
+	}
+	return true;
+}
+
+/* The beginning of the last instruction before an address, if decoding begins at `at`; 0 if that doesn't lead to the address. */
+static uint64_t last_before(const struct listings *listings, uint64_t at, uint64_t address)
+{
+	uint64_t last = 0;
+	struct insn insn;
+
+	while (at < address) {
+		decode_one(listings, at, address, &insn);
+		last = insn.kind == INSN_TRAP && insn.unknown ? 0 : at;
+		at += insn.size;
+	}
+	return at == address ? last : 0;
+}
+
+/*
+ * Guesses a beginning from which decoding leads to the address. Decoding on x86 falls into step with the real instructions after
+ * a few of them, wherever it begins. So the beginning is one whose last instruction most others find, too.
+ */
+static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
+{
+	uint64_t last[TRIES], best = 0;
+	unsigned most = 0, tries = 0;
+
+	for (; tries < TRIES; tries++) {
+		uint64_t back = GUESSED - (uint64_t)tries * listings->image->arch->step;
+
+		last[tries] = address - region->address >= back ? last_before(listings, address - back, address) : 0;
+	}
+	for (unsigned i = 0; i < tries; i++) {
+		unsigned votes = 0;
+
+		for (unsigned k = 0; k < tries; k++)
+			votes += last[i] != 0 && last[k] == last[i];
+		if (votes > most) {
+			most = votes;
+			best = address - (GUESSED - (uint64_t)i * listings->image->arch->step);
+		}
+	}
+	return best;
+}
+
+/* The end of the function: where another one begins, but not before the address. */
+static uint64_t end_after(const struct image *image, const struct region *region, uint64_t address)
+{
+	uint64_t end = region->address + region->size;
+	size_t low = 0, high = image->start_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->starts[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < image->start_count && image->starts[low] < end)
+		end = image->starts[low];
+	return end - address > FUNCTION_MAX ? address + FUNCTION_MAX : end;
+}
+
+/* Is there an instruction that begins at the address, after one that ends there? */
+static bool leads_to(const struct listing *listing, uint64_t address)
+{
+	long index = listing_index(listing, address);
+
+	return index > 0 && listing->insns[index].address == address && !listing->insns[index - 1].unknown;
+}
+
+const struct listing *listing_around(struct listings *listings, uint64_t address)
+{
+	const struct region *region = image_region(listings->image, address);
+	struct listing *listing = &listings->last;
+	uint64_t start;
+
+	if (listing->start <= address && address < listing->end && !listing->guessed)
+		return listing;
+	forget(listing);
+	start = image_function(listings->image, address);
+	if (region == NULL || start == 0 || address - start > FUNCTION_MAX)
+		return NULL;
+	listing->start = start;
+	listing->end = end_after(listings->image, region, address);
+	return decode_all(listings, listing) ? listing : NULL;
+}
+
+const struct listing *listing_of(struct listings *listings, uint64_t address)
+{
+	const struct region *region = image_region(listings->image, address);
+	struct listing *listing = &listings->last;
+	uint64_t start;
+
+	if (region == NULL || address == region->address)
+		return NULL;
+	if (listing_around(listings, address - 1) != NULL && address < listing->end && leads_to(listing, address))
+		return listing;
+	forget(listing);
+	start = guess(listings, region, address);
+	if (start == 0)
+		return NULL;
+	listing->guessed = true;
+	listing->start = start;
+	listing->end = region->address + region->size - address > 64 ? address + 64 : region->address + region->size;
+	return decode_all(listings, listing) ? listing : NULL;
+}
+
+long listing_index(const struct listing *listing, uint64_t address)
+{
+	size_t low = 0, high = listing->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listing->insns[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && address - listing->insns[low - 1].address < listing->insns[low - 1].size ? (long)low - 1 : -1;
+}
+
+bool listing_is_joined(const struct listing *listing, size_t number)
+{
+	const struct insn *insn = &listing->insns[number], *above;
+
+	if (number == 0 || listing->targets[insn->address - listing->start])
+		return true;
+	above = insn - 1;
+	return above->kind == INSN_JUMP || above->kind == INSN_INDIRECT || above->kind == INSN_TRAP;
+}

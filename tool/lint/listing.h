@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listing.h - the instructions of one function, one after another.
+ *
+ * Decoding begins where a function begins, and begins anew at each start label and each abort handler. So the signature before
+ * an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the beginning is
+ * guessed, and then only the instructions just before an address are reliable.
+ */
+#ifndef RK_TOOL_LINT_LISTING_H
+#define RK_TOOL_LINT_LISTING_H
+
+#include "find.h"
+
+struct listing {
+	uint64_t start, end;
+	struct insn *insns;  /* an undecodable place is `unknown` and a trap */
+	size_t count, room;
+	bool *targets;       /* for each byte: an instruction of the listing jumps there */
+	bool guessed;
+};
+
+struct listings {
+	const struct image *image;
+	struct decoder *decoder;
+	uint64_t *labels;    /* sorted: start labels and abort handlers, where an instruction begins for certain */
+	size_t label_count;
+	struct listing last; /* the listing that was asked for last */
+};
+
+bool listings_begin(struct listings *listings, const struct image *image, struct decoder *decoder, const struct found *found);
+void listings_end(struct listings *listings);
+
+/*
+ * The listing that has the instruction before the address, and the instruction at the address. NULL if there is none. The
+ * listing is valid until the next call.
+ */
+const struct listing *listing_of(struct listings *listings, uint64_t address);
+
+/* The listing of the function that contains the address, unless its beginning would have to be guessed. */
+const struct listing *listing_around(struct listings *listings, uint64_t address);
+
+/* The number of the instruction that contains the address, or -1. */
+long listing_index(const struct listing *listing, uint64_t address);
+
+/* Does straight code end before the instruction with this number, because another path arrives there or the one above leaves? */
+bool listing_is_joined(const struct listing *listing, size_t number);
+
+#endif /* RK_TOOL_LINT_LISTING_H */

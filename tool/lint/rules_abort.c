@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_abort.c - the rule "clobber": a section that starts again must not read a register that it has changed.
+ *
+ * The code is followed from the abort handler to the section's beginning. An instruction that writes a register makes its value
+ * good again. A path of moves and jumps is certainly taken, so the finding is an error. Whether a path with branches or calls
+ * is taken isn't known, so the finding is a note.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { STEPS_MAX = 4000, WAITING_MAX = 64, VISITED_MAX = 256 };
+
+/* A place on a path from the abort handler. */
+struct place {
+	uint64_t address;
+	insn_set changed; /* registers that the section possibly changed, and that nothing has written since */
+	bool sure;
+};
+
+struct walk {
+	struct place waiting[WAITING_MAX], visited[VISITED_MAX];
+	size_t waiting_count, visited_count;
+};
+
+/* Registers that the section reads before it writes them, on some path from the start label. */
+static insn_set read_first(const struct section *section)
+{
+	insn_set *before = (insn_set *)calloc(section->count, sizeof(insn_set)), result;
+	bool changed = before != NULL;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = section->count; i-- > 0;) {
+			const struct node *node = &section->nodes[i];
+			insn_set after = (node->next >= 0 ? before[node->next] : 0) | (node->jump >= 0 ? before[node->jump] : 0);
+			insn_set live = node->insn.reads | (after & ~node->insn.writes);
+
+			changed |= live != before[i];
+			before[i] = live;
+		}
+	}
+	result = before != NULL ? before[0] : 0;
+	free(before);
+	return result;
+}
+
+/* Decodes the instruction at an address outside the section. */
+static bool decode_at(const struct check *check, uint64_t address, struct insn *insn)
+{
+	size_t size = check->image->arch->longest;
+	const uint8_t *bytes;
+
+	while (size > 0 && (bytes = image_at(check->image, address, size)) == NULL)
+		size--;
+	return size > 0 && image_is_code(check->image, address) && decode(check->decoder, bytes, size, address, insn) && !insn->unknown;
+}
+
+static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool sure)
+{
+	const struct place place = {address, changed, sure};
+
+	for (size_t i = 0; i < walk->visited_count; i++)
+		if (walk->visited[i].address == address && (changed & ~walk->visited[i].changed) == 0 &&
+		    (walk->visited[i].sure || !sure))
+			return;
+	if (walk->visited_count == VISITED_MAX || walk->waiting_count == WAITING_MAX || changed == 0)
+		return;
+	walk->visited[walk->visited_count++] = place;
+	walk->waiting[walk->waiting_count++] = place;
+}
+
+/* Follows straight code and jumps. Branches wait for later. Returns the changed registers with which the section starts again. */
+static insn_set follow(const struct check *check, const struct section *section, insn_set read, struct walk *walk,
+		       struct place *place, int *steps)
+{
+	while (place->changed != 0 && --*steps > 0) {
+		struct insn insn;
+
+		if (place->address == section->start)
+			return place->changed & read;
+		if (place->address - section->start < section->end - section->start || !decode_at(check, place->address, &insn))
+			return 0;
+		/* The store of the descriptor needs registers, too. */
+		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
+			return place->changed & insn.reads;
+		place->changed &= ~insn.writes;
+		switch (insn.kind) {
+		case INSN_JUMP:
+			place->address = insn.target;
+			continue;
+		case INSN_BRANCH:
+			place->sure = false;
+			go_on(walk, insn.target, place->changed, false);
+			break;
+		case INSN_CALL:
+			place->sure = false;
+			place->changed &= ~check->image->arch->scratch;
+			break;
+		case INSN_INDIRECT:
+		case INSN_TRAP:
+			return 0;
+		default:
+			break;
+		}
+		place->address += insn.size;
+	}
+	return 0;
+}
+
+static void tell(const struct check *check, const struct section *section, insn_set changed, bool sure, struct findings *findings)
+{
+	const char *const *names = check->image->arch->names;
+
+	for (int i = 0; i < REGISTERS; i++) {
+		const char *name = i < FIRST_VECTOR && names[i] != NULL ? names[i] : "a vector register";
+
+		if ((changed & INSN_BIT(i)) == 0)
+			continue;
+		if (sure)
+			add_error(findings, "clobber", section->abort,
+				  "the abort handler starts the section again, which reads %s, though the section changes it; the second attempt "
+				  "works with a wrong value", name);
+		else
+			add_note(findings, "clobber", section->abort,
+				 "a path from the abort handler possibly starts the section again, which reads %s, though the section changes it",
+				 name);
+	}
+}
+
+void rules_abort(struct check *check, const struct section *section, struct findings *findings)
+{
+	insn_set read = read_first(section), told = 0;
+	struct walk *walk;
+	int steps = STEPS_MAX;
+
+	if (!section->complete)
+		return;
+	walk = (struct walk *)calloc(1, sizeof(*walk));
+	if (walk == NULL)
+		return;
+	go_on(walk, section->abort, section->written, true);
+	while (walk->waiting_count > 0) {
+		struct place place = walk->waiting[--walk->waiting_count];
+		insn_set changed = follow(check, section, read, walk, &place, &steps) & ~told;
+
+		tell(check, section, changed, place.sure, findings);
+		told |= changed;
+	}
+	free(walk);
+}

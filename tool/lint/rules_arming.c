@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_arming.c - the rules "pre-arm", a part of "twice", and "entry": how a section is entered.
+ */
+#include <inttypes.h>
+
+#include "check.h"
+
+static void check_store(struct check *check, struct section *section, struct findings *findings)
+{
+	uint64_t place;
+
+	switch (arms_look(&check->listings, &check->flow, section, &place)) {
+	case ARMS_EARLY:
+		add_error(findings, "pre-arm", place,
+			  "an instruction lies between the store of the descriptor and the start label; an abort there clears the "
+			  "descriptor, and the section runs without protection");
+		break;
+	case ARMS_NARROW:
+		add_error(findings, "pre-arm", place,
+			  "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if the rest isn't 0");
+		break;
+	case ARMS_OTHER:
+		add_error(findings, "pre-arm", place,
+			  "the store before the start label activates another section's descriptor, so this section has no protection");
+		break;
+	case ARMS_UNKNOWN:
+		add_note(findings, "undecided", section->start, "no store of the descriptor was found before the start label");
+		break;
+	case ARMS_LIKELY:
+		add_note(findings, "undecided", place, "what the store before the start label stores isn't known");
+		break;
+	case ARMS_RIGHT:
+		break;
+	}
+}
+
+/* Is there a start label at the address? */
+static bool is_start(const struct check *check, uint64_t address)
+{
+	for (size_t i = 0; i < check->found.count; i++)
+		if (check->found.descriptors[i].start == address)
+			return true;
+	return false;
+}
+
+/* Places with the store of this section's descriptor that have no start label after them, if another place has it. */
+static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
+{
+	const struct arming *arming = &section->arming;
+
+	for (size_t i = 0; i < check->armed_count; i++) {
+		const struct armed *armed = &check->armed[i];
+
+		if (armed->descriptor != section->descriptor->address || armed->address == arming->address ||
+		    armed->thread != arming->thread || armed->displacement != arming->displacement || is_start(check, armed->end))
+			continue;
+		add_error(findings, "twice", armed->address,
+			  "the descriptor is stored here, too, but its range is at 0x%" PRIx64 "; the code after this store has no protection "
+			  "(an asm statement that the compiler duplicated needs %%= in its labels)", section->start);
+	}
+}
+
+static void check_entries(const struct check *check, const struct section *section, struct findings *findings)
+{
+	for (size_t i = 0; i < check->entry_count; i++) {
+		const struct entry *entry = &check->entries[i];
+
+		if (entry->target - section->start >= section->end - section->start)
+			continue;
+		add_error(findings, "entry", entry->source,
+			  entry->target == section->start ?
+			  "a jump to the start label at 0x%" PRIx64 " from outside; it misses the store of the descriptor, so the section has no "
+			  "protection" :
+			  "a jump into the range at 0x%" PRIx64 " from outside; it misses the store of the descriptor, so the section has no "
+			  "protection", entry->target);
+	}
+}
+
+void rules_arming(struct check *check, struct section *section, struct findings *findings)
+{
+	check_store(check, section, findings);
+	if (section->arming.found)
+		check_other_stores(check, section, findings);
+	check_entries(check, section, findings);
+}

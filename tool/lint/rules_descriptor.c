@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_descriptor.c - the rules "descriptor", "abort", "overlap", and a part of "twice": what the kernel checks, and what
+ * sections do to each other.
+ */
+#include <inttypes.h>
+
+#include "check.h"
+
+#define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
+
+/* Returns why the kernel rejects the descriptor, or why it protects nothing; NULL if all is well. */
+static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
+{
+	const struct region *code = image_region(check->image, descriptor->start);
+	const char *ends = "the kernel ends the process with SIGSEGV at the first preemption or signal in it";
+
+	if (descriptor->version != 0)
+		return ends;
+	if (descriptor->flags != 0)
+		return ends;
+	if (descriptor->start + descriptor->length < descriptor->start)
+		return ends;
+	if (descriptor->length == 0)
+		return "no instruction is in the range, so nothing is protected";
+	if (code == NULL || !code->code || image_at(check->image, descriptor->start, descriptor->length) == NULL)
+		return "the range isn't code of one section of the file, so other instructions are protected than those meant";
+	if (descriptor->abort - descriptor->start < descriptor->length)
+		return ends;
+	if (!image_is_code(check->image, descriptor->abort))
+		return "the first abort jumps to an address without code";
+	return NULL;
+}
+
+static const char *name_of_fault(const struct check *check, const struct descriptor *descriptor)
+{
+	if (descriptor->version != 0)
+		return "the version isn't 0";
+	if (descriptor->flags != 0)
+		return "the flags aren't 0";
+	if (descriptor->start + descriptor->length < descriptor->start)
+		return "start and length wrap around the address space";
+	if (descriptor->length == 0)
+		return "the length is 0";
+	if (descriptor->abort - descriptor->start < descriptor->length)
+		return "the abort handler is inside the range";
+	if (!image_is_code(check->image, descriptor->abort))
+		return "the abort handler isn't code";
+	return "the range isn't code";
+}
+
+/* Does the word before the abort handler have the signature? */
+static void check_abort(const struct check *check, const struct section *section, struct findings *findings)
+{
+	uint64_t word;
+
+	if (!image_number(check->image, section->abort - 4, 4, &word) || !image_is_code(check->image, section->abort - 4))
+		add_error(findings, "abort", section->abort,
+			  "no signature precedes the abort handler; the kernel ends the process at the first abort");
+	else if (word != check->image->arch->signature)
+		add_error(findings, "abort", section->abort,
+			  "the word before the abort handler is 0x%08" PRIx32 ", but the C library registers threads with 0x%08" PRIx32
+			  "; the kernel ends the process at the first abort", (uint32_t)word, check->image->arch->signature);
+}
+
+/* Other sections that lie in this one, or share a part with it. */
+static void check_others(const struct check *check, const struct section *section, struct findings *findings)
+{
+	for (size_t i = 0; i < check->found.count; i++) {
+		const struct descriptor *other = &check->found.descriptors[i], *own = section->descriptor;
+		uint64_t end = other->start + other->length;
+
+		if (other == own || (other->start == own->start && other->length == own->length) || end < other->start)
+			continue;
+		if (other->start < section->end && section->start < end)
+			add_error(findings, "overlap", section->start,
+				  "the range overlaps that of the section at 0x%" PRIx64 "; an abort in the common part runs the handler of "
+				  "whichever descriptor was stored last", other->start);
+		if (section->abort - other->start < other->length)
+			add_error(findings, "twice", section->abort,
+				  "the abort handler lies inside the range of the section at 0x%" PRIx64 "; an abort continues in the middle "
+				  "of that section, whose descriptor isn't stored", other->start);
+	}
+}
+
+void rules_descriptor(const struct check *check, struct section *section, struct findings *findings)
+{
+	const struct descriptor *descriptor = section->descriptor;
+	const char *fault = fault_of(check, descriptor);
+
+	if (fault != NULL) {
+		add_error(findings, "descriptor", descriptor->address, "%s; %s", name_of_fault(check, descriptor), fault);
+		return;
+	}
+	if (descriptor->length > LENGTH_MAX) {
+		add_note(findings, "undecided", section->start, "the range has %" PRIu64 " bytes, which is too long to be followed",
+			 descriptor->length);
+		return;
+	}
+	section->valid = true;
+	check_abort(check, section, findings);
+	check_others(check, section, findings);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_index.c - the rules "stale-index", "other-field" and "unregistered": how a section finds its CPU's data.
+ *
+ * A section either loads the index itself, or compares the field with an index that was loaded before.
+ */
+#include "check.h"
+
+/* The fields from which a section makes addresses: loaded by itself, or before it. */
+struct use {
+	uint8_t own, stale;
+	uint64_t place; /* of the first access by a stale index */
+	uint64_t own_place;
+	uint8_t tested;
+	bool tested_vague;
+};
+
+static void use_address(const struct section *section, const struct value *address, uint64_t place, struct use *use)
+{
+	uint8_t stale = 0;
+
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if ((address->inputs & INSN_BIT(i)) != 0)
+			stale |= section->arming.stale[i];
+	if (stale != 0 && use->stale == 0)
+		use->place = place;
+	if (address->fields != 0 && use->own == 0)
+		use->own_place = place;
+	use->stale |= stale;
+	use->own |= address->fields;
+}
+
+static struct use use_of(const struct section *section)
+{
+	struct use use = {.own = 0};
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+
+		if (!node->reached)
+			continue;
+		use.tested |= node->effect.tested;
+		use.tested_vague |= node->effect.tested_vague;
+		for (unsigned k = 0; k < node->insn.memories; k++)
+			if (node->insn.memory[k].access != ACCESS_NONE)
+				use_address(section, &node->effect.addresses[k], node->insn.address, &use);
+	}
+	return use;
+}
+
+/* The fields whose test shows that a stale field still holds: a CPU has one node, and cpu_id_start is cpu_id. */
+static uint8_t shown_by(uint8_t tested)
+{
+	return tested | ((tested & (FIELD_START | FIELD_CPU)) != 0 ? FIELD_START | FIELD_CPU | FIELD_NODE : 0);
+}
+
+void rules_index(struct check *check, const struct section *section, struct findings *findings)
+{
+	struct use use;
+
+	if (!section->complete || !section->arming.found)
+		return;
+	use = use_of(section);
+	if (use.tested_vague)
+		return;
+	if (use.stale != 0 && use.tested == 0) {
+		add_error(findings, "stale-index", use.place,
+			  "the index was loaded before the section, and the section doesn't compare the field with it; after a migration it works "
+			  "on another CPU's data");
+		return;
+	}
+	if ((use.stale & ~shown_by(use.tested)) != 0) {
+		add_error(findings, "other-field", use.place,
+			  "the section compares another field of the area than the one that it indexes by; the index possibly changed without "
+			  "being noticed");
+		return;
+	}
+	if (((use.own | use.stale) & (FIELD_CPU | FIELD_CID)) == 0 || (use.tested & FIELD_CPU) != 0 ||
+	    (arms_tested_before(&check->listings, &check->flow, section) & FIELD_CPU) != 0)
+		return;
+	add_error(findings, "unregistered", use.own != 0 ? use.own_place : use.place,
+		  "the index isn't preceded by a test of cpu_id; in a thread without registration cpu_id is negative and mm_cid is 0, so it "
+		  "works on other data without protection");
+}

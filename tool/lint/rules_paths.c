@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* rules_paths.c - the rules "exit" and "callee-saved": what a section leaves to the code after it. */
+#include <inttypes.h>
+
+#include "check.h"
+
+#define FOLLOWED_MAX 16 /* instructions from a way out to a recorded target */
+
+static bool is_recorded(const struct check *check, const struct section *section, uint64_t target)
+{
+	const struct found *found = &check->found;
+	size_t low = 0, high = found->exit_count;
+
+	if (target == section->abort)
+		return true;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (found->exits[middle].start < section->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < found->exit_count && found->exits[low].start == section->start; low++)
+		if (found->exits[low].target == target)
+			return true;
+	return false;
+}
+
+/* Follows moves and jumps from a way out: a table can have a later target. */
+static bool leads_to_recorded(const struct check *check, const struct section *section, uint64_t target)
+{
+	for (int i = 0; i < FOLLOWED_MAX; i++) {
+		struct insn insn;
+		size_t size = check->image->arch->longest;
+		const uint8_t *bytes;
+
+		if (is_recorded(check, section, target))
+			return true;
+		while (size > 0 && (bytes = image_at(check->image, target, size)) == NULL)
+			size--;
+		if (size == 0 || !decode(check->decoder, bytes, size, target, &insn) || insn.unknown)
+			return false;
+		if (insn.kind == INSN_JUMP)
+			target = insn.target;
+		else if (insn.kind == INSN_PLAIN)
+			target += insn.size;
+		else
+			return false;
+	}
+	return false;
+}
+
+static void check_exits(const struct check *check, const struct section *section, struct findings *findings)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+
+		if (node->jump == EDGE_OUT && !leads_to_recorded(check, section, node->insn.target))
+			add_note(findings, "exit", node->insn.address,
+				 "a way out to 0x%" PRIx64 " that __rseq_exit_point_array doesn't have; a debugger that steps over the section "
+				 "misses it", node->insn.target);
+	}
+}
+
+/* The name of a register in messages. */
+static const char *name_of(const struct arch *arch, int number)
+{
+	return number < FIRST_VECTOR && arch->names[number] != NULL ? arch->names[number] : "a vector register";
+}
+
+static void check_saved(const struct check *check, const struct section *section, struct findings *findings)
+{
+	const struct arch *arch = check->image->arch;
+	insn_set candidates = section->written & arch->saved & ~section->arming.copied;
+
+	for (int i = 0; i < REGISTERS; i++)
+		if ((candidates & INSN_BIT(i)) != 0 && lines_is_unsaved(check->lines, section->start, i))
+			add_error(findings, "callee-saved", section->start,
+				  "the section writes %s, which the function hasn't saved; the caller loses its value (the asm statement must name it "
+				  "as clobbered)", name_of(arch, i));
+}
+
+void rules_paths(struct check *check, const struct section *section, struct findings *findings)
+{
+	if (check->found.has_exits)
+		check_exits(check, section, findings);
+	check_saved(check, section, findings);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan.c - finds jumps into sections from outside, and the places that store descriptors, in all code of a file.
+ *
+ * The bytes of a whole file are searched, which is fast, because nothing is decoded. Then the functions around the hits are
+ * decoded. A hit counts only if an instruction is exactly there: of a hundred raw hits usually none is one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+#define HITS_MAX 100000
+
+struct hits {
+	uint64_t *list;
+	size_t count;
+	bool full;
+};
+
+static void collect(void *argument, uint64_t place)
+{
+	struct hits *hits = (struct hits *)argument;
+
+	if ((hits->count & (hits->count - 1)) == 0) {
+		uint64_t *more = (uint64_t *)realloc(hits->list, (hits->count * 2 + 1) * sizeof(*more));
+
+		if (more == NULL || hits->count >= HITS_MAX) {
+			hits->full = true;
+			return;
+		}
+		hits->list = more;
+	}
+	hits->list[hits->count++] = place;
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static int compare_spans(const void *left, const void *right)
+{
+	const struct span *a = (const struct span *)left, *b = (const struct span *)right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Makes the sorted list of ranges, and joins those that overlap. */
+static bool make_ranges(struct check *check)
+{
+	size_t kept = 0;
+
+	check->ranges = (struct span *)calloc(check->found.count + 1, sizeof(struct span));
+	if (check->ranges == NULL)
+		return false;
+	for (size_t i = 0; i < check->found.count; i++) {
+		const struct descriptor *descriptor = &check->found.descriptors[i];
+
+		if (image_at(check->image, descriptor->start, descriptor->length) != NULL && descriptor->length > 0)
+			check->ranges[check->range_count++] = (struct span){descriptor->start, descriptor->start + descriptor->length};
+	}
+	qsort(check->ranges, check->range_count, sizeof(struct span), compare_spans);
+	for (size_t i = 0; i < check->range_count; i++) {
+		if (kept > 0 && check->ranges[i].start < check->ranges[kept - 1].end) {
+			if (check->ranges[i].end > check->ranges[kept - 1].end)
+				check->ranges[kept - 1].end = check->ranges[i].end;
+			continue;
+		}
+		check->ranges[kept++] = check->ranges[i];
+	}
+	check->range_count = kept;
+	return true;
+}
+
+static bool is_descriptor(const struct check *check, uint64_t address)
+{
+	return bsearch(&address, check->addresses, check->found.count, sizeof(uint64_t), compare_numbers) != NULL;
+}
+
+/* The addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them. */
+static uint64_t *make_addresses(const struct check *check, size_t *count)
+{
+	struct hits hits = {NULL, 0, false};
+
+	for (size_t i = 0; i < check->found.count; i++)
+		collect(&hits, check->addresses[i]);
+	for (size_t i = 0; i < check->image->region_count; i++) {
+		const struct region *region = &check->image->regions[i];
+
+		/* The table of pointers itself isn't one that code reads. */
+		if (region->code || strcmp(region->name, "__rseq_cs_ptr_array") == 0)
+			continue;
+		for (uint64_t at = -region->address & 7; at + 8 <= region->size; at += 8) {
+			uint64_t word;
+
+			memcpy(&word, region->bytes + at, sizeof(word));
+			if (word - check->addresses[0] <= check->addresses[check->found.count - 1] - check->addresses[0] &&
+			    is_descriptor(check, word))
+				collect(&hits, region->address + at);
+		}
+	}
+	if (hits.count > 0)
+		qsort(hits.list, hits.count, sizeof(uint64_t), compare_numbers);
+	*count = hits.count;
+	return hits.list;
+}
+
+/* Adds the jump at a hit, if an instruction is there that jumps into a range from outside of it. */
+static void add_entry(struct check *check, uint64_t hit)
+{
+	const struct listing *listing = listing_around(&check->listings, hit);
+	long number = listing != NULL ? listing_index(listing, hit) : -1;
+	const struct insn *insn = number >= 0 ? &listing->insns[number] : NULL;
+	struct entry *more;
+
+	if (insn == NULL || insn->unknown || (insn->kind != INSN_JUMP && insn->kind != INSN_BRANCH && insn->kind != INSN_CALL))
+		return;
+	for (size_t i = 0; i < check->range_count; i++) {
+		uint64_t size = check->ranges[i].end - check->ranges[i].start;
+
+		if (insn->target - check->ranges[i].start >= size || insn->address - check->ranges[i].start < size)
+			continue;
+		for (size_t k = 0; k < check->entry_count; k++)
+			if (check->entries[k].source == insn->address)
+				return;
+		more = (struct entry *)realloc(check->entries, (check->entry_count + 1) * sizeof(*more));
+		if (more == NULL)
+			return;
+		check->entries = more;
+		check->entries[check->entry_count++] = (struct entry){insn->address, insn->target};
+		return;
+	}
+}
+
+static void add_armed(struct check *check, uint64_t hit)
+{
+	struct armed found[4], *more;
+	size_t count = arms_at(&check->listings, &check->flow, hit, found, sizeof(found) / sizeof(found[0]));
+
+	for (size_t i = 0; i < count; i++) {
+		bool known = false;
+
+		for (size_t k = check->armed_count; k-- > 0 && !known && check->armed_count - k < 16;)
+			known = check->armed[k].address == found[i].address;
+		if (known)
+			continue;
+		if ((check->armed_count & (check->armed_count - 1)) == 0) {
+			more = (struct armed *)realloc(check->armed, (check->armed_count * 2 + 1) * sizeof(*more));
+			if (more == NULL)
+				return;
+			check->armed = more;
+		}
+		check->armed[check->armed_count++] = found[i];
+	}
+}
+
+bool scan_code(struct check *check)
+{
+	struct hits hits = {NULL, 0, false};
+	struct insn_wanted wanted = {.ranges = NULL};
+	uint64_t *addresses;
+
+	if (!make_ranges(check))
+		return false;
+	addresses = make_addresses(check, &wanted.address_count);
+	wanted.addresses = addresses;
+	wanted.ranges = check->ranges;
+	wanted.range_count = check->range_count;
+	for (size_t i = 0; i < check->image->region_count; i++) {
+		const struct region *region = &check->image->regions[i];
+
+		if (region->code)
+			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
+	}
+	/* In order of addresses, so that each function is decoded once. */
+	if (hits.count > 0)
+		qsort(hits.list, hits.count, sizeof(uint64_t), compare_numbers);
+	for (size_t i = 0; i < hits.count; i++) {
+		add_entry(check, hits.list[i]);
+		add_armed(check, hits.list[i]);
+	}
+	free(hits.list);
+	free(addresses);
+	return true;
+}

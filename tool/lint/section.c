@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* section.c - decodes a critical section along its paths, and follows values along them. */
+#include "section.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the decoding of one section needs. */
+struct decoding {
+	struct section *section;
+	const struct image *image;
+	struct decoder *decoder;
+	int *numbers; /* of the node at each byte of the section, or EDGE_NONE */
+};
+
+/* The edge to an address. Makes a node for an address that has none yet. */
+static int edge_to(struct decoding *decoding, uint64_t address)
+{
+	struct section *section = decoding->section;
+	uint64_t offset = address - section->start;
+
+	if (address == section->end)
+		return EDGE_END;
+	if (offset >= section->end - section->start)
+		return EDGE_OUT;
+	if (decoding->numbers[offset] != EDGE_NONE)
+		return decoding->numbers[offset];
+	if (section->count == NODES_MAX)
+		return EDGE_NONE;
+	section->nodes[section->count].insn.address = address;
+	decoding->numbers[offset] = (int)section->count;
+	return (int)section->count++;
+}
+
+static void tell_unknown(struct section *section, uint64_t address)
+{
+	if (section->complete)
+		section->unknown = address;
+	section->complete = false;
+}
+
+/* Decodes the instruction of a node, and finds its edges. */
+static void decode_node(struct decoding *decoding, struct node *node)
+{
+	struct section *section = decoding->section;
+	uint64_t address = node->insn.address, left = section->end - address, next;
+	/* An instruction that crosses the end label is decoded whole, if its bytes are there. */
+	size_t size = decoding->image->arch->longest;
+	const uint8_t *bytes;
+
+	while ((bytes = image_at(decoding->image, address, size)) == NULL && size > left)
+		size--;
+	node->next = node->jump = EDGE_NONE;
+	if (bytes == NULL || !decode(decoding->decoder, bytes, size, address, &node->insn)) {
+		node->insn.address = address;
+		node->insn.unknown = true;
+		tell_unknown(section, address);
+		return;
+	}
+	if (node->insn.unknown)
+		tell_unknown(section, address);
+	next = address + node->insn.size;
+	if (node->insn.kind == INSN_JUMP || node->insn.kind == INSN_BRANCH)
+		node->jump = edge_to(decoding, node->insn.target);
+	if (node->insn.kind == INSN_JUMP || node->insn.kind == INSN_INDIRECT || node->insn.kind == INSN_TRAP)
+		return;
+	node->next = next > section->end ? EDGE_CROSSES : edge_to(decoding, next);
+	section->written |= node->insn.writes;
+}
+
+static bool is_declared(const struct found *found, uint64_t address)
+{
+	size_t low = 0, high = found->private_count;
+
+	/* Sorted by start; ranges don't overlap in files that assemblers make. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (found->private[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && address < found->private[low - 1].end;
+}
+
+bool section_decode(struct section *section, const struct image *image, const struct found *found, struct decoder *decoder)
+{
+	struct decoding decoding = {section, image, decoder, NULL};
+	uint64_t length = section->end - section->start;
+	struct node *less;
+
+	section->complete = true;
+	section->nodes = (struct node *)calloc(length < NODES_MAX ? length + 1 : NODES_MAX, sizeof(*section->nodes));
+	decoding.numbers = (int *)malloc(length * sizeof(int));
+	if (section->nodes == NULL || decoding.numbers == NULL) {
+		free(decoding.numbers);
+		return false;
+	}
+	for (uint64_t i = 0; i < length; i++)
+		decoding.numbers[i] = EDGE_NONE;
+	(void)edge_to(&decoding, section->start);
+	for (size_t i = 0; i < section->count; i++) {
+		decode_node(&decoding, &section->nodes[i]);
+		section->nodes[i].declared = is_declared(found, section->nodes[i].insn.address);
+	}
+	if (section->count == NODES_MAX)
+		tell_unknown(section, section->start);
+	free(decoding.numbers);
+	less = (struct node *)realloc(section->nodes, section->count * sizeof(*section->nodes));
+	if (less != NULL)
+		section->nodes = less;
+	return true;
+}
+
+/* Joins a state into the one of a place. Returns true if that changed anything. */
+static bool arrive(struct state *place, bool *reached, const struct state *state)
+{
+	if (*reached)
+		return state_join(place, state);
+	*place = *state;
+	*reached = true;
+	return true;
+}
+
+static bool arrive_at(struct node *node, const struct state *state)
+{
+	return arrive(&node->before, &node->reached, state);
+}
+
+bool section_follow(struct section *section, const struct flow *flow)
+{
+	bool *waiting = (bool *)calloc(section->count, sizeof(bool)), more = true;
+
+	if (waiting == NULL)
+		return false;
+	state_begin(&section->nodes[0].before);
+	section->nodes[0].reached = waiting[0] = true;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < section->count; i++) {
+			struct node *node = &section->nodes[i];
+			struct state after;
+
+			if (!waiting[i])
+				continue;
+			waiting[i] = false;
+			after = node->before;
+			flow_step(flow, &node->insn, (unsigned)i, &after, &node->effect);
+			if (node->next == EDGE_END)
+				(void)arrive(&section->after, &section->ends, &after);
+			if (node->next >= 0 && arrive_at(&section->nodes[node->next], &after))
+				waiting[node->next] = more = true;
+			if (node->jump >= 0 && arrive_at(&section->nodes[node->jump], &after))
+				waiting[node->jump] = more = true;
+		}
+	}
+	free(waiting);
+	return true;
+}
+
+void section_forget(struct section *section)
+{
+	free(section->nodes);
+	section->nodes = NULL;
+	section->count = 0;
+}
+
+bool node_stores(const struct node *node, unsigned *which)
+{
+	for (unsigned i = 0; i < node->insn.memories; i++)
+		if (node->insn.memory[i].access == ACCESS_STORE || node->insn.memory[i].access == ACCESS_UPDATE) {
+			if (which != NULL)
+				*which = i;
+			return true;
+		}
+	return false;
+}
+
+bool node_stores_to_stack(const struct node *node, const struct arch *arch)
+{
+	unsigned which;
+
+	return node_stores(node, &which) && value_is_input(&node->effect.addresses[which], arch->stack);
+}
+
+bool node_is_last(const struct section *section, const struct node *node)
+{
+	return node->next == EDGE_END && node->insn.address + node->insn.size == section->end;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * section.h - one critical section: its instructions, the paths between them, and the values on these paths.
+ *
+ * Instructions are found by following paths from the start label, never by decoding one after another. So data between
+ * instructions, and code that no path reaches, isn't judged.
+ */
+#ifndef RK_TOOL_LINT_SECTION_H
+#define RK_TOOL_LINT_SECTION_H
+
+#include "find.h"
+#include "flow.h"
+
+enum { NODES_MAX = 2000 };
+
+/* Where a path goes on after an instruction: to a node's number, or one of these. */
+enum { EDGE_NONE = -1, EDGE_END = -2, EDGE_OUT = -3, EDGE_CROSSES = -4 };
+
+struct node {
+	struct insn insn;
+	int next;            /* without a jump */
+	int jump;            /* with a jump or branch */
+	bool declared;       /* a store that the file declares as private */
+	struct state before; /* what holds before the instruction on every path */
+	bool reached;        /* `before` is valid */
+	struct effect effect;
+};
+
+/* What the code before the start label shows; see arms.c. */
+struct arming {
+	bool found;          /* the instruction before the start label stores the descriptor */
+	uint64_t address;    /* of that instruction */
+	int64_t displacement; /* of its operand */
+	bool thread;
+	struct value area;   /* the address of the area, in the values of registers at the start label */
+	uint8_t stale[REGISTERS];   /* fields that a register holds at the start label, loaded before */
+	uint8_t tested;      /* fields that were tested before the start label, in the same function */
+	insn_set copied;     /* registers that the function copied before the start label */
+};
+
+struct section {
+	const struct descriptor *descriptor;
+	uint64_t start, end, abort;
+	bool valid;          /* the descriptor is one that the kernel accepts, and the code is there */
+	struct node *nodes;  /* the first one is the start */
+	size_t count;
+	bool complete;       /* all instructions are known */
+	uint64_t unknown;    /* the address of the first instruction that isn't */
+	insn_set written;    /* registers */
+	struct arming arming;
+	struct state after;  /* what holds at the end label, if the section ran to its last instruction */
+	bool ends;           /* `after` is valid */
+};
+
+/* Decodes the section. Returns false if memory is short. The values come later, when the area is known. */
+bool section_decode(struct section *section, const struct image *image, const struct found *found, struct decoder *decoder);
+
+/* Follows the values along all paths. */
+bool section_follow(struct section *section, const struct flow *flow);
+
+void section_forget(struct section *section);
+
+/* The instruction stores to memory, by its operand number `*which`. */
+bool node_stores(const struct node *node, unsigned *which);
+
+/* Does the instruction store to its own thread's stack? Such a store is no commit. */
+bool node_stores_to_stack(const struct node *node, const struct arch *arch);
+
+/* The last instruction of the section: the next one is at the end. */
+bool node_is_last(const struct section *section, const struct node *node);
+
+#endif /* RK_TOOL_LINT_SECTION_H */
