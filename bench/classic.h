@@ -29,6 +29,13 @@
 
 #define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
 
+/* A store before the commit, to a place that no other thread reads, with its entry of the table of such stores. */
+#define CLASSIC_PRIVATE(code)                                                                                          \
+	"772:\n\t" code "773:\n\t"                                                                                    \
+	".pushsection __rseq_private_store_array, \"ao?\", @progbits, .Lop%=\n\t"                                       \
+	".long 772b - .\n\t.long 773b - .\n\t"                                                                        \
+	".popsection\n\t"
+
 /* An entry of the table of exit points: a way out of the section other than its end. */
 #define CLASSIC_EXIT(label)                                                                                            \
 	CLASSIC_SECTION("__rseq_exit_point_array")                                                                     \
@@ -66,7 +73,8 @@
 	"jmp %l[again]\n\t"                                                                                            \
 	".subsection 0\n\t"
 
-#define CLASSIC_COPY_WORD(at) "movq " #at "(%[source]), %%rcx\n\tmovq %%rcx, " #at "(%[target])\n\t"
+#define CLASSIC_COPY_WORD(at)                                                                                          \
+	"movq " #at "(%[source]), %%rcx\n\t" CLASSIC_PRIVATE("movq %%rcx, " #at "(%[target])\n\t")
 
 #define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "r"(slot)
 
@@ -132,7 +140,7 @@ static inline enum rk_result classic_try_pop(void *base, void **node)
 				  "movq (%[slot]), %%rcx\n\t"
 				  "testq %%rcx, %%rcx\n\t"
 				  "jz %l[empty]\n\t"
-				  "movq %%rcx, (%[node])\n\t"
+				  CLASSIC_PRIVATE("movq %%rcx, (%[node])\n\t")
 				  "movq (%%rcx), %%rcx\n\t"
 				  "movq %%rcx, (%[slot])\n"
 				  CLASSIC_END
@@ -155,7 +163,7 @@ static inline enum rk_result classic_try_push(void *base, void *node)
 
 	__asm__ __volatile__ goto(CLASSIC_BEGIN("")
 				  "movq (%[slot]), %%rcx\n\t"
-				  "movq %%rcx, (%[node])\n\t"
+				  CLASSIC_PRIVATE("movq %%rcx, (%[node])\n\t")
 				  "movq %[node], (%[slot])\n"
 				  CLASSIC_END
 				  :

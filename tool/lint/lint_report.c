@@ -86,7 +86,7 @@ void report_end(struct report *report, const struct check *check)
 
 	if (!report->settings->json) {
 		/* Said once, because every section of the file with a way out would have the same note. */
-		if (report->settings->all && check->found.count > 0 && !check->found.has_exits)
+		if (report->settings->all && report->has_way_out && !check->found.has_exits)
 			fprintf(report->out, "%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out\n",
 				report->name);
 		return;
@@ -104,6 +104,8 @@ void report_section(struct report *report, const struct check *check, const stru
 {
 	json_object *object, *list;
 
+	for (size_t i = 0; i < section->count; i++)
+		report->has_way_out |= section->nodes[i].jump == EDGE_OUT && section->nodes[i].insn.target != section->abort;
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
 		char place[640];

@@ -14,6 +14,7 @@ struct report {
 	const char *name;      /* of the file, with a member's name in parentheses */
 	json_object *sections; /* an array, in JSON */
 	size_t errors, notes;
+	bool has_way_out;      /* of any section */
 };
 
 /* Begins and ends the report of a file or of a member. */

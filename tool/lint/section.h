@@ -11,7 +11,7 @@
 #include "find.h"
 #include "flow.h"
 
-enum { NODES_MAX = 2000 };
+enum { NODES_MAX = 4096 };
 
 /* Where a path goes on after an instruction: to a node's number, or one of these. */
 enum { EDGE_NONE = -1, EDGE_END = -2, EDGE_OUT = -3, EDGE_CROSSES = -4 };

@@ -130,8 +130,8 @@
 	"b.ne " to(label) "\n\t"
 #define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
 #define RK_ASM_KEEP "mov %x[value], x17\n\t"
-#define RK_ASM_STORE_LOADED(pointer) "str x17, [%x[" #pointer "]]\n\t"
-#define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"
+#define RK_ASM_STORE_LOADED(pointer) RKI_ASM_PRIVATE("str x17, [%x[" #pointer "]]\n\t")
+#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE("str %x[" #word "], " place "\n\t")
 
 /* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
@@ -145,7 +145,7 @@
 	"cmp x13, x14\n\t"                                                                                             \
 	"b.hs " to(label) "\n\t"                                                                                       \
 	"add x13, x16, x13, lsl #3\n\t"                                                                                \
-	"str %x[" #word "], [x13, #16]\n\t"
+	RKI_ASM_PRIVATE("str %x[" #word "], [x13, #16]\n\t")
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
 
 /*
@@ -214,9 +214,9 @@
 	".endif\n\t"                                                                                                   \
 	".endr\n\t"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "%x[" #source "]", "x15")
+	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
-	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
+	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "x15", "%x[" #target "]"))
 
 /*
  * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, x12 has the next
@@ -231,17 +231,17 @@
 	"and x17, x17, %x[" #mask "]\n\t"                                                                              \
 	"add x15, x16, x17\n\t"                                                                                        \
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
-#define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
+#define RK_ASM_PUT(word) RKI_ASM_PRIVATE("str %x[" #word "], [x15], #8\n\t")
 #define RK_ASM_IN_ORDER "isb\n\t" /* so that the clock is read after all earlier instructions */
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
 	order "mrs x17, cntvct_el0\n\t"                                                                                      \
-	"str x17, [x15], #8\n\t"
-#define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
+	RKI_ASM_PRIVATE("str x17, [x15], #8\n\t")
+#define RK_ASM_PUT_COPY(source, length) RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
 #define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
 	".ifnc %x[" #words "],xzr\n\t"                                                                                 \
-	"str %x[" #first "], [x15]\n\t"                                                                                \
+	RKI_ASM_PRIVATE("str %x[" #first "], [x15]\n\t")                                                               \
 	".ifnc %x[" #words "],1\n\t"                                                                                   \
-	"str %x[" #second "], [x15, #8]\n\t"                                                                           \
+	RKI_ASM_PRIVATE("str %x[" #second "], [x15, #8]\n\t")                                                          \
 	".endif\n\t.endif\n\t"
 
 /*

@@ -94,6 +94,7 @@
  *                              section
  *   RKI_AREA_READ              reads a field of the area
  *   RKI_AREA_STORE_BYTE        stores a constant to a byte of the area that the thread may write
+ *   RKI_ASM_PRIVATE(code)      declares instructions that store before the commit (this file)
  *   RKI_THREAD_WORD            reads a word at an offset from the thread pointer
  */
 #ifndef RSEQKIT_ARCH_SECTION_H
@@ -132,7 +133,8 @@
  * 2.36 or later. In every version, GNU `ld -r` refuses to combine such objects with objects that have our tables ("both ordered
  * and unordered sections"). LLVM's `ld.lld -r` accepts them.
  */
-#define RKI_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RKI_ASM_L(0) "\n\t"
+#define RKI_ASM_SECTION_WITH(name, flags) ".pushsection " name ", \"" flags "\", @progbits, " RKI_ASM_L(0) "\n\t"
+#define RKI_ASM_SECTION(name) RKI_ASM_SECTION_WITH(name, "awo?")
 
 /*
  * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor pins the module
@@ -163,8 +165,19 @@
  */
 #ifndef RK_NO_TABLES
 #define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
+/*
+ * Instructions that store before the commit, to a place that no other thread reads before the commit. Tools can't know that
+ * from the bytes, so each such primitive declares its instructions: by the distances from the entry to their start and end. An
+ * entry has 8 bytes and no relocation at run time. Numbers other than 0 and 1 make labels that Intel syntax allows.
+ */
+#define RKI_ASM_PRIVATE(code)                                                                                          \
+	"772:\n\t" code "773:\n\t"                                                                                    \
+	RKI_ASM_SECTION_WITH("__rseq_private_store_array", "ao?")                                                      \
+	".long 772b - .\n\t.long 773b - .\n\t"                                                                        \
+	".popsection\n\t"
 #else
 #define RKI_ASM_ENTRY(table, values)
+#define RKI_ASM_PRIVATE(code) code
 #endif
 
 #define RKI_ASM_TABLE                                                                                                  \

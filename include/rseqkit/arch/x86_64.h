@@ -165,8 +165,9 @@
 	".endif\n\t"                                                                                                   \
 	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
 #define RK_ASM_KEEP RKI_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
-#define RK_ASM_STORE_LOADED(pointer) RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
-#define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"
+#define RK_ASM_STORE_LOADED(pointer)                                                                                   \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx"))
+#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE(RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t")
 
 /* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
@@ -180,7 +181,7 @@
 	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
 	"jae " to(label) "\n\t"                                                                                        \
 	RKI_ASM_X("leaq 16(%%rax,%%rsi,8), %%rsi", "lea rsi, [rax+rsi*8+16]")                                          \
-	RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov [rsi], %[" #word "]")
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov [rsi], %[" #word "]"))
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
@@ -275,10 +276,10 @@
 	".endr\n\t"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
-	RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
+	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil"))
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rsi", "lea rsi, [%[" #offset "]+rax]")                               \
-	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
+	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil"))
 
 /*
  * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, rdx has the next
@@ -293,20 +294,23 @@
 	RKI_ASM_X("andq %[" #mask "], %%rcx", "and rcx, %[" #mask "]")                                                 \
 	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi",                                           \
 		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
-#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov qword ptr [rdi-8], %[" #word "]")
+#define RK_ASM_PUT(word)                                                                                               \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov qword ptr [rdi-8], %[" #word "]"))
 #define RK_ASM_IN_ORDER "lfence\n\t" /* so that the clock is read after all earlier instructions */
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
 	order "rdtsc\n\t"                                                                                        \
 	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
-	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rdx, (%%rdi)", "mov [rdi], rdx"))                                            \
+	RKI_ASM_X("addq $8, %%rdi", "add rdi, 8")                                                                      \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
-#define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
+#define RK_ASM_PUT_COPY(source, length)                                                                                \
+	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil"))
 #define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
 	".ifnc %[" #words "],{$|}0\n\t"                                                                                \
-	RKI_ASM_X("movq %[" #first "], (%%rdi)", "mov qword ptr [rdi], %[" #first "]")                                 \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #first "], (%%rdi)", "mov qword ptr [rdi], %[" #first "]"))                \
 	".ifnc %[" #words "],{$|}1\n\t"                                                                                \
-	RKI_ASM_X("movq %[" #second "], 8(%%rdi)", "mov qword ptr [rdi+8], %[" #second "]")                            \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #second "], 8(%%rdi)", "mov qword ptr [rdi+8], %[" #second "]"))           \
 	".endif\n\t.endif\n\t"
 
 /*
