@@ -10,6 +10,7 @@
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct lines {
@@ -17,7 +18,7 @@ struct lines {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
 	Dwarf_CFI *unwind;
-	Dwarf_Addr unwind_bias;
+	uint64_t unwind_base; /* of an object file: the image's address of .eh_frame, which libdw takes for 0 */
 	uint64_t *addresses; /* of an object file: libdwfl's address of each section */
 };
 
@@ -91,6 +92,8 @@ void lines_close(struct lines *lines)
 		return;
 	if (lines->dwfl != NULL)
 		dwfl_end(lines->dwfl);
+	if (lines->unwind != NULL)
+		dwarf_cfi_end(lines->unwind);
 	free(lines->addresses);
 	free(lines);
 }
@@ -134,20 +137,30 @@ const char *lines_find(struct lines *lines, uint64_t address, int *line)
 	return dwarf_linesrc(found, NULL, NULL);
 }
 
+/*
+ * Reads the unwind information from the image, and not from libdwfl, which doesn't relocate it in object files.
+ */
+static void read_unwind(struct lines *lines)
+{
+	lines->unwind = dwarf_getcfi_elf(lines->image->elf);
+	for (size_t i = 0; lines->image->object && i < lines->image->region_count; i++)
+		if (strcmp(lines->image->regions[i].name, ".eh_frame") == 0 && lines->unwind_base == 0)
+			lines->unwind_base = lines->image->regions[i].address;
+}
+
 bool lines_is_unsaved(struct lines *lines, uint64_t address, int number)
 {
 	int dwarf = lines != NULL ? lines->image->arch->dwarf(number) : -1;
 	Dwarf_Frame *frame = NULL;
 	Dwarf_Op operations[3], *rule = operations;
 	size_t count = 0;
-	uint64_t theirs;
 	bool unsaved;
 
-	if (dwarf < 0 || !convert(lines, address, &theirs))
+	if (dwarf < 0)
 		return false;
 	if (lines->unwind == NULL)
-		lines->unwind = dwfl_module_eh_cfi(lines->module, &lines->unwind_bias);
-	if (lines->unwind == NULL || dwarf_cfi_addrframe(lines->unwind, theirs - lines->unwind_bias, &frame) != 0)
+		read_unwind(lines);
+	if (lines->unwind == NULL || dwarf_cfi_addrframe(lines->unwind, address - lines->unwind_base, &frame) != 0)
 		return false;
 	/* No operations and no rule: the register has the caller's value. */
 	unsaved = dwarf_frame_register(frame, dwarf, operations, &rule, &count) == 0 && count == 0 && rule == NULL;

@@ -61,6 +61,20 @@ static uint64_t next_label(const struct listings *listings, uint64_t address)
 	return low < listings->label_count ? listings->labels[low] : UINT64_MAX;
 }
 
+/* Where decoding begins for an address: at its function, or at the last label before it if no function is known. 0 if neither is. */
+static uint64_t beginning_of(const struct listings *listings, const struct region *region, uint64_t address)
+{
+	uint64_t start = image_function(listings->image, address);
+
+	for (size_t i = 0; start == 0 && i < listings->label_count; i++) {
+		uint64_t label = listings->labels[listings->label_count - 1 - i];
+
+		if (label <= address && label >= region->address)
+			start = label;
+	}
+	return start;
+}
+
 /* Decodes the instruction at an address. One that would reach over a label isn't one. */
 static void decode_one(const struct listings *listings, uint64_t address, uint64_t end, struct insn *insn)
 {
@@ -189,8 +203,8 @@ const struct listing *listing_around(struct listings *listings, uint64_t address
 	if (listing->start <= address && address < listing->end && !listing->guessed)
 		return listing;
 	forget(listing);
-	start = image_function(listings->image, address);
-	if (region == NULL || start == 0 || address - start > FUNCTION_MAX)
+	start = region != NULL ? beginning_of(listings, region, address) : 0;
+	if (start == 0 || address - start > FUNCTION_MAX)
 		return NULL;
 	listing->start = start;
 	listing->end = end_after(listings->image, region, address);

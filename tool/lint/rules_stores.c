@@ -27,7 +27,7 @@ static bool is_area_store(const struct section *section, const struct flow *flow
 /* A store that is the commit, or that other threads may see. */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node)
 {
-	return node->reached && node_stores(node, NULL) && !node->declared && !node_stores_to_stack(node, check->image->arch) &&
+	return node->reached && node_stores(node, NULL) && (!node->declared || node_is_last(section, node)) && !node_stores_to_stack(node, check->image->arch) &&
 	       !is_area_store(section, flow, node);
 }
 
@@ -159,22 +159,18 @@ static void check_early(const struct check *check, const struct section *section
 {
 	const struct node *node = &section->nodes[number];
 	const char *harm = harm_of(section, node, commit);
-	enum ending ending;
 
-	if (harm != NULL) {
-		add_error(findings, "restart", node->insn.address, "%s", harm);
-		return;
-	}
-	if (node->declared)
-		return;
-	ending = ending_of(check, section, flow, number);
-	if (ending == BY_CODE) {
+	if (!node->declared && ending_of(check, section, flow, number) == BY_CODE) {
 		add_error(findings, "commit", node->insn.address,
 			  "the last store isn't the last instruction of the range; an abort after it repeats the section, though other threads have "
 			  "seen the store");
 		return;
 	}
-	if (check->found.has_private)
+	if (harm != NULL)
+		add_error(findings, "restart", node->insn.address, "%s", harm);
+	else if (node->declared)
+		return;
+	else if (check->found.has_private)
 		add_error(findings, "store", node->insn.address,
 			  "a store before the commit that isn't declared as private; if other threads see it, an aborted section has changed data "
 			  "without a commit");
@@ -207,7 +203,7 @@ void rules_stores(const struct check *check, const struct section *section, stru
 		if (section->nodes[i].reached && is_area_store(section, &flow, &section->nodes[i]))
 			add_error(findings, "disarm", section->nodes[i].insn.address,
 				  "a store to the area inside the section; the section loses its descriptor, or the kernel's fields become wrong");
-	if (!section->complete)
+	if (!section->complete || section->crosses)
 		return;
 	if (commit != NULL) {
 		check_commit(commit, findings);

@@ -65,6 +65,7 @@ static void decode_node(struct decoding *decoding, struct node *node)
 	if (node->insn.kind == INSN_JUMP || node->insn.kind == INSN_INDIRECT || node->insn.kind == INSN_TRAP)
 		return;
 	node->next = next > section->end ? EDGE_CROSSES : edge_to(decoding, next);
+	section->crosses |= node->next == EDGE_CROSSES;
 	section->written |= node->insn.writes;
 }
 

@@ -45,6 +45,7 @@ struct section {
 	struct node *nodes;  /* the first one is the start */
 	size_t count;
 	bool complete;       /* all instructions are known */
+	bool crosses;        /* an instruction reaches over the end label */
 	uint64_t unknown;    /* the address of the first instruction that isn't */
 	insn_set written;    /* registers */
 	struct arming arming;
