@@ -53,13 +53,16 @@ bool decode(struct decoder *decoder, const uint8_t *code, size_t size, uint64_t 
 		.memory = {{.base = NO_REGISTER, .index = NO_REGISTER}, {.base = NO_REGISTER, .index = NO_REGISTER}},
 		.sum = {.to = NO_REGISTER},
 	};
+	const struct arch *arch = decoder->arch;
+	const uint8_t *first = code;
+	size_t whole = size;
 	uint64_t at = address;
 
 	*insn = none;
-	if (!cs_disasm_iter(decoder->engine, &code, &size, &at, decoder->decoded))
-		return false;
 	insn->address = address;
+	if (!cs_disasm_iter(decoder->engine, &code, &size, &at, decoder->decoded))
+		return arch->convert_undecoded != NULL && arch->convert_undecoded(first, whole, insn);
 	insn->size = (uint8_t)decoder->decoded->size;
-	decoder->arch->convert(decoder->decoded, insn);
+	arch->convert(decoder->decoded, insn);
 	return true;
 }

@@ -140,6 +140,12 @@ struct arch {
 	 */
 	void (*convert)(const cs_insn *decoded, struct insn *insn);
 
+	/*
+	 * Makes `insn` of bytes that capstone can't decode, and sets its size. Returns false if they are no instruction. NULL if
+	 * the port knows no more than capstone.
+	 */
+	bool (*convert_undecoded)(const uint8_t *code, size_t size, struct insn *insn);
+
 	/* Calls `hit` for each place in the code that may jump into a range, or compute an address. Never uses capstone. */
 	void (*scan)(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		     void *argument);

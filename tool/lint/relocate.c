@@ -68,10 +68,93 @@ static void apply_x86(const struct relocation *r)
 	}
 }
 
+/* Puts a number into a field of an instruction of aarch64. */
+static void put_field(const struct relocation *relocation, uint64_t value, unsigned low, unsigned count)
+{
+	uint32_t word, mask = (uint32_t)(((UINT64_C(1) << count) - 1) << low);
+
+	if (relocation->room < sizeof(word))
+		return;
+	memcpy(&word, relocation->place, sizeof(word));
+	word = (word & ~mask) | ((uint32_t)(value << low) & mask);
+	memcpy(relocation->place, &word, sizeof(word));
+}
+
+/* adr and adrp have the lowest two bits of their distance apart from the others. */
+static void put_address(const struct relocation *relocation, uint64_t distance)
+{
+	put_field(relocation, distance, 29, 2);
+	put_field(relocation, distance >> 2, 5, 19);
+}
+
+static void apply_aarch64(const struct relocation *r)
+{
+	uint64_t sum = r->symbol + (uint64_t)r->addend, slot = r->slot + (uint64_t)r->addend;
+
+	switch (r->type) {
+	case R_AARCH64_ABS64:
+		put(r, sum, 8);
+		break;
+	case R_AARCH64_ABS32:
+		put(r, sum, 4);
+		break;
+	case R_AARCH64_PREL64:
+		put(r, sum - r->at, 8);
+		break;
+	case R_AARCH64_PREL32:
+		put(r, sum - r->at, 4);
+		break;
+	case R_AARCH64_ADR_PREL_LO21:
+		put_address(r, sum - r->at);
+		break;
+	case R_AARCH64_ADR_PREL_PG_HI21:
+	case R_AARCH64_ADR_PREL_PG_HI21_NC:
+		put_address(r, (sum >> 12) - (r->at >> 12));
+		break;
+	case R_AARCH64_ADR_GOT_PAGE:
+		put_address(r, (slot >> 12) - (r->at >> 12));
+		break;
+	case R_AARCH64_LD64_GOT_LO12_NC:
+		put_field(r, (slot & 0xfff) >> 3, 10, 12);
+		break;
+	case R_AARCH64_ADD_ABS_LO12_NC:
+	case R_AARCH64_LDST8_ABS_LO12_NC:
+		put_field(r, sum & 0xfff, 10, 12);
+		break;
+	case R_AARCH64_LDST16_ABS_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 1, 10, 12);
+		break;
+	case R_AARCH64_LDST32_ABS_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 2, 10, 12);
+		break;
+	case R_AARCH64_LDST64_ABS_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 3, 10, 12);
+		break;
+	case R_AARCH64_LDST128_ABS_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 4, 10, 12);
+		break;
+	case R_AARCH64_JUMP26:
+	case R_AARCH64_CALL26:
+		put_field(r, (sum - r->at) >> 2, 0, 26);
+		break;
+	case R_AARCH64_LD_PREL_LO19:
+	case R_AARCH64_CONDBR19:
+		put_field(r, (sum - r->at) >> 2, 5, 19);
+		break;
+	case R_AARCH64_TSTBR14:
+		put_field(r, (sum - r->at) >> 2, 5, 14);
+		break;
+	default:
+		break;
+	}
+}
+
 static void apply(const struct image *image, const struct relocation *relocation)
 {
 	if (image->arch->machine == EM_X86_64)
 		apply_x86(relocation);
+	else
+		apply_aarch64(relocation);
 }
 
 /* The index of a symbol's section, also if there are more sections than fit into the symbol. */
