@@ -224,8 +224,12 @@ static int check_archive(const char *path, uint8_t *bytes, size_t size, const st
 		first = false;
 		status = worse_status(status, check_member(path, member.name, member.bytes, member.size, settings, out));
 	}
+	if (settings->json && archive.broken && !first)
+		fputs(",\n", out);
 	if (archive.broken)
-		status = worse_status(status, refuse(path, "a damaged archive", EXIT_USAGE, settings, out));
+		return refuse(path, "a damaged archive", EXIT_USAGE, settings, out);
+	if (first)
+		report_nothing(settings, out, path);
 	return status;
 }
 

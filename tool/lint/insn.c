@@ -64,5 +64,7 @@ bool decode(struct decoder *decoder, const uint8_t *code, size_t size, uint64_t 
 		return arch->convert_undecoded != NULL && arch->convert_undecoded(first, whole, insn);
 	insn->size = (uint8_t)decoder->decoded->size;
 	arch->convert(decoder->decoded, insn);
+	if (insn->kind == INSN_TRAP && arch->trap_size != NULL)
+		insn->size = arch->trap_size(first, whole, insn->size);
 	return true;
 }

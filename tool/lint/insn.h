@@ -146,6 +146,11 @@ struct arch {
 	 */
 	bool (*convert_undecoded)(const uint8_t *code, size_t size, struct insn *insn);
 
+	/*
+	 * The size of an instruction that traps, for which capstone's size is possibly wrong. NULL if capstone's size is right.
+	 */
+	uint8_t (*trap_size)(const uint8_t *code, size_t size, uint8_t decoded);
+
 	/* Calls `hit` for each place in the code that may jump into a range, or compute an address. Never uses capstone. */
 	void (*scan)(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		     void *argument);

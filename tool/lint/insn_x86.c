@@ -338,6 +338,26 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 		insn->memory[0].unknown_address = true;
 }
 
+/* ud1 and ud0 have an operand like other instructions, which capstone leaves to the next instruction. */
+static uint8_t trap_size(const uint8_t *code, size_t size, uint8_t decoded)
+{
+	size_t at = 0, more = 1;
+	uint8_t form, kind;
+
+	while (at + 2 < size && code[at] != 0x0f)
+		at++;
+	if (at + 3 >= size || (code[at + 1] != 0xb9 && code[at + 1] != 0xff) || at + 2 < decoded)
+		return decoded;
+	form = code[at + 2] & 7;
+	kind = code[at + 2] >> 6;
+	if (kind != 3 && form == 4) { /* a byte with index and base */
+		form = code[at + 3] & 7;
+		more++;
+	}
+	more += kind == 1 ? 1 : kind == 2 || (kind == 0 && form == 5) ? 4 : 0;
+	return at + 2 + more <= size ? (uint8_t)(at + 2 + more) : decoded;
+}
+
 const struct arch arch_x86 = {
 	.name = "x86-64",
 	.machine = EM_X86_64,
@@ -354,5 +374,6 @@ const struct arch arch_x86 = {
 	.names = names,
 	.dwarf = dwarf,
 	.convert = convert,
+	.trap_size = trap_size,
 	.scan = x86_scan,
 };

@@ -86,12 +86,14 @@ static int check_in_child(int out, const void *argument)
 	return fflush(report) == 0 ? status : EXIT_USAGE;
 }
 
-/* Copies the report of a child to stdout. */
-static void copy_report(int report)
+/* Copies the report of a child to stdout, after `before`. */
+static void copy_report(int report, const char *before)
 {
 	char part[65536];
 	ssize_t count;
 	off_t at = 0;
+
+	fputs(before, stdout);
 
 	while ((count = pread(report, part, sizeof(part), at)) > 0) {
 		fwrite(part, 1, (size_t)count, stdout);
@@ -100,7 +102,7 @@ static void copy_report(int report)
 }
 
 /* Says that a child died. */
-static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings)
+static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings, const char *before)
 {
 	char why[96];
 
@@ -116,13 +118,15 @@ static int tell_death(const char *path, const struct child_result *result, const
 
 		json_put_string(object, "path", path);
 		json_put_string(object, "error", why);
+		fputs(before, stdout);
 		fputs(json_text(object), stdout);
 		json_object_put(object);
 	}
 	return EXIT_USAGE;
 }
 
-static int check(const char *path, const struct lint_settings *settings)
+/* Checks one file in a child. In JSON, `before` separates its object from the last one. */
+static int check(const char *path, const struct lint_settings *settings, const char *before)
 {
 	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};
 	struct child_result result;
@@ -135,10 +139,10 @@ static int check(const char *path, const struct lint_settings *settings)
 	fflush(stdout);
 	child_run(check_in_child, &work, LIMIT_S * 1000, &result);
 	if (result.end == CHILD_EXITED) {
-		copy_report(work.report);
+		copy_report(work.report, before);
 		status = result.number;
 	} else {
-		status = tell_death(path, &result, settings);
+		status = tell_death(path, &result, settings, before);
 	}
 	close(work.report);
 	return status;
@@ -171,12 +175,9 @@ int cmd_lint(int argc, char **argv)
 	}
 	if (settings.json)
 		fputs("{\n  \"schema\":\"rseqkit.lint/1\",\n  \"files\":[\n", stdout);
-	for (int i = optind; i < argc; i++) {
-		status = worse_status(status, check(argv[i], &settings));
-		if (settings.json)
-			fputs(i + 1 < argc ? ",\n" : "\n", stdout);
-	}
+	for (int i = optind; i < argc; i++)
+		status = worse_status(status, check(argv[i], &settings, settings.json && i > optind ? ",\n" : ""));
 	if (settings.json)
-		fputs("  ]\n}\n", stdout);
+		fputs("\n  ]\n}\n", stdout);
 	return status;
 }

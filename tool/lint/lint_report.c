@@ -85,8 +85,8 @@ void report_end(struct report *report, const struct check *check)
 	json_object *object;
 
 	if (!report->settings->json) {
-		/* Said once, because every section of the file with a way out would have the same note. */
-		if (report->settings->all && report->has_way_out && !check->found.has_exits)
+		/* Said once, because every section of the file with a way out would have the same note. Code without tables means it. */
+		if (report->settings->all && report->has_way_out && (check->found.how & FOUND_POINTERS) != 0 && !check->found.has_exits)
 			fprintf(report->out, "%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out\n",
 				report->name);
 		return;
@@ -134,6 +134,12 @@ void report_section(struct report *report, const struct check *check, const stru
 	json_object_array_add(report->sections, object);
 }
 
+static void print_object(json_object *object, FILE *out)
+{
+	fputs(json_text(object), out);
+	json_object_put(object);
+}
+
 void report_failure(const struct lint_settings *settings, FILE *out, const char *name, const char *why)
 {
 	json_object *object;
@@ -143,6 +149,17 @@ void report_failure(const struct lint_settings *settings, FILE *out, const char 
 	object = json_new();
 	json_put_string(object, "path", name);
 	json_put_string(object, "error", why);
-	fputs(json_text(object), out);
-	json_object_put(object);
+	print_object(object, out);
+}
+
+void report_nothing(const struct lint_settings *settings, FILE *out, const char *name)
+{
+	json_object *object;
+
+	if (!settings->json)
+		return;
+	object = json_new();
+	json_put_string(object, "path", name);
+	json_put(object, "sections", json_object_new_array());
+	print_object(object, out);
 }

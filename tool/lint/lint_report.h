@@ -27,4 +27,7 @@ void report_section(struct report *report, const struct check *check, const stru
 /* A file that can't be checked, in JSON. */
 void report_failure(const struct lint_settings *settings, FILE *out, const char *name, const char *why);
 
+/* An archive without object files, in JSON. */
+void report_nothing(const struct lint_settings *settings, FILE *out, const char *name);
+
 #endif /* RK_TOOL_LINT_REPORT_H */
