@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,40 +14,6 @@
 #include "archive.h"
 #include "lint_report.h"
 #include "tool.h"
-
-static void add(struct findings *findings, const char *id, bool error, uint64_t address, const char *format, va_list arguments)
-{
-	struct finding *more = (struct finding *)realloc(findings->list, (findings->count + 1) * sizeof(*more));
-
-	if (more == NULL) {
-		findings->short_of_memory = true;
-		return;
-	}
-	findings->list = more;
-	more += findings->count++;
-	more->id = id;
-	more->error = error;
-	more->address = address;
-	vsnprintf(more->text, sizeof(more->text), format, arguments);
-}
-
-void add_error(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add(findings, id, true, address, format, arguments);
-	va_end(arguments);
-}
-
-void add_note(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add(findings, id, false, address, format, arguments);
-	va_end(arguments);
-}
 
 int worse_status(int one, int other)
 {
@@ -150,6 +115,7 @@ static int check_elf(const char *name, int fd, uint8_t *bytes, size_t size, cons
 
 	switch (image_open(&image, bytes, size, &why)) {
 	case IMAGE_READ:
+		image_relocate(&image);
 		status = check_image(&image, fd, &report);
 		break;
 	case IMAGE_REFUSED:

@@ -5,6 +5,7 @@
 
 #include "arms.h"
 #include "find.h"
+#include "findings.h"
 #include "lines.h"
 #include "listing.h"
 #include "section.h"
@@ -30,26 +31,6 @@ struct check {
 	size_t entry_count;
 	bool short_of_memory;
 };
-
-struct finding {
-	const char *id;
-	bool error;       /* otherwise a note */
-	uint64_t address;
-	char text[400];
-};
-
-struct findings {
-	struct finding *list;
-	size_t count;
-	bool short_of_memory;
-};
-
-/* Adds a finding. */
-void add_error(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
-	__attribute__((__format__(__printf__, 4, 5)));
-void add_note(struct findings *findings, const char *id, uint64_t address, const char *format, ...)
-	__attribute__((__format__(__printf__, 4, 5)));
-bool has_finding(const struct findings *findings, const char *id, uint64_t address);
 
 /* The rules. Each function's file says what its rules are. Later functions expect a section with valid parts. */
 void rules_descriptor(const struct check *check, struct section *section, struct findings *findings);

@@ -202,7 +202,6 @@ enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, c
 	if (!added)
 		return refuse(why, IMAGE_BROKEN, "a damaged ELF file: a section or segment isn't within the file");
 	qsort(image->regions, image->region_count, sizeof(*image->regions), compare_regions);
-	image_relocate(image);
 	return IMAGE_READ;
 }
 

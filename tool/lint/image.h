@@ -84,8 +84,10 @@ const struct symbol *image_symbol(const struct image *image, uint64_t address);
 /* The greatest start of a function at or before the address, in the same region; 0 if none is known. */
 uint64_t image_function(const struct image *image, uint64_t address);
 
-/* relocate.c: applies the relocations of an object file, or the dynamic relocations of another file. */
-struct image_symbols;
+/*
+ * relocate.c: applies the relocations of an object file, or the dynamic relocations of another file. Call this before anything
+ * else is read.
+ */
 void image_relocate(struct image *image);
 
 /* The made-up address of a symbol in an object file that has index `index` in its symbol table. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* symbols.c - reads the symbols of an image, and the places where functions begin. */
+/* image_symbols.c - reads the symbols of an image, and the places where functions begin. */
 #include <stdlib.h>
 #include <string.h>
 
