@@ -84,17 +84,22 @@ static bool is_store(const struct insn *insn, unsigned *which)
 	return false;
 }
 
-/* Fills in which registers hold fields of the area that were loaded before. `area` is the area's address in the trace. */
-static void find_stale(const struct trace *trace, const struct value *area, struct arming *arming)
+/*
+ * Fills in which registers point to the area, and which ones hold fields of it that were loaded before. `area` is the area's
+ * address in the trace.
+ */
+static void find_registers(const struct trace *trace, const struct value *area, struct arming *arming)
 {
 	struct flow flow = *trace->flow;
 
 	flow.has_area = true;
 	flow.area = *area;
-	for (unsigned i = 0; i < REGISTERS; i++)
+	for (unsigned i = 0; i < REGISTERS; i++) {
+		arming->placed[i] = value_distance(area, &trace->state.values[i], &arming->distance[i]);
 		for (unsigned k = 0; k < LOADS_MAX; k++)
 			if ((trace->state.values[i].loads >> k & 1) != 0 && trace->widths[k] != 0)
 				arming->stale[i] |= flow_fields(&flow, &trace->loads[k], trace->widths[k]);
+	}
 }
 
 /* Fills in the area's address from the operand of the arming store, whose registers are unchanged at the start label. */
@@ -160,7 +165,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 		trace_step(&trace);
 		stored = stored_descriptor(&trace, last, &width);
 		address = value_sum(&trace.effect.addresses[which], &offset, 1);
-		find_stale(&until, &address, arming);
+		find_registers(&until, &address, arming);
 		find_area(last, which, arming);
 	}
 	if (stored != 0 && stored == section->descriptor->address) {

@@ -65,6 +65,13 @@ uint8_t flow_fields(const struct flow *flow, const struct value *address, unsign
 	return touched;
 }
 
+bool flow_is_placed(const struct flow *flow, const struct value *address)
+{
+	int64_t distance;
+
+	return flow->has_area && value_distance(&flow->area, address, &distance);
+}
+
 bool flow_is_area(const struct flow *flow, const struct value *address, unsigned width)
 {
 	int64_t distance;
@@ -290,10 +297,13 @@ void flow_step(const struct flow *flow, const struct insn *insn, unsigned number
 			done->loaded = load(flow, &insn->memory[i], &done->addresses[i], number, state);
 	mixed = mixture(insn, state, &done->loaded);
 	result = insn->sum.to != NO_REGISTER ? sum_of(insn, state, &done->loaded) : mixed;
+	/* A condition is what the flags say. A branch without flags looks at a register. */
 	if (insn->conditional || insn->kind == INSN_BRANCH) {
-		done->tested = mixed.fields;
-		done->tested_loads = mixed.loads;
-		done->tested_vague = mixed.vague;
+		const struct value *condition = insn->conditional && insn->kind != INSN_BRANCH ? &state->values[FLAGS] : &mixed;
+
+		done->tested = condition->fields;
+		done->tested_loads = condition->loads;
+		done->tested_vague = condition->vague;
 	}
 	for (unsigned i = 0; i < insn->memories; i++) {
 		const struct insn_memory *memory = &insn->memory[i];

@@ -64,6 +64,9 @@ bool state_join(struct state *state, const struct state *other);
 /* The fields that an access of `width` bytes to the address touches; 0 if it is no known place in the area. */
 uint8_t flow_fields(const struct flow *flow, const struct value *address, unsigned width);
 
+/* Is it known where the address lies, compared with the area? */
+bool flow_is_placed(const struct flow *flow, const struct value *address);
+
 /* Is an access to the address one to the area's first 28 bytes, which belong to the kernel and to rseq? */
 bool flow_is_area(const struct flow *flow, const struct value *address, unsigned width);
 

@@ -12,7 +12,7 @@ struct use {
 	uint64_t place; /* of the first access by a stale index */
 	uint64_t own_place;
 	uint8_t tested;
-	bool tested_vague;
+	bool tested_vague; /* a condition possibly depends on any field */
 };
 
 static void use_address(const struct section *section, const struct value *address, uint64_t place, struct use *use)
@@ -30,7 +30,24 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-static struct use use_of(const struct section *section)
+/*
+ * Does a condition depend on a load of four bytes that is possibly one from the area, by way of another register? Then it's not
+ * known whether a field is tested.
+ */
+static bool tests_unknown(const struct section *section, const struct flow *flow, const struct node *node)
+{
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
+		const struct node *load = &section->nodes[i];
+		const struct value *address = &load->effect.addresses[0];
+
+		if ((node->effect.tested_loads >> i & 1) != 0 && load->insn.memories > 0 && load->insn.memory[0].width == 4 &&
+		    !flow_is_placed(flow, address) && address->fields == 0 && !value_is_input(address, flow->image->arch->stack))
+			return true;
+	}
+	return node->effect.tested_loads >> LOADS_MAX != 0;
+}
+
+static struct use use_of(const struct section *section, const struct flow *flow)
 {
 	struct use use = {.own = 0};
 
@@ -40,7 +57,7 @@ static struct use use_of(const struct section *section)
 		if (!node->reached)
 			continue;
 		use.tested |= node->effect.tested;
-		use.tested_vague |= node->effect.tested_vague;
+		use.tested_vague |= node->effect.tested_vague || tests_unknown(section, flow, node);
 		for (unsigned k = 0; k < node->insn.memories; k++)
 			if (node->insn.memory[k].access != ACCESS_NONE)
 				use_address(section, &node->effect.addresses[k], node->insn.address, &use);
@@ -56,11 +73,14 @@ static uint8_t shown_by(uint8_t tested)
 
 void rules_index(struct check *check, const struct section *section, struct findings *findings)
 {
+	struct flow flow = check->flow;
 	struct use use;
 
 	if (!section->complete || !section->arming.found)
 		return;
-	use = use_of(section);
+	flow.has_area = true;
+	flow.area = section->arming.area;
+	use = use_of(section, &flow);
 	if (use.tested_vague)
 		return;
 	if (use.stale != 0 && use.tested == 0) {

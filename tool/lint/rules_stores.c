@@ -92,9 +92,18 @@ static bool is_loaded(const struct section *section, const struct value *address
 	return false;
 }
 
+/* Is the address made from a field of the area, which was loaded in the section or before it? */
+static bool is_indexed(const struct section *section, const struct value *address)
+{
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if (value_has(address, i, i) && section->arming.stale[i] != 0)
+			return true;
+	return value_has(address, SYMBOL_FIELD, SYMBOL_LOAD - 1);
+}
+
 /*
  * Is the instruction at the end label the store that was meant as the commit? It stores to an address that the range loaded
- * from, or that the range made from a field of the area. Atomic instructions need no section.
+ * from, or that is made from a field of the area. Atomic instructions need no section.
  */
 static bool is_off_by_one(const struct check *check, const struct section *section, const struct flow *flow)
 {
@@ -116,7 +125,7 @@ static bool is_off_by_one(const struct check *check, const struct section *secti
 	if (!is_comparable(address) || address->count == 0 || value_is_input(address, check->image->arch->stack) ||
 	    value_is_input(address, check->image->arch->frame) || flow_is_area(flow, address, 8))
 		return false;
-	return value_has(address, SYMBOL_FIELD, SYMBOL_LOAD - 1) || is_loaded(section, address);
+	return is_indexed(section, address) || is_loaded(section, address);
 }
 
 /* Does the store's value derive from a load of the same address? */
@@ -205,7 +214,8 @@ void rules_stores(const struct check *check, const struct section *section, stru
 				  "a store to the area inside the section; the section loses its descriptor, or the kernel's fields become wrong");
 	if (!section->complete || section->crosses)
 		return;
-	if (commit != NULL) {
+	/* A store that is declared as private is no commit. */
+	if (commit != NULL && !commit->declared) {
 		check_commit(commit, findings);
 	} else if (is_off_by_one(check, section, &flow)) {
 		add_error(findings, "off-by-one", section->end,

@@ -129,13 +129,25 @@ static bool arrive_at(struct node *node, const struct state *state)
 	return arrive(&node->before, &node->reached, state);
 }
 
+/* All registers are inputs at the start label, except those of which the code before shows that they point to the area. */
+static void begin(const struct section *section, const struct flow *flow, struct state *state)
+{
+	state_begin(state);
+	for (unsigned i = 0; flow->has_area && i < REGISTERS; i++)
+		if (section->arming.placed[i]) {
+			struct value distance = value_constant(section->arming.distance[i]);
+
+			state->values[i] = value_sum(&flow->area, &distance, 1);
+		}
+}
+
 bool section_follow(struct section *section, const struct flow *flow)
 {
 	bool *waiting = (bool *)calloc(section->count, sizeof(bool)), more = true;
 
 	if (waiting == NULL)
 		return false;
-	state_begin(&section->nodes[0].before);
+	begin(section, flow, &section->nodes[0].before);
 	section->nodes[0].reached = waiting[0] = true;
 	while (more) {
 		more = false;

@@ -33,6 +33,8 @@ struct arming {
 	int64_t displacement; /* of its operand */
 	bool thread;
 	struct value area;   /* the address of the area, in the values of registers at the start label */
+	bool placed[REGISTERS];     /* the register points to the area, `distance` bytes behind its beginning */
+	int64_t distance[REGISTERS];
 	uint8_t stale[REGISTERS];   /* fields that a register holds at the start label, loaded before */
 	uint8_t tested;      /* fields that were tested before the start label, in the same function */
 	insn_set copied;     /* registers that the function copied before the start label */
