@@ -102,11 +102,11 @@ static void find_registers(const struct trace *trace, const struct value *area, 
 	}
 }
 
-/* Fills in the area's address from the operand of the arming store, whose registers are unchanged at the start label. */
+/* Fills in the area's address from the operand of the arming store, in the values that registers have after the store. */
 static void find_area(const struct insn *insn, unsigned which, struct arming *arming)
 {
 	const struct flow nothing = {.image = NULL};
-	struct value offset = value_constant(-AREA_CS);
+	struct value offset = value_constant(-AREA_CS - insn->memory[which].step);
 	struct effect effect;
 	struct state state;
 
@@ -160,12 +160,10 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 			early = insn->address;
 	}
 	if (is_store(last, &which)) {
-		struct trace until = trace;
-
 		trace_step(&trace);
 		stored = stored_descriptor(&trace, last, &width);
 		address = value_sum(&trace.effect.addresses[which], &offset, 1);
-		find_registers(&until, &address, arming);
+		find_registers(&trace, &address, arming);
 		find_area(last, which, arming);
 	}
 	if (stored != 0 && stored == section->descriptor->address) {

@@ -81,7 +81,9 @@ static bool add_sections(struct image *image, uint8_t *bytes, size_t size)
 	uint64_t next = 0x10000;
 	size_t names;
 
-	if (elf_getshdrnum(image->elf, &image->section_count) != 0 || elf_getshdrstrndx(image->elf, &names) != 0)
+	/* libelf finds no headers if they are behind the end of the file. */
+	if (elf_getshdrnum(image->elf, &image->section_count) != 0 || image->section_count == 0 ||
+	    elf_getshdrstrndx(image->elf, &names) != 0)
 		return false;
 	image->section_addresses = (uint64_t *)calloc(image->section_count + 1, sizeof(uint64_t));
 	if (image->section_addresses == NULL)

@@ -5,6 +5,8 @@
 
 #include "image.h"
 
+#define LABELS_MAX 64 /* labels between the beginning of a function and an address */
+
 static bool add_start(struct image *image, uint64_t address)
 {
 	if ((image->start_count & (image->start_count - 1)) == 0) {
@@ -130,6 +132,10 @@ const struct symbol *image_symbol(const struct image *image, uint64_t address)
 		else
 			high = middle;
 	}
+	/* The function that contains the address has the better name than a label in it. */
+	for (size_t i = low; i > 0 && low - i < LABELS_MAX; i--)
+		if (image->symbols[i - 1].function && address - image->symbols[i - 1].address < image->symbols[i - 1].size)
+			return &image->symbols[i - 1];
 	return low > 0 && is_near(image, image->symbols[low - 1].address, address) ? &image->symbols[low - 1] : NULL;
 }
 

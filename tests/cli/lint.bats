@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# lint.bats - rseqkit lint: options, exit status, JSON, and files that can't be checked. tests/lint/ has the rules' tests.
+
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	sed -n '1,/^\/\* == add_in_place/p' "${BATS_TEST_DIRNAME:?}/../lint/right-x86_64.S" | sed '$d' >right.S
+	sed 's/^end:/\tnop\nend:/' right.S >wrong.S
+}
+
+# Builds with the compiler of the tests; skips elsewhere, because the sections are those of one architecture.
+build() { # NAME OPTION...
+	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
+	cc -nostdlib "${@:2}" -o "$1"
+}
+
+@test "help names the exit status; a file is needed" {
+	expect 0 "$RSEQKIT" lint --help
+	assert_says "Exit status: 0 no errors"
+	expect 2 "$RSEQKIT" lint
+	expect 2 "$RSEQKIT" lint --wrong
+}
+
+@test "a right section: nothing on stdout, exit 0; a wrong one: file, symbol, line and id, exit 1" {
+	build right.o -c -g right.S
+	expect 0 "$RSEQKIT" lint --all right.o
+	[ -z "$output" ]
+	build wrong.o -c -g wrong.S
+	expect 1 "$RSEQKIT" lint right.o wrong.o
+	[[ "$output" =~ ^wrong.o:\ add\+0x[0-9a-f]+\ \(.*wrong.S:[0-9]+\):\ \[commit\] ]]
+}
+
+@test "the same in an executable, a static one, a shared object, a stripped one, an archive, and after ld -r" {
+	build wrong -static -Wl,-e,add wrong.S
+	build wrong-pie -pie -Wl,-e,add wrong.S
+	build wrong.so -shared wrong.S
+	build stripped.so -shared -s wrong.S
+	build relr.so -shared -Wl,-z,pack-relative-relocs wrong.S || cp wrong.so relr.so
+	build wrong.o -c wrong.S
+	ld -r -o linked.o wrong.o
+	ar rc a.a wrong.o
+	for file in wrong wrong-pie wrong.so stripped.so relr.so linked.o a.a; do
+		expect 1 "$RSEQKIT" lint "$file"
+		assert_says "$file"
+		assert_says "[commit]"
+	done
+	assert_says "a.a(wrong.o)"
+}
+
+@test "JSON has files, sections and findings" {
+	build wrong.o -c -g wrong.S
+	build right.o -c -g right.S
+	ar rc empty.a
+	expect_json 1 "$RSEQKIT" lint --json right.o wrong.o empty.a
+	assert_json "j['schema'] == 'rseqkit.lint/1'" "[f['path'] for f in j['files']] == ['right.o', 'wrong.o', 'empty.a']" \
+		"j['files'][0]['arch'] == 'x86-64' and '__rseq_cs' in j['files'][0]['how']" \
+		"j['files'][0]['sections'][0]['findings'] == [] and j['files'][2]['sections'] == []" \
+		"set(j['files'][1]['sections'][0]) == {'symbol', 'offset', 'file', 'line', 'start', 'length', 'abort', 'instructions', 'findings'}" \
+		"j['files'][1]['sections'][0]['symbol'] == 'add' and j['files'][1]['sections'][0]['line'] > 0" \
+		"[(f['id'], f['severity']) for f in j['files'][1]['sections'][0]['findings']] == [('commit', 'error')]"
+	expect_json 2 "$RSEQKIT" lint --json none wrong.o
+	assert_json "'error' in j['files'][0] and len(j['files']) == 2"
+}
+
+@test "what can't be read, exit 2; what can't be decided, exit 3" {
+	expect 2 "$RSEQKIT" lint none
+	assert_says "none: No such file"
+	expect 2 "$RSEQKIT" lint /dev/zero
+	assert_says "not a regular file"
+	echo text >text
+	expect 2 "$RSEQKIT" lint text
+	: >empty
+	expect 2 "$RSEQKIT" lint empty
+	build right.o -c right.S
+	head -c 200 right.o >short.o
+	expect 2 "$RSEQKIT" lint short.o
+	assert_says "short.o: "
+	printf 'int f(void) { return 0; }\n' >f.c
+	build lto.o -c -flto -fno-fat-lto-objects f.c
+	expect 3 "$RSEQKIT" lint lto.o
+	# Another architecture: the number of the machine is changed.
+	cp right.o other.o
+	printf '\x15\x00' | dd of=other.o bs=1 seek=18 conv=notrunc status=none
+	expect 3 "$RSEQKIT" lint other.o
+	# Errors matter more than what is undecided.
+	build wrong.o -c wrong.S
+	expect 1 "$RSEQKIT" lint other.o wrong.o
+}
