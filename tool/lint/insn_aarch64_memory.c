@@ -200,7 +200,7 @@ static void put_exclusive(uint32_t word, struct insn *insn)
 	else
 		put_stored(first, insn);
 	if (!loads) {
-		memory->maybe = true;
+		memory->maybe = memory->atomic = true;
 		insn->writes |= arm_set(status);
 		insn->unknown = status != NO_REGISTER && (status == first || (pair && status == second) || status == memory->base);
 	} else {
@@ -247,8 +247,9 @@ static void put_compare_swap(uint32_t word, struct insn *insn)
 	unsigned width = pair ? 8U << arm_bits(word, 30, 1) : 1U << arm_bits(word, 30, 2);
 	int8_t compared = arm_general(word, RS), stored = arm_general(word, RT);
 	insn_set set = arm_set(compared);
+	struct insn_memory *memory = put_operand(word, ACCESS_UPDATE, width, insn);
 
-	put_operand(word, ACCESS_UPDATE, width, insn)->maybe = true;
+	memory->maybe = memory->atomic = true;
 	if (pair) {
 		insn->unknown = (arm_bits(word, RS, 5) & 1) != 0 || (arm_bits(word, RT, 5) & 1) != 0;
 		set |= arm_set(arm_general(word + (UINT32_C(1) << RS), RS));
@@ -265,9 +266,11 @@ static void put_compare_swap(uint32_t word, struct insn *insn)
 static void put_atomic(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 12, 4); /* ldadd, ldclr, ldeor, ldset, four of ldsmax and its like, swp */
+	struct insn_memory *memory = put_operand(word, ACCESS_UPDATE, 1U << arm_bits(word, 30, 2), insn);
 
 	insn->unknown = operation > 8;
-	put_operand(word, ACCESS_UPDATE, 1U << arm_bits(word, 30, 2), insn)->again = operation != 0 && operation != 2 && operation != 8;
+	memory->atomic = true;
+	memory->again = operation != 0 && operation != 2 && operation != 8;
 	insn->stored = arm_set(arm_general(word, RS));
 	insn->reads |= insn->stored;
 	insn->writes |= arm_set(arm_general(word, RT));
