@@ -100,7 +100,7 @@ static void put_add_extended(uint32_t word, struct insn *insn)
 	}
 }
 
-/* and, orr, eor, ands with a constant. From the zero register, orr makes a constant, which nobody needs here. */
+/* and, orr, eor, ands with a constant. A constant that orr makes from the zero register is no sum here. */
 static void put_logical_constant(uint32_t word, struct insn *insn)
 {
 	insn->sets_flags = arm_bits(word, 29, 2) == 3;
@@ -151,7 +151,10 @@ static void put_bitfield(uint32_t word, struct insn *insn)
 	unsigned right = arm_bits(word, 16, 6), last = arm_bits(word, 10, 6);
 
 	insn->reads = arm_set(arm_general(word, RN));
-	insn->unknown = operation == 3 || arm_bits(word, 22, 1) != arm_bits(word, 31, 1) || right >= size || last >= size;
+	if (operation == 3 || arm_bits(word, 22, 1) != arm_bits(word, 31, 1) || right >= size || last >= size) {
+		insn->unknown = true;
+		return;
+	}
 	if (operation == 1) {
 		insn->reads |= insn->writes;
 		insn->partly = insn->writes;

@@ -44,7 +44,7 @@ static void put_stored(int8_t number, struct insn *insn)
 	insn->stores_constant = number == NO_REGISTER;
 }
 
-/* What a load or store of one register does, by its size and two bits. */
+/* A load or store of one register, by the fields size, V and opc. */
 struct transfer {
 	enum insn_access access;
 	unsigned width;  /* in memory */

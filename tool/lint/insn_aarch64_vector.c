@@ -3,7 +3,7 @@
  * insn_aarch64_vector.c - the instructions of aarch64 that compute with vector registers, as far as programs use them between
  * loads and stores.
  *
- * Values in vector registers are never sums. What counts here is which registers an instruction reads and writes.
+ * Values in vector registers are never sums. So this file only says which registers an instruction reads and writes.
  */
 #include "insn_aarch64.h"
 
