@@ -299,7 +299,7 @@ static void put_structures(uint32_t word, struct insn *insn)
 
 /*
  * The prologue, main part and epilogue of a copy or fill, which change three registers. After the prologue, only the processor
- * knows which addresses remain.
+ * knows which addresses remain. The flags say how it counts, so they are no condition of the program.
  */
 static void put_block(uint32_t word, struct insn *insn)
 {
@@ -326,7 +326,6 @@ static void put_block(uint32_t word, struct insn *insn)
 		insn->stored = arm_set(from);
 	insn->stores_constant = fills && from == NO_REGISTER;
 	insn->sets_flags = stage == 0;
-	insn->conditional = stage != 0;
 }
 
 const struct arm_class arm_memory[] = {
