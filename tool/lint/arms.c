@@ -132,12 +132,37 @@ static insn_set copied_before(const struct listing *listing, size_t number)
 	return copied;
 }
 
+/* Does the function possibly return? A jump out of it can lead to a return. */
+static bool returns(const struct listing *listing)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct insn *insn = &listing->insns[i];
+
+		if (insn->kind == INSN_INDIRECT || ((insn->kind == INSN_JUMP || insn->kind == INSN_BRANCH) &&
+						    insn->target - listing->start >= listing->end - listing->start))
+			return true;
+	}
+	return listing->guessed;
+}
+
+/* Can the instruction be a store to the area? `*thread` says whether it's certain that the place belongs to the thread. */
+static bool is_plausible(const struct flow *flow, const struct insn *insn, const struct effect *effect, bool *thread)
+{
+	unsigned which;
+
+	if (!is_store(insn, &which) || insn->memory[which].width != 8 || insn->memory[which].base == flow->image->arch->stack)
+		return false;
+	*thread = value_has(&effect->addresses[which], SYMBOL_THREAD, SYMBOL_THREAD);
+	return insn->memory[which].thread || insn->memory[which].base != NO_REGISTER;
+}
+
 enum arms_result arms_look(struct listings *listings, const struct flow *flow, struct section *section, uint64_t *place)
 {
 	const struct listing *listing = listing_of(listings, section->start);
 	struct arming *arming = &section->arming;
 	unsigned which = 0, width = 0;
 	uint64_t stored = 0, early = 0;
+	bool early_thread = false, last_thread = false, plausible;
 	const struct insn *last;
 	struct value address, offset = value_constant(-AREA_CS);
 	struct trace trace;
@@ -150,17 +175,20 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	last = &listing->insns[number - 1];
 	arming->address = last->address;
 	arming->copied = copied_before(listing, number);
+	arming->returns = returns(listing);
 	*place = last->address;
 	trace_begin(&trace, flow, listing, number - 1);
 	while (trace.next < number - 1) {
 		const struct insn *insn = &listing->insns[trace.next];
 
 		trace_step(&trace);
-		if (stored_descriptor(&trace, insn, &width) == section->descriptor->address)
+		if (stored_descriptor(&trace, insn, &width) == section->descriptor->address &&
+		    is_plausible(flow, insn, &trace.effect, &early_thread))
 			early = insn->address;
 	}
+	trace_step(&trace);
+	plausible = is_plausible(flow, last, &trace.effect, &last_thread);
 	if (is_store(last, &which)) {
-		trace_step(&trace);
 		stored = stored_descriptor(&trace, last, &width);
 		address = value_sum(&trace.effect.addresses[which], &offset, 1);
 		find_registers(&trace, &address, arming);
@@ -172,12 +200,13 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	}
 	if (stored != 0)
 		return ARMS_OTHER;
-	if (early != 0) {
+	/* Possibly the first store was to another place, and the last one stores the same address from elsewhere. */
+	if (early != 0 && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;
 	}
-	arming->found = last->memories > which && is_store(last, &which) && last->memory[which].width == 8;
-	return arming->found ? ARMS_LIKELY : ARMS_UNKNOWN;
+	arming->found = plausible;
+	return plausible ? ARMS_LIKELY : ARMS_UNKNOWN;
 }
 
 /* The fields that a load reads, if its operand looks like that of the arming store. */

@@ -216,6 +216,31 @@ static bool is_zeroing(const cs_x86 *x86, enum x86_result result)
 	       x86->operands[1].type == X86_OP_REG && x86->operands[0].reg == x86->operands[1].reg && x86->operands[0].size >= 4;
 }
 
+/* Do both operands name one register, in an instruction whose result then doesn't depend on the register? */
+static bool ignores_operands(const cs_insn *decoded)
+{
+	const cs_x86 *x86 = &decoded->detail->x86;
+	unsigned last = x86->op_count - 1u;
+
+	switch (decoded->id) {
+	case X86_INS_SBB:
+	case X86_INS_PXOR:
+	case X86_INS_XORPS:
+	case X86_INS_XORPD:
+	case X86_INS_VPXOR:
+	case X86_INS_VXORPS:
+	case X86_INS_VXORPD:
+	case X86_INS_PCMPEQB:
+	case X86_INS_PCMPEQD:
+	case X86_INS_PCMPEQQ:
+	case X86_INS_VPCMPEQB:
+		return x86->op_count >= 2 && x86->operands[last].type == X86_OP_REG && x86->operands[last - 1].type == X86_OP_REG &&
+		       x86->operands[last].reg == x86->operands[last - 1].reg;
+	default:
+		return false;
+	}
+}
+
 static void put_result(const cs_x86 *x86, const struct x86_row *row, struct insn *insn)
 {
 	struct insn_sum sum = {.to = NO_REGISTER};
@@ -327,6 +352,8 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 	insn->sets_flags = (row->flags & X86_SETS) != 0;
 	put_operands(x86, row, insn);
 	put_kind(x86, row, insn);
+	if (ignores_operands(decoded))
+		insn->reads = 0;
 	if (row->result == X86_STRING)
 		put_string(x86, insn);
 	else if (row->result == X86_PUSH || row->result == X86_POP || row->result == X86_STACK)

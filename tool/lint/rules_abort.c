@@ -4,7 +4,7 @@
  *
  * The code is followed from the abort handler to the section's beginning. An instruction that writes a register makes its value
  * good again. A path of moves and jumps is certainly taken, so the finding is an error. Whether a path with branches or calls
- * is taken isn't known, so the finding is a note.
+ * is taken isn't known, so the finding is a note. So is one for a register that possibly has the same value again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +119,7 @@ static void tell(const struct check *check, const struct section *section, insn_
 
 		if ((changed & INSN_BIT(i)) == 0)
 			continue;
-		if (sure)
+		if (sure && (section->mixed & INSN_BIT(i)) == 0)
 			add_error(findings, "clobber", section->abort,
 				  "the abort handler starts the section again, which reads %s, though the section changes it; the second attempt "
 				  "works with a wrong value", name);
@@ -141,7 +141,7 @@ void rules_abort(struct check *check, const struct section *section, struct find
 	walk = (struct walk *)calloc(1, sizeof(*walk));
 	if (walk == NULL)
 		return;
-	go_on(walk, section->abort, section->written, true);
+	go_on(walk, section->abort, section->changed, true);
 	while (walk->waiting_count > 0) {
 		struct place place = walk->waiting[--walk->waiting_count];
 		insn_set changed = follow(check, section, read, walk, &place, &steps) & ~told;

@@ -6,11 +6,21 @@
 
 #include "check.h"
 
+/* Does another descriptor have the same start label? */
+static bool shares_start(const struct check *check, const struct section *section)
+{
+	for (size_t i = 0; i < check->found.count; i++)
+		if (&check->found.descriptors[i] != section->descriptor && check->found.descriptors[i].start == section->start)
+			return true;
+	return false;
+}
+
 static void check_store(struct check *check, struct section *section, struct findings *findings)
 {
 	uint64_t place;
 
 	switch (arms_look(&check->listings, &check->flow, section, &place)) {
+
 	case ARMS_EARLY:
 		add_error(findings, "pre-arm", place,
 			  "an instruction lies between the store of the descriptor and the start label; an abort there clears the "
@@ -21,6 +31,9 @@ static void check_store(struct check *check, struct section *section, struct fin
 			  "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if the rest isn't 0");
 		break;
 	case ARMS_OTHER:
+		/* One range can have several descriptors. */
+		if (shares_start(check, section))
+			break;
 		add_error(findings, "pre-arm", place,
 			  "the store before the start label activates another section's descriptor, so this section has no protection");
 		break;
@@ -44,7 +57,26 @@ static bool is_start(const struct check *check, uint64_t address)
 	return false;
 }
 
-/* Places with the store of this section's descriptor that have no start label after them, if another place has it. */
+/* Is the instruction at an address like the first one of the section, as in a copy of the section? */
+static bool is_copy(const struct check *check, const struct section *section, uint64_t address)
+{
+	const struct insn *first = &section->nodes[0].insn;
+	size_t size = check->image->arch->longest;
+	const uint8_t *bytes;
+	struct insn insn;
+
+	while (size > 0 && (bytes = image_at(check->image, address, size)) == NULL)
+		size--;
+	return size > 0 && decode(check->decoder, bytes, size, address, &insn) && insn.kind == first->kind &&
+	       insn.memories == first->memories && insn.memory[0].access == first->memory[0].access &&
+	       insn.memory[0].width == first->memory[0].width && insn.memory[0].thread == first->memory[0].thread &&
+	       insn.memory[0].displacement == first->memory[0].displacement;
+}
+
+/*
+ * Places with the store of this section's descriptor that have no start label after them, though another place has it. It's
+ * certain that such a place is a copy of the section only if the code goes on like the section.
+ */
 static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct arming *arming = &section->arming;
@@ -55,6 +87,12 @@ static void check_other_stores(const struct check *check, const struct section *
 		if (armed->descriptor != section->descriptor->address || armed->address == arming->address ||
 		    armed->thread != arming->thread || armed->displacement != arming->displacement || is_start(check, armed->end))
 			continue;
+		if (!is_copy(check, section, armed->end)) {
+			add_note(findings, "undecided", armed->address,
+				 "the descriptor of the range at 0x%" PRIx64 " is stored here, too; what follows isn't like that range",
+				 section->start);
+			continue;
+		}
 		add_error(findings, "twice", armed->address,
 			  "the descriptor is stored here, too, but its range is at 0x%" PRIx64 "; the code after this store has no protection "
 			  "(an asm statement that the compiler duplicated needs %%= in its labels)", section->start);

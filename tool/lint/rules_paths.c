@@ -74,6 +74,9 @@ static void check_saved(const struct check *check, const struct section *section
 	const struct arch *arch = check->image->arch;
 	insn_set candidates = section->written & arch->saved & ~section->arming.copied;
 
+	/* A function that never returns needs to save nothing. */
+	if (!section->arming.returns)
+		return;
 	for (int i = 0; i < REGISTERS; i++)
 		if ((candidates & INSN_BIT(i)) != 0 && lines_is_unsaved(check->lines, section->start, i))
 			add_error(findings, "callee-saved", section->start,

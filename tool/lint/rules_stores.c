@@ -102,6 +102,18 @@ static bool is_indexed(const struct section *section, const struct value *addres
 }
 
 /*
+ * Does a store certainly go to data that other threads see? Its address is made from a field of the area or was loaded, or the
+ * range loads from the same address. Other stores possibly go to the caller's own memory.
+ */
+static bool is_to_data(const struct section *section, const struct node *node)
+{
+	const struct value *address = stored_address(node);
+
+	return is_indexed(section, address) || address->fields != 0 || address->loads != 0 ||
+	       (is_comparable(address) && is_loaded(section, address));
+}
+
+/*
  * Is the instruction at the end label the store that was meant as the commit? It stores to an address that the range loaded
  * from, or that is made from a field of the area. Atomic instructions need no section.
  */
@@ -169,7 +181,7 @@ static void check_early(const struct check *check, const struct section *section
 	const struct node *node = &section->nodes[number];
 	const char *harm = harm_of(section, node, commit);
 
-	if (!node->declared && ending_of(check, section, flow, number) == BY_CODE) {
+	if (!node->declared && is_to_data(section, node) && ending_of(check, section, flow, number) == BY_CODE) {
 		add_error(findings, "commit", node->insn.address,
 			  "the last store isn't the last instruction of the range; an abort after it repeats the section, though other threads have "
 			  "seen the store");

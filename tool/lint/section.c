@@ -66,7 +66,31 @@ static void decode_node(struct decoding *decoding, struct node *node)
 		return;
 	node->next = next > section->end ? EDGE_CROSSES : edge_to(decoding, next);
 	section->crosses |= node->next == EDGE_CROSSES;
-	section->written |= node->insn.writes;
+}
+
+/*
+ * Finds the registers that the section writes. A register that an instruction writes, reads and doesn't sum up possibly has the
+ * same value after a second execution.
+ */
+static void find_written(struct section *section)
+{
+	insn_set summed = 0;
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+		const struct insn *insn = &node->insn;
+		insn_set mixed = insn->writes & insn->reads;
+
+		section->written |= insn->writes;
+		if (node->next < 0 && node->jump < 0)
+			continue;
+		if (insn->sum.to != NO_REGISTER && !(insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number == insn->sum.to &&
+						     insn->sum.second.source == SOURCE_NONE && insn->sum.constant == 0))
+			mixed &= ~INSN_BIT(insn->sum.to);
+		section->changed |= insn->writes;
+		summed |= insn->writes & ~mixed;
+	}
+	section->mixed = section->changed & ~summed;
 }
 
 static bool is_declared(const struct found *found, uint64_t address)
@@ -107,6 +131,7 @@ bool section_decode(struct section *section, const struct image *image, const st
 	}
 	if (section->count == NODES_MAX)
 		tell_unknown(section, section->start);
+	find_written(section);
 	free(decoding.numbers);
 	less = (struct node *)realloc(section->nodes, section->count * sizeof(*section->nodes));
 	if (less != NULL)

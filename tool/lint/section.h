@@ -38,6 +38,7 @@ struct arming {
 	uint8_t stale[REGISTERS];   /* fields that a register holds at the start label, loaded before */
 	uint8_t tested;      /* fields that were tested before the start label, in the same function */
 	insn_set copied;     /* registers that the function copied before the start label */
+	bool returns;        /* the function possibly returns */
 };
 
 struct section {
@@ -50,6 +51,8 @@ struct section {
 	bool crosses;        /* an instruction reaches over the end label */
 	uint64_t unknown;    /* the address of the first instruction that isn't */
 	insn_set written;    /* registers */
+	insn_set changed;    /* of these: by an instruction after which an abort is possible. The last instruction isn't one */
+	insn_set mixed;      /* of these: only by instructions whose second execution possibly changes nothing more (and, or) */
 	struct arming arming;
 	struct state after;  /* what holds at the end label, if the section ran to its last instruction */
 	bool ends;           /* `after` is valid */
