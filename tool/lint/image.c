@@ -203,7 +203,8 @@ enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, c
 	added = header.e_shoff != 0 ? add_sections(image, bytes, size) : add_segments(image, bytes, size);
 	if (!added)
 		return refuse(why, IMAGE_BROKEN, "a damaged ELF file: a section or segment isn't within the file");
-	qsort(image->regions, image->region_count, sizeof(*image->regions), compare_regions);
+	if (image->region_count > 0)
+		qsort(image->regions, image->region_count, sizeof(*image->regions), compare_regions);
 	return IMAGE_READ;
 }
 

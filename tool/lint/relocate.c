@@ -163,18 +163,22 @@ static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
 	return symbol->st_shndx == SHN_XINDEX ? extended : symbol->st_shndx < SHN_LORESERVE ? symbol->st_shndx : 0;
 }
 
-/* The extended indexes of a symbol table; NULL if it has none. */
-static Elf_Data *extended_of(const struct image *image, size_t table)
+/* The extended indexes of the one symbol table of an object file. */
+struct extended {
+	size_t table; /* the symbol table's section; 0 if it has none */
+	Elf_Data *indexes;
+};
+
+static struct extended extended_of(const struct image *image)
 {
 	for (size_t i = 1; i < image->section_count; i++) {
 		Elf_Scn *section = elf_getscn(image->elf, i);
 		GElf_Shdr header;
 
-		if (section != NULL && gelf_getshdr(section, &header) != NULL && header.sh_type == SHT_SYMTAB_SHNDX &&
-		    header.sh_link == table)
-			return elf_getdata(section, NULL);
+		if (section != NULL && gelf_getshdr(section, &header) != NULL && header.sh_type == SHT_SYMTAB_SHNDX)
+			return (struct extended){header.sh_link, elf_getdata(section, NULL)};
 	}
-	return NULL;
+	return (struct extended){0, NULL};
 }
 
 /* Makes the GOT of an object file, once: each symbol has a slot that holds its address. */
@@ -206,27 +210,24 @@ static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended,
 }
 
 /* Applies one section of relocations of an object file. */
-static void relocate_section(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+static void relocate_section(struct image *image, Elf_Scn *section, const GElf_Shdr *header, const struct extended *far_indexes)
 {
 	Elf_Data *table = elf_getdata(section, NULL), *symbols;
 	Elf_Scn *symbol_section = elf_getscn(image->elf, header->sh_link);
 	GElf_Shdr symbol_header;
 	Elf_Data *extended;
-	const struct region *region = NULL;
+	const struct region *region;
 
 	if (table == NULL || symbol_section == NULL || header->sh_info >= image->section_count ||
 	    gelf_getshdr(symbol_section, &symbol_header) == NULL || symbol_header.sh_type != SHT_SYMTAB)
 		return;
-	for (size_t i = 0; i < image->region_count && region == NULL; i++)
-		if (image->regions[i].index == header->sh_info)
-			region = &image->regions[i];
 	symbols = elf_getdata(symbol_section, NULL);
-	if (region == NULL || symbols == NULL)
+	if (symbols == NULL || image->section_addresses[header->sh_info] == 0)
 		return;
-	extended = extended_of(image, header->sh_link);
+	extended = far_indexes->table == header->sh_link ? far_indexes->indexes : NULL;
 	make_got(image, symbols, extended, symbol_header.sh_size / sizeof(Elf64_Sym));
 	region = image_region(image, image->section_addresses[header->sh_info]);
-	if (region == NULL)
+	if (region == NULL || region->index != header->sh_info)
 		return;
 	for (int i = 0;; i++) {
 		struct relocation r;
@@ -291,6 +292,8 @@ static void relocate_dynamic(struct image *image, Elf_Scn *section, const GElf_S
 
 void image_relocate(struct image *image)
 {
+	const struct extended extended = extended_of(image);
+
 	for (size_t i = 1; i < image->section_count; i++) {
 		Elf_Scn *section = elf_getscn(image->elf, i);
 		GElf_Shdr header;
@@ -298,7 +301,7 @@ void image_relocate(struct image *image)
 		if (section == NULL || gelf_getshdr(section, &header) == NULL || header.sh_type != SHT_RELA)
 			continue;
 		if (image->object)
-			relocate_section(image, section, &header);
+			relocate_section(image, section, &header, &extended);
 		else if ((header.sh_flags & SHF_ALLOC) != 0)
 			relocate_dynamic(image, section, &header);
 	}
