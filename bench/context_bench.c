@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* context_bench.c - the memory of the benches `context...`, threads that contend, and the loops with cold caches (context_bench.h). */
+/* context_bench.c - the memory of the benches `context...`, threads that contend, loops with cold caches (context_bench.h). */
 #define _GNU_SOURCE
 #include "context_bench.h"
 

@@ -65,7 +65,7 @@ static double memory(const char *argument, int which, double *known)
 #define MEMORY(function, name, which)                                                                                  \
 	double function##_##name(void)                                                                                 \
 	{                                                                                                              \
-		static double known = NOT_ASKED;                                                                                   \
+		static double known = NOT_ASKED;                                                                                \
                                                                                                                        \
 		return memory("-" #name, which, &known);                                                               \
 	}
@@ -84,5 +84,5 @@ const char *first_why(void)
 {
 	char path[PATH_MAX];
 
-	return bench_child_path(PROGRAM, path) ? NULL : "cannot find " PROGRAM " beside the worker. Build or install all of rseqkit.";
+	return bench_child_path(PROGRAM, path) ? NULL : "cannot find " PROGRAM " beside the worker. Install all of rseqkit.";
 }

@@ -2,7 +2,7 @@
 /*
  * first_program.c - the program of the benches `first` and `second`: creates two of a structure, and does one operation on each.
  *
- * usage: first_program STRUCTURE     prints nanoseconds: first creation, first operation, second creation, operation on the second
+ * usage: first_program STRUCTURE     prints nanoseconds of a creation, an operation, a second creation, an operation on it
  *        first_program -STRUCTURE    prints KiB of private dirty memory that the first takes, and the second
  *
  * Times and memory are measured in different processes, because reading /proc also makes the library's reads of /proc faster.

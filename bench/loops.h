@@ -53,7 +53,8 @@ static const struct bench_loop NAME(loops)[] = {
 	STARTS(START)
 	FIRSTS(FIRST)
 	CONTEXT_OPERATIONS(COLD, )
-	{"stamped", "lttng-ust", BENCH_ANY, bench_stamped_lttng, NULL, bench_settle_stamped_lttng, 0, bench_stamped_lttng_why, NULL},
+	{"stamped", "lttng-ust", BENCH_ANY, bench_stamped_lttng, NULL, bench_settle_stamped_lttng, 0, bench_stamped_lttng_why,
+	 NULL},
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0, NULL, NULL},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16, NULL, NULL},

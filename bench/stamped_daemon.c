@@ -3,12 +3,12 @@
  * stamped_daemon.c - starts a session daemon of LTTng that belongs to the bench `stamped` alone, and then becomes the traced
  * process.
  *
- * usage: stamped_daemon TRACED    executes the program TRACED, stamped_traced.c; before that, prints "unavailable WHY" if it fails
+ * usage: stamped_daemon TRACED    executes the program TRACED, stamped_traced.c; if it can't, prints "unavailable WHY"
  *
  * The daemon and the traced process run in a PID namespace, of which the traced process is the first process. So the kernel
- * ends all of them when it ends, in whichever way. It ends at the end of its input, and so at the latest when the worker ends. All
- * files are in a tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets, and the buffers. So nothing
- * has to be removed, and other daemons of LTTng aren't touched.
+ * ends all of them when it ends, in whichever way. It ends at the end of its input, and so at the latest when the worker ends.
+ * All files are in a tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets, and the buffers. So
+ * nothing has to be removed, and other daemons of LTTng aren't touched.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -109,7 +109,8 @@ static bool run(const char *command)
 /* A snapshot session never reads its buffers, and overwrites the oldest events. */
 static bool start_session(void)
 {
-	return run("lttng-sessiond --no-kernel --daemonize") && run("lttng create rseqkit-bench --snapshot --output=" HOME "/out") &&
+	return run("lttng-sessiond --no-kernel --daemonize") &&
+	       run("lttng create rseqkit-bench --snapshot --output=" HOME "/out") &&
 	       run("lttng enable-channel --userspace --overwrite --subbuf-size=16384 --num-subbuf=4 channel") &&
 	       run("lttng enable-event --userspace --channel=channel rseqkit_bench:field") && run("lttng start");
 }

@@ -39,7 +39,7 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
-	/* "any" also stands for contenders that no process can run here, for example because a library was absent at build time. */
+	/* "any" also stands for contenders that no process can run here, for example because a library was absent. */
 	[BENCH_CPUS] = "any",
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
@@ -291,10 +291,11 @@ static void answer_run(const char *request)
 	}
 	for (unsigned i = 0; i < bench_loop_count; i++) {
 		const struct bench_loop *loop = &bench_loops[placement][i];
-		const char *why = why_unavailable(loop, threads);
+		const char *why;
 
 		if (strcmp(loop->bench, bench) != 0 || strcmp(loop->contender, contender) != 0)
 			continue;
+		why = why_unavailable(loop, threads);
 		if (why)
 			printf("unavailable %s\n", why);
 		else
