@@ -153,7 +153,7 @@ enum slab_result { SLAB_DONE, SLAB_STALE, SLAB_AT_END, SLAB_AGAIN };
 		__asm__ __volatile__ goto(SLAB_BEGIN(CLASSIC_EXIT(again) CLASSIC_EXIT(full) CLASSIC_EXIT(stale))       \
 					  SLAB_FIND_##way("%l[full]", "%l[stale]")                                   \
 					  SLAB_UNLESS_FULL_##bits("%l[full]")                                          \
-					  "movq %[object], (%%rax,%%rcx,8)\n\t"                                        \
+					  CLASSIC_PRIVATE("movq %[object], (%%rax,%%rcx,8)\n\t")                       \
 					  SLAB_COMMIT_##bits("add")                                                    \
 					  CLASSIC_END                                                                  \
 					  :                                                                            \
