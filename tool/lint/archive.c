@@ -36,7 +36,8 @@ static void put_name(struct member *member, const char *name, size_t width)
 	char text[sizeof(member->name)] = "";
 	size_t length = 0;
 
-	while (length < width && length < sizeof(text) - 1 && name[length] != '/' && name[length] != '\n' && name[length] != '\0')
+	while (length < width && length < sizeof(text) - 1 && name[length] != '/' && name[length] != '\n' &&
+	       name[length] != '\0')
 		length++;
 	memcpy(text, name, length);
 	while (length > 0 && text[length - 1] == ' ')
@@ -75,7 +76,8 @@ bool archive_next(struct archive *archive, struct member *member)
 		} else if (header.ar_name[0] == '/') {
 			size_t at = number_of(header.ar_name + 1, sizeof(header.ar_name) - 1);
 
-			put_name(member, at < archive->names_size ? archive->names + at : "", at < archive->names_size ? archive->names_size - at : 0);
+			put_name(member, at < archive->names_size ? archive->names + at : "",
+				 at < archive->names_size ? archive->names_size - at : 0);
 		} else {
 			put_name(member, header.ar_name, sizeof(header.ar_name));
 		}

@@ -126,7 +126,8 @@ static insn_set copied_before(const struct listing *listing, size_t number)
 		const struct insn *insn = &listing->insns[i];
 
 		copied |= insn->stored;
-		if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number != insn->sum.to)
+		if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER &&
+		    insn->sum.first.number != insn->sum.to)
 			copied |= INSN_BIT(insn->sum.first.number);
 	}
 	return copied;

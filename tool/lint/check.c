@@ -71,7 +71,8 @@ static bool prepare(struct check *check)
 		return false;
 	for (size_t i = 0; i < check->found.count; i++)
 		check->addresses[i] = check->found.descriptors[i].address;
-	check->flow = (struct flow){.image = check->image, .descriptors = check->addresses, .descriptor_count = check->found.count};
+	check->flow = (struct flow){
+		.image = check->image, .descriptors = check->addresses, .descriptor_count = check->found.count};
 	return listings_begin(&check->listings, check->image, check->decoder, &check->found) && scan_code(check);
 }
 
@@ -80,7 +81,7 @@ static int check_image(struct image *image, int fd, struct report *report)
 	struct check check = {.image = image};
 	bool done = find_sections(image, &check.found);
 
-	report_begin(report, &check);
+	report_begin(report);
 	if (done && check.found.count > 0) {
 		image_read_symbols(image);
 		check.decoder = decoder_open(image->arch);
@@ -148,8 +149,8 @@ static int refuse(const char *name, const char *why, int status, const struct li
 static int check_bytes(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
 
 /* One member of an archive, in a file of its own: libdw reads only whole files. */
-static int check_member(const char *path, const char *member, const uint8_t *bytes, size_t size, const struct lint_settings *settings,
-			FILE *out)
+static int check_member(const char *path, const char *member, const uint8_t *bytes, size_t size,
+			const struct lint_settings *settings, FILE *out)
 {
 	char name[1024];
 	int fd = memfd_create("member", MFD_CLOEXEC), status = EXIT_USAGE;
@@ -183,7 +184,8 @@ static int check_archive(const char *path, uint8_t *bytes, size_t size, const st
 	if (!archive_begin(&archive, bytes, size))
 		return refuse(path, "a thin archive has no members; give the files that it names", EXIT_USAGE, settings, out);
 	while (archive_next(&archive, &member)) {
-		if (!is_bitcode(member.bytes, member.size) && (member.size < SELFMAG || memcmp(member.bytes, ELFMAG, SELFMAG) != 0))
+		if (!is_bitcode(member.bytes, member.size) &&
+		    (member.size < SELFMAG || memcmp(member.bytes, ELFMAG, SELFMAG) != 0))
 			continue;
 		if (settings->json && !first)
 			fputs(",\n", out);
@@ -204,7 +206,8 @@ static int check_bytes(const char *path, int fd, uint8_t *bytes, size_t size, co
 	if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)
 		return check_elf(path, fd, bytes, size, settings, out);
 	if (is_bitcode(bytes, size))
-		return refuse(path, "intermediate code of clang (LTO), without machine code; look at the linked file", EXIT_UNSURE, settings, out);
+		return refuse(path, "intermediate code of clang (LTO), without machine code; look at the linked file",
+			      EXIT_UNSURE, settings, out);
 	return refuse(path, "neither an ELF file nor an archive", EXIT_USAGE, settings, out);
 }
 

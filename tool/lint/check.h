@@ -29,7 +29,6 @@ struct check {
 	size_t armed_count;
 	struct entry *entries;
 	size_t entry_count;
-	bool short_of_memory;
 };
 
 /* The rules. Each function's file says what its rules are. Later functions expect a section with valid parts. */

@@ -23,8 +23,13 @@ static bool read_descriptor(const struct image *image, uint64_t address, struct 
 		if (!image_number(image, address + 8 * i, 8, &words[i]))
 			return false;
 	*descriptor = (struct descriptor){
-		.address = address, .version = (uint32_t)words[0], .flags = (uint32_t)(words[0] >> 32),
-		.start = words[1], .length = words[2], .abort = words[3], .writable = region->writable,
+		.address = address,
+		.version = (uint32_t)words[0],
+		.flags = (uint32_t)(words[0] >> 32),
+		.start = words[1],
+		.length = words[2],
+		.abort = words[3],
+		.writable = region->writable,
 	};
 	return true;
 }
@@ -119,8 +124,9 @@ static bool is_descriptor(const struct image *image, const struct descriptor *de
 	const struct region *code = image_region(image, descriptor->start);
 	uint64_t signature;
 
-	return descriptor->version == 0 && descriptor->flags == 0 && descriptor->length > 0 && descriptor->length <= LENGTH_MAX &&
-	       code != NULL && code->code && image_at(image, descriptor->start, descriptor->length) != NULL &&
+	return descriptor->version == 0 && descriptor->flags == 0 && descriptor->length > 0 &&
+	       descriptor->length <= LENGTH_MAX && code != NULL && code->code &&
+	       image_at(image, descriptor->start, descriptor->length) != NULL &&
 	       descriptor->abort - descriptor->start >= descriptor->length && image_is_code(image, descriptor->abort) &&
 	       image_number(image, descriptor->abort - 4, 4, &signature) && signature == image->arch->signature;
 }
@@ -193,7 +199,8 @@ bool find_sections(const struct image *image, struct found *found)
 	memset(found, 0, sizeof(*found));
 	for (size_t i = 0; i < image->region_count; i++)
 		for (size_t k = 0; k < sizeof(tables) / sizeof(tables[0]); k++)
-			if (strcmp(image->regions[i].name, tables[k].name) == 0 && !tables[k].read(image, &image->regions[i], found))
+			if (strcmp(image->regions[i].name, tables[k].name) == 0 &&
+			    !tables[k].read(image, &image->regions[i], found))
 				return false;
 	for (size_t i = 0; found->how == 0 && i < image->region_count; i++)
 		if (!image->regions[i].code && !scan_data(image, &image->regions[i], found))

@@ -110,8 +110,8 @@ static bool is_constant_word(const struct flow *flow, const struct value *addres
 }
 
 /* The value that a load gives. */
-static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address, unsigned number,
-			 const struct state *state)
+static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address,
+			 unsigned number, const struct state *state)
 {
 	struct value value = value_symbol(SYMBOL_LOAD + number), thread = value_symbol(SYMBOL_THREAD);
 	uint8_t touched = flow_fields(flow, address, memory->width);
@@ -238,7 +238,7 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 	return sum;
 }
 
-/* What a result that is no sum derives from. Registers that only make up an address don't count. */
+/* Returns what a result derives from that is no sum. Registers that only make up an address don't count. */
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;
@@ -260,7 +260,7 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 	return mixed;
 }
 
-/* What a store takes from registers, constants and a load. */
+/* Returns what a store takes from registers, constants and a load. */
 static struct value stored_of(const struct insn *insn, const struct insn_memory *memory, const struct state *state,
 			      const struct value *loaded)
 {

@@ -26,7 +26,7 @@ struct state {
 	bool full;                   /* there were more places than cells */
 };
 
-/* What a place in the area is called, and what is constant. */
+/* The facts that values depend on: where the area is, and which words of memory are constant. */
 struct flow {
 	const struct image *image;
 	const uint64_t *descriptors; /* sorted addresses: a word in memory with one of these doesn't change */
@@ -35,7 +35,7 @@ struct flow {
 	struct value area;           /* the address of the area in inputs */
 };
 
-/* What one instruction does, given the state before it. */
+/* The effect of one instruction, given the state before it. */
 struct effect {
 	struct value addresses[2]; /* of memory[] */
 	struct value loaded;       /* by the first operand that loads */

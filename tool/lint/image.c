@@ -44,6 +44,19 @@ bool image_number(const struct image *image, uint64_t address, size_t size, uint
 	return bytes != NULL;
 }
 
+bool image_decode(const struct image *image, struct decoder *decoder, uint64_t address, struct insn *insn)
+{
+	const struct region *region = image_region(image, address);
+	uint64_t offset = region != NULL ? address - region->address : 0;
+	size_t size = image->arch->longest;
+
+	if (region == NULL || !region->code)
+		return false;
+	if (size > region->size - offset)
+		size = region->size - offset;
+	return decode(decoder, region->bytes + offset, size, address, insn);
+}
+
 bool image_is_code(const struct image *image, uint64_t address)
 {
 	const struct region *region = image_region(image, address);
@@ -199,7 +212,8 @@ enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, c
 	image->object = header.e_type == ET_REL;
 	image->fixed = header.e_type == ET_EXEC;
 	if (is_intermediate(image))
-		return refuse(why, IMAGE_REFUSED, "an object of link-time optimisation, without machine code; look at the linked file");
+		return refuse(why, IMAGE_REFUSED,
+			      "an object of link-time optimisation, without machine code; look at the linked file");
 	added = header.e_shoff != 0 ? add_sections(image, bytes, size) : add_segments(image, bytes, size);
 	if (!added)
 		return refuse(why, IMAGE_BROKEN, "a damaged ELF file: a section or segment isn't within the file");

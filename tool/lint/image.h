@@ -72,6 +72,9 @@ uint8_t *image_at(const struct image *image, uint64_t address, size_t size);
 /* Reads a number of 1 to 8 bytes. Returns false if it isn't in the image. */
 bool image_number(const struct image *image, uint64_t address, size_t size, uint64_t *number);
 
+/* Decodes the instruction at an address. Returns false if there is no code, or no instruction. */
+bool image_decode(const struct image *image, struct decoder *decoder, uint64_t address, struct insn *insn);
+
 /* Is the address in a region with code? */
 bool image_is_code(const struct image *image, uint64_t address);
 

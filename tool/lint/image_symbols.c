@@ -45,7 +45,8 @@ static void read_table(struct image *image, Elf_Scn *section, const GElf_Shdr *h
 
 		if (symbol.st_shndx == SHN_UNDEF || (type != STT_NOTYPE && !found.function))
 			continue;
-		found.address = image->object ? image_symbol_address(image, &symbol, symbol.st_shndx, (size_t)i) : symbol.st_value;
+		found.address = image->object ? image_symbol_address(image, &symbol, symbol.st_shndx, (size_t)i)
+					      : symbol.st_value;
 		found.name = elf_strptr(image->elf, header->sh_link, symbol.st_name);
 		/* Names that begin with a dot or a dollar sign are labels of the assembler. */
 		if (found.name == NULL || found.name[0] == '\0' || found.name[0] == '.' || found.name[0] == '$' ||

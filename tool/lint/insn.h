@@ -15,8 +15,9 @@
 #include <stdint.h>
 
 /*
- * Registers: 0 to 31 are general, in the order of the architecture's encoding (x86-64: rax 0, rcx 1, rdx 2, rbx 3, rsp 4, ...;
- * aarch64: x0 to x30, sp is 31). 32 to 63 are vector registers. A part of a register has the number of the whole register. The
+ * Registers 0 to 31 are general, in the order of the architecture's encoding. On x86-64 this is rax 0, rcx 1, rdx 2, rbx 3,
+ * rsp 4 and so on. On aarch64 it's x0 to x30, and sp is 31. 32 to 63 are vector registers. A part of a register has the number
+ * of the whole register. The
  * zero register of aarch64 is no register: as a source it is a constant, as a target it is nothing. Flags aren't in a set.
  */
 enum { REGISTERS = 64, NO_REGISTER = -1, FIRST_VECTOR = 32 };
@@ -26,7 +27,7 @@ typedef uint64_t insn_set;
 enum insn_kind {
 	INSN_PLAIN,       /* continues at the next instruction */
 	INSN_JUMP,        /* always continues at `target` */
-	INSN_BRANCH,      /* continues at `target` or at the next instruction; by flags, or by a register in `reads` (cbz, jrcxz) */
+	INSN_BRANCH,      /* continues at `target` or at the next instruction; by flags or a register (cbz, jrcxz) */
 	INSN_CALL,        /* a call, direct or indirect; `target` is 0 if it isn't known */
 	INSN_SYSTEM_CALL, /* enters the kernel: syscall, sysenter, int 0x80, svc */
 	INSN_TRAP,        /* raises an exception always: int3, ud2, hlt, brk, udf */
@@ -44,14 +45,14 @@ enum insn_access {
 /* A memory operand. Its address is [thread pointer +] base + index * factor + displacement. */
 struct insn_memory {
 	enum insn_access access;
-	bool again;           /* of ACCESS_UPDATE: a second execution changes nothing more (and, or with a constant or register) */
+	bool again;           /* of ACCESS_UPDATE: a second execution changes nothing more (and, or) */
 	bool maybe;           /* the store possibly doesn't take place, or stores what was there (cmpxchg, stxr) */
 	bool atomic;          /* of ACCESS_UPDATE: other processors see it as one access */
 	bool repeated;        /* any number of elements from this address on (rep movs) */
 	bool thread;          /* relative to the thread pointer: %fs on x86-64 */
 	bool unknown_address; /* a form that this structure can't express, such as %gs or a vector of indexes */
-	int8_t base, index;   /* NO_REGISTER if there is none. For an operand relative to the instruction, both are NO_REGISTER and
-				 `displacement` is the whole address */
+	int8_t base, index;   /* NO_REGISTER if there is none. For an operand relative to the instruction, both are
+				 NO_REGISTER, and `displacement` is the whole address */
 	int64_t factor;       /* of the index */
 	int64_t displacement;
 	unsigned width;       /* bytes of one element; both registers of a pair together */

@@ -68,6 +68,7 @@ struct arm_class {
 extern const struct arm_class arm_control[], arm_data[], arm_memory[], arm_vectors[];
 
 /* See `struct arch`. */
-void arm_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit, void *argument);
+void arm_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted,
+	      insn_hit *hit, void *argument);
 
 #endif /* RK_TOOL_LINT_INSN_AARCH64_H */

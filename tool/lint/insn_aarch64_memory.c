@@ -202,7 +202,8 @@ static void put_exclusive(uint32_t word, struct insn *insn)
 	if (!loads) {
 		memory->maybe = memory->atomic = true;
 		insn->writes |= arm_set(status);
-		insn->unknown = status != NO_REGISTER && (status == first || (pair && status == second) || status == memory->base);
+		insn->unknown =
+		status != NO_REGISTER && (status == first || (pair && status == second) || status == memory->base);
 	} else {
 		insn->unknown = pair && first == second && first != NO_REGISTER;
 	}
@@ -308,7 +309,8 @@ static void put_block(uint32_t word, struct insn *insn)
 	bool fills = operation == 3;
 	insn_set changed = arm_set(to) | arm_set(count) | (fills ? 0 : arm_set(from));
 
-	insn->unknown = stage == 3 || to == ZERO || count == ZERO || (!fills && from == NO_REGISTER) || to == count || to == from ||
+	insn->unknown = stage == 3 || to == ZERO || count == ZERO || (!fills && from == NO_REGISTER) || to == count ||
+			to == from ||
 			from == count || (fills && arm_bits(word, 26, 1) != 0);
 	insn->reads = changed | arm_set(from);
 	insn->writes = changed;

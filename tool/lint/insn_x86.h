@@ -29,7 +29,19 @@ struct x86_row {
 /* The row of an instruction; NULL if it is unknown. */
 const struct x86_row *x86_row(const cs_insn *decoded);
 
+/* Our number of capstone's register; NO_REGISTER if it is in no set. */
+int x86_number(x86_reg reg);
+
+/* Fills in the result, if it is a sum. Operands must have been filled in. */
+void x86_put_result(const cs_x86 *x86, const struct x86_row *row, struct insn *insn);
+
+/* Do both operands name one register, in an instruction whose result then doesn't depend on the register? */
+bool x86_ignores_operands(const cs_insn *decoded);
+
 /* See `struct arch`. */
-void x86_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit, void *argument);
+extern const char *const x86_names[32];
+int x86_dwarf(int number);
+void x86_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted,
+	      insn_hit *hit, void *argument);
 
 #endif /* RK_TOOL_LINT_INSN_X86_H */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What is wanted, as bounds: most numbers are outside. */
+/* Bounds of the wanted numbers: most numbers are outside. */
 struct bounds {
 	uint64_t low, size;
 };
@@ -78,13 +78,15 @@ static void scan_short(const uint8_t *code, size_t size, uint64_t address, const
 		for (uint64_t at = low; at < high && at + 2 <= size; at++) {
 			uint64_t target = address + at + 2 + (uint64_t)(int64_t)(int8_t)code[at + 1];
 
-			if (is_short_jump(code[at]) && target - wanted->ranges[i].start < wanted->ranges[i].end - wanted->ranges[i].start)
+			if (is_short_jump(code[at]) &&
+			    target - wanted->ranges[i].start < wanted->ranges[i].end - wanted->ranges[i].start)
 				hit(argument, address + at);
 		}
 	}
 }
 
-void x86_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit, void *argument)
+void x86_scan(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
+	      void *argument)
 {
 	struct bounds ranges = {0, 0}, addresses = {0, 0};
 

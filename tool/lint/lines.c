@@ -19,12 +19,12 @@ struct lines {
 	Dwfl_Module *module;
 	Dwarf_CFI *unwind;
 	uint64_t unwind_base; /* of an object file: the image's address of .eh_frame, which libdw takes for 0 */
-	uint64_t *addresses; /* of an object file: libdwfl's address of each section */
+	uint64_t *addresses;  /* of an object file: libdwfl's address of each section */
 };
 
 /* Never looks for a file of debug information elsewhere. */
-static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file, const char *link,
-			     GElf_Word checksum, char **found)
+static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
+			     const char *link, GElf_Word checksum, char **found)
 {
 	(void)module;
 	(void)data;

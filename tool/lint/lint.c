@@ -28,18 +28,17 @@
 #define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space; the file itself is mapped, too */
 #define REPORT_MAX ((rlim_t)256 << 20)
 
-static const char help[] =
-	"Usage: rseqkit lint [OPTION...] FILE...\n"
-	"\n"
-	"Checks the critical sections (rseq) in programs, shared objects, object files and archives\n"
-	"for x86-64 and aarch64. Prints the sections that lose data or kill the process, and why.\n"
-	"\n"
-	"  -a, --all   print notes, too: what looks odd, and what the bytes can't decide\n"
-	"  -j, --json  write JSON instead of text\n"
-	"  -h, --help  show this text\n"
-	"\n"
-	"Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
-	"3 a file that can't be decided: another architecture, or intermediate code.\n";
+static const char help[] = "Usage: rseqkit lint [OPTION...] FILE...\n"
+			   "\n"
+			   "Checks the critical sections (rseq) in programs, shared objects, object files and archives\n"
+			   "for x86-64 and aarch64. Prints the sections that lose data or kill the process, and why.\n"
+			   "\n"
+			   "  -a, --all   print notes, too: what looks odd, and what the bytes can't decide\n"
+			   "  -j, --json  write JSON instead of text\n"
+			   "  -h, --help  show this text\n"
+			   "\n"
+			   "Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
+			   "3 a file that can't be decided: another architecture, or intermediate code.\n";
 
 /* The work of one child. */
 struct work {
@@ -102,14 +101,16 @@ static void copy_report(int report, const char *before)
 }
 
 /* Says that a child died. */
-static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings, const char *before)
+static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings,
+		      const char *before)
 {
 	char why[96];
 
 	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))
 		snprintf(why, sizeof(why), "reading it took more than %d s", LIMIT_S);
 	else if (result->end == CHILD_KILLED)
-		snprintf(why, sizeof(why), "reading it was ended by signal %d; the file may be damaged or truncated", result->number);
+		snprintf(why, sizeof(why), "reading it was ended by signal %d; the file may be damaged or truncated",
+			 result->number);
 	else
 		snprintf(why, sizeof(why), "cannot start the process that reads it");
 	complain("%s: %s", path, why);

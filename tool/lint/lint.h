@@ -11,7 +11,7 @@ struct lint_settings {
 	bool all;  /* notes, too */
 };
 
-/* Of two exit codes, the one that matters more: wrong usage, then errors, then what is unknown. */
+/* Returns the exit code that matters more: wrong usage, then errors, then what is unknown. */
 int worse_status(int one, int other);
 
 /*

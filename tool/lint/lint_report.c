@@ -60,9 +60,8 @@ static json_object *finding_object(const struct check *check, const struct findi
 	return object;
 }
 
-void report_begin(struct report *report, const struct check *check)
+void report_begin(struct report *report)
 {
-	(void)check;
 	if (report->settings->json)
 		report->sections = json_object_new_array();
 }
@@ -85,9 +84,12 @@ void report_end(struct report *report, const struct check *check)
 	json_object *object;
 
 	if (!report->settings->json) {
-		/* Said once, because every section of the file with a way out would have the same note. Code without tables means it. */
-		if (report->settings->all && report->has_way_out && (check->found.how & FOUND_POINTERS) != 0 && !check->found.has_exits)
-			fprintf(report->out, "%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out\n",
+		/* Said once, because every section of the file with a way out would have the same note. Code without tables
+		 * means it. */
+		if (report->settings->all && report->has_way_out && (check->found.how & FOUND_POINTERS) != 0 &&
+		    !check->found.has_exits)
+			fprintf(report->out,
+				"%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out\n",
 				report->name);
 		return;
 	}
@@ -100,7 +102,8 @@ void report_end(struct report *report, const struct check *check)
 	json_object_put(object);
 }
 
-void report_section(struct report *report, const struct check *check, const struct section *section, const struct findings *findings)
+void report_section(struct report *report, const struct check *check, const struct section *section,
+		    const struct findings *findings)
 {
 	json_object *object, *list;
 
@@ -111,12 +114,11 @@ void report_section(struct report *report, const struct check *check, const stru
 		char place[640];
 
 		report->errors += finding->error;
-		report->notes += !finding->error;
 		if (report->settings->json || (!finding->error && !report->settings->all))
 			continue;
 		print_place(place, sizeof(place), check, finding->address);
-		fprintf(report->out, "%s: %s: [%s] %s%s\n", report->name, place, finding->id, finding->error ? "" : "note: ",
-			finding->text);
+		fprintf(report->out, "%s: %s: [%s] %s%s\n", report->name, place, finding->id,
+			finding->error ? "" : "note: ", finding->text);
 	}
 	if (!report->settings->json)
 		return;

@@ -13,16 +13,17 @@ struct report {
 	FILE *out;
 	const char *name;      /* of the file, with a member's name in parentheses */
 	json_object *sections; /* an array, in JSON */
-	size_t errors, notes;
+	size_t errors;
 	bool has_way_out;      /* of any section */
 };
 
 /* Begins and ends the report of a file or of a member. */
-void report_begin(struct report *report, const struct check *check);
+void report_begin(struct report *report);
 void report_end(struct report *report, const struct check *check);
 
 /* Prints a section and its findings. In text, only findings are printed. */
-void report_section(struct report *report, const struct check *check, const struct section *section, const struct findings *findings);
+void report_section(struct report *report, const struct check *check, const struct section *section,
+		    const struct findings *findings);
 
 /* A file that can't be checked, in JSON. */
 void report_failure(const struct lint_settings *settings, FILE *out, const char *name, const char *why);

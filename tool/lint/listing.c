@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define FUNCTION_MAX 0x40000 /* bytes of a function that are decoded */
-#define GUESSED 256          /* bytes before an address, if the function's beginning isn't known */
-#define TRIES 32             /* beginnings that are tried then */
+#define GUESSED 256	     /* bytes before an address, if the function's beginning isn't known */
+#define TRIES 32	     /* beginnings that are tried then */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -61,7 +61,8 @@ static uint64_t next_label(const struct listings *listings, uint64_t address)
 	return low < listings->label_count ? listings->labels[low] : UINT64_MAX;
 }
 
-/* Where decoding begins for an address: at its function, or at the last label before it if no function is known. 0 if neither is. */
+/* Where decoding begins for an address: at its function, or at the last label before it if no function is known. 0 if neither
+ * is. */
 static uint64_t beginning_of(const struct listings *listings, const struct region *region, uint64_t address)
 {
 	uint64_t start = image_function(listings->image, address);
@@ -120,13 +121,15 @@ static bool decode_all(const struct listings *listings, struct listing *listing)
 		decode_one(listings, at, listing->end, &insn);
 		if (!append(listing, &insn))
 			return false;
-		if ((insn.kind == INSN_JUMP || insn.kind == INSN_BRANCH) && insn.target - listing->start < listing->end - listing->start)
+		if ((insn.kind == INSN_JUMP || insn.kind == INSN_BRANCH) &&
+		    insn.target - listing->start < listing->end - listing->start)
 			listing->targets[insn.target - listing->start] = true;
 	}
 	return true;
 }
 
-/* The beginning of the last instruction before an address, if decoding begins at `at`; 0 if that doesn't lead to the address. */
+/* The beginning of the last instruction before an address, if decoding begins at `at`; 0 if that doesn't lead to the address.
+ */
 static uint64_t last_before(const struct listings *listings, uint64_t at, uint64_t address)
 {
 	uint64_t last = 0;
@@ -141,8 +144,8 @@ static uint64_t last_before(const struct listings *listings, uint64_t at, uint64
 }
 
 /*
- * Guesses a beginning from which decoding leads to the address. Decoding on x86 falls into step with the real instructions after
- * a few of them, wherever it begins. So the beginning is one whose last instruction most others find, too.
+ * Guesses a beginning from which decoding leads to the address. Decoding on x86 falls into step with the real instructions
+ * after a few of them, wherever it begins. So the beginning is one whose last instruction most others find, too.
  */
 static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
 {

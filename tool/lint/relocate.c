@@ -19,13 +19,13 @@ uint64_t image_symbol_address(const struct image *image, const GElf_Sym *symbol,
 	return image->section_addresses[section] + symbol->st_value;
 }
 
-/* What a relocation needs to be applied. */
+/* The parts of a relocation that its formula needs. */
 struct relocation {
 	uint8_t *place;
-	uint64_t room;    /* bytes from the place to the end of its section */
-	uint64_t at;      /* the address of the place */
-	uint64_t symbol;  /* the address of the symbol */
-	uint64_t slot;    /* the address of the symbol's slot in the GOT */
+	uint64_t room;	 /* bytes from the place to the end of its section */
+	uint64_t at;	 /* the address of the place */
+	uint64_t symbol; /* the address of the symbol */
+	uint64_t slot;	 /* the address of the symbol's slot in the GOT */
 	int64_t addend;
 	unsigned type;
 };

@@ -35,7 +35,8 @@ static insn_set read_first(const struct section *section)
 		changed = false;
 		for (size_t i = section->count; i-- > 0;) {
 			const struct node *node = &section->nodes[i];
-			insn_set after = (node->next >= 0 ? before[node->next] : 0) | (node->jump >= 0 ? before[node->jump] : 0);
+			insn_set after = (node->next >= 0 ? before[node->next] : 0) |
+					 (node->jump >= 0 ? before[node->jump] : 0);
 			insn_set live = node->insn.reads | (after & ~node->insn.writes);
 
 			changed |= live != before[i];
@@ -45,17 +46,6 @@ static insn_set read_first(const struct section *section)
 	result = before != NULL ? before[0] : 0;
 	free(before);
 	return result;
-}
-
-/* Decodes the instruction at an address outside the section. */
-static bool decode_at(const struct check *check, uint64_t address, struct insn *insn)
-{
-	size_t size = check->image->arch->longest;
-	const uint8_t *bytes;
-
-	while (size > 0 && (bytes = image_at(check->image, address, size)) == NULL)
-		size--;
-	return size > 0 && image_is_code(check->image, address) && decode(check->decoder, bytes, size, address, insn) && !insn->unknown;
 }
 
 static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool sure)
@@ -72,7 +62,8 @@ static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool su
 	walk->waiting[walk->waiting_count++] = place;
 }
 
-/* Follows straight code and jumps. Branches wait for later. Returns the changed registers with which the section starts again. */
+/* Follows straight code and jumps. Branches wait for later. Returns the changed registers with which the section starts again.
+ */
 static insn_set follow(const struct check *check, const struct section *section, insn_set read, struct walk *walk,
 		       struct place *place, int *steps)
 {
@@ -81,7 +72,8 @@ static insn_set follow(const struct check *check, const struct section *section,
 
 		if (place->address == section->start)
 			return place->changed & read;
-		if (place->address - section->start < section->end - section->start || !decode_at(check, place->address, &insn))
+		if (place->address - section->start < section->end - section->start ||
+		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
 			return 0;
 		/* The store of the descriptor needs registers, too. */
 		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
@@ -110,7 +102,8 @@ static insn_set follow(const struct check *check, const struct section *section,
 	return 0;
 }
 
-static void tell(const struct check *check, const struct section *section, insn_set changed, bool sure, struct findings *findings)
+static void tell(const struct check *check, const struct section *section, insn_set changed, bool sure,
+		 struct findings *findings)
 {
 	const char *const *names = check->image->arch->names;
 
@@ -121,11 +114,14 @@ static void tell(const struct check *check, const struct section *section, insn_
 			continue;
 		if (sure && (section->mixed & INSN_BIT(i)) == 0)
 			add_error(findings, "clobber", section->abort,
-				  "the abort handler starts the section again, which reads %s, though the section changes it; the second attempt "
-				  "works with a wrong value", name);
+				  "the abort handler starts the section again, which reads %s, though the section changes it; "
+				  "the second attempt "
+				  "works with a wrong value",
+				  name);
 		else
 			add_note(findings, "clobber", section->abort,
-				 "a path from the abort handler possibly starts the section again, which reads %s, though the section changes it",
+				 "a path from the abort handler possibly starts the section again, which reads %s, though the "
+				 "section changes it",
 				 name);
 	}
 }

@@ -23,19 +23,22 @@ static void check_store(struct check *check, struct section *section, struct fin
 
 	case ARMS_EARLY:
 		add_error(findings, "pre-arm", place,
-			  "an instruction lies between the store of the descriptor and the start label; an abort there clears the "
+			  "an instruction lies between the store of the descriptor and the start label; an abort there clears "
+			  "the "
 			  "descriptor, and the section runs without protection");
 		break;
 	case ARMS_NARROW:
 		add_error(findings, "pre-arm", place,
-			  "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if the rest isn't 0");
+			  "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if "
+			  "the rest isn't 0");
 		break;
 	case ARMS_OTHER:
 		/* One range can have several descriptors. */
 		if (shares_start(check, section))
 			break;
 		add_error(findings, "pre-arm", place,
-			  "the store before the start label activates another section's descriptor, so this section has no protection");
+			  "the store before the start label activates another section's descriptor, so this section has no "
+			  "protection");
 		break;
 	case ARMS_UNKNOWN:
 		add_note(findings, "undecided", section->start, "no store of the descriptor was found before the start label");
@@ -61,13 +64,9 @@ static bool is_start(const struct check *check, uint64_t address)
 static bool is_copy(const struct check *check, const struct section *section, uint64_t address)
 {
 	const struct insn *first = &section->nodes[0].insn;
-	size_t size = check->image->arch->longest;
-	const uint8_t *bytes;
 	struct insn insn;
 
-	while (size > 0 && (bytes = image_at(check->image, address, size)) == NULL)
-		size--;
-	return size > 0 && decode(check->decoder, bytes, size, address, &insn) && insn.kind == first->kind &&
+	return image_decode(check->image, check->decoder, address, &insn) && insn.kind == first->kind &&
 	       insn.memories == first->memories && insn.memory[0].access == first->memory[0].access &&
 	       insn.memory[0].width == first->memory[0].width && insn.memory[0].thread == first->memory[0].thread &&
 	       insn.memory[0].displacement == first->memory[0].displacement;
@@ -85,17 +84,21 @@ static void check_other_stores(const struct check *check, const struct section *
 		const struct armed *armed = &check->armed[i];
 
 		if (armed->descriptor != section->descriptor->address || armed->address == arming->address ||
-		    armed->thread != arming->thread || armed->displacement != arming->displacement || is_start(check, armed->end))
+		    armed->thread != arming->thread || armed->displacement != arming->displacement ||
+		    is_start(check, armed->end))
 			continue;
 		if (!is_copy(check, section, armed->end)) {
 			add_note(findings, "undecided", armed->address,
-				 "the descriptor of the range at 0x%" PRIx64 " is stored here, too; what follows isn't like that range",
+				 "the descriptor of the range at 0x%" PRIx64
+				 " is stored here, too; what follows isn't like that range",
 				 section->start);
 			continue;
 		}
 		add_error(findings, "twice", armed->address,
-			  "the descriptor is stored here, too, but its range is at 0x%" PRIx64 "; the code after this store has no protection "
-			  "(an asm statement that the compiler duplicated needs %%= in its labels)", section->start);
+			  "the descriptor is stored here, too, but its range is at 0x%" PRIx64
+			  "; the code after this store has no protection "
+			  "(an asm statement that the compiler duplicated needs %%= in its labels)",
+			  section->start);
 	}
 }
 
@@ -107,11 +110,14 @@ static void check_entries(const struct check *check, const struct section *secti
 		if (entry->target - section->start >= section->end - section->start)
 			continue;
 		add_error(findings, "entry", entry->source,
-			  entry->target == section->start ?
-			  "a jump to the start label at 0x%" PRIx64 " from outside; it misses the store of the descriptor, so the section has no "
-			  "protection" :
-			  "a jump into the range at 0x%" PRIx64 " from outside; it misses the store of the descriptor, so the section has no "
-			  "protection", entry->target);
+			  entry->target == section->start
+				  ? "a jump to the start label at 0x%" PRIx64
+				    " from outside; it misses the store of the descriptor, so the section has no "
+				    "protection"
+				  : "a jump into the range at 0x%" PRIx64
+				    " from outside; it misses the store of the descriptor, so the section has no "
+				    "protection",
+			  entry->target);
 	}
 }
 

@@ -59,8 +59,10 @@ static void check_abort(const struct check *check, const struct section *section
 			  "no signature precedes the abort handler; the kernel ends the process at the first abort");
 	else if (word != check->image->arch->signature)
 		add_error(findings, "abort", section->abort,
-			  "the word before the abort handler is 0x%08" PRIx32 ", but the C library registers threads with 0x%08" PRIx32
-			  "; the kernel ends the process at the first abort", (uint32_t)word, check->image->arch->signature);
+			  "the word before the abort handler is 0x%08" PRIx32
+			  ", but the C library registers threads with 0x%08" PRIx32
+			  "; the kernel ends the process at the first abort",
+			  (uint32_t)word, check->image->arch->signature);
 }
 
 /* Other sections that lie in this one, or share a part with it. */
@@ -74,12 +76,16 @@ static void check_others(const struct check *check, const struct section *sectio
 			continue;
 		if (other->start < section->end && section->start < end)
 			add_error(findings, "overlap", section->start,
-				  "the range overlaps that of the section at 0x%" PRIx64 "; an abort in the common part runs the handler of "
-				  "whichever descriptor was stored last", other->start);
+				  "the range overlaps that of the section at 0x%" PRIx64
+				  "; an abort in the common part runs the handler of "
+				  "whichever descriptor was stored last",
+				  other->start);
 		if (section->abort - other->start < other->length)
 			add_error(findings, "twice", section->abort,
-				  "the abort handler lies inside the range of the section at 0x%" PRIx64 "; an abort continues in the middle "
-				  "of that section, whose descriptor isn't stored", other->start);
+				  "the abort handler lies inside the range of the section at 0x%" PRIx64
+				  "; an abort continues in the middle "
+				  "of that section, whose descriptor isn't stored",
+				  other->start);
 	}
 }
 
@@ -93,8 +99,8 @@ void rules_descriptor(const struct check *check, struct section *section, struct
 		return;
 	}
 	if (descriptor->length > LENGTH_MAX) {
-		add_note(findings, "undecided", section->start, "the range has %" PRIu64 " bytes, which is too long to be followed",
-			 descriptor->length);
+		add_note(findings, "undecided", section->start,
+			 "the range has %" PRIu64 " bytes, which is too long to be followed", descriptor->length);
 		return;
 	}
 	section->valid = true;

@@ -41,7 +41,8 @@ static bool tests_unknown(const struct section *section, const struct flow *flow
 		const struct value *address = &load->effect.addresses[0];
 
 		if ((node->effect.tested_loads >> i & 1) != 0 && load->insn.memories > 0 && load->insn.memory[0].width == 4 &&
-		    !flow_is_placed(flow, address) && address->fields == 0 && !value_is_input(address, flow->image->arch->stack))
+		    !flow_is_placed(flow, address) && address->fields == 0 &&
+		    !value_is_input(address, flow->image->arch->stack))
 			return true;
 	}
 	return node->effect.tested_loads >> LOADS_MAX != 0;
@@ -85,13 +86,15 @@ void rules_index(struct check *check, const struct section *section, struct find
 		return;
 	if (use.stale != 0 && use.tested == 0) {
 		add_error(findings, "stale-index", use.place,
-			  "the index was loaded before the section, and the section doesn't compare the field with it; after a migration it works "
+			  "the index was loaded before the section, and the section doesn't compare the field with it; after a "
+			  "migration it works "
 			  "on another CPU's data");
 		return;
 	}
 	if ((use.stale & ~shown_by(use.tested)) != 0) {
 		add_error(findings, "other-field", use.place,
-			  "the section compares another field of the area than the one that it indexes by; the index possibly changed without "
+			  "the section compares another field of the area than the one that it indexes by; the index possibly "
+			  "changed without "
 			  "being noticed");
 		return;
 	}
@@ -99,6 +102,7 @@ void rules_index(struct check *check, const struct section *section, struct find
 	    (arms_tested_before(&check->listings, &check->flow, section) & FIELD_CPU) != 0)
 		return;
 	add_error(findings, "unregistered", use.own != 0 ? use.own_place : use.place,
-		  "the index isn't preceded by a test of cpu_id; in a thread without registration cpu_id is negative and mm_cid is 0, so it "
+		  "the index isn't preceded by a test of cpu_id; in a thread without registration cpu_id is negative and "
+		  "mm_cid is 0, so it "
 		  "works on other data without protection");
 }

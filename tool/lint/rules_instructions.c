@@ -5,20 +5,27 @@
  */
 #include "check.h"
 
-/* What is wrong with an instruction of a kind; the id is NULL if nothing is. */
+/* The fault of an instruction of a kind; the id is NULL if it has none. */
 static const struct {
 	const char *id, *text;
 } kinds[] = {
-	[INSN_CALL] = {"call", "a call leaves the range; a preemption in the called function isn't noticed, and the section then continues "
-			       "with another thread's data"},
-	[INSN_SYSTEM_CALL] = {"system-call", "a system call inside a section; the kernel may end the process for it, and the call isn't undone "
-					     "by an abort"},
-	[INSN_TRAP] = {"trap", "an instruction that always traps; its signal aborts the section each time, so the section never commits"},
-	[INSN_INDIRECT] = {"indirect", "a jump to an address that isn't known, or a return; it leaves the section without a commit, "
-				       "or enters another one"},
+	[INSN_CALL] =
+		{"call",
+		 "a call leaves the range; a preemption in the called function isn't noticed, and the section then continues "
+		 "with another thread's data"},
+	[INSN_SYSTEM_CALL] =
+		{"system-call",
+		 "a system call inside a section; the kernel may end the process for it, and the call isn't undone "
+		 "by an abort"},
+	[INSN_TRAP] =
+		{"trap",
+		 "an instruction that always traps; its signal aborts the section each time, so the section never commits"},
+	[INSN_INDIRECT] = {"indirect",
+			   "a jump to an address that isn't known, or a return; it leaves the section without a commit, "
+			   "or enters another one"},
 };
 
-static void check_node(const struct check *check, const struct section *section, const struct node *node, struct findings *findings)
+static void check_node(const struct check *check, const struct node *node, struct findings *findings)
 {
 	const struct insn *insn = &node->insn;
 
@@ -29,15 +36,15 @@ static void check_node(const struct check *check, const struct section *section,
 		add_error(findings, kinds[insn->kind].id, insn->address, "%s", kinds[insn->kind].text);
 	if (insn->kind == INSN_PLAIN && (insn->writes & INSN_BIT(check->image->arch->stack)) != 0)
 		add_error(findings, "stack", insn->address,
-			  "the stack pointer changes inside the section; after an abort it has either value, so the function returns to a "
+			  "the stack pointer changes inside the section; after an abort it has either value, so the function "
+			  "returns to a "
 			  "wrong address");
-	(void)section;
 }
 
 void rules_instructions(const struct check *check, const struct section *section, struct findings *findings)
 {
 	for (size_t i = 0; i < section->count; i++)
-		check_node(check, section, &section->nodes[i], findings);
+		check_node(check, &section->nodes[i], findings);
 	if (!section->complete)
 		add_note(findings, "undecided", section->unknown,
 			 "this instruction isn't known to this tool, so most rules can't be decided for this section");

@@ -32,14 +32,10 @@ static bool leads_to_recorded(const struct check *check, const struct section *s
 {
 	for (int i = 0; i < FOLLOWED_MAX; i++) {
 		struct insn insn;
-		size_t size = check->image->arch->longest;
-		const uint8_t *bytes;
 
 		if (is_recorded(check, section, target))
 			return true;
-		while (size > 0 && (bytes = image_at(check->image, target, size)) == NULL)
-			size--;
-		if (size == 0 || !decode(check->decoder, bytes, size, target, &insn) || insn.unknown)
+		if (!image_decode(check->image, check->decoder, target, &insn) || insn.unknown)
 			return false;
 		if (insn.kind == INSN_JUMP)
 			target = insn.target;
@@ -58,8 +54,10 @@ static void check_exits(const struct check *check, const struct section *section
 
 		if (node->jump == EDGE_OUT && !leads_to_recorded(check, section, node->insn.target))
 			add_note(findings, "exit", node->insn.address,
-				 "a way out to 0x%" PRIx64 " that __rseq_exit_point_array doesn't have; a debugger that steps over the section "
-				 "misses it", node->insn.target);
+				 "a way out to 0x%" PRIx64
+				 " that __rseq_exit_point_array doesn't have; a debugger that steps over the section "
+				 "misses it",
+				 node->insn.target);
 	}
 }
 
@@ -80,8 +78,10 @@ static void check_saved(const struct check *check, const struct section *section
 	for (int i = 0; i < REGISTERS; i++)
 		if ((candidates & INSN_BIT(i)) != 0 && lines_is_unsaved(check->lines, section->start, i))
 			add_error(findings, "callee-saved", section->start,
-				  "the section writes %s, which the function hasn't saved; the caller loses its value (the asm statement must name it "
-				  "as clobbered)", name_of(arch, i));
+				  "the section writes %s, which the function hasn't saved; the caller loses its value (the asm "
+				  "statement must name it "
+				  "as clobbered)",
+				  name_of(arch, i));
 }
 
 void rules_paths(struct check *check, const struct section *section, struct findings *findings)

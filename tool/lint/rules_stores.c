@@ -16,19 +16,19 @@ static bool is_comparable(const struct value *address)
 	return address->linear && !value_has(address, SYMBOL_LOAD, UINT32_MAX);
 }
 
-static bool is_area_store(const struct section *section, const struct flow *flow, const struct node *node)
+static bool is_area_store(const struct flow *flow, const struct node *node)
 {
 	unsigned which;
 
-	(void)section;
 	return node_stores(node, &which) && flow_is_area(flow, &node->effect.addresses[which], node->insn.memory[which].width);
 }
 
 /* A store that is the commit, or that other threads may see. */
-static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node)
+static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
+		       const struct node *node)
 {
-	return node->reached && node_stores(node, NULL) && (!node->declared || node_is_last(section, node)) && !node_stores_to_stack(node, check->image->arch) &&
-	       !is_area_store(section, flow, node);
+	return node->reached && node_stores(node, NULL) && (!node->declared || node_is_last(section, node)) &&
+	       !node_stores_to_stack(node, check->image->arch) && !is_area_store(flow, node);
 }
 
 /* How a path from a store reaches the end without another visible store. */
@@ -66,7 +66,8 @@ static enum ending ending_of(const struct check *check, const struct section *se
 static const struct node *commit_of(const struct section *section)
 {
 	for (size_t i = 0; i < section->count; i++)
-		if (section->nodes[i].reached && node_is_last(section, &section->nodes[i]) && node_stores(&section->nodes[i], NULL))
+		if (section->nodes[i].reached && node_is_last(section, &section->nodes[i]) &&
+		    node_stores(&section->nodes[i], NULL))
 			return &section->nodes[i];
 	return NULL;
 }
@@ -86,7 +87,8 @@ static bool is_loaded(const struct section *section, const struct value *address
 		const struct node *node = &section->nodes[i];
 		enum insn_access access = node->insn.memories > 0 ? node->insn.memory[0].access : ACCESS_NONE;
 
-		if (node->reached && (access == ACCESS_LOAD || access == ACCESS_UPDATE) && value_equal(&node->effect.addresses[0], address))
+		if (node->reached && (access == ACCESS_LOAD || access == ACCESS_UPDATE) &&
+		    value_equal(&node->effect.addresses[0], address))
 			return true;
 	}
 	return false;
@@ -121,14 +123,10 @@ static bool is_off_by_one(const struct check *check, const struct section *secti
 {
 	struct node node = {.next = EDGE_NONE};
 	struct state state = section->after;
-	const uint8_t *bytes;
 	const struct value *address;
-	size_t size = check->image->arch->longest;
 	unsigned which;
 
-	while (size > 0 && (bytes = image_at(check->image, section->end, size)) == NULL)
-		size--;
-	if (!section->ends || size == 0 || !decode(check->decoder, bytes, size, section->end, &node.insn) || node.insn.unknown)
+	if (!section->ends || !image_decode(check->image, check->decoder, section->end, &node.insn) || node.insn.unknown)
 		return false;
 	flow_step(flow, &node.insn, LOADS_MAX, &state, &node.effect);
 	if (!node_stores(&node, &which) || node.insn.memory[which].atomic)
@@ -165,13 +163,16 @@ static const char *harm_of(const struct section *section, const struct node *nod
 	(void)node_stores(node, &which);
 	memory = &node->insn.memory[which];
 	if (memory->access == ACCESS_UPDATE && !memory->again && !memory->maybe && !node->effect.renewed)
-		return "memory is changed in place before the commit; after an abort the section starts again, and changes it a second time";
+		return "memory is changed in place before the commit; after an abort the section starts again, and changes it "
+		       "a second time";
 	if (memory->access == ACCESS_STORE && stores_what_it_loaded(section, node))
-		return "a word is loaded, changed and stored before the commit; after an abort the section starts again, and changes it a "
+		return "a word is loaded, changed and stored before the commit; after an abort the section starts again, and "
+		       "changes it a "
 		       "second time";
 	if (commit != NULL && is_comparable(address) && value_distance(address, stored_address(commit), &distance) &&
 	    distance < (int64_t)memory->width && distance + 8 > 0 && distance > -8)
-		return "the commit's own word is stored to before the commit; after an abort it keeps this value, and the section isn't undone";
+		return "the commit's own word is stored to before the commit; after an abort it keeps this value, and the "
+		       "section isn't undone";
 	return NULL;
 }
 
@@ -183,7 +184,8 @@ static void check_early(const struct check *check, const struct section *section
 
 	if (!node->declared && is_to_data(section, node) && ending_of(check, section, flow, number) == BY_CODE) {
 		add_error(findings, "commit", node->insn.address,
-			  "the last store isn't the last instruction of the range; an abort after it repeats the section, though other threads have "
+			  "the last store isn't the last instruction of the range; an abort after it repeats the section, "
+			  "though other threads have "
 			  "seen the store");
 		return;
 	}
@@ -193,11 +195,13 @@ static void check_early(const struct check *check, const struct section *section
 		return;
 	else if (check->found.has_private)
 		add_error(findings, "store", node->insn.address,
-			  "a store before the commit that isn't declared as private; if other threads see it, an aborted section has changed data "
+			  "a store before the commit that isn't declared as private; if other threads see it, an aborted "
+			  "section has changed data "
 			  "without a commit");
 	else
 		add_note(findings, "store", node->insn.address,
-			 "a store before the commit; other threads must not see it before the commit, which the bytes can't show");
+			 "a store before the commit; other threads must not see it before the commit, which the bytes can't "
+			 "show");
 }
 
 static void check_commit(const struct node *commit, struct findings *findings)
@@ -221,9 +225,10 @@ void rules_stores(const struct check *check, const struct section *section, stru
 	flow.has_area = section->arming.found;
 	flow.area = section->arming.area;
 	for (size_t i = 0; i < section->count; i++)
-		if (section->nodes[i].reached && is_area_store(section, &flow, &section->nodes[i]))
+		if (section->nodes[i].reached && is_area_store(&flow, &section->nodes[i]))
 			add_error(findings, "disarm", section->nodes[i].insn.address,
-				  "a store to the area inside the section; the section loses its descriptor, or the kernel's fields become wrong");
+				  "a store to the area inside the section; the section loses its descriptor, or the kernel's "
+				  "fields become wrong");
 	if (!section->complete || section->crosses)
 		return;
 	/* A store that is declared as private is no commit. */
@@ -231,15 +236,16 @@ void rules_stores(const struct check *check, const struct section *section, stru
 		check_commit(commit, findings);
 	} else if (is_off_by_one(check, section, &flow)) {
 		add_error(findings, "off-by-one", section->end,
-			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and the store overwrites "
+			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and "
+			  "the store overwrites "
 			  "another thread's");
 		return;
 	}
 	for (size_t i = 0; i < section->count; i++) {
 		const struct node *node = &section->nodes[i];
 
-		if (node == commit || !node->reached || !node_stores(node, NULL) || node_stores_to_stack(node, check->image->arch) ||
-		    is_area_store(section, &flow, node))
+		if (node == commit || !node->reached || !node_stores(node, NULL) ||
+		    node_stores_to_stack(node, check->image->arch) || is_area_store(&flow, node))
 			continue;
 		check_early(check, section, &flow, i, commit, findings);
 	}

@@ -60,7 +60,8 @@ static bool make_ranges(struct check *check)
 		const struct descriptor *descriptor = &check->found.descriptors[i];
 
 		if (image_at(check->image, descriptor->start, descriptor->length) != NULL && descriptor->length > 0)
-			check->ranges[check->range_count++] = (struct span){descriptor->start, descriptor->start + descriptor->length};
+			check->ranges[check->range_count++] = (struct span){descriptor->start,
+									    descriptor->start + descriptor->length};
 	}
 	qsort(check->ranges, check->range_count, sizeof(struct span), compare_spans);
 	for (size_t i = 0; i < check->range_count; i++) {

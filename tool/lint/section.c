@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the decoding of one section needs. */
+/* The state of decoding one section. */
 struct decoding {
 	struct section *section;
 	const struct image *image;
@@ -43,15 +43,10 @@ static void tell_unknown(struct section *section, uint64_t address)
 static void decode_node(struct decoding *decoding, struct node *node)
 {
 	struct section *section = decoding->section;
-	uint64_t address = node->insn.address, left = section->end - address, next;
-	/* An instruction that crosses the end label is decoded whole, if its bytes are there. */
-	size_t size = decoding->image->arch->longest;
-	const uint8_t *bytes;
+	uint64_t address = node->insn.address, next;
 
-	while ((bytes = image_at(decoding->image, address, size)) == NULL && size > left)
-		size--;
 	node->next = node->jump = EDGE_NONE;
-	if (bytes == NULL || !decode(decoding->decoder, bytes, size, address, &node->insn)) {
+	if (!image_decode(decoding->image, decoding->decoder, address, &node->insn)) {
 		node->insn.address = address;
 		node->insn.unknown = true;
 		tell_unknown(section, address);
@@ -84,8 +79,9 @@ static void find_written(struct section *section)
 		section->written |= insn->writes;
 		if (node->next < 0 && node->jump < 0)
 			continue;
-		if (insn->sum.to != NO_REGISTER && !(insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number == insn->sum.to &&
-						     insn->sum.second.source == SOURCE_NONE && insn->sum.constant == 0))
+		if (insn->sum.to != NO_REGISTER &&
+		    !(insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number == insn->sum.to &&
+		      insn->sum.second.source == SOURCE_NONE && insn->sum.constant == 0))
 			mixed &= ~INSN_BIT(insn->sum.to);
 		section->changed |= insn->writes;
 		summed |= insn->writes & ~mixed;

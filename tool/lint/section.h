@@ -26,7 +26,7 @@ struct node {
 	struct effect effect;
 };
 
-/* What the code before the start label shows; see arms.c. */
+/* The facts that the code before the start label shows; see arms.c. */
 struct arming {
 	bool found;          /* the instruction before the start label stores the descriptor */
 	uint64_t address;    /* of that instruction */

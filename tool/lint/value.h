@@ -2,8 +2,8 @@
 /*
  * value.h - what is known about a value in a register: a linear expression, and what the value derives from.
  *
- * The invariant: a value that is `linear` equals its expression in every execution of the code that was followed. What a value
- * derives from is complete, unless the value is `vague`.
+ * The invariant: a value that is `linear` equals its expression in every execution of the code that was followed. The list of
+ * what a value derives from is complete, unless the value is `vague`.
  */
 #ifndef RK_TOOL_LINT_VALUE_H
 #define RK_TOOL_LINT_VALUE_H
@@ -28,7 +28,7 @@ struct value {
 	uint8_t count;    /* of terms */
 	uint8_t fields;   /* derives from these fields */
 	insn_set inputs;  /* derives from the values that these registers had at the beginning */
-	uint64_t loads;   /* derives from these loads: the n-th bit is the load with the number n. The last bit is for all others */
+	uint64_t loads;   /* derives from these loads: bit n is load n, and the last bit is all others */
 	int64_t constant;
 	struct {
 		int64_t factor; /* never 0 */
@@ -52,7 +52,7 @@ struct value value_sum(const struct value *one, const struct value *other, int64
 bool value_distance(const struct value *one, const struct value *other, int64_t *distance);
 bool value_equal(const struct value *one, const struct value *other);
 
-/* What is known if a value is one or the other. Returns true if `value` changed. */
+/* Keeps what is known if a value is one or the other. Returns true if `value` changed. */
 bool value_join(struct value *value, const struct value *other);
 
 /* Does the expression contain a symbol from `first` to `last`? */
