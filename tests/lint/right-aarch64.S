@@ -288,6 +288,8 @@ from:
 	stp q0, q1, [x15], #32
 	st1 {v2.2d, v3.2d}, [x15], #32
 	str wzr, [x15], #4
+	stset x3, [x1]
+	swp x3, xzr, [x15]
 	stlur w3, [x15, #4]
 	mov x14, #0
 loop:

@@ -271,7 +271,8 @@ static void put_atomic(uint32_t word, struct insn *insn)
 
 	insn->unknown = operation > 8;
 	memory->atomic = true;
-	memory->again = operation != 0 && operation != 2 && operation != 8;
+	/* All but additions and exclusive ors. An exchange again gives another old value, which counts only if a register gets it. */
+	memory->again = operation != 0 && operation != 2 && (operation != 8 || arm_bits(word, RT, 5) == ZERO);
 	insn->stored = arm_set(arm_general(word, RS));
 	insn->reads |= insn->stored;
 	insn->writes |= arm_set(arm_general(word, RT));
