@@ -577,3 +577,34 @@ cs2:
 	POINTER(cs2)
 	EXIT(start, leave)
 	EXIT(start2, leave)
+
+/* == hoisted: a register of its own points to cpu_id; an output register that is also an input is written by the commit */
+BEGIN(hoisted)
+	mov %fs:0, %r11
+	add %rdx, %r11
+	lea 4(%r11), %r10
+again:
+	mov %fs:0, %r11
+	add %rdx, %r11
+	lea 4(%r11), %r10
+	mov (%r11), %r9d
+	lea cs(%rip), %rax
+	mov %rax, 8(%r11)
+start:
+	cmp %r9d, (%r10)
+	jne again
+	xchg %rsi, (%rdi,%r9,8)
+end:
+	mov %rsi, %rax
+	ret
+	SIGNATURE
+abort:
+	jmp again
+END(hoisted)
+	TABLE
+cs:
+	.long 0, 0
+	.quad start, end - start, abort
+	.popsection
+	POINTER(cs)
+	EXIT(start, again)

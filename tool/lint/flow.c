@@ -158,11 +158,28 @@ static void drop_symbol(struct state *state, unsigned symbol)
 	state->cell_count = kept;
 }
 
-/* Remembers a store. A store to another place, or to an unknown one, possibly changes what the other places hold. */
+/* Was the whole place stored to before, on every path? */
+static bool is_renewed(const struct state *state, const struct insn_memory *memory, const struct value *address)
+{
+	for (unsigned i = 0; i < state->cell_count; i++) {
+		int64_t distance;
+
+		if (value_distance(&state->cells[i].address, address, &distance) && distance >= 0 &&
+		    distance + (int64_t)memory->width <= (int64_t)state->cells[i].width)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Remembers a store. A store to another place, or to an unknown one, possibly changes what the other places hold. A place that
+ * is changed before it is stored to still depends on its old value, so it isn't remembered.
+ */
 static void store(struct state *state, const struct insn_memory *memory, const struct value *address, const struct value *value)
 {
 	unsigned kept = 0;
 	bool exact = address->linear && !memory->repeated && !memory->maybe;
+	bool kept_out = !exact || (memory->access == ACCESS_UPDATE && !is_renewed(state, memory, address));
 
 	for (unsigned i = 0; i < state->cell_count; i++) {
 		struct cell cell = state->cells[i];
@@ -179,22 +196,10 @@ static void store(struct state *state, const struct insn_memory *memory, const s
 		state->cells[kept++] = cell;
 	}
 	state->cell_count = kept;
-	state->full |= exact && kept == CELLS;
-	if (!exact || kept == CELLS)
+	state->full |= !kept_out && kept == CELLS;
+	if (kept_out || kept == CELLS)
 		return;
 	state->cells[state->cell_count++] = (struct cell){*address, *value, memory->width};
-}
-
-static bool is_renewed(const struct state *state, const struct insn_memory *memory, const struct value *address)
-{
-	for (unsigned i = 0; i < state->cell_count; i++) {
-		int64_t distance;
-
-		if (value_distance(&state->cells[i].address, address, &distance) && distance >= 0 &&
-		    distance + (int64_t)memory->width <= (int64_t)state->cells[i].width)
-			return true;
-	}
-	return false;
 }
 
 static struct value part_of(const struct insn_part *part, const struct state *state, const struct value *loaded)
