@@ -220,7 +220,7 @@ cs:
 	.popsection
 	POINTER(cs)
 
-/* == retry: the handler, in a section of its own, starts again, after it has made a changed register good; armed through the GOT */
+/* == retry: the handler, in a section of its own, makes a changed register good and starts again; armed through the GOT */
 BEGIN(retry)
 	mrs x8, tpidr_el0
 	ldr x9, [x1]

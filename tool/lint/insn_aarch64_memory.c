@@ -209,11 +209,11 @@ static void put_exclusive(uint32_t word, struct insn *insn)
 	}
 }
 
-/* ldar, stlr, ldlar, stllr */
+/* ldar, stlr, ldlar, stllr, and ldapr, which has another bit 29. */
 static void put_ordered(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);
-	bool loads = arm_bits(word, 22, 1) != 0;
+	bool loads = arm_bits(word, 22, 1) != 0 || arm_bits(word, 29, 1) != 0;
 
 	put_operand(word, loads ? ACCESS_LOAD : ACCESS_STORE, width, insn);
 	if (loads)
@@ -230,15 +230,6 @@ static void put_ordered_unscaled(uint32_t word, struct insn *insn)
 	insn->unknown = !read_transfer(word, &transfer) || transfer.access == ACCESS_NONE;
 	if (!insn->unknown)
 		put_transfer(word, &transfer, insn)->displacement = arm_signed(word, 12, 9);
-}
-
-/* ldapr */
-static void put_acquire(uint32_t word, struct insn *insn)
-{
-	unsigned width = 1U << arm_bits(word, 30, 2);
-
-	put_operand(word, ACCESS_LOAD, width, insn);
-	put_loaded(arm_general(word, RT), width == 8 ? 8 : 4, insn);
 }
 
 /* cas, casp: Rs is compared, and then has the old value. Rt is stored. */
@@ -271,7 +262,7 @@ static void put_atomic(uint32_t word, struct insn *insn)
 
 	insn->unknown = operation > 8;
 	memory->atomic = true;
-	/* All but additions and exclusive ors. An exchange again gives another old value, which counts only if a register gets it. */
+	/* All but additions, exclusive ors, and exchanges whose old value a register gets. */
 	memory->again = operation != 0 && operation != 2 && (operation != 8 || arm_bits(word, RT, 5) == ZERO);
 	insn->stored = arm_set(arm_general(word, RS));
 	insn->reads |= insn->stored;
@@ -341,7 +332,7 @@ const struct arm_class arm_memory[] = {
 	{0xbfa00000, 0x88200000, put_exclusive /* two registers */, false},
 	{0x3fa00000, 0x08800000, put_ordered, true},
 	{0x3f200c00, 0x19000000, put_ordered_unscaled, true},
-	{0x3ffffc00, 0x38bfc000, put_acquire, true},
+	{0x3ffffc00, 0x38bfc000, put_ordered /* ldapr */, true},
 	{0x3fa07c00, 0x08a07c00, put_compare_swap, true},
 	{0xbfa07c00, 0x08207c00, put_compare_swap /* two registers */, true},
 	{0x3f200c00, 0x38200000, put_atomic, true},
