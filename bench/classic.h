@@ -29,12 +29,11 @@
 
 #define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
 
-/* A store before the commit, to a place that no other thread reads, with its entry of the table of such stores. */
-#define CLASSIC_PRIVATE(code)                                                                                          \
-	"772:\n\t" code "773:\n\t"                                                                                    \
-	".pushsection __rseq_private_store_array, \"ao?\", @progbits, .Lop%=\n\t"                                       \
-	".long 772b - .\n\t.long 773b - .\n\t"                                                                        \
-	".popsection\n\t"
+/* Entries of the table of private stores, before the commit, to a place that no other thread reads (doc/sections.md). */
+#define CLASSIC_DECLARE(from, to)                                                                                      \
+	".pushsection __rseq_private_store_array, \"ao?\", @progbits, .Lop%=\n\t"                                      \
+	".long " from " - .\n\t.long " to " - .\n\t.popsection\n\t"
+#define CLASSIC_PRIVATE(code) "772:\n\t" code "773:\n\t" CLASSIC_DECLARE("772b", "773b")
 
 /* An entry of the table of exit points: a way out of the section other than its end. */
 #define CLASSIC_EXIT(label)                                                                                            \
@@ -57,7 +56,7 @@
 	CLASSIC_SECTION("__rseq_cs_ptr_array")                                                                         \
 	".quad .Lcs%=\n\t"                                                                                             \
 	".popsection\n\t"                                                                                              \
-	CLASSIC_EXIT(again) exits                                                                                      \
+	CLASSIC_DECLARE(".Lstart%=", ".Lstart%=") CLASSIC_EXIT(again) exits                                            \
 	CLASSIC_STORE_DESCRIPTOR                                                                                       \
 	".Lstart%=:\n\t"                                                                                               \
 	"cmpl %[cpu], %%fs:4(%[area])\n\t"                                                                             \

@@ -255,6 +255,37 @@ static void copies_constant_lengths(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
+#ifdef __SSE2__
+/* The arguments are in vector registers. Copies, by vector registers too, and returns a sum of the arguments. */
+static __attribute__((__noinline__)) double copy_and_sum(double a, double b, double c, double d, size_t length, bool out)
+{
+	static char bytes[256];
+	ptrdiff_t offset = (ptrdiff_t)(offsetof(struct slot, bytes) - offsetof(struct slot, word));
+	enum rk_result result = out ? rk_cpu_copy_out_if_equal(&item->word, 1, offset, bytes, length, 1) :
+				      rk_cpu_copy_if_equal(&item->word, 1, offset, bytes, length, 1);
+
+	return result == RK_DONE ? a + 10 * b + 100 * c + 1000 * d : -1;
+}
+
+static void vector_registers_are_kept(void **state)
+{
+	volatile double one = 1; /* so that the compiler doesn't know the arguments */
+
+	(void)state;
+	if (!works(BY_CPU))
+		SKIP("no rseq, or a build without critical sections");
+	for (int out = 0; out < 2; out++) {
+		double sum;
+
+		slot_of(BY_CPU)->word = 1;
+		do /* until no preemption aborts the copy */
+			sum = copy_and_sum(one, one + 1, one + 2, one + 3, 256, out);
+		while (sum < 0);
+		assert_true(sum > 4320.5 && sum < 4321.5);
+	}
+}
+#endif
+
 /* If an operation is for another CPU, the operation returns an error and doesn't change this CPU's slot. */
 static void nothing_on_another_cpu(void **state)
 {
@@ -326,6 +357,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(copies_every_length),
 	cmocka_unit_test(copies_constant_lengths),
 	cmocka_unit_test(registers_are_kept),
+#ifdef __SSE2__
+	cmocka_unit_test(vector_registers_are_kept),
+#endif
 	cmocka_unit_test(nothing_on_another_cpu),
 	cmocka_unit_test(nothing_without_registration),
 };

@@ -59,6 +59,7 @@ static void banks_are_taken(void **state)
 	assert_ptr_equal(bank, banks[1]);
 	assert_true(slot()->bank == 0 || (slot()->bank & RK_BANK_CLOSED) != 0);
 	assert_int_equal(rk_bank_open(slots, here, NULL), -EINVAL);
+	assert_int_equal(rk_bank_open(slots, here, (void *)((intptr_t)banks[1] | RK_BANK_CLOSED)), -EINVAL);
 	assert_int_equal(rk_bank_open(slots, here, banks[1]), 0);
 	assert_int_equal(rk_bank_done(slots, here), 0);
 	assert_int_equal(rk_bank_begin_try(slots, here), 0);

@@ -102,7 +102,6 @@ static bool read_exits(const struct image *image, const struct region *region, s
 /* Reads the declarations of stores: two distances from their own places, to the start and the end of the instructions. */
 static bool read_private(const struct image *image, const struct region *region, struct found *found)
 {
-	found->has_private = true;
 	for (uint64_t at = 0; at + 8 <= region->size; at += 8) {
 		uint64_t place = region->address + at, from, to;
 		struct span span;
@@ -160,7 +159,7 @@ static int compare_spans(const void *left, const void *right)
 {
 	const struct span *a = (const struct span *)left, *b = (const struct span *)right;
 
-	return a->start < b->start ? -1 : a->start > b->start;
+	return a->start < b->start ? -1 : a->start > b->start ? 1 : a->end < b->end ? -1 : a->end > b->end;
 }
 
 static int compare_exits(const void *left, const void *right)

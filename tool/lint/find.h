@@ -28,8 +28,7 @@ struct found {
 	bool has_exits;                 /* the file has a table of ways out */
 	struct way_out *exits;
 	size_t exit_count;
-	bool has_private;               /* the file declares stores that no other thread sees before the commit */
-	struct span *private;           /* instructions: start <= address < end */
+	struct span *private;           /* stores that no other thread sees before the commit: start <= address < end */
 	size_t private_count;
 };
 

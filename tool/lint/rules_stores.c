@@ -193,7 +193,7 @@ static void check_early(const struct check *check, const struct section *section
 		add_error(findings, "restart", node->insn.address, "%s", harm);
 	else if (node->declared)
 		return;
-	else if (check->found.has_private)
+	else if (section->declares)
 		add_error(findings, "store", node->insn.address,
 			  "a store before the commit that isn't declared as private; if other threads see it, an aborted "
 			  "section has changed data "

@@ -89,7 +89,8 @@ static void find_written(struct section *section)
 	section->mixed = section->changed & ~summed;
 }
 
-static bool is_declared(const struct found *found, uint64_t address)
+/* Returns the last span of private stores that begins at `address` or before, or NULL. */
+static const struct span *private_up_to(const struct found *found, uint64_t address)
 {
 	size_t low = 0, high = found->private_count;
 
@@ -102,7 +103,22 @@ static bool is_declared(const struct found *found, uint64_t address)
 		else
 			high = middle;
 	}
-	return low > 0 && address < found->private[low - 1].end;
+	return low > 0 ? &found->private[low - 1] : NULL;
+}
+
+static bool is_declared(const struct found *found, uint64_t address)
+{
+	const struct span *span = private_up_to(found, address);
+
+	return span != NULL && address < span->end;
+}
+
+/* Has the section an entry of its own in the table of private stores? */
+static bool declares_stores(const struct found *found, const struct section *section)
+{
+	const struct span *span = private_up_to(found, section->end - 1);
+
+	return span != NULL && span->start >= section->start;
 }
 
 bool section_decode(struct section *section, const struct image *image, const struct found *found, struct decoder *decoder)
@@ -112,6 +128,7 @@ bool section_decode(struct section *section, const struct image *image, const st
 	struct node *less;
 
 	section->complete = true;
+	section->declares = declares_stores(found, section);
 	section->nodes = (struct node *)calloc(length < NODES_MAX ? length + 1 : NODES_MAX, sizeof(*section->nodes));
 	decoding.numbers = (int *)malloc(length * sizeof(int));
 	if (section->nodes == NULL || decoding.numbers == NULL) {

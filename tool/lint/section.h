@@ -20,7 +20,7 @@ struct node {
 	struct insn insn;
 	int next;            /* without a jump */
 	int jump;            /* with a jump or branch */
-	bool declared;       /* a store that the file declares as private */
+	bool declared;       /* a store that is declared as private */
 	struct state before; /* what holds before the instruction on every path */
 	bool reached;        /* `before` is valid */
 	struct effect effect;
@@ -48,6 +48,7 @@ struct section {
 	struct node *nodes;  /* the first one is the start */
 	size_t count;
 	bool complete;       /* all instructions are known */
+	bool declares;       /* the file declares which stores of this section are private */
 	bool crosses;        /* an instruction reaches over the end label */
 	uint64_t unknown;    /* the address of the first instruction that isn't */
 	insn_set written;    /* registers */

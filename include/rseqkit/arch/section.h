@@ -168,15 +168,16 @@
 /*
  * Instructions that store before the commit, to a place that no other thread reads before the commit. Tools can't know that
  * from the bytes, so each such primitive declares its instructions: by the distances from the entry to their start and end. An
- * entry has 8 bytes and no relocation at run time. Numbers other than 0 and 1 make labels that Intel syntax allows.
+ * entry has 8 bytes and no relocation at run time. Each section also has an empty entry at its start, which says that the section
+ * declares all its private stores. Numbers other than 0 and 1 make labels that Intel syntax allows.
  */
-#define RKI_ASM_PRIVATE(code)                                                                                          \
-	"772:\n\t" code "773:\n\t"                                                                                    \
+#define RKI_ASM_DECLARE(from, to)                                                                                      \
 	RKI_ASM_SECTION_WITH("__rseq_private_store_array", "ao?")                                                      \
-	".long 772b - .\n\t.long 773b - .\n\t"                                                                        \
-	".popsection\n\t"
+	".long " from " - .\n\t.long " to " - .\n\t.popsection\n\t"
+#define RKI_ASM_PRIVATE(code) "772:\n\t" code "773:\n\t" RKI_ASM_DECLARE("772b", "773b")
 #else
 #define RKI_ASM_ENTRY(table, values)
+#define RKI_ASM_DECLARE(from, to)
 #define RKI_ASM_PRIVATE(code) code
 #endif
 
@@ -191,7 +192,8 @@
 	RKI_ASM_U64(RKI_ASM_L(2) " - " RKI_ASM_L(1))                                                                   \
 	RKI_ASM_U64(RKI_ASM_L(4))                                                                                      \
 	".popsection\n\t"                                                                                              \
-	RKI_ASM_ENTRY("__rseq_cs_ptr_array", RKI_ASM_U64(RKI_ASM_L(3)))
+	RKI_ASM_ENTRY("__rseq_cs_ptr_array", RKI_ASM_U64(RKI_ASM_L(3)))                                                \
+	RKI_ASM_DECLARE(RKI_ASM_L(1), RKI_ASM_L(1))
 
 #define RK_ASM_C(label) "%l[" #label "]"
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
