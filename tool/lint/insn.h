@@ -9,7 +9,10 @@
 #ifndef RK_TOOL_LINT_INSN_H
 #define RK_TOOL_LINT_INSN_H
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* one of its enumerators is no int */
 #include <capstone/capstone.h>
+#pragma GCC diagnostic pop
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
