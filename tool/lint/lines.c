@@ -7,7 +7,10 @@
  */
 #include "lines.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* some of its enumerators are no int */
 #include <dwarf.h>
+#pragma GCC diagnostic pop
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 #include <string.h>
