@@ -260,7 +260,7 @@ int rk_bank_current(struct rk_bank_slot *slot, void **bank)
 
 int rk_bank_close(void *base, int cpu)
 {
-	struct rk_bank_slot *slot = slot_of(base, cpu);
+	struct rk_bank_slot *slot = (struct rk_bank_slot *)rk_percpu_slot(base, cpu);
 	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
 	int r;
 

@@ -155,20 +155,20 @@
  * text copies bytes one by one, beginning with the last.
  */
 #ifdef __ARM_NEON
-#define RKI_USES_VECTORS , "v0", "v1", "v2", "v3"
+#define RKI_USES_VECTORS , "x11", "v0", "v1", "v2", "v3"
 #define RKI_ASM_COPY_VECTORS(from, to)                                                                                 \
 	"cmp x13, #56\n\t"                                                                                             \
 	"b.lo " RKI_ASM_L(5) "\n"                                                                                      \
 	RKI_ASM_L(10) ":\n\t"                                                                                          \
-	"add x17, " from ", x14\n\t"                                                                                   \
-	"ldp q0, q1, [x17]\n\t"                                                                                        \
-	"ldp q2, q3, [x17, #32]\n\t"                                                                                   \
-	"add x17, " to ", x14\n\t"                                                                                     \
-	"stp q0, q1, [x17]\n\t"                                                                                        \
-	"stp q2, q3, [x17, #32]\n\t"                                                                                   \
+	"add x11, " from ", x14\n\t"                                                                                   \
+	"ldp q0, q1, [x11]\n\t"                                                                                        \
+	"ldp q2, q3, [x11, #32]\n\t"                                                                                   \
+	"add x11, " to ", x14\n\t"                                                                                     \
+	"stp q0, q1, [x11]\n\t"                                                                                        \
+	"stp q2, q3, [x11, #32]\n\t"                                                                                   \
 	"add x14, x14, #64\n\t"                                                                                        \
-	"add x17, x14, #56\n\t"                                                                                        \
-	"cmp x17, x13\n\t"                                                                                             \
+	"add x11, x14, #56\n\t"                                                                                        \
+	"cmp x11, x13\n\t"                                                                                             \
 	"b.ls " RKI_ASM_L(10) "\n"
 #else
 #define RKI_USES_VECTORS
