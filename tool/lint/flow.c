@@ -247,7 +247,7 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;
-	struct value mixed = {.linear = false};
+	struct value mixed = {.settled = true, .selected = insn->conditional};
 
 	for (unsigned i = 0; i < insn->memories; i++) {
 		if (insn->memory[i].access == ACCESS_NONE)

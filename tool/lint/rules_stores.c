@@ -10,6 +10,8 @@
 
 #include "check.h"
 
+#define AREA_CS 8 /* offset of the field rseq_cs in the area */
+
 /* Can the address be compared with others? */
 static bool is_comparable(const struct value *address)
 {
@@ -103,16 +105,93 @@ static bool is_indexed(const struct section *section, const struct value *addres
 	return value_has(address, SYMBOL_FIELD, SYMBOL_LOAD - 1);
 }
 
-/*
- * Does a store certainly go to data that other threads see? Its address is made from a field of the area or was loaded, or the
- * range loads from the same address. Other stores possibly go to the caller's own memory.
- */
-static bool is_to_data(const struct section *section, const struct node *node)
+/* Is a value made from a field of the area, if need be by way of loads? `depth` limits these. */
+static bool is_of_cpu(const struct section *section, const struct value *value, unsigned depth)
 {
-	const struct value *address = stored_address(node);
+	if (value->fields != 0)
+		return true;
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if ((value->inputs & INSN_BIT(i)) != 0 && section->arming.stale[i] != 0)
+			return true;
+	for (size_t i = 0; depth > 0 && i < section->count && i < LOADS_MAX; i++)
+		if ((value->loads >> i & 1) != 0 && is_of_cpu(section, &section->nodes[i].effect.addresses[0], depth - 1))
+			return true;
+	return false;
+}
 
-	return is_indexed(section, address) || address->fields != 0 || address->loads != 0 ||
-	       (is_comparable(address) && is_loaded(section, address));
+/*
+ * Are all other accesses of the section near the address, or by way of loads? Those to the area and the stack don't count, nor
+ * do loads that the address itself is made from.
+ */
+static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+
+		if (i < LOADS_MAX && (address->loads >> i & 1) != 0)
+			continue;
+		for (unsigned k = 0; node->reached && k < node->insn.memories; k++) {
+			const struct value *other = &node->effect.addresses[k];
+			int64_t distance;
+
+			if (node->insn.memory[k].access != ACCESS_NONE &&
+			    (is_comparable(other) || is_of_cpu(section, other, 0)) && !flow_is_placed(flow, other) &&
+			    !value_is_input(other, flow->image->arch->stack) && !value_distance(address, other, &distance))
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Does a store certainly go to data that other threads see? Its address is made from a field of the area. In a section that has
+ * one place for all its data, whose index isn't known, the address was loaded, or the range loads from it. Other stores possibly
+ * go to the caller's own memory.
+ */
+static bool is_to_data(const struct section *section, const struct flow *flow, const struct value *address)
+{
+	return is_of_cpu(section, address, 4) ||
+	       ((address->loads != 0 || (is_comparable(address) && is_loaded(section, address))) &&
+		is_alone(section, flow, address));
+}
+
+/* Does a path from the node reach the end, or another store? */
+static bool goes_on(const struct check *check, const struct section *section, size_t number)
+{
+	bool *seen = (bool *)calloc(section->count, sizeof(bool)), on = seen == NULL;
+	size_t *stack = (size_t *)calloc(section->count + 1, sizeof(size_t)), depth = 0;
+
+	if (seen != NULL && stack != NULL)
+		stack[depth++] = number;
+	while (depth > 0) {
+		const struct node *node = &section->nodes[stack[--depth]];
+		int edges[2] = {node->next, node->jump};
+
+		on |= node != &section->nodes[number] && node_stores(node, NULL) && !node_stores_to_stack(node, check->image->arch);
+		for (int i = 0; i < 2; i++) {
+			on |= edges[i] == EDGE_END;
+			if (edges[i] < 0 || seen[edges[i]])
+				continue;
+			seen[edges[i]] = true;
+			stack[depth++] = (size_t)edges[i];
+		}
+	}
+	free(seen);
+	free(stack);
+	return on;
+}
+
+/* Does a store end the protection where it isn't needed any more: as the last instruction, or on a path that leaves? */
+static bool is_last_of_protection(const struct check *check, const struct section *section, const struct flow *flow,
+				  size_t number)
+{
+	const struct node *node = &section->nodes[number];
+	unsigned which;
+	int64_t distance;
+
+	return node_stores(node, &which) && node->insn.memory[which].width == 8 &&
+	       value_distance(&flow->area, &node->effect.addresses[which], &distance) && distance == AREA_CS &&
+	       (node_is_last(section, node) || !goes_on(check, section, number));
 }
 
 /*
@@ -124,6 +203,7 @@ static bool is_off_by_one(const struct check *check, const struct section *secti
 	struct node node = {.next = EDGE_NONE};
 	struct state state = section->after;
 	const struct value *address;
+	bool stores = false;
 	unsigned which;
 
 	if (!section->ends || !image_decode(check->image, check->decoder, section->end, &node.insn) || node.insn.unknown)
@@ -135,7 +215,12 @@ static bool is_off_by_one(const struct check *check, const struct section *secti
 	if (!is_comparable(address) || address->count == 0 || value_is_input(address, check->image->arch->stack) ||
 	    value_is_input(address, check->image->arch->frame) || flow_is_area(flow, address, 8))
 		return false;
-	return is_indexed(section, address) || is_loaded(section, address);
+	if (is_loaded(section, address))
+		return is_to_data(section, flow, address);
+	/* After a section that only loads, a constant is possibly a mark, which any thread may set. */
+	for (size_t i = 0; node.insn.stores_constant && !stores && i < section->count; i++)
+		stores = node_stores(&section->nodes[i], NULL);
+	return is_indexed(section, address) && (stores || !node.insn.stores_constant);
 }
 
 /* Does the store's value derive from a load of the same address? */
@@ -143,7 +228,7 @@ static bool stores_what_it_loaded(const struct section *section, const struct no
 {
 	const struct value *address = stored_address(node);
 
-	if (!is_comparable(address) || node->effect.renewed)
+	if (!is_comparable(address) || node->effect.renewed || node->effect.stored.settled)
 		return false;
 	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
 		if ((node->effect.stored.loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
@@ -153,13 +238,16 @@ static bool stores_what_it_loaded(const struct section *section, const struct no
 }
 
 /* Why a store before the commit does harm when the section starts again; NULL if it does none that is known. */
-static const char *harm_of(const struct section *section, const struct node *node, const struct node *commit)
+static const char *harm_of(const struct section *section, const struct flow *flow, const struct node *node,
+			   const struct node *commit)
 {
 	unsigned which = 0;
 	const struct insn_memory *memory;
 	const struct value *address = stored_address(node);
-	int64_t distance;
+	int64_t distance, length = 0;
 
+	if (commit != NULL && node_stores(commit, &which))
+		length = commit->insn.memory[which].width;
 	(void)node_stores(node, &which);
 	memory = &node->insn.memory[which];
 	if (memory->access == ACCESS_UPDATE && !memory->again && !memory->maybe && !node->effect.renewed)
@@ -170,7 +258,7 @@ static const char *harm_of(const struct section *section, const struct node *nod
 		       "changes it a "
 		       "second time";
 	if (commit != NULL && is_comparable(address) && value_distance(address, stored_address(commit), &distance) &&
-	    distance < (int64_t)memory->width && distance + 8 > 0 && distance > -8)
+	    distance < (int64_t)memory->width && distance + length > 0 && is_to_data(section, flow, address))
 		return "the commit's own word is stored to before the commit; after an abort it keeps this value, and the "
 		       "section isn't undone";
 	return NULL;
@@ -180,9 +268,9 @@ static void check_early(const struct check *check, const struct section *section
 			const struct node *commit, struct findings *findings)
 {
 	const struct node *node = &section->nodes[number];
-	const char *harm = harm_of(section, node, commit);
+	const char *harm = harm_of(section, flow, node, commit);
 
-	if (!node->declared && is_to_data(section, node) && ending_of(check, section, flow, number) == BY_CODE) {
+	if (!node->declared && is_to_data(section, flow, stored_address(node)) && ending_of(check, section, flow, number) == BY_CODE) {
 		add_error(findings, "commit", node->insn.address,
 			  "the last store isn't the last instruction of the range; an abort after it repeats the section, "
 			  "though other threads have "
@@ -204,11 +292,20 @@ static void check_early(const struct check *check, const struct section *section
 			 "show");
 }
 
-static void check_commit(const struct node *commit, struct findings *findings)
+/* Does a string instruction copy out of the section's data to memory that is possibly the caller's own? It may start again. */
+static bool copies_out(const struct section *section, const struct node *node)
+{
+	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&
+	       is_of_cpu(section, &node->effect.addresses[0], 4) && !is_of_cpu(section, &node->effect.addresses[1], 4);
+}
+
+static void check_commit(const struct section *section, const struct node *commit, struct findings *findings)
 {
 	unsigned which = 0;
 
 	(void)node_stores(commit, &which);
+	if (copies_out(section, commit))
+		return;
 	if (commit->insn.memory[which].repeated)
 		add_error(findings, "long-commit", commit->insn.address,
 			  "the commit is a string instruction; an abort in the middle leaves a part of its bytes stored");
@@ -225,7 +322,8 @@ void rules_stores(const struct check *check, const struct section *section, stru
 	flow.has_area = section->arming.found;
 	flow.area = section->arming.area;
 	for (size_t i = 0; i < section->count; i++)
-		if (section->nodes[i].reached && is_area_store(&flow, &section->nodes[i]))
+		if (section->nodes[i].reached && is_area_store(&flow, &section->nodes[i]) &&
+		    !is_last_of_protection(check, section, &flow, i))
 			add_error(findings, "disarm", section->nodes[i].insn.address,
 				  "a store to the area inside the section; the section loses its descriptor, or the kernel's "
 				  "fields become wrong");
@@ -233,7 +331,7 @@ void rules_stores(const struct check *check, const struct section *section, stru
 		return;
 	/* A store that is declared as private is no commit. */
 	if (commit != NULL && !commit->declared) {
-		check_commit(commit, findings);
+		check_commit(section, commit, findings);
 	} else if (is_off_by_one(check, section, &flow)) {
 		add_error(findings, "off-by-one", section->end,
 			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and "

@@ -34,6 +34,8 @@ struct value value_vague(void)
 void value_derive(struct value *value, const struct value *other)
 {
 	value->vague |= other->vague;
+	value->settled |= other->settled;
+	value->selected |= other->selected;
 	value->fields |= other->fields;
 	value->inputs |= other->inputs;
 	value->loads |= other->loads;
@@ -108,9 +110,11 @@ bool value_join(struct value *value, const struct value *other)
 		value->linear = false;
 		value->count = 0;
 		value->constant = 0;
+		value->settled = true;
 	}
 	value_derive(value, other);
-	return before.linear != value->linear || before.vague != value->vague || before.fields != value->fields ||
+	return before.linear != value->linear || before.vague != value->vague || before.settled != value->settled ||
+	       before.selected != value->selected || before.fields != value->fields ||
 	       before.inputs != value->inputs || before.loads != value->loads;
 }
 

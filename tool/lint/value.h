@@ -25,6 +25,8 @@ enum { TERMS = 4 };
 struct value {
 	bool linear;
 	bool vague;       /* possibly derives from anything */
+	bool settled;     /* not only by sums: computed a second time from itself, the value possibly stays what it is */
+	bool selected;    /* possibly derives from a condition only (cmov, setcc) */
 	uint8_t count;    /* of terms */
 	uint8_t fields;   /* derives from these fields */
 	insn_set inputs;  /* derives from the values that these registers had at the beginning */
