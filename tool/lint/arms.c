@@ -84,6 +84,12 @@ static bool is_store(const struct insn *insn, unsigned *which)
 	return false;
 }
 
+/* An atomic exchange can store the descriptor, too. */
+static bool is_update(const struct insn *insn)
+{
+	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;
+}
+
 /*
  * Fills in which registers point to the area, and which ones hold fields of it that were loaded before. `area` is the area's
  * address in the trace.
@@ -96,7 +102,7 @@ static void find_registers(const struct trace *trace, const struct value *area, 
 	flow.area = *area;
 	for (unsigned i = 0; i < REGISTERS; i++) {
 		arming->placed[i] = value_distance(area, &trace->state.values[i], &arming->distance[i]);
-		for (unsigned k = 0; k < LOADS_MAX; k++)
+		for (unsigned k = 0; k < LOADS_MAX && !trace->state.values[i].selected; k++)
 			if ((trace->state.values[i].loads >> k & 1) != 0 && trace->widths[k] != 0)
 				arming->stale[i] |= flow_fields(&flow, &trace->loads[k], trace->widths[k]);
 	}
@@ -117,15 +123,22 @@ static void find_area(const struct insn *insn, unsigned which, struct arming *ar
 	arming->thread = insn->memory[which].thread;
 }
 
-/* Which registers does the function copy to another register or to memory before the start label? */
+/* Which registers does the function copy to another register or to memory before the start label, or push anywhere? */
 static insn_set copied_before(const struct listing *listing, size_t number)
 {
 	insn_set copied = 0;
 
-	for (size_t i = 0; i < number; i++) {
+	for (size_t i = 0; i < listing->count; i++) {
 		const struct insn *insn = &listing->insns[i];
 
+		if (insn->memories == 1 && insn->memory[0].access == ACCESS_STORE && insn->memory[0].step < 0)
+			copied |= insn->stored;
+		if (i >= number)
+			continue;
 		copied |= insn->stored;
+		/* An exchange, and a move to a vector register. */
+		if (insn->kind == INSN_PLAIN && insn->memories == 0 && insn->sum.to == NO_REGISTER && !insn->sets_flags)
+			copied |= insn->reads;
 		if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER &&
 		    insn->sum.first.number != insn->sum.to)
 			copied |= INSN_BIT(insn->sum.first.number);
@@ -202,7 +215,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	if (stored != 0)
 		return ARMS_OTHER;
 	/* Possibly the first store was to another place, and the last one stores the same address from elsewhere. */
-	if (early != 0 && (!plausible || (early_thread && !last_thread))) {
+	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;
 	}
@@ -210,13 +223,21 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	return plausible ? ARMS_LIKELY : ARMS_UNKNOWN;
 }
 
-/* The fields that a load reads, if its operand looks like that of the arming store. */
+/*
+ * The fields that a load reads, if its operand looks like that of the arming store. One through another pointer possibly reads
+ * cpu_id.
+ */
 static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *arm)
 {
 	struct flow flow = {.has_area = true, .area = value_constant(arm->displacement - AREA_CS)};
 	struct value address = value_constant(insn->memory[0].displacement);
 
-	if (insn->memories == 0 || insn->memory[0].thread != arm->thread || insn->memory[0].access != ACCESS_LOAD)
+	if (insn->memories == 0 || insn->memory[0].access != ACCESS_LOAD)
+		return 0;
+	if (insn->memory[0].width <= 4 && insn->memory[0].base != NO_REGISTER &&
+	    (insn->memory[0].thread != arm->thread || insn->memory[0].base != arm->base))
+		return FIELD_CPU;
+	if (insn->memory[0].thread != arm->thread)
 		return 0;
 	return flow_fields(&flow, &address, insn->memory[0].width);
 }
@@ -226,6 +247,7 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 	const struct listing *listing = listing_of(listings, section->start);
 	long number = listing != NULL ? listing_index(listing, section->start) : -1;
 	uint8_t tested = 0, fields[BACK + 1] = {0};
+	bool calls = false;
 	const struct insn_memory *arm;
 	struct state state;
 	unsigned which = 0;
@@ -245,6 +267,9 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 		}
 		fields[i - begin] = fields_alike(insn, arm);
 		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
+		/* A function that is called possibly tests the field, or registers the thread, and returns the result. */
+		calls |= insn->kind == INSN_CALL;
+		tested |= calls && effect.tested_vague ? FIELD_CPU : 0;
 		for (unsigned k = 0; k < BACK; k++)
 			if ((effect.tested_loads >> k & 1) != 0)
 				tested |= fields[k];

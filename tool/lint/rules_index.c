@@ -30,19 +30,29 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
+/* Is the address made of registers at the start label, of which none holds an index? Then it's possibly one of the area. */
+static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
+{
+	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))
+		return false;
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if ((address->inputs & INSN_BIT(i)) != 0 && section->arming.stale[i] != 0)
+			return false;
+	/* Eight bytes read cpu_id_start and cpu_id at once. Loaded pointers to other words of eight bytes are common. */
+	return width <= 4 || (width == 8 && address->linear && address->count == 1);
+}
+
 /*
- * Does a condition depend on a load of four bytes that is possibly one from the area, by way of another register? Then it's not
- * known whether a field is tested.
+ * Does a condition depend on a load that is possibly one from the area, by way of another register? Then it's not known whether
+ * a field is tested.
  */
 static bool tests_unknown(const struct section *section, const struct flow *flow, const struct node *node)
 {
 	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
 		const struct node *load = &section->nodes[i];
-		const struct value *address = &load->effect.addresses[0];
 
-		if ((node->effect.tested_loads >> i & 1) != 0 && load->insn.memories > 0 && load->insn.memory[0].width == 4 &&
-		    !flow_is_placed(flow, address) && address->fields == 0 &&
-		    !value_is_input(address, flow->image->arch->stack))
+		if ((node->effect.tested_loads >> i & 1) != 0 && load->insn.memories > 0 &&
+		    is_possibly_area(section, flow, &load->effect.addresses[0], load->insn.memory[0].width))
 			return true;
 	}
 	return node->effect.tested_loads >> LOADS_MAX != 0;
