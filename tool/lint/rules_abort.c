@@ -48,6 +48,44 @@ static insn_set read_first(const struct section *section)
 	return result;
 }
 
+/*
+ * Is there a path on which the section first reads the register and then writes it? Then the second attempt, if it takes the
+ * same path, reads what the first one wrote. Otherwise the reading path is possibly never taken after the writing one.
+ */
+static bool reads_then_writes(const struct section *section, int number)
+{
+	enum { SEEN = 1, SEEN_READ = 2 };
+	uint8_t *seen = (uint8_t *)calloc(section->count, 1);
+	bool found = false, changed = seen != NULL;
+
+	if (changed)
+		seen[0] = SEEN;
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < section->count; i++) {
+			const struct node *node = &section->nodes[i];
+			bool writes = (node->insn.writes & INSN_BIT(number)) != 0 && (node->next >= 0 || node->jump >= 0);
+			uint8_t state = seen[i];
+
+			if ((state & SEEN) != 0 && (node->insn.reads & INSN_BIT(number)) != 0)
+				state |= SEEN_READ;
+			found |= (state & SEEN_READ) != 0 && writes;
+			if (writes)
+				state &= (uint8_t)~SEEN;
+			for (int k = 0; k < 2; k++) {
+				int edge = k == 0 ? node->next : node->jump;
+
+				if (edge >= 0 && (seen[edge] | state) != seen[edge]) {
+					seen[edge] |= state;
+					changed = true;
+				}
+			}
+		}
+	}
+	free(seen);
+	return found;
+}
+
 static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool sure)
 {
 	const struct place place = {address, changed, sure};
@@ -112,7 +150,7 @@ static void tell(const struct check *check, const struct section *section, insn_
 
 		if ((changed & INSN_BIT(i)) == 0)
 			continue;
-		if (sure && (section->mixed & INSN_BIT(i)) == 0)
+		if (sure && (section->mixed & INSN_BIT(i)) == 0 && reads_then_writes(section, i))
 			add_error(findings, "clobber", section->abort,
 				  "the abort handler starts the section again, which reads %s, though the section changes it; "
 				  "the second attempt "
