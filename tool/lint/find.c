@@ -77,7 +77,8 @@ static bool read_pointers(const struct image *image, const struct region *region
 		uint64_t pointer;
 
 		if (image_number(image, region->address + at, 8, &pointer) && pointer != 0 &&
-		    read_descriptor(image, pointer, &descriptor) && !add_descriptor(found, &descriptor))
+		    read_descriptor(image, pointer, &descriptor) && (descriptor.start | descriptor.abort) != 0 &&
+		    !add_descriptor(found, &descriptor))
 			return false;
 	}
 	return true;

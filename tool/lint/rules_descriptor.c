@@ -89,11 +89,22 @@ static void check_others(const struct check *check, const struct section *sectio
 	}
 }
 
+static bool is_outside(uint64_t address)
+{
+	return address - IMAGE_OUTSIDE < 16 * (uint64_t)IMAGE_SYMBOLS_MAX;
+}
+
 void rules_descriptor(const struct check *check, struct section *section, struct findings *findings)
 {
 	const struct descriptor *descriptor = section->descriptor;
 	const char *fault = fault_of(check, descriptor);
 
+	/* Only the linker finds what another object file has. */
+	if (fault != NULL && check->image->object && descriptor->start + descriptor->length >= descriptor->start &&
+	    (descriptor->version | descriptor->flags) == 0 && is_outside(descriptor->abort)) {
+		add_note(findings, "undecided", descriptor->address, "the abort handler is in another file");
+		return;
+	}
 	if (fault != NULL) {
 		add_error(findings, "descriptor", descriptor->address, "%s; %s", name_of_fault(check, descriptor), fault);
 		return;
