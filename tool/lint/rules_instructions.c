@@ -25,7 +25,34 @@ static const struct {
 			   "or enters another one"},
 };
 
-static void check_node(const struct check *check, const struct node *node, struct findings *findings)
+#define FOLLOWED_MAX 16 /* instructions of the abort handler */
+
+/* Does the abort handler certainly set the stack pointer anew from another register before it uses it (mov %rbp,%rsp; leave)? */
+static bool handler_sets_stack(const struct check *check, const struct section *section)
+{
+	const struct arch *arch = check->image->arch;
+	uint64_t at = section->abort;
+
+	for (int i = 0; i < FOLLOWED_MAX; i++) {
+		struct insn insn;
+		bool reads, writes, frame;
+
+		if (!image_decode(check->image, check->decoder, at, &insn) || insn.unknown)
+			return false;
+		reads = (insn.reads & INSN_BIT(arch->stack)) != 0;
+		writes = (insn.writes & INSN_BIT(arch->stack)) != 0;
+		frame = (insn.reads & insn.writes & INSN_BIT(arch->frame)) != 0;
+		if (insn.kind == INSN_PLAIN && writes && (!reads || frame))
+			return true;
+		if (reads || writes || (insn.kind != INSN_PLAIN && insn.kind != INSN_JUMP))
+			return false;
+		at = insn.kind == INSN_JUMP ? insn.target : at + insn.size;
+	}
+	return false;
+}
+
+static void check_node(const struct check *check, const struct section *section, const struct node *node,
+		       struct findings *findings)
 {
 	const struct insn *insn = &node->insn;
 
@@ -34,7 +61,12 @@ static void check_node(const struct check *check, const struct node *node, struc
 			  "the end label is inside an instruction; an abort after this instruction began repeats what it did");
 	if ((size_t)insn->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[insn->kind].id != NULL && !insn->unknown)
 		add_error(findings, kinds[insn->kind].id, insn->address, "%s", kinds[insn->kind].text);
-	if (insn->kind == INSN_PLAIN && (insn->writes & INSN_BIT(check->image->arch->stack)) != 0)
+	if (insn->kind != INSN_PLAIN || (insn->writes & INSN_BIT(check->image->arch->stack)) == 0)
+		return;
+	if (handler_sets_stack(check, section))
+		add_note(findings, "stack", insn->address,
+			 "the stack pointer changes inside the section; the abort handler sets it anew");
+	else
 		add_error(findings, "stack", insn->address,
 			  "the stack pointer changes inside the section; after an abort it has either value, so the function "
 			  "returns to a "
@@ -44,7 +76,7 @@ static void check_node(const struct check *check, const struct node *node, struc
 void rules_instructions(const struct check *check, const struct section *section, struct findings *findings)
 {
 	for (size_t i = 0; i < section->count; i++)
-		check_node(check, &section->nodes[i], findings);
+		check_node(check, section, &section->nodes[i], findings);
 	if (!section->complete)
 		add_note(findings, "undecided", section->unknown,
 			 "this instruction isn't known to this tool, so most rules can't be decided for this section");

@@ -64,6 +64,30 @@ static void decode_node(struct decoding *decoding, struct node *node)
 }
 
 /*
+ * A section that computes an address of its own code possibly jumps there through a register. Such a jump is unknown. A return
+ * isn't one.
+ */
+static void find_computed(struct section *section, int8_t stack)
+{
+	bool computes = false;
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct insn_sum *sum = &section->nodes[i].insn.sum;
+
+		computes |= sum->to != NO_REGISTER && sum->first.source == SOURCE_NONE && sum->second.source == SOURCE_NONE &&
+			    (uint64_t)sum->constant - section->start < section->end - section->start;
+	}
+	for (size_t i = 0; computes && i < section->count; i++) {
+		struct insn *insn = &section->nodes[i].insn;
+
+		if (insn->kind != INSN_INDIRECT || insn->memories > 0 || (insn->writes & INSN_BIT(stack)) != 0)
+			continue;
+		insn->unknown = true;
+		tell_unknown(section, insn->address);
+	}
+}
+
+/*
  * Finds the registers that the section writes. A register that an instruction writes, reads and doesn't sum up possibly has the
  * same value after a second execution.
  */
@@ -144,6 +168,7 @@ bool section_decode(struct section *section, const struct image *image, const st
 	}
 	if (section->count == NODES_MAX)
 		tell_unknown(section, section->start);
+	find_computed(section, image->arch->stack);
 	find_written(section);
 	free(decoding.numbers);
 	less = (struct node *)realloc(section->nodes, section->count * sizeof(*section->nodes));
