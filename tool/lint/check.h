@@ -13,6 +13,7 @@
 /* A jump from outside into a range. */
 struct entry {
 	uint64_t source, target;
+	bool sure; /* certainly an instruction */
 };
 
 struct check {

@@ -258,3 +258,18 @@ bool listing_is_joined(const struct listing *listing, size_t number)
 	above = insn - 1;
 	return above->kind == INSN_JUMP || above->kind == INSN_INDIRECT || above->kind == INSN_TRAP;
 }
+
+bool listing_is_code(const struct listings *listings, const struct listing *listing, size_t number)
+{
+	while (number > 0 && !listing->targets[listing->insns[number].address - listing->start]) {
+		const struct insn *above = &listing->insns[number - 1];
+		uint64_t label = listing->insns[number].address;
+
+		if (next_label(listings, label - 1) == label)
+			return true;
+		if (above->kind == INSN_JUMP || above->kind == INSN_INDIRECT || above->kind == INSN_TRAP)
+			return false;
+		number--;
+	}
+	return true;
+}

@@ -45,4 +45,10 @@ long listing_index(const struct listing *listing, uint64_t address);
 /* Does straight code end before the instruction with this number, because another path arrives there or the one above leaves? */
 bool listing_is_joined(const struct listing *listing, size_t number);
 
+/*
+ * Does straight code from the function's beginning, a label or the target of a jump lead to the instruction with this number?
+ * Otherwise it's possibly data, or a place that only a computed jump reaches.
+ */
+bool listing_is_code(const struct listings *listings, const struct listing *listing, size_t number);
+
 #endif /* RK_TOOL_LINT_LISTING_H */

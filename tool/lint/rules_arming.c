@@ -109,6 +109,11 @@ static void check_entries(const struct check *check, const struct section *secti
 
 		if (entry->target - section->start >= section->end - section->start)
 			continue;
+		if (!entry->sure) {
+			add_note(findings, "entry", entry->source,
+				 "this is possibly a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);
+			continue;
+		}
 		add_error(findings, "entry", entry->source,
 			  entry->target == section->start
 				  ? "a jump to the start label at 0x%" PRIx64

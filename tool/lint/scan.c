@@ -131,7 +131,8 @@ static void add_entry(struct check *check, uint64_t hit)
 		if (more == NULL)
 			return;
 		check->entries = more;
-		check->entries[check->entry_count++] = (struct entry){insn->address, insn->target};
+		check->entries[check->entry_count++] = (struct entry){
+			insn->address, insn->target, listing_is_code(&check->listings, listing, (size_t)number)};
 		return;
 	}
 }
