@@ -11,10 +11,13 @@
 #pragma GCC diagnostic ignored "-Wpedantic" /* some of its enumerators are no int */
 #include <dwarf.h>
 #pragma GCC diagnostic pop
+#include <elf.h>
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define DWARF_RBX 3
 
 struct lines {
 	const struct image *image;
@@ -165,8 +168,12 @@ bool lines_is_unsaved(struct lines *lines, uint64_t address, int number)
 		read_unwind(lines);
 	if (lines->unwind == NULL || dwarf_cfi_addrframe(lines->unwind, address - lines->unwind_base, &frame) != 0)
 		return false;
-	/* No operations and no rule: the register has the caller's value. */
-	unsaved = dwarf_frame_register(frame, dwarf, operations, &rule, &count) == 0 && count == 0 && rule == NULL;
+	/*
+	 * No operations and no rule: the register has the caller's value. libdw means rbx by this too, when it says that the value
+	 * is undefined, because its own table has rax in place of rbx.
+	 */
+	unsaved = dwarf_frame_register(frame, dwarf, operations, &rule, &count) == 0 && count == 0 &&
+		  (rule == NULL || (dwarf == DWARF_RBX && lines->image->arch->machine == EM_X86_64));
 	free(frame);
 	return unsaved;
 }
