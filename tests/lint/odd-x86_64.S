@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * odd-x86_64.S - sections that look wrong and are right. Lint may have notes about them, but no error. The lines before the first
+ * section of right-x86_64.S are part of this file, too.
+ */
+#define ARM lea cs(%rip), %rax; mov %rax, %fs:8(%rdx)
+#define INDEX mov %fs:4(%rdx), %eax; test %eax, %eax; js leave
+#define WAYS_OUT(...) xor %eax, %eax; ret; leave: mov $4, %eax; ret; SIGNATURE; abort: __VA_ARGS__
+#define DESCRIPTOR(cs, start, end, abort) TABLE; cs: .long 0, 0; .quad start, end - start, abort; .popsection; POINTER(cs)
+
+/* == commit4: two halves of a word; the commit stores the first one */
+BEGIN(commit4)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	movl %esi, 4(%rax)
+	movl %ecx, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(commit4)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == outinit: a result of the caller is cleared first, and stored by the last instruction */
+BEGIN(outinit)
+	ARM
+start:
+	INDEX
+	movq $0, (%rsi)
+	cmpq $0, (%rdi,%rax,8)
+	je leave
+	mov (%rdi,%rax,8), %rcx
+	mov %rcx, (%rsi)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(outinit)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == snapshot: copies out of the data; the copy may start again */
+BEGIN(snapshot)
+	mov %rsi, %r9
+	mov %rdx, %r10
+	mov %rdi, %r11
+	lea cs(%rip), %rax
+	mov %rax, %fs:8(%r10)
+start:
+	mov %fs:4(%r10), %eax
+	test %eax, %eax
+	js leave
+	shl $6, %rax
+	lea (%r11,%rax), %rsi
+	mov %r9, %rdi
+	mov $64, %ecx
+	rep movsb
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(snapshot)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == expected: what was expected is in the caller's memory, which gets the value that was found */
+BEGIN(expected)
+	ARM
+start:
+	INDEX
+	mov (%rsi), %rcx
+	mov (%rdi,%rax,8), %r8
+	cmp %rcx, %r8
+end:
+	mov %r8, (%rsi)
+	WAYS_OUT(mov $2, %eax; ret)
+END(expected)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == expected2: the same, before a comparison at the end */
+BEGIN(expected2)
+	ARM
+start:
+	INDEX
+	mov (%rsi), %rcx
+	mov (%rdi,%rax,8), %r8
+	mov %r8, (%rsi)
+	cmp %rcx, %r8
+end:
+	sete %al
+	ret
+leave:
+	mov $4, %eax
+	ret
+	SIGNATURE
+abort:
+	mov $2, %eax
+	ret
+END(expected2)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == outptr: a result goes through a pointer that the caller has in memory */
+BEGIN(outptr)
+	ARM
+start:
+	INDEX
+	mov 8(%rsi), %r9
+	mov (%rdi,%rax,8), %rcx
+	mov %rcx, (%r9)
+	mov 8(%rdi,%rax,8), %rcx
+end:
+	mov %rcx, %rax
+	WAYS_OUT(mov $2, %eax; ret)
+END(outptr)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == used: after a section that only loads, a mark */
+BEGIN(used)
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rcx
+end:
+	movb $1, (%rsi,%rax)
+	WAYS_OUT(mov $2, %eax; ret)
+END(used)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == tagbits: sets a bit: once more changes nothing */
+BEGIN(tagbits)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov 8(%rax), %rcx
+	or $1, %rcx
+	mov %rcx, 8(%rax)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(tagbits)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == maxcmov: keeps the greater value, by a conditional move */
+BEGIN(maxcmov)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov 8(%rax), %rcx
+	cmp %rsi, %rcx
+	cmovb %rsi, %rcx
+	mov %rcx, 8(%rax)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(maxcmov)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == maxbranch: keeps the greater value, by a branch */
+BEGIN(maxbranch)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov 8(%rax), %rcx
+	cmp %rsi, %rcx
+	jae 1f
+	mov %rsi, %rcx
+1:
+	mov %rcx, 8(%rax)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(maxbranch)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == bytefield: replaces a byte of a word */
+BEGIN(bytefield)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov 8(%rax), %rcx
+	mov %sil, %cl
+	mov %rcx, 8(%rax)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(bytefield)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == xchgstore: a store by an exchange */
+BEGIN(xchgstore)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov $1, %ecx
+	xchg %ecx, (%rsi)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(xchgstore)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == pushframe: saves a register on the stack; the handler sets the stack pointer by the frame pointer */
+BEGIN(pushframe)
+	push %rbp
+	mov %rsp, %rbp
+	ARM
+start:
+	INDEX
+	push %rcx
+	mov (%rdi,%rax,8), %rcx
+	add %rcx, %rsi
+	pop %rcx
+	mov %rsi, (%rdi,%rax,8)
+end:
+	xor %eax, %eax
+	leave
+	ret
+leave:
+	mov $4, %eax
+	leave
+	ret
+	SIGNATURE
+abort:
+	mov %rbp, %rsp
+	mov $2, %eax
+	leave
+	ret
+END(pushframe)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == xchgsave: a register that is saved by an exchange */
+BEGIN(xchgsave)
+	xchg %rbx, %r11
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rbx
+	add %rsi, %rbx
+	mov %rbx, (%rdi,%rax,8)
+end:
+	xchg %rbx, %r11
+	xor %eax, %eax
+	ret
+leave:
+	xchg %rbx, %r11
+	ret
+	SIGNATURE
+abort:
+	xchg %rbx, %r11
+	ret
+END(xchgsave)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == xmmsave: a register that is saved in a vector register */
+BEGIN(xmmsave)
+	movq %rbx, %xmm7
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rbx
+	add %rsi, %rbx
+	mov %rbx, (%rdi,%rax,8)
+end:
+	movq %xmm7, %rbx
+	xor %eax, %eax
+	ret
+leave:
+	movq %xmm7, %rbx
+	ret
+	SIGNATURE
+abort:
+	movq %xmm7, %rbx
+	ret
+END(xmmsave)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == latersave: a register that code further down pushes */
+BEGIN(latersave)
+	jmp 5f
+6:
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rbx
+	add %rsi, %rbx
+	mov %rbx, (%rdi,%rax,8)
+end:
+	pop %rbx
+	ret
+leave:
+	pop %rbx
+	ret
+5:
+	push %rbx
+	jmp 6b
+	SIGNATURE
+abort:
+	pop %rbx
+	ret
+END(latersave)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == selectbysign: a pointer is chosen by whether the thread is registered */
+BEGIN(selectbysign)
+	mov %fs:4(%rdx), %eax
+	test %eax, %eax
+	cmovs %r8, %rdi
+	ARM
+start:
+	mov %fs:0(%rdx), %eax
+	mov (%rdi,%rax,8), %rcx
+	add %rsi, %rcx
+	mov %rcx, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(selectbysign)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == disarmload: the last instruction clears the descriptor */
+BEGIN(disarmload)
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rcx
+	movq $0, %fs:8(%rdx)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(disarmload)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == disarmexit: a way out clears the descriptor */
+BEGIN(disarmexit)
+	ARM
+start:
+	INDEX
+	cmp %rcx, (%rdi,%rax,8)
+	je 1f
+	movq $0, %fs:8(%rdx)
+	jmp leave
+1:
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(disarmexit)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == exclusive: a register is an input on one path, and changed on another */
+BEGIN(exclusive)
+again:
+	ARM
+start:
+	INDEX
+	test %rsi, %rsi
+	je 1f
+	mov %rcx, %r9
+	jmp 2f
+1:
+	mov $5, %ecx
+	mov %rcx, %r9
+2:
+	add (%rdi,%rax,8), %r9
+	mov %r9, (%rdi,%rax,8)
+end:
+	WAYS_OUT(jmp again)
+END(exclusive)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == testalias: cpu_id is tested through another pointer before */
+BEGIN(testalias)
+	mov %fs:0, %r11
+	add %rdx, %r11
+	cmpl $0, 4(%r11)
+	js leave
+	ARM
+start:
+	mov %fs:4(%rdx), %eax
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(testalias)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == testalias2: the same, and the descriptor is stored through a pointer to its field */
+BEGIN(testalias2)
+	mov %fs:0, %r11
+	lea (%r11,%rdx), %r11
+	lea 8(%r11), %r10
+	mov 4(%r11), %ecx
+	test %ecx, %ecx
+	js leave
+	lea cs(%rip), %rax
+	mov %rax, (%r10)
+start:
+	mov -4(%r10), %eax
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(testalias2)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == stale16: compares two bytes of cpu_id, through a pointer from memory */
+BEGIN(stale16)
+	mov %fs:0(%rdx), %r9d
+	mov -8(%rsp), %r11
+	ARM
+start:
+	movzwl 4(%r11), %eax
+	cmp %eax, %r9d
+	jne leave
+	mov %rsi, (%rdi,%r9,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(stale16)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == stale8: compares cpu_id_start and cpu_id at once */
+BEGIN(stale8)
+	mov %fs:0(%rdx), %r9
+	mov -8(%rsp), %r11
+	ARM
+start:
+	cmp %r9, (%r11)
+	jne leave
+	mov %r9d, %r9d
+	mov %rsi, (%rdi,%r9,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(stale8)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == externabort: another descriptor's handler is in another file */
+BEGIN(externabort)
+	ARM
+start:
+	INDEX
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(externabort)
+	DESCRIPTOR(cs, start, end, abort)
+	DESCRIPTOR(csX, start, end, other_abort)
+
+/* == zerodesc: a descriptor that is filled in at run time */
+BEGIN(zerodesc)
+	ARM
+start:
+	INDEX
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(zerodesc)
+	DESCRIPTOR(cs, start, end, abort)
+	TABLE; csX: .long 0, 0; .quad 0, 0, 0; .popsection; POINTER(csX)
+
+/* == duff: jumps into a row of instructions of its own */
+BEGIN(duff)
+	ARM
+start:
+	INDEX
+	lea tail(%rip), %r8
+	lea (%rcx,%rcx,2), %r9
+	sub %r9, %r8
+	jmp *%r8
+	add %rsi, %rsi
+	add %rsi, %rsi
+	add %rsi, %rsi
+tail:
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(duff)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == datajump: data that look like a jump into the range */
+BEGIN(datajump)
+	jmp 1f
+	.byte 0x90, 0xe9
+	.long start+3-.-4
+1:
+	ARM
+start:
+	INDEX
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(datajump)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == xchgarm: stores the descriptor by an exchange */
+BEGIN(xchgarm)
+	push %rbp
+	mov %rsp, %rbp
+	lea cs(%rip), %rax
+	mov %rax, -8(%rbp)
+	xchg %rax, %fs:8(%rdx)
+start:
+	INDEX
+	mov %rsi, (%rdi,%rax,8)
+end:
+	pop %rbp
+	WAYS_OUT(mov $2, %eax; ret)
+END(xchgarm)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == adjacent: the last instruction stores the descriptor of the next section */
+BEGIN(adjacent)
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rcx
+	mov (%rcx), %rcx
+	lea csX(%rip), %r8
+	mov %r8, %fs:8(%rdx)
+end:
+s2:
+	mov %fs:4(%rdx), %eax
+	test %eax, %eax
+	js leave
+	mov %rsi, (%rdi,%rax,8)
+e2:
+	WAYS_OUT(mov $2, %eax; ret)
+END(adjacent)
+	DESCRIPTOR(cs, start, end, abort)
+	DESCRIPTOR(csX, s2, e2, abort)
+
+/* == calltest: a function that is called tests cpu_id */
+BEGIN(calltest)
+	call helper
+	test %eax, %eax
+	js leave
+	ARM
+start:
+	mov %fs:4(%rdx), %eax
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+helper:
+	ret
+END(calltest)
+	DESCRIPTOR(cs, start, end, abort)
