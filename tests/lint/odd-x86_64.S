@@ -543,3 +543,16 @@ helper:
 	ret
 END(calltest)
 	DESCRIPTOR(cs, start, end, abort)
+
+/* == unchanged: stores what it loaded */
+BEGIN(unchanged)
+	ARM
+start:
+	INDEX
+	mov 8(%rsi), %r9
+	mov %r9, 8(%rsi)
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(unchanged)
+	DESCRIPTOR(cs, start, end, abort)

@@ -223,15 +223,16 @@ static bool is_off_by_one(const struct check *check, const struct section *secti
 	return is_indexed(section, address) && (stores || !node.insn.stores_constant);
 }
 
-/* Does the store's value derive from a load of the same address? */
+/* Does the store's value derive from a load of the same address? Storing the same value once more does no harm. */
 static bool stores_what_it_loaded(const struct section *section, const struct node *node)
 {
-	const struct value *address = stored_address(node);
+	const struct value *address = stored_address(node), *stored = &node->effect.stored;
 
-	if (!is_comparable(address) || node->effect.renewed || node->effect.stored.settled)
+	if (!is_comparable(address) || node->effect.renewed || stored->settled ||
+	    (stored->linear && stored->count == 1 && stored->constant == 0 && stored->terms[0].factor == 1))
 		return false;
 	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
-		if ((node->effect.stored.loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
+		if ((stored->loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
 		    value_equal(&section->nodes[i].effect.addresses[0], address))
 			return true;
 	return false;
@@ -255,8 +256,7 @@ static const char *harm_of(const struct section *section, const struct flow *flo
 		       "a second time";
 	if (memory->access == ACCESS_STORE && stores_what_it_loaded(section, node))
 		return "a word is loaded, changed and stored before the commit; after an abort the section starts again, and "
-		       "changes it a "
-		       "second time";
+		       "changes it a second time";
 	if (commit != NULL && is_comparable(address) && value_distance(address, stored_address(commit), &distance) &&
 	    distance < (int64_t)memory->width && distance + length > 0 && is_to_data(section, flow, address))
 		return "the commit's own word is stored to before the commit; after an abort it keeps this value, and the "
