@@ -3,8 +3,8 @@
  * lint.c - `rseqkit lint`: reads the options, and has each file checked by a child.
  *
  * A file can be made to harm the tool: its numbers can wrap, its tables can be endless, and it can be truncated while it is
- * mapped. So a child with limits of time and memory reads it. The child writes its report to a file in memory, and its death is
- * an error with the file's name.
+ * mapped. So a child with limits of time and memory reads it. The child writes its report to a file in memory, and then a mark to
+ * the pipe. A child that ends without the mark is an error with the file's name: libdw exits with 1 if memory is short.
  */
 #define _GNU_SOURCE
 #include "lint.h"
@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/child.h"
@@ -25,8 +26,10 @@
 #include "tool.h"
 
 #define LIMIT_S 60
-#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space; the file itself is mapped, too */
-#define REPORT_MAX ((rlim_t)256 << 20)
+#define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, and four times the file: it is mapped, and unpacked */
+#define REPORT_MAX ((rlim_t)256 << 20) /* bytes, or the size of the file: its members are copied */
+#define SIZE_MAX_KNOWN ((rlim_t)1 << 40)
+#define DONE 'd'                       /* the mark */
 
 static const char help[] = "Usage: rseqkit lint [OPTION...] FILE...\n"
 			   "\n"
@@ -61,13 +64,24 @@ static void limit(int resource, rlim_t most)
 	(void)setrlimit(resource, &limits);
 }
 
+/* The size of a file, as far as limits depend on it. */
+static rlim_t size_of(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return 0;
+	return (rlim_t)status.st_size < SIZE_MAX_KNOWN ? (rlim_t)status.st_size : SIZE_MAX_KNOWN;
+}
+
 static int check_in_child(int out, const void *argument)
 {
 	const struct work *work = (const struct work *)argument;
 	FILE *report = fdopen(work->report, "w");
+	const rlim_t size = size_of(work->path);
+	const char mark = DONE;
 	int status;
 
-	(void)out;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != work->parent)
 		raise(SIGKILL);
@@ -75,14 +89,14 @@ static int check_in_child(int out, const void *argument)
 	signal(SIGXCPU, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	limit(RLIMIT_AS, MEMORY_MAX);
+	limit(RLIMIT_AS, MEMORY_MAX + 4 * size);
 #endif
 	limit(RLIMIT_CPU, LIMIT_S);
-	limit(RLIMIT_FSIZE, REPORT_MAX);
+	limit(RLIMIT_FSIZE, size > REPORT_MAX ? size : REPORT_MAX);
 	if (report == NULL)
 		return EXIT_USAGE;
 	status = lint_file(work->path, work->settings, report);
-	return fflush(report) == 0 ? status : EXIT_USAGE;
+	return fflush(report) == 0 && write(out, &mark, 1) == 1 ? status : EXIT_USAGE;
 }
 
 /* Copies the report of a child to stdout, after `before`. */
@@ -100,19 +114,24 @@ static void copy_report(int report, const char *before)
 	}
 }
 
-/* Says that a child died. */
-static int tell_death(const char *path, const struct child_result *result, const struct lint_settings *settings,
-		      const char *before)
+/* Why a child didn't check its file. */
+static void explain(const struct child_result *result, char *why, size_t size)
 {
-	char why[96];
-
 	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))
-		snprintf(why, sizeof(why), "reading it took more than %d s", LIMIT_S);
+		snprintf(why, size, "reading it took more than %d s", LIMIT_S);
+	else if (result->end == CHILD_KILLED && result->number == SIGXFSZ)
+		snprintf(why, size, "its report is too long; the file is possibly damaged");
 	else if (result->end == CHILD_KILLED)
-		snprintf(why, sizeof(why), "reading it was ended by signal %d; the file may be damaged or truncated",
-			 result->number);
+		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged or truncated", result->number);
+	else if (result->end == CHILD_EXITED)
+		snprintf(why, size, "reading it takes too much memory; the file is possibly damaged");
 	else
-		snprintf(why, sizeof(why), "cannot start the process that reads it");
+		snprintf(why, size, "cannot start the process that reads it");
+}
+
+/* Says that a file isn't checked. */
+static void tell_failure(const char *path, const char *why, const struct lint_settings *settings, const char *before)
+{
 	complain("%s: %s", path, why);
 	if (settings->json) {
 		json_object *object = json_new();
@@ -123,29 +142,28 @@ static int tell_death(const char *path, const struct child_result *result, const
 		fputs(json_text(object), stdout);
 		json_object_put(object);
 	}
-	return EXIT_USAGE;
 }
 
 /* Checks one file in a child. In JSON, `before` separates its object from the last one. */
 static int check(const char *path, const struct lint_settings *settings, const char *before)
 {
 	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};
-	struct child_result result;
+	struct child_result result = {.end = CHILD_NOT_RUN};
 	int status = EXIT_USAGE;
+	char why[96];
 
-	if (work.report < 0) {
-		complain("cannot make a file in memory");
-		return EXIT_USAGE;
-	}
 	fflush(stdout);
-	child_run(check_in_child, &work, LIMIT_S * 1000, &result);
-	if (result.end == CHILD_EXITED) {
+	if (work.report >= 0)
+		child_run(check_in_child, &work, LIMIT_S * 1000, &result);
+	if (result.end == CHILD_EXITED && result.size == 1) {
 		copy_report(work.report, before);
 		status = result.number;
 	} else {
-		status = tell_death(path, &result, settings, before);
+		explain(&result, why, sizeof(why));
+		tell_failure(path, why, settings, before);
 	}
-	close(work.report);
+	if (work.report >= 0)
+		close(work.report);
 	return status;
 }
 
