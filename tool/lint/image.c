@@ -2,6 +2,7 @@
 /* image.c - reads an ELF file as one address space. */
 #include "image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,99 +72,139 @@ static int compare_regions(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Adds a region. `address` is final. Returns false if memory is short. */
-static bool add_region(struct image *image, const struct region *region)
+/* Adds a region. `address` is final. Returns what is wrong; NULL if nothing is. */
+static const char *add_region(struct image *image, const struct region *region)
 {
 	struct region *more;
 
-	if (region->size == 0 || region->bytes == NULL || region->address + region->size < region->address)
-		return true;
+	if (region->size == 0)
+		return NULL;
+	if (region->address + region->size < region->address)
+		return "a damaged ELF file: an address wraps";
 	if ((image->region_count & (image->region_count - 1)) == 0) {
 		more = (struct region *)realloc(image->regions, (image->region_count * 2 + 1) * sizeof(*more));
 		if (more == NULL)
-			return false;
+			return "out of memory";
 		image->regions = more;
 	}
 	image->regions[image->region_count++] = *region;
+	return NULL;
+}
+
+/*
+ * Adds `more` bytes at `offset` to those that parts of the file have had so far. The parts of a right file don't share bytes.
+ * Where they do, a small file has endless tables. Returns what is wrong; NULL if nothing is.
+ */
+static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint64_t *taken)
+{
+	if (offset > size || more > size - offset)
+		return "a damaged ELF file: a section or segment isn't within the file";
+	*taken += more;
+	return *taken > size ? "a damaged ELF file: sections or segments share bytes of the file" : NULL;
+}
+
+/* Gives a section of an object file the next address. Returns false if there are none left. */
+static bool place_section(GElf_Shdr *header, uint64_t *next)
+{
+	uint64_t align = header->sh_addralign;
+
+	if (align > GAP && (align & (align - 1)) == 0 && align < IMAGE_GOT)
+		*next = (*next + align - 1) & -align;
+	header->sh_addr = *next;
+	if (header->sh_size > IMAGE_GOT || *next + header->sh_size > IMAGE_GOT)
+		return false;
+	*next = (*next + header->sh_size + GAP + GAP - 1) & -(uint64_t)GAP;
 	return true;
 }
 
-/* Adds the sections that have bytes and lie in memory. */
-static bool add_sections(struct image *image, uint8_t *bytes, size_t size)
+/* Adds the sections that have bytes and lie in memory. Returns what is wrong; NULL if nothing is. */
+static const char *add_sections(struct image *image, uint8_t *bytes, size_t size)
 {
-	uint64_t next = 0x10000;
+	uint64_t next = 0x10000, taken = 0;
+	const char *wrong = NULL, *name;
 	size_t names;
 
 	/* libelf finds no headers if they are behind the end of the file. */
 	if (elf_getshdrnum(image->elf, &image->section_count) != 0 || image->section_count == 0 ||
 	    elf_getshdrstrndx(image->elf, &names) != 0)
-		return false;
+		return "a damaged ELF file: its section headers aren't within the file";
 	image->section_addresses = (uint64_t *)calloc(image->section_count + 1, sizeof(uint64_t));
 	if (image->section_addresses == NULL)
-		return false;
-	for (size_t i = 1; i < image->section_count; i++) {
+		return "out of memory";
+	for (size_t i = 1; i < image->section_count && wrong == NULL; i++) {
 		Elf_Scn *section = elf_getscn(image->elf, i);
 		struct region region = {.index = i};
 		GElf_Shdr header;
 
 		if (section == NULL || gelf_getshdr(section, &header) == NULL)
-			return false;
-		if ((header.sh_flags & SHF_ALLOC) == 0)
+			return "a damaged ELF file: its section headers aren't within the file";
+		if (header.sh_type != SHT_NOBITS && header.sh_type != SHT_NULL)
+			wrong = take_bytes(header.sh_offset, header.sh_size, size, &taken);
+		if ((header.sh_flags & SHF_ALLOC) == 0 || wrong != NULL)
 			continue;
-		if (image->object) {
-			if (header.sh_addralign > GAP && (header.sh_addralign & (header.sh_addralign - 1)) == 0 &&
-			    header.sh_addralign < IMAGE_GOT)
-				next = (next + header.sh_addralign - 1) & -header.sh_addralign;
-			header.sh_addr = next;
-			if (header.sh_size > IMAGE_GOT || next + header.sh_size > IMAGE_GOT)
-				return false;
-			next = (next + header.sh_size + GAP + GAP - 1) & -(uint64_t)GAP;
-		}
+		if (image->object && !place_section(&header, &next))
+			return "an object file with more or larger sections than this tool has addresses for";
 		image->section_addresses[i] = header.sh_addr;
-		if (header.sh_type == SHT_NOBITS || (header.sh_flags & SHF_COMPRESSED) != 0)
+		image->absent |= header.sh_type == SHT_NOBITS && (header.sh_flags & SHF_EXECINSTR) != 0;
+		if (header.sh_type == SHT_NOBITS || header.sh_type == SHT_NULL || (header.sh_flags & SHF_COMPRESSED) != 0)
 			continue;
-		if (header.sh_offset > size || header.sh_size > size - header.sh_offset)
-			return false;
 		region.address = header.sh_addr;
 		region.size = header.sh_size;
 		region.bytes = bytes + header.sh_offset;
 		region.code = (header.sh_flags & SHF_EXECINSTR) != 0;
 		region.writable = (header.sh_flags & SHF_WRITE) != 0;
-		region.name = elf_strptr(image->elf, names, header.sh_name);
-		if (region.name == NULL)
-			region.name = "";
-		if (!add_region(image, &region))
-			return false;
+		name = elf_strptr(image->elf, names, header.sh_name);
+		snprintf(region.name, sizeof(region.name), "%s", name != NULL ? name : "");
+		wrong = add_region(image, &region);
 	}
-	return true;
+	return wrong;
 }
 
-/* Adds the segments of a file without section headers. */
-static bool add_segments(struct image *image, uint8_t *bytes, size_t size)
+/* Adds the segments of a file without section headers. Returns what is wrong; NULL if nothing is. */
+static const char *add_segments(struct image *image, uint8_t *bytes, size_t size)
 {
+	const char *wrong = NULL;
+	uint64_t taken = 0;
 	size_t count;
 
 	if (elf_getphdrnum(image->elf, &count) != 0)
-		return false;
-	for (size_t i = 0; i < count; i++) {
+		return "a damaged ELF file: its program headers aren't within the file";
+	for (size_t i = 0; i < count && wrong == NULL; i++) {
+		struct region region = {.index = 0};
 		GElf_Phdr header;
-		struct region region = {.name = ""};
 
 		if (gelf_getphdr(image->elf, (int)i, &header) == NULL)
-			return false;
+			return "a damaged ELF file: its program headers aren't within the file";
 		if (header.p_type != PT_LOAD)
 			continue;
-		if (header.p_offset > size || header.p_filesz > size - header.p_offset)
-			return false;
+		wrong = take_bytes(header.p_offset, header.p_filesz, size, &taken);
+		if (wrong != NULL)
+			break;
 		region.address = header.p_vaddr;
 		region.size = header.p_filesz;
 		region.bytes = bytes + header.p_offset;
 		region.code = (header.p_flags & PF_X) != 0;
 		region.writable = (header.p_flags & PF_W) != 0;
-		if (!add_region(image, &region))
-			return false;
+		wrong = add_region(image, &region);
 	}
-	return true;
+	return wrong != NULL || image->region_count > 0 ? wrong : "a damaged ELF file: it has neither sections nor segments";
+}
+
+/* Does an address have two meanings? */
+static bool overlaps(const struct image *image)
+{
+	for (size_t i = 1; i < image->region_count; i++)
+		if (image->regions[i].address - image->regions[i - 1].address < image->regions[i - 1].size)
+			return true;
+	return false;
+}
+
+static bool has_code(const struct image *image)
+{
+	for (size_t i = 0; i < image->region_count; i++)
+		if (image->regions[i].code)
+			return true;
+	return false;
 }
 
 /* Has the object file only intermediate code? */
@@ -197,8 +238,8 @@ static enum image_result refuse(const char **why, enum image_result result, cons
 
 enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, const char **why)
 {
+	const char *wrong;
 	GElf_Ehdr header;
-	bool added;
 
 	memset(image, 0, sizeof(*image));
 	image->elf = elf_memory((char *)bytes, size);
@@ -214,11 +255,15 @@ enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, c
 	if (is_intermediate(image))
 		return refuse(why, IMAGE_REFUSED,
 			      "an object of link-time optimisation, without machine code; look at the linked file");
-	added = header.e_shoff != 0 ? add_sections(image, bytes, size) : add_segments(image, bytes, size);
-	if (!added)
-		return refuse(why, IMAGE_BROKEN, "a damaged ELF file: a section or segment isn't within the file");
+	wrong = header.e_shoff != 0 || image->object ? add_sections(image, bytes, size) : add_segments(image, bytes, size);
+	if (wrong != NULL)
+		return refuse(why, IMAGE_BROKEN, wrong);
 	if (image->region_count > 0)
 		qsort(image->regions, image->region_count, sizeof(*image->regions), compare_regions);
+	if (overlaps(image))
+		return refuse(why, IMAGE_REFUSED, "sections or segments overlap in memory, so addresses have two meanings");
+	if (image->absent && !has_code(image))
+		return refuse(why, IMAGE_REFUSED, "its code is in another file; this one has only debug information");
 	return IMAGE_READ;
 }
 

@@ -23,7 +23,7 @@ struct region {
 	uint64_t address, size;
 	uint8_t *bytes;     /* in the private mapping of the file */
 	bool code, writable;
-	const char *name;   /* "" without section headers */
+	char name[32];      /* as far as it fits; "" without section headers. A copy, because relocations can change the file's */
 	size_t index;       /* of the section header; 0 if there is none */
 };
 
@@ -38,6 +38,7 @@ struct image {
 	Elf *elf;
 	bool object;            /* an object file: addresses are made up */
 	bool fixed;             /* a program that is loaded at its own addresses */
+	bool absent;            /* a section of code has no bytes in the file */
 	struct region *regions; /* sorted by address */
 	size_t region_count;
 	uint64_t *section_addresses; /* of an object file, by index; 0 for a section that isn't in memory */
@@ -51,9 +52,8 @@ struct image {
 
 enum image_result {
 	IMAGE_READ,
-	IMAGE_BROKEN,  /* not a readable ELF file */
-	IMAGE_REFUSED, /* another architecture, or only intermediate code */
-	IMAGE_NO_CODE  /* an ELF file without code, such as a file of debug information */
+	IMAGE_BROKEN, /* not a readable ELF file */
+	IMAGE_REFUSED /* another architecture, or no machine code */
 };
 
 /*

@@ -33,13 +33,24 @@ static bool add_symbol(struct image *image, const struct symbol *symbol)
 	return !symbol->function || add_start(image, symbol->address);
 }
 
+/* The names of a table of symbols; NULL unless the last name is whole. */
+static Elf_Data *names_of(const struct image *image, const GElf_Shdr *header)
+{
+	Elf_Scn *section = elf_getscn(image->elf, header->sh_link);
+	Elf_Data *names = section != NULL ? elf_getdata(section, NULL) : NULL;
+
+	return names != NULL && names->d_size > 0 && ((const char *)names->d_buf)[names->d_size - 1] == '\0' ? names : NULL;
+}
+
 /* Adds the symbols of one table that lie in code and have a name. */
 static void read_table(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
 {
-	Elf_Data *table = elf_getdata(section, NULL);
+	Elf_Data *table = elf_getdata(section, NULL), *names = names_of(image, header);
 	GElf_Sym symbol;
 
-	for (int i = 1; table != NULL && i < IMAGE_SYMBOLS_MAX && gelf_getsym(table, i, &symbol) != NULL; i++) {
+	if (table == NULL || names == NULL)
+		return;
+	for (int i = 1; i < IMAGE_SYMBOLS_MAX && gelf_getsym(table, i, &symbol) != NULL; i++) {
 		unsigned type = GELF_ST_TYPE(symbol.st_info);
 		struct symbol found = {.size = symbol.st_size, .function = type == STT_FUNC || type == STT_GNU_IFUNC};
 
@@ -47,9 +58,9 @@ static void read_table(struct image *image, Elf_Scn *section, const GElf_Shdr *h
 			continue;
 		found.address = image->object ? image_symbol_address(image, &symbol, symbol.st_shndx, (size_t)i)
 					      : symbol.st_value;
-		found.name = elf_strptr(image->elf, header->sh_link, symbol.st_name);
+		found.name = symbol.st_name < names->d_size ? (const char *)names->d_buf + symbol.st_name : "";
 		/* Names that begin with a dot or a dollar sign are labels of the assembler. */
-		if (found.name == NULL || found.name[0] == '\0' || found.name[0] == '.' || found.name[0] == '$' ||
+		if (found.name[0] == '\0' || found.name[0] == '.' || found.name[0] == '$' ||
 		    !image_is_code(image, found.address))
 			continue;
 		if (!add_symbol(image, &found))

@@ -184,7 +184,7 @@ static struct extended extended_of(const struct image *image)
 /* Makes the GOT of an object file, once: each symbol has a slot that holds its address. */
 static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended, size_t count)
 {
-	struct region region = {.address = IMAGE_GOT, .size = count * 8, .name = ""};
+	struct region region = {.address = IMAGE_GOT, .size = count * 8};
 	struct region *more;
 
 	if (image->got != NULL || count == 0 || count > IMAGE_SYMBOLS_MAX)
