@@ -66,12 +66,9 @@ static uint64_t stored_descriptor(const struct trace *trace, const struct insn *
 	for (int i = 0; *width == 4 && !insn->stores_constant && i < FIRST_VECTOR; i++)
 		if (insn->stored == INSN_BIT(i))
 			value = trace->state.values[i];
-	if (!value.linear || value.count != 0)
+	if (!value.linear || value.count != 0 || !flow_is_descriptor(flow, (uint64_t)value.constant))
 		return 0;
-	for (size_t i = 0; i < flow->descriptor_count; i++)
-		if (flow->descriptors[i] == (uint64_t)value.constant)
-			return flow->descriptors[i];
-	return 0;
+	return (uint64_t)value.constant;
 }
 
 static bool is_store(const struct insn *insn, unsigned *which)

@@ -73,7 +73,8 @@ static bool prepare(struct check *check)
 		check->addresses[i] = check->found.descriptors[i].address;
 	check->flow = (struct flow){
 		.image = check->image, .descriptors = check->addresses, .descriptor_count = check->found.count};
-	return listings_begin(&check->listings, check->image, check->decoder, &check->found) && scan_code(check);
+	return starts_begin(&check->starts, &check->found) &&
+	       listings_begin(&check->listings, check->image, check->decoder, &check->found) && scan_code(check);
 }
 
 static int check_image(struct image *image, int fd, struct report *report)
@@ -95,6 +96,7 @@ static int check_image(struct image *image, int fd, struct report *report)
 	listings_end(&check.listings);
 	decoder_close(check.decoder);
 	forget_sections(&check.found);
+	starts_end(&check.starts);
 	free(check.addresses);
 	free(check.ranges);
 	free(check.armed);

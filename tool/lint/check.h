@@ -9,6 +9,7 @@
 #include "lines.h"
 #include "listing.h"
 #include "section.h"
+#include "starts.h"
 
 /* A jump from outside into a range. */
 struct entry {
@@ -24,11 +25,12 @@ struct check {
 	struct flow flow;      /* without an area */
 	struct lines *lines;
 	uint64_t *addresses;   /* sorted: of descriptors */
+	struct starts starts;
 	struct span *ranges;   /* sorted, joined where they overlap: of all sections */
 	size_t range_count;
-	struct armed *armed;   /* places that store a descriptor */
+	struct armed *armed;   /* places that store a descriptor, sorted by descriptor */
 	size_t armed_count;
-	struct entry *entries;
+	struct entry *entries; /* sorted by target */
 	size_t entry_count;
 };
 

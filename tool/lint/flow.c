@@ -97,16 +97,26 @@ static struct value address_of(const struct insn_memory *memory, const struct st
 	return address;
 }
 
+bool flow_is_descriptor(const struct flow *flow, uint64_t number)
+{
+	size_t low = 0, high = flow->descriptor_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (flow->descriptors[middle] < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < flow->descriptor_count && flow->descriptors[low] == number;
+}
+
 /* Is there a word at the constant address that holds the address of a descriptor? Such a word (a GOT slot) never changes. */
 static bool is_constant_word(const struct flow *flow, const struct value *address, uint64_t *word)
 {
-	if (!address->linear || address->count != 0 || flow->image == NULL ||
-	    !image_number(flow->image, (uint64_t)address->constant, 8, word))
-		return false;
-	for (size_t i = 0; i < flow->descriptor_count; i++)
-		if (flow->descriptors[i] == *word)
-			return true;
-	return false;
+	return address->linear && address->count == 0 && flow->image != NULL &&
+	       image_number(flow->image, (uint64_t)address->constant, 8, word) && flow_is_descriptor(flow, *word);
 }
 
 /* The value that a load gives. */

@@ -64,6 +64,9 @@ bool state_join(struct state *state, const struct state *other);
 /* The fields that an access of `width` bytes to the address touches; 0 if it is no known place in the area. */
 uint8_t flow_fields(const struct flow *flow, const struct value *address, unsigned width);
 
+/* Is the number the address of a descriptor? */
+bool flow_is_descriptor(const struct flow *flow, uint64_t number);
+
 /* Is it known where the address lies, compared with the area? */
 bool flow_is_placed(const struct flow *flow, const struct value *address);
 

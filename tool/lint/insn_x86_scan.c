@@ -71,7 +71,17 @@ static bool is_short_jump(uint8_t opcode)
 static void scan_short(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		       void *argument)
 {
-	for (size_t i = 0; i < wanted->range_count; i++) {
+	size_t first = 0, behind = wanted->range_count;
+
+	while (first < behind) {
+		size_t middle = first + (behind - first) / 2;
+
+		if (wanted->ranges[middle].end + 130 <= address)
+			first = middle + 1;
+		else
+			behind = middle;
+	}
+	for (size_t i = first; i < wanted->range_count && wanted->ranges[i].start <= address + size + 130; i++) {
 		uint64_t low = wanted->ranges[i].start > address + 130 ? wanted->ranges[i].start - address - 130 : 0;
 		uint64_t high = wanted->ranges[i].end + 130 > address ? wanted->ranges[i].end + 130 - address : 0;
 

@@ -67,13 +67,17 @@ static uint64_t beginning_of(const struct listings *listings, const struct regio
 {
 	uint64_t start = image_function(listings->image, address);
 
-	for (size_t i = 0; start == 0 && i < listings->label_count; i++) {
-		uint64_t label = listings->labels[listings->label_count - 1 - i];
+	size_t low = 0, high = listings->label_count;
 
-		if (label <= address && label >= region->address)
-			start = label;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listings->labels[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return start;
+	return start == 0 && low > 0 && listings->labels[low - 1] >= region->address ? listings->labels[low - 1] : start;
 }
 
 /* Decodes the instruction at an address. One that would reach over a label isn't one. */
@@ -128,19 +132,32 @@ static bool decode_all(const struct listings *listings, struct listing *listing)
 	return true;
 }
 
+/* What decoding found at each byte before an address, so that each is decoded once. */
+struct before {
+	uint64_t address;
+	uint8_t sizes[GUESSED + 1]; /* by the distance to the address; 0 if it isn't decoded yet */
+	bool wrong[GUESSED + 1];
+};
+
 /* The beginning of the last instruction before an address, if decoding begins at `at`; 0 if that doesn't lead to the address.
  */
-static uint64_t last_before(const struct listings *listings, uint64_t at, uint64_t address)
+static uint64_t last_before(const struct listings *listings, uint64_t at, struct before *before)
 {
 	uint64_t last = 0;
-	struct insn insn;
 
-	while (at < address) {
-		decode_one(listings, at, address, &insn);
-		last = insn.kind == INSN_TRAP && insn.unknown ? 0 : at;
-		at += insn.size;
+	while (at < before->address) {
+		uint64_t distance = before->address - at;
+		struct insn insn;
+
+		if (before->sizes[distance] == 0) {
+			decode_one(listings, at, before->address, &insn);
+			before->sizes[distance] = insn.size;
+			before->wrong[distance] = insn.kind == INSN_TRAP && insn.unknown;
+		}
+		last = before->wrong[distance] ? 0 : at;
+		at += before->sizes[distance];
 	}
-	return at == address ? last : 0;
+	return at == before->address ? last : 0;
 }
 
 /*
@@ -149,13 +166,14 @@ static uint64_t last_before(const struct listings *listings, uint64_t at, uint64
  */
 static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
 {
+	struct before before = {.address = address};
 	uint64_t last[TRIES], best = 0;
 	unsigned most = 0, tries = 0;
 
 	for (; tries < TRIES; tries++) {
 		uint64_t back = GUESSED - (uint64_t)tries * listings->image->arch->step;
 
-		last[tries] = address - region->address >= back ? last_before(listings, address - back, address) : 0;
+		last[tries] = address - region->address >= back ? last_before(listings, address - back, &before) : 0;
 	}
 	for (unsigned i = 0; i < tries; i++) {
 		unsigned votes = 0;

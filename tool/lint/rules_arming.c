@@ -6,15 +6,6 @@
 
 #include "check.h"
 
-/* Does another descriptor have the same start label? */
-static bool shares_start(const struct check *check, const struct section *section)
-{
-	for (size_t i = 0; i < check->found.count; i++)
-		if (&check->found.descriptors[i] != section->descriptor && check->found.descriptors[i].start == section->start)
-			return true;
-	return false;
-}
-
 static void check_store(struct check *check, struct section *section, struct findings *findings)
 {
 	uint64_t place;
@@ -34,7 +25,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 		break;
 	case ARMS_OTHER:
 		/* One range can have several descriptors. */
-		if (shares_start(check, section))
+		if (starts_at(&check->starts, section->start) > 1)
 			break;
 		add_error(findings, "pre-arm", place,
 			  "the store before the start label activates another section's descriptor, so this section has no "
@@ -49,15 +40,6 @@ static void check_store(struct check *check, struct section *section, struct fin
 	case ARMS_RIGHT:
 		break;
 	}
-}
-
-/* Is there a start label at the address? */
-static bool is_start(const struct check *check, uint64_t address)
-{
-	for (size_t i = 0; i < check->found.count; i++)
-		if (check->found.descriptors[i].start == address)
-			return true;
-	return false;
 }
 
 /* Is the instruction at an address like the first one of the section, as in a copy of the section? */
@@ -79,13 +61,22 @@ static bool is_copy(const struct check *check, const struct section *section, ui
 static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct arming *arming = &section->arming;
+	size_t low = 0, high = check->armed_count;
 
-	for (size_t i = 0; i < check->armed_count; i++) {
-		const struct armed *armed = &check->armed[i];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
 
-		if (armed->descriptor != section->descriptor->address || armed->address == arming->address ||
+		if (check->armed[middle].descriptor < section->descriptor->address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < check->armed_count && check->armed[low].descriptor == section->descriptor->address; low++) {
+		const struct armed *armed = &check->armed[low];
+
+		if (armed->address == arming->address ||
 		    armed->thread != arming->thread || armed->displacement != arming->displacement ||
-		    is_start(check, armed->end))
+		    starts_at(&check->starts, armed->end) > 0)
 			continue;
 		if (!is_copy(check, section, armed->end)) {
 			add_note(findings, "undecided", armed->address,
@@ -104,11 +95,19 @@ static void check_other_stores(const struct check *check, const struct section *
 
 static void check_entries(const struct check *check, const struct section *section, struct findings *findings)
 {
-	for (size_t i = 0; i < check->entry_count; i++) {
-		const struct entry *entry = &check->entries[i];
+	size_t low = 0, high = check->entry_count;
 
-		if (entry->target - section->start >= section->end - section->start)
-			continue;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (check->entries[middle].target < section->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < check->entry_count && check->entries[low].target < section->end; low++) {
+		const struct entry *entry = &check->entries[low];
+
 		if (!entry->sure) {
 			add_note(findings, "entry", entry->source,
 				 "this is possibly a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);

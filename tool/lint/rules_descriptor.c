@@ -8,6 +8,7 @@
 #include "check.h"
 
 #define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
+#define OTHERS_MAX 8	   /* other sections that share a part with one, and are reported */
 
 /* Returns why the kernel rejects the descriptor, or why it protects nothing; NULL if all is well. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
@@ -65,28 +66,31 @@ static void check_abort(const struct check *check, const struct section *section
 			  (uint32_t)word, check->image->arch->signature);
 }
 
-/* Other sections that lie in this one, or share a part with it. */
+/* Other sections that lie in this one, or share a part with it. Of many, the first few are enough. */
 static void check_others(const struct check *check, const struct section *section, struct findings *findings)
 {
-	for (size_t i = 0; i < check->found.count; i++) {
-		const struct descriptor *other = &check->found.descriptors[i], *own = section->descriptor;
-		uint64_t end = other->start + other->length;
+	const struct descriptor *own = section->descriptor, *other;
+	size_t next = 0;
+	int told = 0;
 
-		if (other == own || (other->start == own->start && other->length == own->length) || end < other->start)
-			continue;
-		if (other->start < section->end && section->start < end)
+	while (told < OTHERS_MAX && (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
+		if (other->start != own->start || other->length != own->length) {
+			told++;
 			add_error(findings, "overlap", section->start,
 				  "the range overlaps that of the section at 0x%" PRIx64
 				  "; an abort in the common part runs the handler of "
 				  "whichever descriptor was stored last",
 				  other->start);
-		if (section->abort - other->start < other->length)
-			add_error(findings, "twice", section->abort,
-				  "the abort handler lies inside the range of the section at 0x%" PRIx64
-				  "; an abort continues in the middle "
-				  "of that section, whose descriptor isn't stored",
-				  other->start);
+		}
 	}
+	next = 0;
+	other = starts_in(&check->starts, section->abort, section->abort + 1, &next);
+	if (other != NULL)
+		add_error(findings, "twice", section->abort,
+			  "the abort handler lies inside the range of the section at 0x%" PRIx64
+			  "; an abort continues in the middle "
+			  "of that section, whose descriptor isn't stored",
+			  other->start);
 }
 
 static bool is_outside(uint64_t address)

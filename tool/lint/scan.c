@@ -10,7 +10,7 @@
 
 #include "check.h"
 
-#define HITS_MAX 100000
+#define HITS_MAX 0x1000000
 
 struct hits {
 	uint64_t *list;
@@ -48,6 +48,21 @@ static int compare_spans(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+static int compare_entries(const void *left, const void *right)
+{
+	const struct entry *a = (const struct entry *)left, *b = (const struct entry *)right;
+
+	return a->target != b->target ? (a->target < b->target ? -1 : 1) : a->source < b->source ? -1 : a->source > b->source;
+}
+
+static int compare_armed(const void *left, const void *right)
+{
+	const struct armed *a = (const struct armed *)left, *b = (const struct armed *)right;
+
+	return a->descriptor != b->descriptor ? (a->descriptor < b->descriptor ? -1 : 1)
+					      : a->address < b->address ? -1 : a->address > b->address;
+}
+
 /* Makes the sorted list of ranges, and joins those that overlap. */
 static bool make_ranges(struct check *check)
 {
@@ -76,12 +91,10 @@ static bool make_ranges(struct check *check)
 	return true;
 }
 
-static bool is_descriptor(const struct check *check, uint64_t address)
-{
-	return bsearch(&address, check->addresses, check->found.count, sizeof(uint64_t), compare_numbers) != NULL;
-}
-
-/* The addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them. */
+/*
+ * The addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them. NULL if
+ * memory is short.
+ */
 static uint64_t *make_addresses(const struct check *check, size_t *count)
 {
 	struct hits hits = {NULL, 0, false};
@@ -99,14 +112,33 @@ static uint64_t *make_addresses(const struct check *check, size_t *count)
 
 			memcpy(&word, region->bytes + at, sizeof(word));
 			if (word - check->addresses[0] <= check->addresses[check->found.count - 1] - check->addresses[0] &&
-			    is_descriptor(check, word))
+			    flow_is_descriptor(&check->flow, word))
 				collect(&hits, region->address + at);
 		}
 	}
 	if (hits.count > 0)
 		qsort(hits.list, hits.count, sizeof(uint64_t), compare_numbers);
 	*count = hits.count;
-	return hits.list;
+	if (!hits.full)
+		return hits.list;
+	free(hits.list);
+	return NULL;
+}
+
+/* The range that contains an address; NULL if none does. */
+static const struct span *range_of(const struct check *check, uint64_t address)
+{
+	size_t low = 0, high = check->range_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (address >= check->ranges[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < check->range_count && address >= check->ranges[low].start ? &check->ranges[low] : NULL;
 }
 
 /* Adds the jump at a hit, if an instruction is there that jumps into a range from outside of it. */
@@ -115,26 +147,25 @@ static void add_entry(struct check *check, uint64_t hit)
 	const struct listing *listing = listing_around(&check->listings, hit);
 	long number = listing != NULL ? listing_index(listing, hit) : -1;
 	const struct insn *insn = number >= 0 ? &listing->insns[number] : NULL;
+	const struct span *range;
 	struct entry *more;
 
 	if (insn == NULL || insn->unknown || (insn->kind != INSN_JUMP && insn->kind != INSN_BRANCH && insn->kind != INSN_CALL))
 		return;
-	for (size_t i = 0; i < check->range_count; i++) {
-		uint64_t size = check->ranges[i].end - check->ranges[i].start;
-
-		if (insn->target - check->ranges[i].start >= size || insn->address - check->ranges[i].start < size)
-			continue;
-		for (size_t k = 0; k < check->entry_count; k++)
-			if (check->entries[k].source == insn->address)
-				return;
-		more = (struct entry *)realloc(check->entries, (check->entry_count + 1) * sizeof(*more));
+	range = range_of(check, insn->target);
+	if (range == NULL || range_of(check, insn->address) == range)
+		return;
+	/* Hits are in order, so those of one instruction follow one another. */
+	if (check->entry_count > 0 && check->entries[check->entry_count - 1].source == insn->address)
+		return;
+	if ((check->entry_count & (check->entry_count - 1)) == 0) {
+		more = (struct entry *)realloc(check->entries, (check->entry_count * 2 + 1) * sizeof(*more));
 		if (more == NULL)
 			return;
 		check->entries = more;
-		check->entries[check->entry_count++] = (struct entry){
-			insn->address, insn->target, listing_is_code(&check->listings, listing, (size_t)number)};
-		return;
 	}
+	check->entries[check->entry_count++] = (struct entry){
+		insn->address, insn->target, listing_is_code(&check->listings, listing, (size_t)number)};
 }
 
 static void add_armed(struct check *check, uint64_t hit)
@@ -168,6 +199,8 @@ bool scan_code(struct check *check)
 	if (!make_ranges(check))
 		return false;
 	addresses = make_addresses(check, &wanted.address_count);
+	if (addresses == NULL)
+		return false;
 	wanted.addresses = addresses;
 	wanted.ranges = check->ranges;
 	wanted.range_count = check->range_count;
@@ -177,6 +210,12 @@ bool scan_code(struct check *check)
 		if (region->code)
 			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
 	}
+	/* A jump that is left out is possibly one into a section. */
+	if (hits.full) {
+		free(hits.list);
+		free(addresses);
+		return false;
+	}
 	/* In order of addresses, so that each function is decoded once. */
 	if (hits.count > 0)
 		qsort(hits.list, hits.count, sizeof(uint64_t), compare_numbers);
@@ -184,6 +223,10 @@ bool scan_code(struct check *check)
 		add_entry(check, hits.list[i]);
 		add_armed(check, hits.list[i]);
 	}
+	if (check->entry_count > 0)
+		qsort(check->entries, check->entry_count, sizeof(struct entry), compare_entries);
+	if (check->armed_count > 0)
+		qsort(check->armed, check->armed_count, sizeof(struct armed), compare_armed);
 	free(hits.list);
 	free(addresses);
 	return true;
