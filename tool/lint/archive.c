@@ -86,5 +86,6 @@ bool archive_next(struct archive *archive, struct member *member)
 		if (member->size > 0)
 			return true;
 	}
+	archive->broken = archive->at != archive->size;
 	return false;
 }

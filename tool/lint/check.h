@@ -46,4 +46,8 @@ void rules_abort(struct check *check, const struct section *section, struct find
 /* scan.c: finds jumps into sections, and the stores of descriptors, in all of the file's code. */
 bool scan_code(struct check *check);
 
+/* Checks an image, and reports it. `fd` is the file. Returns an exit code. */
+struct report;
+int check_image(struct image *image, int fd, struct report *report);
+
 #endif /* RK_TOOL_LINT_CHECK_H */

@@ -154,6 +154,8 @@ static const char *add_sections(struct image *image, uint8_t *bytes, size_t size
 		region.code = (header.sh_flags & SHF_EXECINSTR) != 0;
 		region.writable = (header.sh_flags & SHF_WRITE) != 0;
 		name = elf_strptr(image->elf, names, header.sh_name);
+		if (name == NULL && names != SHN_UNDEF)
+			return "a damaged ELF file: the name of a section isn't within the file";
 		snprintf(region.name, sizeof(region.name), "%s", name != NULL ? name : "");
 		wrong = add_region(image, &region);
 	}

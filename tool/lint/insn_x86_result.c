@@ -60,7 +60,7 @@ static bool put_sum(const cs_x86 *x86, enum x86_result result, const struct insn
 	case X86_SHL:
 		if (x86->op_count != 2 || operands[1].type != X86_OP_IMM)
 			return false;
-		sum->factor = (int64_t)1 << (operands[1].imm & (operands[0].size == 8 ? 63 : 31));
+		sum->factor = (int64_t)(UINT64_C(1) << (operands[1].imm & (operands[0].size == 8 ? 63 : 31)));
 		return put_part(&operands[0], 1, sum, &sum->second);
 	case X86_IMUL:
 		if (x86->op_count != 3 || operands[2].type != X86_OP_IMM)

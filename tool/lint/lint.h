@@ -4,6 +4,8 @@
 #define RK_TOOL_LINT_LINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct lint_settings {
@@ -19,5 +21,8 @@ int worse_status(int one, int other);
  * with limits calls this function.
  */
 int lint_file(const char *path, const struct lint_settings *settings, FILE *out);
+
+/* The same for a file in memory: a private and writable mapping of `fd`. */
+int lint_bytes(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
 
 #endif /* RK_TOOL_LINT_LINT_H */
