@@ -120,42 +120,6 @@ static void find_area(const struct insn *insn, unsigned which, struct arming *ar
 	arming->thread = insn->memory[which].thread;
 }
 
-/* Which registers does the function copy to another register or to memory before the start label, or push anywhere? */
-static insn_set copied_before(const struct listing *listing, size_t number)
-{
-	insn_set copied = 0;
-
-	for (size_t i = 0; i < listing->count; i++) {
-		const struct insn *insn = &listing->insns[i];
-
-		if (insn->memories == 1 && insn->memory[0].access == ACCESS_STORE && insn->memory[0].step < 0)
-			copied |= insn->stored;
-		if (i >= number)
-			continue;
-		copied |= insn->stored;
-		/* An exchange, and a move to a vector register. */
-		if (insn->kind == INSN_PLAIN && insn->memories == 0 && insn->sum.to == NO_REGISTER && !insn->sets_flags)
-			copied |= insn->reads;
-		if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER &&
-		    insn->sum.first.number != insn->sum.to)
-			copied |= INSN_BIT(insn->sum.first.number);
-	}
-	return copied;
-}
-
-/* Does the function possibly return? A jump out of it can lead to a return. */
-static bool returns(const struct listing *listing)
-{
-	for (size_t i = 0; i < listing->count; i++) {
-		const struct insn *insn = &listing->insns[i];
-
-		if (insn->kind == INSN_INDIRECT || ((insn->kind == INSN_JUMP || insn->kind == INSN_BRANCH) &&
-						    insn->target - listing->start >= listing->end - listing->start))
-			return true;
-	}
-	return listing->guessed;
-}
-
 /* Can the instruction be a store to the area? `*thread` says whether it's certain that the place belongs to the thread. */
 static bool is_plausible(const struct flow *flow, const struct insn *insn, const struct effect *effect, bool *thread)
 {
@@ -185,8 +149,8 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	number = (size_t)listing_index(listing, section->start);
 	last = &listing->insns[number - 1];
 	arming->address = last->address;
-	arming->copied = copied_before(listing, number);
-	arming->returns = returns(listing);
+	arming->copied = listing->copied[number];
+	arming->returns = listing->returns;
 	*place = last->address;
 	trace_begin(&trace, flow, listing, number - 1);
 	while (trace.next < number - 1) {

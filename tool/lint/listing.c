@@ -36,12 +36,14 @@ static void forget(struct listing *listing)
 {
 	free(listing->insns);
 	free(listing->targets);
+	free(listing->copied);
 	memset(listing, 0, sizeof(*listing));
 }
 
 void listings_end(struct listings *listings)
 {
 	forget(&listings->last);
+	forget(&listings->near);
 	free(listings->labels);
 }
 
@@ -114,6 +116,51 @@ static bool append(struct listing *listing, const struct insn *insn)
 	return true;
 }
 
+/* The registers that an instruction copies to another register or to memory. */
+static insn_set copied_by(const struct insn *insn)
+{
+	insn_set copied = insn->stored;
+
+	/* An exchange, and a move to a vector register. */
+	if (insn->kind == INSN_PLAIN && insn->memories == 0 && insn->sum.to == NO_REGISTER && !insn->sets_flags)
+		copied |= insn->reads;
+	if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number != insn->sum.to)
+		copied |= INSN_BIT(insn->sum.first.number);
+	return copied;
+}
+
+/* The registers that a function pushes, anywhere. */
+static insn_set pushed_in(const struct listing *listing)
+{
+	insn_set pushed = 0;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct insn *insn = &listing->insns[i];
+
+		if (insn->memories == 1 && insn->memory[0].access == ACCESS_STORE && insn->memory[0].step < 0)
+			pushed |= insn->stored;
+	}
+	return pushed;
+}
+
+/* Sums up what the instructions copy, and whether one possibly returns. A jump out of the function can lead to a return. */
+static bool sum_up(struct listing *listing)
+{
+	insn_set copied = pushed_in(listing);
+
+	listing->copied = (insn_set *)calloc(listing->count + 1, sizeof(insn_set));
+	listing->returns = listing->guessed;
+	for (size_t i = 0; listing->copied != NULL && i < listing->count; i++) {
+		const struct insn *insn = &listing->insns[i];
+
+		listing->copied[i] = copied;
+		copied |= copied_by(insn);
+		listing->returns |= insn->kind == INSN_INDIRECT || ((insn->kind == INSN_JUMP || insn->kind == INSN_BRANCH) &&
+								    insn->target - listing->start >= listing->end - listing->start);
+	}
+	return listing->copied != NULL;
+}
+
 static bool decode_all(const struct listings *listings, struct listing *listing)
 {
 	struct insn insn;
@@ -129,7 +176,7 @@ static bool decode_all(const struct listings *listings, struct listing *listing)
 		    insn.target - listing->start < listing->end - listing->start)
 			listing->targets[insn.target - listing->start] = true;
 	}
-	return true;
+	return sum_up(listing);
 }
 
 /* What decoding found at each byte before an address, so that each is decoded once. */
@@ -221,7 +268,7 @@ const struct listing *listing_around(struct listings *listings, uint64_t address
 	struct listing *listing = &listings->last;
 	uint64_t start;
 
-	if (listing->start <= address && address < listing->end && !listing->guessed)
+	if (listing->start <= address && address < listing->end)
 		return listing;
 	forget(listing);
 	start = region != NULL ? beginning_of(listings, region, address) : 0;
@@ -242,6 +289,7 @@ const struct listing *listing_of(struct listings *listings, uint64_t address)
 		return NULL;
 	if (listing_around(listings, address - 1) != NULL && address < listing->end && leads_to(listing, address))
 		return listing;
+	listing = &listings->near;
 	forget(listing);
 	start = guess(listings, region, address);
 	if (start == 0)

@@ -16,6 +16,8 @@ struct listing {
 	struct insn *insns;  /* an undecodable place is `unknown` and a trap */
 	size_t count, room;
 	bool *targets;       /* for each byte: an instruction of the listing jumps there */
+	insn_set *copied;    /* before each instruction: registers that were copied to another register or to memory, or are pushed */
+	bool returns;        /* the function possibly returns */
 	bool guessed;
 };
 
@@ -24,7 +26,8 @@ struct listings {
 	struct decoder *decoder;
 	uint64_t *labels;    /* sorted: start labels and abort handlers, where an instruction begins for certain */
 	size_t label_count;
-	struct listing last; /* the listing that was asked for last */
+	struct listing last; /* the listing of a function that was asked for last */
+	struct listing near; /* the last one whose beginning was guessed */
 };
 
 bool listings_begin(struct listings *listings, const struct image *image, struct decoder *decoder, const struct found *found);

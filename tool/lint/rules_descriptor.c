@@ -9,6 +9,7 @@
 
 #define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
 #define OTHERS_MAX 8	   /* other sections that share a part with one, and are reported */
+#define SEEN_MAX 1000	   /* descriptors of the same range that are left out of these */
 
 /* Returns why the kernel rejects the descriptor, or why it protects nothing; NULL if all is well. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
@@ -71,9 +72,9 @@ static void check_others(const struct check *check, const struct section *sectio
 {
 	const struct descriptor *own = section->descriptor, *other;
 	size_t next = 0;
-	int told = 0;
+	int told = 0, seen = 0;
 
-	while (told < OTHERS_MAX && (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
+	while (told < OTHERS_MAX && seen++ < SEEN_MAX && (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
 		if (other->start != own->start || other->length != own->length) {
 			told++;
 			add_error(findings, "overlap", section->start,
