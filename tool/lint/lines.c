@@ -138,7 +138,7 @@ const char *lines_find(struct lines *lines, uint64_t address, int *line)
 			unit = dwfl_module_nextcu(lines->module, unit, &bias);
 		while (unit != NULL && dwarf_haspc(unit, theirs - bias) != 1);
 	found = unit != NULL ? dwarf_getsrc_die(unit, theirs - bias) : NULL;
-	if (found == NULL || dwarf_lineno(found, line) != 0)
+	if (found == NULL || dwarf_lineno(found, line) != 0 || *line <= 0)
 		return NULL;
 	return dwarf_linesrc(found, NULL, NULL);
 }
