@@ -19,7 +19,7 @@ endif
 
 # Each build of the checks has a folder below build/check, with the options that its tests need.
 CHECK := build/check
-targets := steps builds toolchain tool malloc examples kernels
+targets := steps builds toolchain tool malloc examples kernels fuzz
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
@@ -103,7 +103,11 @@ check-kernels:  ## a new kernel on x86-64 and arm64, emulated; KTLS
 	@scripts/deps $@
 	@scripts/check $@
 
-check-all:  ## make check and the check-... targets above, twenty minutes
+check-fuzz:  ## fuzz rseqkit lint, a minute for each target
+	@scripts/deps $@
+	@scripts/check $@
+
+check-all:  ## make check and the check-... targets above, 22 minutes
 	@scripts/deps $(targets:%=check-%)
 	@scripts/check $@
 
