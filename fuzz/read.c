@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* What JSON and text print differs, so the size decides. */
+	/* JSON and text are printed by different code. Odd sizes choose JSON. */
 	const struct lint_settings settings = {.json = (size & 1) != 0, .all = true};
 	uint8_t *copy = (uint8_t *)malloc(size + 1);
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);

@@ -22,7 +22,7 @@ int worse_status(int one, int other);
  */
 int lint_file(const char *path, const struct lint_settings *settings, FILE *out);
 
-/* The same for a file in memory: a private and writable mapping of `fd`. */
+/* Checks a file in memory: `bytes` is a private and writable mapping of `fd`. */
 int lint_bytes(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
 
 #endif /* RK_TOOL_LINT_LINT_H */

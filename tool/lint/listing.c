@@ -179,7 +179,7 @@ static bool decode_all(const struct listings *listings, struct listing *listing)
 	return sum_up(listing);
 }
 
-/* What decoding found at each byte before an address, so that each is decoded once. */
+/* The results of decoding at each byte before an address. A byte is decoded once. */
 struct before {
 	uint64_t address;
 	uint8_t sizes[GUESSED + 1]; /* by the distance to the address; 0 if it isn't decoded yet */

@@ -67,7 +67,7 @@ static void check_abort(const struct check *check, const struct section *section
 			  (uint32_t)word, check->image->arch->signature);
 }
 
-/* Other sections that lie in this one, or share a part with it. Of many, the first few are enough. */
+/* Other sections that lie in this one, or share a part with it. At most OTHERS_MAX are reported. */
 static void check_others(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct descriptor *own = section->descriptor, *other;
