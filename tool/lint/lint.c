@@ -41,7 +41,7 @@ static const char help[] = "Usage: rseqkit lint [OPTION...] FILE...\n"
 			   "  -h, --help  show this text\n"
 			   "\n"
 			   "Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
-			   "3 a file that can't be decided: another architecture, or intermediate code.\n";
+			   "3 a file that can't be decided: another architecture, or no machine code.\n";
 
 /* The work of one child. */
 struct work {
