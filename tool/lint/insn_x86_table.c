@@ -19,6 +19,9 @@
 #define MOVES(name) ROW(name, "wr", X86_MOVE, 0)
 #define SIMD(name) ROW(name, "urr", X86_MIX, 0)                  /* a target that is also a source; memory is only loaded */
 #define AVX(name) ROW(name, "wrr", X86_MIX, 0)
+#if CS_API_MAJOR >= 5
+#define X86_INS_UD2B X86_INS_UD1 /* its name since capstone 5 */
+#endif
 #define CONDITION(cc)                                                                                                  \
 	ROW(CMOV##cc, "ur", X86_MIX, X86_USES), ROW(SET##cc, "w", X86_MIX, X86_USES),                                  \
 	ROW_KIND(J##cc, "a", X86_MIX, X86_USES, INSN_BRANCH)
