@@ -122,8 +122,10 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 RKI_INLINE_ALWAYS int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
 {
 	struct rk_ring_reader opened;
-	int r = rki_ring_open(ring, cpu, reader == NULL ? NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
+	int r;
 
+	__builtin_memset(&opened, 0, sizeof(opened)); /* gcc doesn't know that the next call fills it */
+	r = rki_ring_open(ring, cpu, reader == NULL ? NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
 	if (r >= 0) {
 		*reader = opened;
 		if (size > sizeof(opened))
