@@ -39,7 +39,10 @@ static Elf_Data *names_of(const struct image *image, const GElf_Shdr *header)
 	Elf_Scn *section = elf_getscn(image->elf, header->sh_link);
 	Elf_Data *names = section != NULL ? elf_getdata(section, NULL) : NULL;
 
-	return names != NULL && names->d_size > 0 && ((const char *)names->d_buf)[names->d_size - 1] == '\0' ? names : NULL;
+	/* A section without bytes in the file has a size, too. */
+	if (names == NULL || names->d_buf == NULL || names->d_size == 0)
+		return NULL;
+	return ((const char *)names->d_buf)[names->d_size - 1] == '\0' ? names : NULL;
 }
 
 /* Adds the symbols of one table that lie in code and have a name. */
