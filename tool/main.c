@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"bench", "measure operations and their alternatives", cmd_bench},
 	{"inspect", "show the owners and places of the registrations in a running process", cmd_inspect},
 	{"lint", "check the critical sections in programs, libraries and object files", cmd_lint},
+	{"torture", "abort a program's critical sections at each instruction", cmd_torture},
 #endif
 	{"exec", "run a program with every thread registered", cmd_exec},
 };

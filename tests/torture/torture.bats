@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+# torture.bats - rseqkit torture: what is covered, what is found, and that programs see nothing but aborts. tests/torture/every
+# covers all of the library.
+
+load ../cli/helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	"$HELPERS/program" threads || skip "no sections here"
+	run "$RSEQKIT" torture "$HELPERS/program" threads
+	[[ "$output" != *"cannot trace"* ]] || skip "$output"
+}
+
+# Runs a program, and sets the variables of its JSON: field NAME.
+torture() { # STATUS OPTION... PROGRAM ARGUMENT...
+	local wanted=$1
+	shift
+	expect "$wanted" "$RSEQKIT" torture --json --output report.json "$@"
+}
+
+field() { # EXPRESSION of the report `r`
+	python3 -c "import json; r = json.load(open('report.json')); print(($1))"
+}
+
+is() { # EXPRESSION VALUE
+	local value
+	value=$(field "$1")
+	[ "$value" = "$2" ] || {
+		echo "$1 is $value, not $2"
+		return 1
+	}
+}
+
+@test "help names the exit status; a program or a process is needed" {
+	expect 0 "$RSEQKIT" torture --help
+	assert_says "Exit status: 0 all covered"
+	expect 2 "$RSEQKIT" torture
+	expect 2 "$RSEQKIT" torture --wrong
+	expect 2 "$RSEQKIT" torture --pid 1 ls
+	expect 2 "$RSEQKIT" torture --reach --migrate ls
+	expect 2 "$RSEQKIT" torture ./none
+	assert_says "cannot execute ./none"
+}
+
+@test "every instruction that the program reaches is aborted once, and each abort is confirmed" {
+	torture 0 "$HELPERS/program" threads
+	is "r['schema']" rseqkit.torture/1
+	is "r['injected'] == r['confirmed'] > 0" True
+	is "r['not_aborted']" 0
+	is "all(s['covered'] == s['reached'] for s in r['sections'])" True
+	is "sum(s['instructions'] == s['covered'] > 0 for s in r['sections'])" 2
+	is "r['program']['status']" 0
+	cp report.json all.json
+	torture 0 --reach "$HELPERS/program" threads
+	is "r['injected']" 0
+	is "[s['reached'] for s in r['sections']] == [s['reached'] for s in json.load(open('all.json'))['sections']]" True
+}
+
+@test "--rounds and --random make as many aborts; a seed chooses the instructions" {
+	torture 0 --rounds 20 "$HELPERS/program" threads
+	is "all(s['covered'] == s['reached'] for s in r['sections'])" True
+	is "r['confirmed'] >= 14 * 20" True
+	torture 0 --random 100 --seed 5 "$HELPERS/program" threads
+	is "100 <= r['confirmed'] < 120" True
+}
+
+@test "a program without sections: exit 3" {
+	torture 3 true
+	is "r['injected'], r['program']['status']" "(0, 0)"
+}
+
+@test "the program's end: status and signal" {
+	torture 1 "$HELPERS/program" fails
+	is "r['program']['status'], r['program']['signal']" "(5, None)"
+	torture 1 "$HELPERS/program" dies
+	is "r['program']['status'], r['program']['signal']" "(None, 6)"
+}
+
+@test "threads, forks, vfork and exec, a timer's signals, stops, modules: each count is exact" {
+	for what in threads forks executes times stops "loads $HELPERS/module.so"; do
+		echo "$what"
+		torture 0 "$HELPERS/program" $what
+		is "r['injected'] == r['confirmed'] > 0" True
+	done
+}
+
+@test "a static program; a program that is stripped" {
+	torture 0 "$HELPERS/program-static" forks
+	is "r['injected'] == r['confirmed'] > 10" True
+	strip -o stripped "$HELPERS/program-static"
+	torture 0 ./stripped threads
+	is "r['injected'] == r['confirmed'] > 10" True
+}
+
+@test "a program that handles SIGTRAP, or traces a child, works; what isn't done is said" {
+	torture 3 "$HELPERS/program" traps
+	assert_says "handles SIGTRAP itself"
+	is "r['program']['status'], r['spared']" "(0, 1)"
+	torture 0 "$HELPERS/program" traces
+	assert_says "calls ptrace()"
+	is "r['let_go']" 1
+}
+
+@test "a store before the commit that others see: exit 1, with the place; a right section: none" {
+	torture 0 "$HELPERS/wrong" right
+	is "r['violations']" "[]"
+	for name in two_stores late_end; do
+		torture 1 "$HELPERS/wrong" $name
+		is "len(r['violations']), r['program']['status']" "(1, 0)"
+		is "r['violations'][0]['symbol'].split('+')[0], r['violations'][0]['bytes']" "('$name', 8)"
+		is "int(r['violations'][0]['after'], 16) - int(r['violations'][0]['before'], 16)" 1
+	done
+	expect 1 "$RSEQKIT" torture "$HELPERS/wrong" two_stores
+	assert_says "Wrong: wrong: section two_stores+"
+}
+
+@test "a slot that is kept over an abort: only --migrate makes the program fail" {
+	[ "$(nproc)" -gt 1 ] || skip "one CPU"
+	torture 0 "$HELPERS/wrong" stale
+	try_until 50 "no thread passed at the right moment" makes_it_fail
+	is "r['violations'], r['program']['status']" "([], 1)"
+	is "r['migrated'] > 0" True
+	torture 0 --migrate --rounds 20 "$HELPERS/wrong" right 100000
+}
+
+@test "a running process is tortured and goes on unharmed, however the command ends" {
+	"$HELPERS/program" forever >out &
+	local pid=$!
+	wait_until grep -q begun out
+	torture 0 --pid $pid --time 1
+	is "r['confirmed'] >= 14" True
+	is "r['program']['status']" None
+	for ((i = 0; i < 5; i++)); do
+		torture 0 --pid $pid --rounds 100000 --time 0.5
+		torture 0 --pid $pid --random 100000 --time 0.5
+	done
+	"$RSEQKIT" torture --pid $pid --rounds 1000000 >killed 2>&1 &
+	local command=$!
+	wait_until traced $pid
+	kill -KILL $command
+	wait_until untraced $pid
+	"$RSEQKIT" torture --pid $pid --rounds 1000000 >ended 2>&1 &
+	command=$!
+	wait_until traced $pid
+	sleep 0.5
+	kill -INT $command
+	wait $command
+	grep -q "The program goes on" ended
+	untraced $pid
+	kill -USR1 $pid
+	wait $pid
+	grep -q exact out
+}
+
+makes_it_fail() {
+	run "$RSEQKIT" torture --json --output report.json --migrate --rounds 20 "$HELPERS/wrong" stale 100000
+	[ "$status" -eq 1 ]
+}
+
+traced() { # PID
+	! untraced "$1"
+}
+
+untraced() {
+	grep -q '^TracerPid:[[:blank:]]0$' "/proc/$1/status"
+}
+
+@test "a full disk and a closed output are errors" {
+	[ -c /dev/full ] || skip "no /dev/full"
+	expect 2 "$RSEQKIT" torture --output /dev/full "$HELPERS/program" threads
+	expect 2 bash -c "'$RSEQKIT' torture '$HELPERS/program' threads >/dev/full"
+}

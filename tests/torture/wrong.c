@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wrong.c - operations that are wrong in known ways, for tests of `rseqkit torture`. They are made of the library's primitives,
+ * so they are the same on each architecture that has a port.
+ *
+ * A slot's word is 0 or the slot's own address: each operation stores the address that it has computed. So a store to another
+ * CPU's slot is seen afterwards.
+ *
+ * usage: wrong NAME [ROUNDS]    runs an operation in two threads; exits with 1 if the data are wrong
+ */
+#include <pthread.h>
+#include <rseqkit/ops.h>
+#include <rseqkit/percpu.h>
+#include <rseqkit/thread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if RK_HAVE_SECTIONS
+
+/* A store without a declaration, of the slot's address or of the next number. */
+#if defined(__x86_64__)
+#define STORE_HERE(place) "movq %%rax, " place "\n\t"
+#define PLACE(name) "(%[" #name "])"
+#define SECOND "8(%%rax)"
+#define SLOT "(%%rax)"
+#define COUNT_HERE(place) "incq " place "\n\t"
+#else
+#define STORE_HERE(place) "str x16, " place "\n\t"
+#define PLACE(name) "[%x[" #name "]]"
+#define SECOND "[x16, #8]"
+#define SLOT "[x16]"
+#define COUNT_HERE(place) "ldr x17, " place "\n\tadd x17, x17, #1\n\tstr x17, " place "\n\t"
+#endif
+#define END RKI_ASM_L(2) ":\n\t"
+
+enum { THREADS = 2, ABORTS_MAX = 1000 };
+
+static void *base;
+
+/* Each section is one statement, so that compilers don't share anything between the operations. */
+#define OPERATION(name, body)                                                                                          \
+	static enum rk_result name(void *slot)                                                                         \
+	{                                                                                                              \
+		RK_SECTION(RK_ASM_EXIT(leave), body, RK_LIST(RK_IN(base), RK_IN(slot)), RK_USES_LOADED, leave);        \
+		return RK_DONE;                                                                                        \
+	aborted:                                                                                                       \
+		return RK_ABORTED;                                                                                     \
+	leave:                                                                                                         \
+		return rki_leave();                                                                                    \
+	}
+
+OPERATION(right, RK_ASM_INDEX_CPU(RK_ASM_C) STORE_HERE(SLOT) END)
+
+/* An abort between the stores leaves the first one, which other threads see. */
+OPERATION(two_stores, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) STORE_HERE(SLOT) END)
+
+/* An abort after the store repeats the section. */
+OPERATION(late_end, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) "nop\n\t" END)
+
+/* The slot is computed before the section. The caller keeps it when it tries again. */
+OPERATION(stale, RK_ASM_INDEX_CPU(RK_ASM_C) STORE_HERE(PLACE(slot)) END)
+
+static const struct {
+	const char *name;
+	enum rk_result (*run)(void *slot);
+} operations[] = {
+	{"right", right},
+	{"two_stores", two_stores},
+	{"late_end", late_end},
+	{"stale", stale},
+};
+
+static enum rk_result (*chosen)(void *slot);
+static unsigned long rounds = 3000;
+static volatile int wrong;
+
+/* The slot of the CPU on which the thread runs now. */
+static void *slot_now(void)
+{
+	return rk_percpu_slot(base, (int)rk_thread_area()->cpu_id_start);
+}
+
+/* A slot has no address but its own. */
+static void check(void *slot)
+{
+	void *word = *(void *volatile *)slot;
+
+	if (word != NULL && word != slot)
+		wrong = 1;
+}
+
+static void *work(void *argument)
+{
+	for (unsigned long i = 0; i < rounds; i++) {
+		enum rk_result result = RK_ABORTED;
+		void *slot = slot_now();
+
+		for (int aborts = 0; result == RK_ABORTED && aborts < ABORTS_MAX; aborts++)
+			result = chosen(slot);
+		check(slot);
+	}
+	return argument;
+}
+
+int main(int argc, char **argv)
+{
+	const struct rk_percpu_options options = {.item_size = 64};
+	struct rk_percpu *pool;
+	pthread_t threads[THREADS];
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (argc > 1 && strcmp(operations[i].name, argv[1]) == 0)
+			chosen = operations[i].run;
+	if (argc > 2)
+		rounds = strtoul(argv[2], NULL, 10);
+	if (chosen == NULL || rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &base) != 0)
+		return 2;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+			return 2;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = rk_cpus_next(-1); i >= 0; i = rk_cpus_next(i))
+		check(rk_percpu_slot(base, i));
+	printf(wrong ? "a slot has the address of another one\n" : "all slots are right\n");
+	return wrong;
+}
+
+#else
+
+int main(void)
+{
+	return 77;
+}
+
+#endif

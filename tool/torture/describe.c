@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* describe.c - finds the critical sections of an image, and what the tracer has to know about their instructions. */
+#define _GNU_SOURCE
+#include "describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/output.h"
+#include "lint/check.h"
+
+static bool put(FILE *out, const void *bytes, size_t size)
+{
+	return fwrite(bytes, 1, size, out) == size;
+}
+
+static void put_source(char source[SOURCE_MAX], struct lines *lines, uint64_t address)
+{
+	int line = 0;
+	const char *file = lines_find(lines, address, &line), *slash;
+	char text[SOURCE_MAX - 12];
+
+	source[0] = '\0';
+	if (file == NULL)
+		return;
+	slash = strrchr(file, '/');
+	copy_printable(text, sizeof(text), slash != NULL ? slash + 1 : file);
+	snprintf(source, SOURCE_MAX, "%s:%d", text, line);
+}
+
+/* The address of an edge; 0 if it isn't known. */
+static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
+{
+	if (edge >= 0)
+		return section->nodes[edge].insn.address;
+	if (edge == EDGE_END)
+		return section->end;
+	if (edge == EDGE_CROSSES)
+		return node->insn.address + node->insn.size;
+	return edge == EDGE_OUT ? outside : 0;
+}
+
+static void describe_store(const struct image *image, const struct node *node, struct torture_store *store)
+{
+	const struct insn_memory *memory;
+	unsigned which = 0;
+
+	if (!node_stores(node, &which) || node_stores_to_stack(node, image->arch))
+		return;
+	memory = &node->insn.memory[which];
+	if (memory->unknown_address || memory->repeated || memory->width == 0 || memory->width > 8)
+		return;
+	*store = (struct torture_store){
+		.width = (uint8_t)memory->width,
+		.thread = memory->thread,
+		.base = memory->base,
+		.index = memory->index,
+		.factor = memory->factor,
+		.displacement = memory->displacement,
+	};
+}
+
+static int compare_nodes(const void *left, const void *right)
+{
+	const struct torture_insn *a = (const struct torture_insn *)left, *b = (const struct torture_insn *)right;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+/* Adds a section's instructions. */
+static bool add_insns(const struct check *check, const struct section *section, uint32_t number, struct torture_insn **insns,
+		      uint32_t *count)
+{
+	struct torture_insn *more = (struct torture_insn *)realloc(*insns, (*count + section->count) * sizeof(**insns));
+
+	if (more == NULL)
+		return false;
+	*insns = more;
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+		struct torture_insn *insn = &more[*count];
+
+		if (node->insn.size == 0)
+			continue;
+		memset(insn, 0, sizeof(*insn));
+		insn->address = node->insn.address;
+		insn->section = number;
+		insn->size = node->insn.size;
+		insn->last = node_is_last(section, node);
+		insn->declared = node->declared;
+		insn->next = edge_address(section, node, node->next, node->insn.address + node->insn.size);
+		insn->jump = edge_address(section, node, node->jump, node->insn.target);
+		if (!insn->last && !insn->declared)
+			describe_store(check->image, node, &insn->store);
+		put_source(insn->source, check->lines, insn->address);
+		++*count;
+	}
+	return true;
+}
+
+static void describe_section(struct check *check, const struct section *section, struct torture_section *out)
+{
+	const struct symbol *symbol = image_symbol(check->image, section->start);
+	struct insn handler;
+
+	*out = (struct torture_section){
+		.start = section->start,
+		.end = section->end,
+		.abort = section->abort,
+		.descriptor = section->descriptor->address,
+		.complete = section->complete,
+		.declares = section->declares,
+	};
+	if (symbol != NULL) {
+		char name[SYMBOL_MAX - 20];
+
+		copy_printable(name, sizeof(name), symbol->name);
+		snprintf(out->symbol, sizeof(out->symbol), "%s+0x%llx", name,
+			 (unsigned long long)(section->start - symbol->address));
+	} else {
+		snprintf(out->symbol, sizeof(out->symbol), "0x%llx", (unsigned long long)section->start);
+	}
+	put_source(out->source, check->lines, section->start);
+	if (image_decode(check->image, check->decoder, section->abort, &handler)) {
+		out->handler_next = handler.kind == INSN_PLAIN || handler.kind == INSN_BRANCH ? section->abort + handler.size : 0;
+		out->handler_jump = handler.kind == INSN_JUMP || handler.kind == INSN_BRANCH || handler.kind == INSN_CALL
+					    ? handler.target
+					    : 0;
+	}
+}
+
+/*
+ * The address of a function that the file defines, by its dynamic symbols, or in a static program by all symbols. Returns 0 if the
+ * file has none.
+ */
+static uint64_t find_function(const struct image *image, const char *wanted)
+{
+	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section != NULL; section = elf_nextscn(image->elf, section)) {
+		GElf_Shdr header;
+		Elf_Data *data = NULL;
+		GElf_Sym symbol;
+
+		if (gelf_getshdr(section, &header) != NULL && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
+			data = elf_getdata(section, NULL);
+		for (int i = 1; data != NULL && gelf_getsym(data, i, &symbol) != NULL; i++) {
+			const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
+
+			if (name != NULL && symbol.st_shndx != SHN_UNDEF && strcmp(name, wanted) == 0)
+				return symbol.st_value;
+		}
+	}
+	return 0;
+}
+
+/* Several descriptors can have one range, and ranges can overlap. Keeps the first instruction of each address. */
+static void drop_copies(struct torture_insn *insns, uint32_t *count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < *count; i++)
+		if (kept == 0 || insns[i].address != insns[kept - 1].address)
+			insns[kept++] = insns[i];
+	*count = kept;
+}
+
+/* Decodes each section that the kernel accepts. */
+static bool describe(struct check *check, FILE *out)
+{
+	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace", "sigaction"};
+	struct torture_section *sections = (struct torture_section *)calloc(check->found.count + 1, sizeof(*sections));
+	struct torture_insn *insns = NULL;
+	struct contents contents = {.segments = 0};
+	GElf_Phdr header;
+	size_t headers = 0;
+	bool done = sections != NULL && elf_getphdrnum(check->image->elf, &headers) == 0;
+	struct segment segments[64];
+
+	for (size_t i = 0; i < FUNCTIONS; i++)
+		contents.functions[i] = find_function(check->image, functions[i]);
+	for (size_t i = 0; i < headers && contents.segments < 64; i++)
+		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
+		    (header.p_flags & PF_X) != 0)
+			segments[contents.segments++] = (struct segment){header.p_offset, header.p_filesz, header.p_vaddr};
+	for (size_t i = 0; done && i < check->found.count; i++) {
+		const struct descriptor *descriptor = &check->found.descriptors[i];
+		struct findings findings = {NULL, 0, false};
+		struct section section;
+
+		memset(&section, 0, sizeof(section));
+		section.descriptor = descriptor;
+		section.start = descriptor->start;
+		section.end = descriptor->start + descriptor->length;
+		section.abort = descriptor->abort;
+		rules_descriptor(check, &section, &findings);
+		free(findings.list);
+		if (!section.valid)
+			continue;
+		done = section_decode(&section, check->image, &check->found, check->decoder);
+		if (done) {
+			describe_section(check, &section, &sections[contents.sections]);
+			done = add_insns(check, &section, contents.sections, &insns, &contents.insns);
+			contents.sections++;
+		}
+		section_forget(&section);
+	}
+	if (done && contents.insns > 0)
+		qsort(insns, contents.insns, sizeof(*insns), compare_nodes);
+	drop_copies(insns, &contents.insns);
+	done = done && put(out, &contents, sizeof(contents)) && put(out, segments, contents.segments * sizeof(segments[0])) &&
+	       put(out, sections, contents.sections * sizeof(*sections)) && put(out, insns, contents.insns * sizeof(*insns));
+	free(sections);
+	free(insns);
+	return done;
+}
+
+bool describe_image(struct image *image, int fd, FILE *out)
+{
+	struct check check = {.image = image};
+	bool done = find_sections(image, &check.found);
+
+	if (done && check.found.count > 0) {
+		image_read_symbols(image);
+		check.lines = lines_open(image, fd);
+	}
+	check.decoder = decoder_open(image->arch);
+	done = done && check.decoder != NULL && starts_begin(&check.starts, &check.found) && describe(&check, out);
+	lines_close(check.lines);
+	decoder_close(check.decoder);
+	forget_sections(&check.found);
+	starts_end(&check.starts);
+	return done;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* describe.h - what a child writes about a file's critical sections, and the child's part of the work. */
+#ifndef RK_TOOL_TORTURE_DESCRIBE_H
+#define RK_TOOL_TORTURE_DESCRIBE_H
+
+#include "lint/image.h"
+#include "torture.h"
+
+/* The beginning. `struct segment`, `struct torture_section` and `struct torture_insn` follow, as many as it says. */
+struct contents {
+	uint32_t segments, sections, insns;
+	uint64_t functions[FUNCTIONS];
+};
+
+/* Writes the description of an image. Returns false if memory is short, or the file can't be written. */
+bool describe_image(struct image *image, int fd, FILE *out);
+
+#endif /* RK_TOOL_TORTURE_DESCRIBE_H */

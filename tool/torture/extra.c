@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extra.c - what happens at breakpoints outside the sections.
+ *
+ * Modules: the dynamic linker calls a function for debuggers when it has mapped modules, before their constructors run.
+ *
+ * ptrace(): a process has one tracer. So the process that the program wants to trace is let go.
+ *
+ * sigaction(): if the program handles SIGTRAP, no section is aborted in this process. Otherwise a breakpoint in code that runs
+ * with SIGTRAP blocked, such as a handler, would make the kernel drop the program's handler (force_sig() of kernel/signal.c).
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ptrace.h>
+
+#include "tool.h"
+#include "traced.h"
+
+#define PASSED_MAX 100      /* a debugger that has its processes makes very many other requests */
+#define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
+
+static void let_go(struct torture *torture, struct thread *thread)
+{
+	if (torture->result->tracing++ == 0)
+		complain("process %d is let go, because the program calls ptrace() to trace it", (int)thread->group);
+	traced_detach(torture, thread->process);
+}
+
+/* Returns false if the thread itself was let go. */
+static bool handle_request(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
+{
+	const uint64_t request = registers->general[machine_arguments[0]];
+	struct thread *target = NULL;
+
+	if (request == PTRACE_TRACEME) {
+		let_go(torture, thread);
+		return false;
+	}
+	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+		target = traced_find(torture, (pid_t)registers->general[machine_arguments[1]]);
+	else
+		thread->process->extras[EXTRA_PTRACE].passed++;
+	if (target != NULL && target->process != NULL && target->process != thread->process)
+		let_go(torture, target);
+	return true;
+}
+
+void extra_spare(struct torture *torture, struct process *process)
+{
+	if (process->spared)
+		return;
+	process->spared = true;
+	process_clear_sections(process);
+	if (torture->result->spared++ == 0)
+		complain("process %d handles SIGTRAP itself; its sections are not aborted any more", (int)process->pid);
+}
+
+/* sigaction() is called for SIGTRAP, with an action. */
+static void handle_action(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
+{
+	const uint64_t action = registers->general[machine_arguments[1]];
+	uint64_t handler = 0;
+
+	if (registers->general[machine_arguments[0]] == SIGTRAP && action != 0 &&
+	    process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) &&
+	    handler != (uint64_t)(uintptr_t)SIG_DFL)
+		extra_spare(torture, thread->process);
+}
+
+void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind, const struct machine_registers *registers)
+{
+	if (kind == EXTRA_LINKER)
+		process_scan(thread->process, torture->settings, torture->result);
+	if (kind == EXTRA_SIGACTION)
+		handle_action(torture, thread, registers);
+	if (kind == EXTRA_END)
+		migrate_passed(torture, thread);
+	if (kind == EXTRA_PTRACE && !handle_request(torture, thread, registers))
+		return;
+	if (!thread->process->extras[kind].set) {
+		traced_go(thread, 0);
+		return;
+	}
+	extra_clear(thread->process, kind);
+	thread->extra = kind;
+	traced_step(thread, STEP_EXTRA);
+}
+
+static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
+{
+	if (kind != EXTRA_END)
+		return !torture->detaching && process->extras[kind].passed < PASSED_MAX;
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->waits && thread->process == process)
+			return true;
+	return false;
+}
+
+void extra_passed(struct torture *torture, struct thread *thread)
+{
+	if (is_needed(torture, thread->process, thread->extra))
+		(void)extra_set(thread->process, thread->extra);
+	traced_go(thread, 0);
+}

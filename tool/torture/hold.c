@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hold.c - stops threads for a moment, and detaches from all.
+ *
+ * A thread that is stopped on request can have another stop first, such as a signal. This stop is kept, and the request is
+ * reported at a later stop, which means nothing then.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "inspect/inspect.h"
+#include "traced.h"
+
+#define WAIT_S 1.0
+
+static void sleep_shortly(void)
+{
+	const struct timespec time = {0, 50000};
+
+	nanosleep(&time, NULL);
+}
+
+/* Waits for a stop, until the deadline. Returns false if there is none. */
+static bool wait_for(struct thread *thread, double deadline, int *status)
+{
+	for (;;) {
+		pid_t tid = waitpid(thread->tid, status, __WALL | WNOHANG);
+
+		if (tid == thread->tid)
+			return true;
+		if (tid < 0 || traced_now() > deadline)
+			return false;
+		sleep_shortly();
+	}
+}
+
+bool traced_wait(struct thread *thread)
+{
+	int status;
+
+	if (!wait_for(thread, traced_now() + WAIT_S, &status))
+		return false;
+	thread->state = THREAD_STOPPED;
+	if (WIFSTOPPED(status) && status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP)
+		return true;
+	thread->has_status = true;
+	thread->status = status;
+	return false;
+}
+
+static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
+{
+	return thread != except && (process == NULL || thread->process == process);
+}
+
+bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process)
+{
+	double deadline = traced_now() + WAIT_S;
+	bool all = true;
+
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (is_held(thread, except, process) && thread->state == THREAD_RUNNING)
+			(void)ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+		struct inspect_answer answer;
+
+		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING)
+			continue;
+		if (!wait_for(thread, deadline, &thread->status)) {
+			all = false;
+			continue;
+		}
+		thread->state = THREAD_STOPPED;
+		thread->has_status = true;
+		/* This also makes the kernel restart a system call that the request has interrupted. */
+		if (WIFSTOPPED(thread->status))
+			(void)inspect_read_registers(thread->tid, &answer);
+	}
+	return all;
+}
+
+static bool is_request(int status)
+{
+	return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP;
+}
+
+void traced_free(struct torture *torture, const struct thread *except, const struct process *process)
+{
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (is_held(thread, except, process) && thread->state == THREAD_STOPPED && thread->has_status && !thread->waits &&
+		    is_request(thread->status)) {
+			thread->has_status = false;
+			traced_go(thread, 0);
+		}
+}
+
+/* Is a SIGTRAP waiting that the thread hasn't reported yet? A request to stop is reported first. */
+static bool has_pending_trap(const struct thread *thread)
+{
+	unsigned long long pending = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread->tid);
+	file = fopen(path, "re");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return (pending >> (SIGTRAP - 1) & 1) != 0;
+}
+
+/* The code of the signal at which a thread has stopped. */
+static int code_of(const struct thread *thread)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	return ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0 ? info.si_code : 0;
+}
+
+/* Did an instruction raise the SIGTRAP? Otherwise a step is over, or a process sent the signal. */
+static bool is_breakpoint(const struct thread *thread)
+{
+	int code = code_of(thread);
+
+	return code == SI_KERNEL || code == TRAP_BRKPT;
+}
+
+/*
+ * A breakpoint that a thread has hit is as if it hadn't been there. The breakpoints have been removed, so a trap that is still
+ * there is the program's own. Returns the signal that the thread is to get.
+ */
+static int undo_stop(struct thread *thread)
+{
+	struct machine_registers registers;
+	uint8_t code[TRAP_MAX];
+	uint64_t address;
+
+	if (thread->has_status && is_request(thread->status) && has_pending_trap(thread)) {
+		thread->has_status = false;
+		traced_end_step(thread);
+		traced_go(thread, 0);
+		if (traced_wait(thread)) {
+			thread->has_status = true;
+			thread->status = SIGTRAP << 8 | 0x7f;
+		}
+	}
+	if (!thread->has_status || !WIFSTOPPED(thread->status) || thread->status >> 16 != 0)
+		return 0;
+	if (WSTOPSIG(thread->status) != SIGTRAP)
+		return WSTOPSIG(thread->status);
+	if (code_of(thread) <= 0)
+		return SIGTRAP; /* another process sent it */
+	if (!is_breakpoint(thread) || !machine_read(thread->tid, &registers))
+		return 0;
+	address = registers.ip - machine_trap_moves;
+	if (process_read(thread->process, address, code, machine_trap_size) && memcmp(code, machine_trap, machine_trap_size) == 0)
+		return SIGTRAP;
+	(void)machine_set_ip(thread->tid, address);
+	return 0;
+}
+
+void traced_detach(struct torture *torture, const struct process *process)
+{
+	struct thread *next;
+
+	(void)traced_hold(torture, NULL, process);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->process != NULL && is_held(thread, NULL, process) && thread->has_status)
+			traced_adopt(torture, thread, thread->status);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->process != NULL && is_held(thread, NULL, process))
+			process_clear_all(thread->process);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = next) {
+		int signal = 0;
+
+		next = thread->next;
+		if (!is_held(thread, NULL, process))
+			continue;
+		if (thread->process != NULL)
+			signal = undo_stop(thread);
+		migrate_back(thread);
+		traced_end_step(thread);
+		(void)ptrace(PTRACE_DETACH, thread->tid, NULL, (uintptr_t)signal);
+		traced_remove(torture, thread);
+	}
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * migrate.c - moves a stopped thread to another CPU, so that the section starts again there.
+ *
+ * A section that still uses the old CPU's number then changes the old CPU's data. That does harm only if another thread has
+ * worked there meanwhile. So the thread stays stopped until another thread of the process has passed the end of the same section
+ * on the old CPU: one of them is kept there meanwhile, and the section has no breakpoints. A breakpoint at the end is outside the section, and aborts nothing.
+ */
+#define _GNU_SOURCE
+#include <stddef.h>
+
+#include "traced.h"
+
+#define WAIT_S 0.02
+#define CPU_ID_START 0 /* offset in the area */
+
+/* The CPU on which the thread executed last, by its area. Returns -1 if it has no registration. */
+static int cpu_of(const struct thread *thread)
+{
+	uint64_t area;
+	uint32_t cpu;
+
+	if (!machine_area(thread->tid, &area) || !process_read(thread->process, area + CPU_ID_START, &cpu, sizeof(cpu)))
+		return -1;
+	return cpu < CPU_SETSIZE ? (int)cpu : -1;
+}
+
+/* Allows the thread only another one of its CPUs. */
+static bool move(struct thread *thread)
+{
+	cpu_set_t other;
+
+	thread->old_cpu = cpu_of(thread);
+	if (thread->old_cpu < 0 || sched_getaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus) != 0)
+		return false;
+	for (int i = 1; i < CPU_SETSIZE; i++) {
+		int cpu = (thread->old_cpu + i) % CPU_SETSIZE;
+
+		if (!CPU_ISSET(cpu, &thread->cpus))
+			continue;
+		CPU_ZERO(&other);
+		CPU_SET(cpu, &other);
+		thread->moved = sched_setaffinity(thread->tid, sizeof(other), &other) == 0;
+		return thread->moved;
+	}
+	return false;
+}
+
+/* Was the thread seen in the section? */
+static bool was_there(const struct thread *other, const struct thread *thread)
+{
+	return other->place.mapping == thread->place.mapping && other->place.insn < thread->place.mapping->module->insn_count &&
+	       place_insn(&other->place)->section == place_insn(&thread->place)->section;
+}
+
+/*
+ * Keeps another thread of the process on the old CPU, so that it passes there: preferably one that was seen in the section. Returns
+ * false if there is none.
+ */
+static bool send_other(struct torture *torture, const struct thread *thread)
+{
+	struct thread *best = NULL;
+	cpu_set_t old;
+
+	for (struct thread *other = torture->threads; other != NULL; other = other->next)
+		if (other != thread && other->process == thread->process && !other->moved && other->state == THREAD_RUNNING &&
+		    (best == NULL || (!was_there(best, thread) && was_there(other, thread))))
+			best = other;
+	if (best == NULL || sched_getaffinity(best->tid, sizeof(best->cpus), &best->cpus) != 0 ||
+	    !CPU_ISSET(thread->old_cpu, &best->cpus))
+		return false;
+	CPU_ZERO(&old);
+	CPU_SET(thread->old_cpu, &old);
+	best->moved = best->sent = sched_setaffinity(best->tid, sizeof(old), &old) == 0;
+	return best->sent;
+}
+
+static void call_back(struct torture *torture, const struct process *process)
+{
+	for (struct thread *other = torture->threads; other != NULL; other = other->next)
+		if (other->sent && other->process == process) {
+			other->sent = false;
+			migrate_back(other);
+		}
+}
+
+bool migrate_away(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+	const struct torture_insn *insn = place_insn(&thread->place);
+	const struct torture_section *section = &thread->place.mapping->module->sections[insn->section];
+
+	if (process->extras[EXTRA_END].set || thread->sent || !move(thread) || !send_other(torture, thread)) {
+		torture->result->unmigrated++;
+		return false;
+	}
+	process->extras[EXTRA_END].address = section->end + thread->place.mapping->bias;
+	if (!extra_set(process, EXTRA_END)) {
+		call_back(torture, process);
+		torture->result->unmigrated++;
+		return false;
+	}
+	process_suspend(process, &thread->place);
+	thread->waits = true;
+	thread->deadline = traced_now() + WAIT_S;
+	return true;
+}
+
+static void stop_waiting(struct torture *torture, struct thread *thread)
+{
+	thread->waits = false;
+	call_back(torture, thread->process);
+	process_resume(thread->process, &thread->place);
+	extra_clear(thread->process, EXTRA_END);
+	traced_inject(torture, thread);
+}
+
+void migrate_passed(struct torture *torture, const struct thread *passing)
+{
+	int cpu = cpu_of(passing);
+
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+		if (!thread->waits || thread->process != passing->process || thread->old_cpu != cpu)
+			continue;
+		torture->result->migrated++;
+		place_insn(&thread->place)->migrated++;
+		stop_waiting(torture, thread);
+		return;
+	}
+}
+
+void migrate_expire(struct torture *torture)
+{
+	double now = 0;
+
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+		if (!thread->waits)
+			continue;
+		if (now == 0)
+			now = traced_now();
+		if (now < thread->deadline && !torture->detaching)
+			continue;
+		torture->result->unmigrated++;
+		stop_waiting(torture, thread);
+	}
+}
+
+void migrate_back(struct thread *thread)
+{
+	if (thread->moved)
+		(void)sched_setaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus);
+	thread->moved = false;
+}

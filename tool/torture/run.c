@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - starts a program under the tracer, or attaches to a process, and handles stops until the end.
+ *
+ * A program that was started is killed if the tracer dies. A process that was attached to goes on: see torture.c.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/output.h"
+#include "run.h"
+#include "tool.h"
+#include "traced.h"
+
+#define OPTIONS (PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
+#define PROGRESS_S 0.2
+#define SET_S 0.2
+#define LOOK_MS 20
+
+/* In the child: waits until it is traced, and executes the program. */
+static _Noreturn void become_program(char **command, int go, int failed, const sigset_t *mask)
+{
+	char byte;
+	int error;
+
+	(void)!read(go, &byte, 1);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(command[0], command);
+	error = errno;
+	(void)!write(failed, &error, sizeof(error));
+	_exit(127);
+}
+
+/* Starts the program. Returns false, with a message, if that's impossible. `failed` gets the pipe that has exec's error. */
+static bool start(struct torture *torture, const sigset_t *mask, int *failed)
+{
+	int go[2], error[2];
+	struct thread *thread;
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(error, O_CLOEXEC) != 0) {
+		complain("cannot make a pipe: %s", strerror(errno));
+		return false;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_program(torture->settings->command, go[0], error[1], mask);
+	close(go[0]);
+	close(error[1]);
+	*failed = error[0];
+	if (pid < 0 || ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS | PTRACE_O_EXITKILL) != 0) {
+		complain("cannot trace a program here: %s", strerror(errno));
+		close(go[1]);
+		if (pid > 0)
+			kill(pid, SIGKILL);
+		return false;
+	}
+	torture->first = pid;
+	torture->result->processes = 1;
+	thread = traced_add(torture, pid, pid, process_new(pid));
+	if (thread == NULL || thread->process == NULL) {
+		complain("out of memory");
+		return false;
+	}
+	thread->state = THREAD_RUNNING;
+	(void)!write(go[1], "g", 1);
+	close(go[1]);
+	return true;
+}
+
+/* Seizes the threads that aren't traced yet. Returns how many. */
+static int seize_threads(struct torture *torture, struct process *process, pid_t pid, int *error)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *folder;
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	folder = opendir(path);
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+		struct thread *thread;
+
+		if (tid <= 0 || traced_find(torture, tid) != NULL)
+			continue;
+		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
+			*error = errno;
+			continue;
+		}
+		thread = traced_add(torture, tid, pid, process);
+		if (thread == NULL)
+			continue;
+		thread->state = THREAD_RUNNING;
+		process->users++;
+		count++;
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return count;
+}
+
+static bool attach(struct torture *torture)
+{
+	const pid_t pid = torture->settings->pid;
+	struct process *process = process_new(pid);
+	int error = ESRCH;
+
+	if (process == NULL || process->memory < 0) {
+		complain("cannot read the memory of process %d: %s", (int)pid, strerror(errno));
+		return false;
+	}
+	while (seize_threads(torture, process, pid, &error) > 0)
+		continue;
+	if (torture->threads == NULL) {
+		complain("cannot trace process %d: %s", (int)pid, strerror(error));
+		return false;
+	}
+	process_release(process); /* the threads keep it */
+	torture->first = pid;
+	torture->result->processes = 1;
+	(void)traced_hold(torture, NULL, NULL);
+	process_scan(process, torture->settings, torture->result);
+	traced_free(torture, NULL, NULL);
+	return true;
+}
+
+static bool handle_kept(struct torture *torture)
+{
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->has_status && thread->process != NULL && !thread->waits) {
+			traced_handle(torture, thread, thread->status);
+			return true;
+		}
+	return false;
+}
+
+/* Handles the stops that there are. */
+static void handle_all(struct torture *torture)
+{
+	int status;
+	pid_t tid;
+
+	while (handle_kept(torture))
+		continue;
+	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+		struct thread *thread = traced_find(torture, tid);
+
+		if (thread == NULL && WIFSTOPPED(status))
+			thread = traced_add(torture, tid, tid, NULL);
+		if (thread != NULL)
+			traced_handle(torture, thread, status);
+		while (handle_kept(torture))
+			continue;
+	}
+}
+
+static void show_progress(const struct torture *torture, double began)
+{
+	static double last;
+	static uint64_t injected;
+	double now = traced_now();
+	uint64_t done = 0, all = 0;
+	char text[120];
+
+	if (now - last < PROGRESS_S)
+		return;
+	for (const struct module *module = torture->result->modules; module != NULL; module = module->next) {
+		for (uint32_t i = 0; i < module->insn_count; i++)
+			done += catalog_is_covered(torture->settings, &module->insns[i]);
+		all += module->insn_count;
+	}
+	snprintf(text, sizeof(text), "%llu of %llu instructions, %.0f aborts a second, %.0f s", (unsigned long long)done,
+		 (unsigned long long)all, (double)(torture->result->injected - injected) / (now - last), now - began);
+	print_progress(text);
+	last = now;
+	injected = torture->result->injected;
+}
+
+static bool is_complete(const struct torture *torture)
+{
+	for (const struct module *module = torture->result->modules; module != NULL; module = module->next)
+		for (uint32_t i = 0; i < module->insn_count; i++)
+			if (!catalog_is_covered(torture->settings, &module->insns[i]))
+				return false;
+	return torture->settings->random == 0;
+}
+
+/* Is the time over for a process that was attached to? `stop` becomes readable if the user ends the command. */
+static bool is_time(const struct torture *torture, double began, int stop)
+{
+	char byte;
+
+	if (torture->settings->pid == 0)
+		return false;
+	if (traced_now() - began >= torture->settings->seconds)
+		return true;
+	return is_complete(torture) ||
+	       (torture->settings->random > 0 && torture->result->confirmed >= torture->settings->random) ||
+	       (stop >= 0 && (read(stop, &byte, 1) >= 0 || errno != EAGAIN));
+}
+
+static void handle_signal(const struct torture *torture, int signal)
+{
+	/* The terminal sends SIGINT and SIGQUIT to the program, too. */
+	if (signal == SIGTERM || signal == SIGHUP)
+		kill(torture->first, signal);
+}
+
+int torture_run(const struct torture_settings *settings, struct torture_result *result, int stop)
+{
+	static const int waited[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+	struct torture torture = {.settings = settings, .result = result};
+	const struct timespec look = {0, LOOK_MS * 1000000};
+	sigset_t signals, mask;
+	int failed = -1, error = 0;
+	double began = traced_now(), set = began;
+
+	sigemptyset(&signals);
+	for (size_t i = 0; i < sizeof(waited) / sizeof(waited[0]); i++)
+		sigaddset(&signals, waited[i]);
+	(void)sigprocmask(SIG_BLOCK, &signals, &mask);
+	srandom((unsigned)settings->seed);
+	if (!(settings->pid != 0 ? attach(&torture) : start(&torture, &mask, &failed)))
+		return EXIT_USAGE;
+	while (torture.threads != NULL && !is_time(&torture, began, stop)) {
+		int signal;
+
+		handle_all(&torture);
+		migrate_expire(&torture);
+		show_progress(&torture, began);
+		if (traced_now() - set > SET_S) {
+			strike_again(&torture);
+			set = traced_now();
+		}
+		if (torture.threads == NULL)
+			break;
+		signal = sigtimedwait(&signals, NULL, &look);
+		if (signal > 0)
+			handle_signal(&torture, signal);
+	}
+	torture.detaching = true;
+	migrate_expire(&torture);
+	traced_detach(&torture, NULL);
+	print_progress(NULL);
+	result->seconds = traced_now() - began;
+	if (failed >= 0 && read(failed, &error, sizeof(error)) == (ssize_t)sizeof(error)) {
+		complain("cannot execute %s: %s", settings->command[0], strerror(error));
+		return EXIT_USAGE;
+	}
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	return EXIT_CLEAN;
+}

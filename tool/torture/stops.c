@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* stops.c - handles the stops of threads. */
+#define _GNU_SOURCE
+#include "traced.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define EVENT(status) ((int)((unsigned)(status) >> 16))
+
+/* The thread's process executes another program. All its other threads have ended. */
+static void begin_program(struct torture *torture, struct thread *thread)
+{
+	unsigned long old = 0;
+	bool again;
+
+	(void)ptrace(PTRACE_GETEVENTMSG, thread->tid, NULL, &old);
+	do {
+		again = false;
+		for (struct thread *other = torture->threads; other != NULL && !again; other = other->next) {
+			again = other != thread && (other->group == thread->tid || other->tid == (pid_t)old);
+			if (again)
+				traced_remove(torture, other);
+		}
+	} while (again);
+	process_release(thread->process);
+	thread->process = process_new(thread->tid);
+	thread->group = thread->tid;
+	thread->step = STEP_NONE;
+	thread->masked = thread->waits = thread->moved = thread->has_status = false;
+	if (thread->process != NULL)
+		process_scan(thread->process, torture->settings, torture->result);
+}
+
+/* Handles a stop by a breakpoint. Returns false if the program made it itself. */
+static bool handle_breakpoint(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct machine_registers registers;
+	uint8_t code[TRAP_MAX];
+	struct place place;
+	uint64_t address;
+
+	if (process == NULL || !machine_read(thread->tid, &registers))
+		return false;
+	address = registers.ip - machine_trap_moves;
+	if (process_find(process, address, &place) && place.mapping->set[place.insn] != BREAKPOINT_NEVER) {
+		strike(torture, thread, &place);
+		return true;
+	}
+	for (int kind = 0; kind < EXTRAS; kind++)
+		if (address == process->extras[kind].address && process->extras[kind].set) {
+			(void)machine_set_ip(thread->tid, address);
+			extra_reached(torture, thread, (enum extra_kind)kind, &registers);
+			return true;
+		}
+	/* Another thread has removed the breakpoint meanwhile, or the program has a trap of its own here. */
+	if (process_read(process, address, code, machine_trap_size) && memcmp(code, machine_trap, machine_trap_size) == 0)
+		return false;
+	(void)machine_set_ip(thread->tid, address);
+	traced_go(thread, 0);
+	return true;
+}
+
+static void handle_step(struct torture *torture, struct thread *thread)
+{
+	enum step step = thread->step;
+
+	traced_end_step(thread);
+	if (step == STEP_ABORT || step == STEP_OVER) {
+		strike_after_step(torture, thread, step);
+		return;
+	}
+	extra_passed(torture, thread);
+}
+
+static void handle_trap(struct torture *torture, struct thread *thread)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	(void)ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
+	if (thread->step != STEP_NONE && info.si_code != SI_KERNEL && info.si_code > 0) {
+		handle_step(torture, thread);
+		return;
+	}
+	if ((info.si_code == SI_KERNEL || info.si_code == TRAP_BRKPT) && handle_breakpoint(torture, thread))
+		return;
+	traced_go(thread, SIGTRAP);
+}
+
+static bool is_stop_signal(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static void handle_event(struct torture *torture, struct thread *thread, int status)
+{
+	const int event = EVENT(status), signal = WSTOPSIG(status);
+
+	traced_adopt(torture, thread, status);
+	if (event == PTRACE_EVENT_EXEC)
+		begin_program(torture, thread);
+	if (event == PTRACE_EVENT_STOP && is_stop_signal(signal)) {
+		thread->state = THREAD_RUNNING;
+		(void)ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
+		return;
+	}
+	traced_go(thread, 0);
+}
+
+void traced_handle(struct torture *torture, struct thread *thread, int status)
+{
+	if (!WIFSTOPPED(status)) {
+		if (thread->tid == torture->first) {
+			torture->result->ended = true;
+			torture->result->status = status;
+		}
+		traced_remove(torture, thread);
+		return;
+	}
+	thread->state = THREAD_STOPPED;
+	if (thread->process == NULL && EVENT(status) != PTRACE_EVENT_EXEC) { /* until its parent's event comes */
+		thread->state = THREAD_NEW;
+		thread->has_status = true;
+		thread->status = status;
+		return;
+	}
+	thread->has_status = false;
+	if (EVENT(status) != 0) {
+		handle_event(torture, thread, status);
+	} else if (WSTOPSIG(status) == SIGTRAP) {
+		handle_trap(torture, thread);
+	} else {
+		if (thread->step != STEP_NONE) {
+			if (thread->step == STEP_ABORT)
+				torture->result->refused++;
+			migrate_back(thread);
+			traced_end_step(thread);
+		}
+		traced_go(thread, WSTOPSIG(status));
+	}
+}

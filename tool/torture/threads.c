@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* threads.c - keeps the traced threads, and lets them go on. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <time.h>
+
+#include "traced.h"
+
+double traced_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+struct thread *traced_find(const struct torture *torture, pid_t tid)
+{
+	struct thread *thread = torture->threads;
+
+	while (thread != NULL && thread->tid != tid)
+		thread = thread->next;
+	return thread;
+}
+
+struct thread *traced_add(struct torture *torture, pid_t tid, pid_t group, struct process *process)
+{
+	struct thread *thread = (struct thread *)calloc(1, sizeof(*thread));
+
+	if (thread == NULL)
+		return NULL;
+	thread->tid = tid;
+	thread->group = group;
+	thread->process = process;
+	thread->next = torture->threads;
+	torture->threads = thread;
+	torture->result->threads++;
+	return thread;
+}
+
+void traced_remove(struct torture *torture, struct thread *thread)
+{
+	struct thread **place = &torture->threads;
+
+	while (*place != thread)
+		place = &(*place)->next;
+	*place = thread->next;
+	if (thread->waits)
+		extra_clear(thread->process, EXTRA_END);
+	process_release(thread->process);
+	free(thread);
+}
+
+void traced_go(struct thread *thread, int signal)
+{
+	thread->state = THREAD_RUNNING;
+	(void)ptrace(thread->step != STEP_NONE ? PTRACE_SINGLESTEP : PTRACE_CONT, thread->tid, NULL, (uintptr_t)signal);
+}
+
+/* Signals that an instruction raises are delivered during a step. All others wait until the step is over. */
+static uint64_t blocked_in_step(void)
+{
+	static const int open[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};
+	uint64_t mask = ~(uint64_t)0;
+
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+		mask &= ~((uint64_t)1 << (open[i] - 1));
+	return mask;
+}
+
+void traced_step(struct thread *thread, enum step step)
+{
+	const uint64_t mask = blocked_in_step();
+
+	thread->step = step;
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(thread->mask), &thread->mask) == 0)
+		thread->masked = ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask) == 0;
+	traced_go(thread, 0);
+}
+
+void traced_end_step(struct thread *thread)
+{
+	if (thread->masked)
+		(void)ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(thread->mask), &thread->mask);
+	thread->masked = false;
+	thread->step = STEP_NONE;
+}
+
+void traced_inject(struct torture *torture, struct thread *thread)
+{
+	place_insn(&thread->place)->injected++;
+	torture->result->injected++;
+	traced_step(thread, STEP_ABORT);
+}

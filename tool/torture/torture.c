@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * torture.c - `rseqkit torture`: reads the options, and runs the tracer.
+ *
+ * A process that is attached to must survive the end of the command. So the tracer is then a process in a session of its own. It
+ * sees by a pipe that the command has ended, for whatever reason, removes its breakpoints, and detaches.
+ */
+#define _GNU_SOURCE
+#include "torture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/options.h"
+#include "common/output.h"
+#include "machine.h"
+#include "run.h"
+#include "tool.h"
+
+static const char help[] = "Usage: rseqkit torture [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+			   "       rseqkit torture [OPTION...] --pid PID\n"
+			   "\n"
+			   "Aborts each critical section (rseq) of a program at each of its instructions, and\n"
+			   "reports which instructions were covered, and which sections change data before\n"
+			   "their commit.\n"
+			   "\n"
+			   "  -e, --every         abort at each instruction in turn; the default\n"
+			   "  -n, --rounds N      that often; the default is 1\n"
+			   "  -r, --random N      abort N times, at random instructions\n"
+			   "      --seed N        choose these instructions by the number N\n"
+			   "  -m, --migrate       move the thread to another CPU before it goes on\n"
+			   "      --reach         abort nothing on purpose; count which instructions are reached\n"
+			   "      --strict        count each store before a commit that isn't declared as private\n"
+			   "  -p, --pid PID       torture a running process, and leave it running\n"
+			   "  -t, --time SECONDS  with --pid: end after this time; the default is 10\n"
+			   "      --runs N        start the program again, up to N times in all, as long as a run\n"
+			   "                      covers further instructions\n"
+			   "  -o, --output FILE   write the report to a file\n"
+			   "  -j, --json          write JSON instead of text\n"
+			   "  -h, --help          show this text\n"
+			   "\n"
+			   "Exit status: 0 all covered sections survived, 1 a section changed data before its\n"
+			   "commit or the program failed, 2 wrong usage or environment, 3 nothing was covered.\n";
+
+enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS };
+
+static const struct option options[] = {
+	{"every", no_argument, NULL, 'e'},
+	{"rounds", required_argument, NULL, 'n'},
+	{"random", required_argument, NULL, 'r'},
+	{"seed", required_argument, NULL, OPTION_SEED},
+	{"migrate", no_argument, NULL, 'm'},
+	{"reach", no_argument, NULL, OPTION_REACH},
+	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"pid", required_argument, NULL, 'p'},
+	{"time", required_argument, NULL, 't'},
+	{"runs", required_argument, NULL, OPTION_RUNS},
+	{"output", required_argument, NULL, 'o'},
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* The exit code that follows from the result. */
+static int verdict_of(const struct torture_settings *settings, const struct torture_result *result)
+{
+	for (const struct violation *violation = result->violations; violation != NULL; violation = violation->next)
+		if (violation->sure || settings->strict)
+			return EXIT_FINDINGS;
+	if (result->ended && settings->pid == 0 && result->status != 0)
+		return EXIT_FINDINGS;
+	if (settings->reach) {
+		for (const struct module *module = result->modules; module != NULL; module = module->next)
+			for (uint32_t i = 0; i < module->insn_count; i++)
+				if (module->insns[i].reached > 0)
+					return EXIT_CLEAN;
+		return EXIT_UNSURE;
+	}
+	return result->confirmed > 0 ? EXIT_CLEAN : EXIT_UNSURE;
+}
+
+/* Runs the program again as long as this covers further instructions, and as often as the user allows. */
+static int run_all(const struct torture_settings *settings, struct torture_result *result, int stop)
+{
+	uint64_t covered = 0, before;
+	int status;
+
+	do {
+		before = covered;
+		status = torture_run(settings, result, stop);
+		covered = 0;
+		for (const struct module *module = result->modules; module != NULL; module = module->next)
+			for (uint32_t i = 0; i < module->insn_count; i++)
+				covered += catalog_is_covered(settings, &module->insns[i]);
+		result->runs++;
+	} while (status == EXIT_CLEAN && result->status == 0 && covered > before && result->runs < settings->runs);
+	return status;
+}
+
+/* Prints the report to the file of the user's choice. Returns false after a message. */
+static bool print_to(const struct torture_settings *settings, const struct torture_result *result, struct file *file)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = settings->output == NULL ? stdout : open_memstream(&text, &size);
+	bool done = true;
+
+	if (out == NULL) {
+		complain("out of memory");
+		return false;
+	}
+	torture_print(settings, result, out);
+	if (settings->output != NULL)
+		done = fclose(out) == 0 && file_put(file, text, size);
+	free(text);
+	return done;
+}
+
+static int run_and_print(const struct torture_settings *settings, int stop)
+{
+	struct file file = {NULL, -1};
+	struct torture_result result;
+	int status;
+
+	memset(&result, 0, sizeof(result));
+	if (settings->output != NULL && !file_open(&file, settings->output))
+		return EXIT_USAGE;
+	status = run_all(settings, &result, stop);
+	if (status == EXIT_CLEAN)
+		status = print_to(settings, &result, &file) ? verdict_of(settings, &result) : EXIT_USAGE;
+	file_close(&file);
+	while (result.violations != NULL) {
+		struct violation *next = result.violations->next;
+
+		free(result.violations);
+		result.violations = next;
+	}
+	while (result.modules != NULL) {
+		struct module *next = result.modules->next;
+
+		catalog_forget(result.modules);
+		result.modules = next;
+	}
+	return status;
+}
+
+static volatile sig_atomic_t ended;
+
+static void note_end(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
+/* Runs the tracer in a session of its own. */
+static int run_apart(const struct torture_settings *settings)
+{
+	int pipes[2], status = 0;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0) {
+		complain("cannot make a pipe: %s", strerror(errno));
+		return EXIT_USAGE;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		close(pipes[1]);
+		(void)setsid();
+		status = run_and_print(settings, pipes[0]);
+		fflush(stdout);
+		_exit(status);
+	}
+	close(pipes[0]);
+	if (pid < 0) {
+		complain("cannot start the tracer: %s", strerror(errno));
+		close(pipes[1]);
+		return EXIT_USAGE;
+	}
+	/* The first of these signals ends the torture; the report is still printed. */
+	for (int i = 0; i < 4; i++) {
+		static const int ends[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+		struct sigaction action;
+
+		memset(&action, 0, sizeof(action));
+		action.sa_handler = note_end;
+		(void)sigaction(ends[i], &action, NULL);
+	}
+	while (waitpid(pid, &status, 0) != pid)
+		if (ended && pipes[1] >= 0) {
+			close(pipes[1]);
+			pipes[1] = -1;
+		}
+	if (pipes[1] >= 0)
+		close(pipes[1]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_USAGE;
+}
+
+/* Reads one option. Returns false after a message. */
+static bool read_option(int option, struct torture_settings *settings)
+{
+	uint64_t number = 0;
+
+	switch (option) {
+	case 'e':
+		settings->random = 0;
+		return true;
+	case 'n':
+		return option_number("--rounds", optarg, 1, 1000000, &settings->rounds);
+	case 'r':
+		return option_number("--random", optarg, 1, 1000000000, &settings->random);
+	case OPTION_SEED:
+		return option_number("--seed", optarg, 0, UINT32_MAX, &settings->seed);
+	case 'm':
+		settings->migrate = true;
+		return true;
+	case OPTION_REACH:
+		settings->reach = true;
+		return true;
+	case OPTION_STRICT:
+		settings->strict = true;
+		return true;
+	case 'p':
+		if (!option_number("--pid", optarg, 1, INT_MAX, &number))
+			return false;
+		settings->pid = (pid_t)number;
+		return true;
+	case 't':
+		return option_fraction("--time", optarg, 0.001, 1e6, &settings->seconds);
+	case OPTION_RUNS:
+		return option_number("--runs", optarg, 1, 1000000, &settings->runs);
+	case 'o':
+		settings->output = optarg;
+		return true;
+	case 'j':
+		settings->json = true;
+		return true;
+	default:
+		option_misuse("torture");
+		return false;
+	}
+}
+
+int cmd_torture(int argc, char **argv)
+{
+	struct torture_settings settings = {.rounds = 1, .seed = 1, .runs = 1, .seconds = 10};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+en:r:mp:t:o:jh", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help_text(stdout, help);
+			return EXIT_CLEAN;
+		}
+		if (!read_option(option, &settings))
+			return EXIT_USAGE;
+	}
+	settings.command = argv + optind;
+	if ((settings.pid != 0) == (optind < argc)) {
+		complain("give either a program or --pid");
+		return option_misuse("torture");
+	}
+	if (settings.reach && (settings.random > 0 || settings.migrate)) {
+		complain("--reach counts without aborts; leave out --random and --migrate");
+		return option_misuse("torture");
+	}
+	if (!machine_has_port) {
+		complain("torture works on x86-64 and aarch64 only");
+		return EXIT_USAGE;
+	}
+	return settings.pid != 0 ? run_apart(&settings) : run_and_print(&settings, -1);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * torture.h - the requests to `rseqkit torture`, and the data that its parts share.
+ *
+ * A module is an ELF file with critical sections. Counts belong to modules, so they are sums over all processes that have the
+ * module. A process is one address space; it has a mapping for each module, and in it the breakpoints.
+ */
+#ifndef RK_TOOL_TORTURE_TORTURE_H
+#define RK_TOOL_TORTURE_TORTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct torture_settings {
+	bool json;
+	const char *output;  /* the file for the report; NULL: standard output */
+	uint64_t runs;       /* start the program again up to this number of times, while instructions are left */
+	bool reach;          /* only count which instructions are reached; confirm nothing */
+	bool strict;         /* an undeclared store in a file without declarations is a violation, too */
+	bool migrate;        /* move the thread to another CPU at the stop */
+	uint64_t rounds;     /* aborts at each instruction */
+	uint64_t random;     /* aborts at random instructions; 0: each instruction in turn */
+	uint64_t seed;
+	double seconds;      /* for which a process that was attached to is tortured */
+	pid_t pid;           /* the process to attach to, or 0 */
+	char **command;      /* or a program and its arguments */
+};
+
+/* Functions at which the tracer stops, in the order of enum extra_kind: _dl_debug_state, ptrace, sigaction. */
+enum { FUNCTIONS = 3 };
+
+enum { SOURCE_MAX = 120, SYMBOL_MAX = 120 };
+
+/* A store by an instruction that isn't the section's last one. The address is [thread +] base + index * factor + displacement. */
+struct torture_store {
+	uint8_t width;       /* in bytes; 0: the instruction stores nothing that counts */
+	bool thread;
+	int8_t base, index;  /* registers in the order of the encoding (tool/lint/insn.h), or -1 */
+	int64_t factor, displacement;
+};
+
+struct torture_insn {
+	uint64_t address;    /* in the file */
+	uint32_t section;    /* index */
+	uint8_t size;
+	bool last;           /* the next instruction is at the end label */
+	bool declared;       /* stores only what other threads don't see */
+	uint64_t next, jump; /* where the program goes on; 0: unknown */
+	struct torture_store store;
+	char source[SOURCE_MAX]; /* file:line, or "" */
+	/*
+	 * Counts. `reached`: a thread came here that the kernel protects by the section's descriptor. `idle`: another thread came,
+	 * for example one without a registration. `confirmed`: the thread then went on at the abort handler.
+	 */
+	uint64_t reached, idle, injected, confirmed, migrated, watched;
+};
+
+struct torture_section {
+	uint64_t start, end, abort, descriptor;
+	uint64_t handler_next, handler_jump; /* where the first instruction of the abort handler goes on; 0: unknown */
+	uint32_t count;                      /* of its instructions */
+	bool complete;                       /* all instructions are known */
+	bool declares;                       /* the file declares private stores */
+	char symbol[SYMBOL_MAX];
+	char source[SOURCE_MAX];
+};
+
+struct segment {
+	uint64_t offset, size, address; /* of code: in the file, and in memory without the load bias */
+};
+
+struct module {
+	char *path;
+	dev_t map_device;    /* as /proc/PID/maps names it: on some file systems it isn't that of stat(2) */
+	ino_t inode;
+	uint64_t functions[FUNCTIONS]; /* addresses in the file; 0: not in this file */
+	struct segment *segments;
+	struct torture_section *sections;
+	struct torture_insn *insns;     /* sorted by address */
+	uint32_t segment_count, section_count, insn_count;
+	const char *problem;            /* why the file can't be read; NULL: it can */
+	struct module *next;
+};
+
+/* A store that other threads saw before the commit. */
+struct violation {
+	const struct module *module;
+	uint32_t insn;       /* index */
+	bool sure;           /* the file declares its private stores, and not this one */
+	uint64_t address, before, after;
+	uint8_t width;
+	struct violation *next;
+};
+
+/* What was seen, for the report. */
+struct torture_result {
+	struct module *modules;
+	struct violation *violations;
+	uint64_t injected, confirmed, migrated, unmigrated;
+	uint64_t refused;    /* stops of protected threads that didn't end in the abort handler */
+	uint64_t idle;       /* visits of threads without protection */
+	uint64_t processes, threads;
+	uint64_t runs;
+	bool ended;          /* the program ended, with the wait status `status` */
+	int status;
+	uint64_t spared;     /* processes in which no section is aborted any more, because they handle SIGTRAP */
+	uint64_t tracing;    /* processes that were let go, because they or others wanted to trace them */
+	double seconds;
+};
+
+/* catalog.c: the sections of a file, which a child with limits reads. The name is for messages. */
+struct module *catalog_read(int fd, const char *name);
+void catalog_forget(struct module *module);
+
+/* The first instruction at or after the address; insn_count if there is none. */
+uint32_t catalog_find(const struct module *module, uint64_t address);
+
+/* torture_report.c */
+void torture_print(const struct torture_settings *settings, const struct torture_result *result, FILE *out);
+
+/* An instruction counts as covered after this many aborts, or in a run that only reaches, after one visit. */
+bool catalog_is_covered(const struct torture_settings *settings, const struct torture_insn *insn);
+
+#endif /* RK_TOOL_TORTURE_TORTURE_H */

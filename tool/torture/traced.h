@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+* traced.h - the threads that are traced.
+ *
+ * The invariant: a thread whose state is THREAD_RUNNING isn't touched by ptrace requests other than PTRACE_INTERRUPT. A thread
+ * has at most one breakpoint behind it (`place`) whose outcome isn't known yet.
+ */
+#ifndef RK_TOOL_TORTURE_TRACED_H
+#define RK_TOOL_TORTURE_TRACED_H
+
+#include <sched.h>
+
+#include "space.h"
+
+enum thread_state {
+	THREAD_NEW,     /* its first stop hasn't come, or isn't yet handled because its parent is unknown */
+	THREAD_RUNNING,
+	THREAD_STOPPED
+};
+
+/* Why a thread makes a single step. */
+enum step {
+	STEP_NONE,
+	STEP_ABORT,  /* is to end in the abort handler */
+	STEP_OVER,   /* over an instruction that needs no abort */
+	STEP_EXTRA   /* over a breakpoint outside the sections; `extra` says which */
+};
+
+struct thread {
+	pid_t tid, group;
+	struct process *process; /* NULL: not known yet */
+	enum thread_state state;
+	enum step step;
+	struct place place;      /* of the step */
+	enum extra_kind extra;
+	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
+	uint64_t mask;
+	bool has_status;         /* a stop that isn't handled yet */
+	int status;
+	bool moved;              /* kept on another CPU, until the step is over */
+	bool sent;               /* kept on the CPU that a thread has left, until that thread goes on */
+	cpu_set_t cpus;          /* the program's choice */
+	int old_cpu;
+	bool waits;              /* stopped until another thread passes on the old CPU, or until the deadline */
+	double deadline;
+	struct thread *next;
+};
+
+struct torture {
+	const struct torture_settings *settings;
+	struct torture_result *result;
+	struct thread *threads;
+	pid_t first;             /* the program's first process */
+	bool detaching;
+};
+
+struct thread *traced_find(const struct torture *torture, pid_t tid);
+struct thread *traced_add(struct torture *torture, pid_t tid, pid_t group, struct process *process);
+void traced_remove(struct torture *torture, struct thread *thread);
+
+/* Lets a stopped thread go on, until the next stop or for one instruction. Delivers a signal, if it isn't 0. */
+void traced_go(struct thread *thread, int signal);
+void traced_step(struct thread *thread, enum step step);
+
+/* Lets a thread that stands in a section go on. This aborts the section, and the thread's next stop shows it. */
+void traced_inject(struct torture *torture, struct thread *thread);
+
+/* The step is over: the thread gets its own mask of signals back. */
+void traced_end_step(struct thread *thread);
+
+/* If the stop says that the thread has made another one, or a child, takes over its address space. */
+void traced_adopt(struct torture *torture, struct thread *parent, int status);
+
+/* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
+void traced_handle(struct torture *torture, struct thread *thread, int status);
+
+/*
+ * hold.c: stops the other threads of an address space, or with NULL of all. Their stops are kept for later. Returns false if one
+ * couldn't be stopped in time. traced_free() lets those go on whose stop has no other reason.
+ */
+bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
+void traced_free(struct torture *torture, const struct thread *except, const struct process *process);
+
+/* Waits for the stop of a thread that was let go. Returns false if it ended, or doesn't stop in time. */
+bool traced_wait(struct thread *thread);
+
+/* Stops tracing the threads of an address space, or with NULL all. No breakpoint is left there. */
+void traced_detach(struct torture *torture, const struct process *process);
+
+/* Seconds of a clock that never goes back. */
+double traced_now(void);
+
+/* extra.c: a thread has come to a breakpoint outside the sections, or has passed it. */
+void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind, const struct machine_registers *registers);
+void extra_passed(struct torture *torture, struct thread *thread);
+
+/* No section of the address space is aborted any more. */
+void extra_spare(struct torture *torture, struct process *process);
+
+/* strike.c: a thread has come to a breakpoint in a section; it has made its step. */
+void strike(struct torture *torture, struct thread *thread, const struct place *place);
+void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
+
+/* Sets breakpoints that are still wanted. Other instructions, which threads had to reach first, possibly lie on no path. */
+void strike_again(struct torture *torture);
+
+/*
+ * watch.c: lets the thread execute the store at which it stands, and says whether others have seen it. Returns true if the thread
+ * has executed it; `place` is then the next instruction. watch_wants() says whether the store is still to be watched.
+ */
+bool watch_wants(const struct torture *torture, const struct place *place);
+bool watch_store(struct torture *torture, struct thread *thread, struct place *place);
+
+/*
+ * migrate.c: moves the thread to another CPU. Returns true if the thread has to wait for another one. The other functions: a
+ * thread has come to the end of a section; the deadlines of all threads; the end of the stop.
+ */
+bool migrate_away(struct torture *torture, struct thread *thread);
+void migrate_passed(struct torture *torture, const struct thread *passing);
+void migrate_expire(struct torture *torture);
+void migrate_back(struct thread *thread);
+
+#endif /* RK_TOOL_TORTURE_TRACED_H */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - checks whether other threads have seen a store before the commit.
+ *
+ * The thread stands at a store that isn't the section's last instruction. If the store goes to memory of others, all other
+ * threads are stopped, and the thread executes only this instruction: without its descriptor in the area, the kernel doesn't
+ * abort it. If the memory then differs, other threads can see a change that the section hasn't committed. Then the descriptor
+ * is put back, and the kernel aborts the section right after the store. So the program meets exactly this fault.
+ *
+ * The thread's stack and its area are its own.
+ */
+#include <stdlib.h>
+
+#include "traced.h"
+
+#define AREA_CS 8            /* offset of rseq_cs in the area */
+#define AREA_SIZE 64
+#define RED_ZONE 512         /* bytes below the stack pointer that belong to the thread */
+#define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread, too */
+#define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
+#define FRAMES_MAX (64u << 10) /* and to a thread that works on a stack of another kind */
+#define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
+#define WATCHED_MAX 8        /* passes of one store; a store of the value that was there shows nothing */
+
+static uint64_t address_of(const struct torture_store *store, const struct place *place, const struct machine_registers *registers)
+{
+	uint64_t address = (uint64_t)store->displacement + (store->thread ? registers->thread : 0);
+
+	if (store->base < 0 && store->index < 0 && !store->thread)
+		address += place->mapping->bias; /* relative to the instruction */
+	if (store->base >= 0 && store->base < 32)
+		address += registers->general[store->base];
+	if (store->index >= 0 && store->index < 32)
+		address += registers->general[store->index] * (uint64_t)store->factor;
+	return address;
+}
+
+/* Is the address in the thread's own stack, thread-local memory or area? A C library puts the thread pointer above the stack. */
+static bool is_own(const struct thread *thread, const struct machine_registers *registers, uint64_t area, uint64_t address)
+{
+	const uint64_t low = registers->general[machine_stack] - RED_ZONE;
+	uint64_t size = thread->tid == thread->group ? STACK_MAX : FRAMES_MAX;
+
+	if (registers->thread - low < DISTANCE_MAX)
+		size = registers->thread - low + ABOVE_THREAD;
+	return address - low < size || address - area < AREA_SIZE;
+}
+
+static struct violation *add_violation(struct torture *torture, const struct place *place)
+{
+	struct violation *violation = (struct violation *)calloc(1, sizeof(*violation));
+
+	if (violation == NULL)
+		return NULL;
+	violation->module = place->mapping->module;
+	violation->insn = place->insn;
+	violation->sure = place->mapping->module->sections[place_insn(place)->section].declares;
+	violation->next = torture->result->violations;
+	torture->result->violations = violation;
+	return violation;
+}
+
+bool watch_wants(const struct torture *torture, const struct place *place)
+{
+	const struct torture_insn *insn = place_insn(place);
+
+	if (insn->store.width == 0 || insn->watched >= WATCHED_MAX || torture->settings->reach || torture->settings->random > 0)
+		return false;
+	for (const struct violation *violation = torture->result->violations; violation != NULL; violation = violation->next)
+		if (violation->module == place->mapping->module && violation->insn == place->insn)
+			return false;
+	return true;
+}
+
+/* Executes the store, while no other thread runs. Returns true if the thread has left its place. */
+static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address)
+{
+	const uint8_t width = place_insn(place)->store.width;
+	struct process *process = thread->process;
+	struct machine_registers after;
+	uint64_t old = 0, new = 0, none = 0, cs = 0, descriptor;
+	struct violation *violation;
+
+	descriptor = place->mapping->module->sections[place_insn(place)->section].descriptor + place->mapping->bias;
+	if (!process_read(process, area + AREA_CS, &cs, sizeof(cs)) || cs != descriptor ||
+	    !process_read(process, address, &old, width) || !process_write(process, area + AREA_CS, &none, sizeof(none)))
+		return false;
+	traced_step(thread, STEP_ABORT);
+	if (!traced_wait(thread))
+		return false;
+	traced_end_step(thread);
+	(void)process_write(process, area + AREA_CS, &cs, sizeof(cs));
+	if (!machine_read(thread->tid, &after) || after.ip == place_address(place))
+		return false;
+	if (!process_read(process, address, &new, width) || new == old)
+		return true;
+	violation = add_violation(torture, place);
+	if (violation == NULL)
+		return true;
+	violation->address = address;
+	violation->before = old;
+	violation->after = new;
+	violation->width = width;
+	return true;
+}
+
+bool watch_store(struct torture *torture, struct thread *thread, struct place *place)
+{
+	struct machine_registers registers, after;
+	uint64_t area, address;
+	struct place next;
+	bool left = false;
+
+	place_insn(place)->watched++;
+	if (!machine_area(thread->tid, &area) || !machine_read(thread->tid, &registers))
+		return false;
+	address = address_of(&place_insn(place)->store, place, &registers);
+	if (is_own(thread, &registers, area, address))
+		return false;
+	if (traced_hold(torture, thread, thread->process))
+		left = execute(torture, thread, place, area, address);
+	if (left && machine_read(thread->tid, &after) && process_find(thread->process, after.ip, &next)) {
+		process_clear(thread->process, &next);
+		place_insn(&next)->reached++;
+		*place = next;
+	} else {
+		left = false;
+	}
+	traced_free(torture, thread, thread->process);
+	return left;
+}
