@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""area.py - the rseq area of a thread: where it is, which component registered it, and its fields.
+
+The kernel knows where the area is. gdb is the thread's tracer, so it may ask the kernel (PTRACE_GET_RSEQ_CONFIGURATION). With
+a core file or a gdbserver, there is no kernel to ask. Then symbols lead to the places where the area can be, and the sign of
+cpu_id tells whether the thread is registered there.
+"""
+import contextlib
+import ctypes
+import re
+import struct
+
+import gdb
+
+from rseqkit_gdb.elf import ElfError
+from rseqkit_gdb.files import read
+
+GET_CONFIGURATION = 0x420f # include/uapi/linux/ptrace.h
+FEATURE_SIZE = 27          # AT_RSEQ_FEATURE_SIZE, include/uapi/linux/auxvec.h
+RENDEZVOUS = 0x1e0000      # RK_RENDEZVOUS_ADDRESS, include/rseqkit/detail/agreement.h
+SYMBOLS = ('__rseq_offset', '__rseq_size', '__rseq_abi', 'rk_area_offset', 'rseq_offset', 'rseq_register_current_thread')
+SIGNATURES = {'x86-64': 0x53053053, 'arm64': 0xd428bc00}
+POINTERS = {'x86-64': ('$fs_base',), 'arm64': ('$tpidr', '$TPIDR_EL0')} # the second name is that of emulators
+# name, offset, size
+FIELDS = (('cpu_id_start', 0, 4), ('cpu_id', 4, 4), ('rseq_cs', 8, 8), ('flags', 16, 4), ('node_id', 20, 4), ('mm_cid', 24, 4),
+          ('slice_ctrl', 28, 4))
+
+
+class Area:
+    """What is known of a thread's area. `address` is None if nothing tells where it is."""
+
+    def __init__(self):
+        self.address = self.length = self.signature = None
+        self.is_asked = False      # the kernel answered
+        self.is_registered = False
+        self.owner = 'unknown'
+        self.data = b''            # as many bytes as have valid fields
+        self.why = None            # why something isn't known
+
+    def field(self, name):
+        _, offset, size = next(row for row in FIELDS if row[0] == name)
+        if len(self.data) < offset + size:
+            return None
+        return int.from_bytes(self.data[offset:offset + size], 'little')
+
+
+def machine():
+    name = gdb.selected_inferior().architecture().name()
+    found = 'x86-64' if name.startswith('i386:x86-64') else 'arm64' if name.startswith('aarch64') else None
+    if not found or name.endswith(':ilp32'):
+        raise gdb.GdbError(f'The rseq commands know x86-64 and arm64, not {name}.')
+    return found
+
+
+def is_native():
+    connection = gdb.selected_inferior().connection
+    return connection is not None and connection.type == 'native'
+
+
+def is_core():
+    connection = gdb.selected_inferior().connection
+    return connection is not None and connection.type == 'core'
+
+
+def thread_pointer():
+    """None if the registers lack it."""
+    for name in POINTERS[machine()]:
+        with contextlib.suppress(gdb.error):
+            return int(gdb.parse_and_eval(f'(unsigned long){name}'))
+    return None
+
+
+def ask_kernel():
+    """(address, length, signature) of the selected thread's registration, all 0 if it has none. None without an answer."""
+    if not is_native():
+        return None
+    answer = (ctypes.c_uint64 * 3)()
+    ptrace = ctypes.CDLL(None).ptrace
+    ptrace.restype = ctypes.c_long
+    thread = ctypes.c_long(gdb.selected_thread().ptid[1] or gdb.selected_inferior().pid)
+    if ptrace(ctypes.c_long(GET_CONFIGURATION), thread, ctypes.c_long(ctypes.sizeof(answer)), answer) < 0:
+        return None # the kernel is older than 5.13, or has no rseq
+    return struct.unpack('<QII', bytes(answer)[:16])
+
+
+def feature_size():
+    try:
+        text = gdb.execute('info auxv', to_string=True)
+    except gdb.error:
+        return 20
+    match = re.search(rf'^{FEATURE_SIZE}\s.*\s(0x[0-9a-f]+|\d+)\s*$', text, re.M)
+    return int(match.group(1), 0) if match else 20
+
+
+def signed(value, bits):
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def rendezvous():
+    """(offset, owner, length) that the copies of rseqkit in this process have agreed on, or None."""
+    try:
+        page = read(RENDEZVOUS, 56)
+    except gdb.MemoryError:
+        return None
+    if page[:8] != b'rseqkit\0':
+        return None
+    _, _, kind, _, offset, length, _, _, _, blob = struct.unpack_from('<IIIIqIIIII', page, 8)
+    return offset, 'early' if kind == 2 else 'kernel' if blob else 'self', length
+
+
+def offsets(files):
+    """(offset from the thread pointer, owner if a thread is registered there, length) of each place that a symbol names, and
+    whether memory that has such an offset can't be read."""
+    found, unused, lost = [], [], []
+    for number, file in enumerate(files):
+        try:
+            symbols = file.elf.symbols(SYMBOLS) if file.elf else {}
+        except (ElfError, ValueError):
+            continue
+
+        def word(name, size, symbols=symbols, file=file):
+            symbol = symbols.get(name)
+            try:
+                return int.from_bytes(read(symbol.value + file.bias, size), 'little') if symbol else None
+            except gdb.MemoryError:
+                lost.append(name)
+                return None
+
+        offset = word('__rseq_offset', 8)
+        if offset:
+            size = word('__rseq_size', 4)
+            (found if size else unused).append((signed(offset, 64), 'libc' if size else 'self', max(size or 32, 32)))
+        if '__rseq_abi' in symbols and symbols['__rseq_abi'].is_thread_local and number == 0 and file.elf.tls:
+            found.append((file.elf.executable_offset(symbols['__rseq_abi']), 'early', 32))
+        for address in file.elf.thread_offset_words('__rseq_abi') if '__rseq_abi' in symbols else ():
+            try:
+                found.append((signed(int.from_bytes(read(address + file.bias, 8), 'little'), 64), 'early', 32))
+            except gdb.MemoryError:
+                lost.append('__rseq_abi')
+        if 'rseq_register_current_thread' in symbols and word('rseq_offset', 8):
+            found.append((signed(word('rseq_offset', 8), 64), 'librseq', 32))
+        offset = word('rk_area_offset', 8)
+        if offset:
+            unused.append((signed(offset, 64), 'self', 32))
+    agreed = rendezvous()
+    return ([agreed] if agreed else []) + found + unused, bool(lost)
+
+
+def fill(area, candidates, pointer):
+    """Decides on one of the places by the sign of cpu_id, because no kernel can be asked."""
+    for offset, owner, length in candidates:
+        try:
+            cpu = signed(int.from_bytes(read(pointer + offset + 4, 4), 'little'), 32)
+        except gdb.MemoryError:
+            area.why = 'the memory of the area can\'t be read'
+            continue
+        if area.address is None or cpu >= 0:
+            area.address, area.length = pointer + offset, length
+            area.is_registered, area.owner = cpu >= 0, owner if cpu >= 0 else 'none'
+        if cpu >= 0:
+            return
+
+
+def of_thread(files):
+    """The area of the selected thread. Raises gdb.GdbError if there is no thread that can be looked at."""
+    thread = gdb.selected_thread()
+    if thread is None:
+        raise gdb.GdbError('No thread is selected: there is neither a process nor a core file.')
+    if thread.is_running():
+        raise gdb.GdbError('The thread is running. Stop it first, with "interrupt".')
+    area = Area()
+    pointer, answer = thread_pointer(), ask_kernel()
+    candidates, is_lost = offsets(files) if pointer else ([], False)
+    if answer:
+        area.is_asked = True
+        if answer[0]:
+            area.address, area.length, area.signature = answer
+            area.is_registered = True
+            offset = area.address - (pointer or 0)
+            area.owner = next((row[1] for row in candidates if row[0] == offset), 'foreign' if candidates else 'unknown')
+    if not area.is_registered:
+        if pointer is None:
+            area.why = 'the thread pointer isn\'t among the registers'
+        elif pointer == 0:
+            area.why = 'the thread has no thread-local storage yet'
+        elif not candidates:
+            area.why = 'the memory that says where it is can\'t be read' if is_lost else 'no symbol says where it is'
+            if is_core() and not is_lost:
+                area.why += '; possibly the core file lacks the list of libraries'
+        else:
+            fill(area, candidates, pointer)
+        if area.is_asked: # the kernel knows better than the sign of cpu_id
+            area.is_registered, area.owner = False, 'none'
+    if area.address is not None:
+        length = area.length or 32
+        try:
+            area.data = read(area.address, min(feature_size(), 28 if length == 32 else length))
+        except gdb.MemoryError:
+            area.why = 'the memory of the area can\'t be read'
+    return area

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""files.py - the ELF files that gdb has loaded: where each is in memory, and its contents.
+
+A file's contents come from the file itself if it can be read, and else from memory. The file is right at any time, also before
+the dynamic linker has relocated the program. Everything that is kept of a file belongs to one version of it.
+"""
+import os
+import re
+import struct
+
+import gdb
+
+from rseqkit_gdb.elf import Elf, ElfError
+
+LINE = re.compile(r'^\s+0x([0-9a-f]+) - 0x([0-9a-f]+) is (\S+)(?: in (.*))?$')
+MASK = 0xffffffffffffffff
+kept = {} # by path: (time, size) of the file, Elf or None
+
+
+def read_words(address, count):
+    """64-bit words of memory. Raises gdb.MemoryError."""
+    return list(struct.unpack(f'<{count}Q', read(address, 8 * count)))
+
+
+def read(address, size):
+    return bytes(gdb.selected_inferior().read_memory(address & MASK, size))
+
+
+def elf_of(path):
+    try:
+        status = os.stat(path)
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if kept.get(path, (None,))[0] != stamp:
+            try:
+                kept[path] = (stamp, Elf(path))
+            except ElfError:
+                kept[path] = (stamp, None)
+        return kept[path][1]
+    except OSError:
+        return None
+
+
+class File:
+    """A loaded file: its path, its ELF sections by name as (start, end) in memory, and its contents if they can be read."""
+
+    def __init__(self, path, sections):
+        self.path = path
+        self.sections = sections
+        self.elf = elf_of(path)
+        self.bias = 0
+        if self.elf:
+            self.bias = next((start - row[2] for row in self.elf.sections for start, _ in sections.get(row[0], [])[:1]
+                              if row[2]), 0)
+
+    @property
+    def name(self):
+        return os.path.basename(self.path)
+
+    def tables(self, name):
+        """(address, words) of each ELF section of this name. Addresses in words aren't moved yet if `moves` is true."""
+        if self.elf:
+            ranges = self.elf.addresses(name)
+            return [(start + self.bias, words) for (start, _), words in zip(ranges, self.elf.words(ranges))]
+        return [(start, read_words(start, (end - start) // 8)) for start, end in self.sections.get(name, [])]
+
+    def words_at(self, address, count):
+        if self.elf:
+            return self.elf.words([((address - self.bias) & MASK, 8 * count)])[0]
+        return read_words(address, count)
+
+    def moved(self, address):
+        """Where a word of this file leads in memory."""
+        return (address + self.bias) & MASK if self.elf else address
+
+    def has(self, address):
+        return any(start <= address < end for ranges in self.sections.values() for start, end in ranges)
+
+
+def loaded():
+    """All loaded files, the executable first. gdb has no interface for this but the text of `info files`."""
+    executable = gdb.current_progspace().filename
+    found = {}
+    for line in gdb.execute('info files', to_string=True).splitlines():
+        match = LINE.match(line)
+        if match and (match.group(4) or not re.match(r'load\d|note\d|\.reg', match.group(3))):
+            path = match.group(4) or executable
+            if path and not path.startswith('system-supplied DSO'):
+                start, end = int(match.group(1), 16), int(match.group(2), 16)
+                found.setdefault(path, {}).setdefault(match.group(3), []).append((start, end))
+    return [File(path, sections) for path, sections in found.items()]
+
+
+def file_at(address, files):
+    return next((file for file in files if file.has(address)), None)
+
+
+def symbol_at(address):
+    """(symbol's name, distance from it), or None."""
+    match = re.match(r'^(.+?)(?: \+ (\d+))? in section ', gdb.execute(f'info symbol {address:#x}', to_string=True))
+    return (match.group(1), int(match.group(2) or 0)) if match else None
+
+
+def place(address, files=None):
+    """What people call an address: symbol and distance, source line if there is one, else the file and the distance in it."""
+    symbol = symbol_at(address)
+    if symbol:
+        text = symbol[0] + (f'+{symbol[1]:#x}' if symbol[1] else '')
+    else:
+        file = file_at(address, loaded() if files is None else files)
+        if not file:
+            return f'{address:#x}'
+        text = f'{file.name}+{(address - file.bias) & MASK:#x}'
+    line = gdb.find_pc_line(address)
+    return f'{text} ({os.path.basename(line.symtab.filename)}:{line.line})' if line.symtab and line.line else text
+
+
+def location(address):
+    """The address as gdb's break command takes it, by a symbol if that leads to this address, as the program can still move."""
+    symbol = symbol_at(address)
+    if symbol:
+        name = symbol[0] if re.fullmatch(r'\w+', symbol[0]) else f"'{symbol[0]}'"
+        try:
+            if int(gdb.parse_and_eval(f'(unsigned long)&{name}')) + symbol[1] == address:
+                return f'*({name}+{symbol[1]})' if symbol[1] else f'*{name}'
+        except gdb.error:
+            pass
+    return f'*{address:#x}'
