@@ -108,6 +108,18 @@ def rendezvous():
     return offset, 'early' if kind == 2 else 'kernel' if blob else 'self', length
 
 
+def offsets_by_gdb():
+    """The same by gdb's own symbols, for files that only gdb can read, such as those of a gdbserver."""
+    found = []
+    for name, owner in (('__rseq_offset', 'libc'), ('rk_area_offset', 'self')):
+        with contextlib.suppress(gdb.error):
+            offset = int(gdb.parse_and_eval(f'(long){name}'))
+            size = int(gdb.parse_and_eval('(unsigned int)__rseq_size')) if owner == 'libc' else 0
+            if offset:
+                found.append((offset, 'self' if owner == 'libc' and size == 0 else owner, max(size, 32)))
+    return found
+
+
 def offsets(files):
     """(offset from the thread pointer, owner if a thread is registered there, length) of each place that a symbol names, and
     whether memory that has such an offset can't be read."""
@@ -143,6 +155,8 @@ def offsets(files):
         if offset:
             unused.append((signed(offset, 64), 'self', 32))
     agreed = rendezvous()
+    if any(file.path.startswith('target:') for file in files):
+        unused += offsets_by_gdb()
     return ([agreed] if agreed else []) + found + unused, bool(lost)
 
 

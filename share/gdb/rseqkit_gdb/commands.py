@@ -14,7 +14,7 @@ from rseqkit_gdb import step as steps
 from rseqkit_gdb.elf import ElfError
 
 DANGER = ' If the kernel looks there, it ends the process by SIGSEGV.'
-noted = set() # (number of a breakpoint, address): notes that were printed
+noted = set() # (number of a breakpoint, text) of the notes that were printed
 
 
 def plain(function):
@@ -199,11 +199,20 @@ def note(breakpoint_):
             if text and (breakpoint_.number, text) not in noted:
                 noted.add((breakpoint_.number, text))
                 print(f'Note: breakpoint {breakpoint_.number}, {text}')
-            if section and gdb.parameter('displaced-stepping') in (None, 'auto'):
-                gdb.execute('set displaced-stepping off', to_string=True)
-                print('Note: displaced-stepping is off now. With it, gdb would let the section go on without protection.')
+                if section:
+                    protect()
     except Exception: # pylint: disable=broad-except
         pass # the note is only advice
+
+
+def protect():
+    """gdb's displaced stepping executes an instruction outside the section. Then the kernel takes the section for finished."""
+    setting = gdb.parameter('displaced-stepping')
+    if setting in (None, 'auto'): # the value of auto differs between gdb's versions
+        gdb.execute('set displaced-stepping off', to_string=True)
+        print('Note: displaced-stepping is off now. With it, gdb would let the section go on without protection.')
+    elif setting in (True, 'on'):
+        print('Note: displaced-stepping is on. With it, gdb lets the section go on without protection.')
 
 
 def inside(section, address):

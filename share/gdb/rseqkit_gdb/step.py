@@ -219,5 +219,8 @@ def step(count, is_over):
             if other is not None:
                 print(other)
                 break
-        if gdb.selected_thread() is not None and stop.exit is None:
+        if gdb.selected_thread() is None or stop.exit is not None:
+            return
+        # The unwind information of abort handlers is that of a signal frame, and gdb would only print that.
+        if gdb.newest_frame().type() != gdb.SIGTRAMP_FRAME:
             gdb.execute('frame')
