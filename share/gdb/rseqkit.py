@@ -11,8 +11,8 @@ import sys
 
 import gdb
 
-if gdb.VERSION.split('.', 1)[0].isdigit() and int(gdb.VERSION.split('.', 1)[0]) < 11:
-    raise gdb.GdbError('the rseq commands need gdb 11 or later')
+if gdb.VERSION.split('.', 1)[0].isdigit() and int(gdb.VERSION.split('.', 1)[0]) < 12:
+    raise gdb.GdbError('the rseq commands need gdb 12 or later')
 
 
 def load():

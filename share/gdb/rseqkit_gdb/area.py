@@ -127,7 +127,8 @@ def offsets(files):
     for number, file in enumerate(files):
         try:
             symbols = file.elf.symbols(SYMBOLS) if file.elf else {}
-        except (ElfError, ValueError):
+            words = file.elf.thread_offset_words('__rseq_abi') if '__rseq_abi' in symbols else []
+        except ElfError:
             continue
 
         def word(name, size, symbols=symbols, file=file):
@@ -144,7 +145,7 @@ def offsets(files):
             (found if size else unused).append((signed(offset, 64), 'libc' if size else 'self', max(size or 32, 32)))
         if '__rseq_abi' in symbols and symbols['__rseq_abi'].is_thread_local and number == 0 and file.elf.tls:
             found.append((file.elf.executable_offset(symbols['__rseq_abi']), 'early', 32))
-        for address in file.elf.thread_offset_words('__rseq_abi') if '__rseq_abi' in symbols else ():
+        for address in words:
             try:
                 found.append((signed(int.from_bytes(read(address + file.bias, 8), 'little'), 64), 'early', 32))
             except gdb.MemoryError:

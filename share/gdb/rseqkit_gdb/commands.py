@@ -14,6 +14,7 @@ from rseqkit_gdb import step as steps
 from rseqkit_gdb.elf import ElfError
 
 DANGER = ' If the kernel looks there, it ends the process by SIGSEGV.'
+seen = {} # the places that a breakpoint had, by its number
 noted = set() # (number of a breakpoint, text) of the notes that were printed
 
 
@@ -148,7 +149,8 @@ REGEX selects by symbol, source file and line, or by the file's name."""
                 where = sections.describe(section, loaded)
                 if wanted.search(where) or wanted.search(file.name):
                     lines.append(f'  {where}; abort handler {section.abort:#x}' +
-                                 ''.join(f', exit {target:#x}' for target in sorted(section.exits)))
+                                 ''.join(f', exit {target:#x}' for target in sorted(section.exits)) +
+                                 (f'; not valid: {section.fault()}' if section.fault() else ''))
             if lines:
                 print(f'{file.path}:')
                 print('\n'.join(lines))
@@ -191,6 +193,9 @@ def note(breakpoint_):
     """Says what a breakpoint inside a section does, or at the store that begins one. Never fails, because gdb calls it."""
     try:
         places = steps.locations(breakpoint_) or []
+        if seen.get(breakpoint_.number) == places: # each hit and each setting of a breakpoint comes here
+            return
+        seen[breakpoint_.number] = places
         known = sections.all_sections() if places else []
         for address in places:
             section = sections.find(address, known)

@@ -4,7 +4,8 @@
 All addresses are those of the link: the caller adds the distance by which the file was moved when it was loaded. A file can have
 any contents. Whatever is wrong with it becomes an ElfError.
 """
-import mmap
+import functools
+import os
 import struct
 
 MACHINES = {62: 'x86-64', 183: 'arm64'}
@@ -20,6 +21,24 @@ class ElfError(Exception):
     """The file can't be read, for this reason."""
 
 
+def checked(method):
+    """Makes an ElfError of an error that a damaged file causes. Keeps results, because a file never changes (files.py)."""
+    @functools.wraps(method)
+    def call(self, *arguments):
+        key = (method.__name__, *arguments)
+        if key not in self.kept:
+            try:
+                self.kept[key] = method(self, *arguments)
+            except (struct.error, ValueError, IndexError, OverflowError) as error:
+                raise ElfError(f'the file is damaged: {error}') from error
+        return self.kept[key]
+    return call
+
+
+def text_at(texts, place):
+    return texts[place:max(texts.find(b'\0', place), 0)].decode('utf-8', 'replace')
+
+
 class Symbol:
     """A defined symbol: its address, or its offset in the file's thread-local data."""
 
@@ -29,37 +48,53 @@ class Symbol:
 
 
 class Elf:
-    """A 64-bit little-endian ELF file."""
+    """A 64-bit little-endian ELF file. It isn't mapped: if a linker shortened a mapped file, gdb would die of SIGBUS."""
 
     def __init__(self, path):
+        self.kept = {}
         try:
-            with open(path, 'rb') as file:
-                self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._read_headers()
-        except (OSError, ValueError, struct.error) as error:
-            raise ElfError(f'{path}: {error}') from error
+            self.file = open(path, 'rb', buffering=0) # pylint: disable=consider-using-with
+            self.size = os.fstat(self.file.fileno()).st_size
+        except OSError as error:
+            raise ElfError(f'{path}: {error.strerror}') from error
+        self._read_headers()
 
+    def _read(self, place, size):
+        if place + size > self.size:
+            raise ElfError('the file is too short')
+        try:
+            data = os.pread(self.file.fileno(), size, place)
+        except OSError as error:
+            raise ElfError(error.strerror) from error
+        if len(data) != size:
+            raise ElfError('the file is too short')
+        return data
+
+    def _unpack(self, form, place):
+        return struct.unpack(form, self._read(place, struct.calcsize(form)))
+
+    def _rows(self, form, place, size):
+        row = struct.calcsize(form)
+        return struct.iter_unpack(form, self._read(place, size // row * row))
+
+    @checked
     def _read_headers(self):
-        data = self.data
-        if data[:6] != b'\x7fELF\x02\x01':
-            raise ValueError('not a 64-bit little-endian ELF file')
-        self.machine, = struct.unpack_from('<H', data, 18)
+        if self._read(0, 6) != b'\x7fELF\x02\x01':
+            raise ElfError('not a 64-bit little-endian ELF file')
+        self.machine, = self._unpack('<H', 18)
         if self.machine not in MACHINES:
-            raise ValueError('neither x86-64 nor arm64')
-        segments, headers = struct.unpack_from('<QQ', data, 32)
-        _, size, count, header_size, header_count, names = struct.unpack_from('<HHHHHH', data, 52)
+            raise ElfError('neither x86-64 nor arm64')
+        segments, headers = self._unpack('<QQ', 32)
+        _, size, count, header_size, header_count, names = self._unpack('<HHHHHH', 52)
         self.tls = None
         for i in range(count if segments else 0):
-            kind, _, _, address, _, _, memory, alignment = struct.unpack_from('<IIQQQQQQ', data, segments + i * size)
+            kind, _, _, address, _, _, memory, alignment = self._unpack('<IIQQQQQQ', segments + i * size)
             if kind == PT_TLS:
                 self.tls = (address, memory, max(alignment, 1))
-        rows = [struct.unpack_from('<IIQQQQIIQQ', data, headers + i * header_size) for i in range(header_count if headers else 0)]
-        text = rows[names][4] if names < len(rows) else 0
+        rows = [self._unpack('<IIQQQQIIQQ', headers + i * header_size) for i in range(header_count if headers else 0)]
+        texts = self._read(rows[names][4], rows[names][5]) if names < len(rows) else b''
         # name, type, address, place in the file, size, linked section
-        self.sections = [(self._text(text + row[0]), row[1], row[3], row[4], row[5], row[6]) for row in rows]
-
-    def _text(self, place):
-        return self.data[place:self.data.find(b'\0', place)].decode('utf-8', 'replace')
+        self.sections = [(text_at(texts, row[0]), row[1], row[3], row[4], row[5], row[6]) for row in rows]
 
     def addresses(self, name):
         """(address, size) of each section of this name."""
@@ -68,18 +103,17 @@ class Elf:
     def _raw(self, address, size):
         for _, kind, start, place, length, _ in self.sections:
             if kind != SHT_NOBITS and start and start <= address and address + size <= start + length:
-                data = self.data[place + address - start:place + address - start + size]
-                if len(data) == size:
-                    return data
+                return self._read(place + address - start, size)
         raise ElfError(f'the file has no data for address {address:#x}')
 
     def _relocations(self):
         """(address, type, symbol's number, addend) of each relocation that the dynamic linker applies."""
         for _, kind, address, place, size, _ in self.sections:
             if kind == SHT_RELA and address:
-                for where, info, addend in struct.iter_unpack('<QQq', self.data[place:place + size // 24 * 24]):
+                for where, info, addend in self._rows('<QQq', place, size):
                     yield where, info & 0xffffffff, info >> 32, addend
 
+    @checked
     def words(self, ranges):
         """The 64-bit words of each (address, size), as if they were relocated. A file with packed relocations (RELR) has these
         words in place already."""
@@ -93,37 +127,43 @@ class Elf:
                 found[number][i] = addend & 0xffffffffffffffff
         return found
 
+    @checked
     def symbols(self, names):
         """The defined symbols among the names. Searches the texts first, because few files have any of these names."""
         found = {}
         for _, kind, _, place, size, link in self.sections:
             if kind not in SHT_TYPES or link >= len(self.sections):
                 continue
-            text, length = self.sections[link][3:5]
+            texts = self._read(*self.sections[link][3:5])
             wanted = {}
             for name in names:
-                at = self.data.find(name.encode() + b'\0', text, text + length)
+                at = texts.find(name.encode() + b'\0')
                 while at >= 0:
-                    wanted[at - text] = name
-                    at = self.data.find(name.encode() + b'\0', at + 1, text + length)
+                    wanted[at] = name
+                    at = texts.find(name.encode() + b'\0', at + 1)
             if not wanted:
                 continue
-            for name, info, _, section, value, _ in struct.iter_unpack('<IBBHQQ', self.data[place:place + size // 24 * 24]):
+            for name, info, _, section, value, _ in self._rows('<IBBHQQ', place, size):
                 if name in wanted and section != 0:
                     found[wanted[name]] = Symbol(value, info & 15 == 6)
         return found
 
+    @checked
     def thread_offset_words(self, name):
-        """Addresses of words that hold, once relocated, the offset from the thread pointer to the thread-local symbol."""
-        for index, (_, kind, _, place, size, link) in enumerate(self.sections):
-            if kind != SHT_DYNSYM or link >= len(self.sections) or index == 0:
+        """The addresses of words that hold, once relocated, the offset from the thread pointer to the thread-local symbol."""
+        found = []
+        for _, kind, _, place, size, link in self.sections:
+            if kind != SHT_DYNSYM or link >= len(self.sections):
                 continue
-            text = self.sections[link][3]
+            texts = self._read(*self.sections[link][3:5])
+            symbols = list(self._rows('<IBBHQQ', place, size))
             for where, reloc, number, addend in self._relocations():
-                if reloc == THREAD_OFFSET[self.machine] and addend == 0 and 0 < number < size // 24 and \
-                        self._text(text + struct.unpack_from('<I', self.data, place + number * 24)[0]) == name:
-                    yield where
+                if reloc == THREAD_OFFSET[self.machine] and addend == 0 and 0 < number < len(symbols) and \
+                        text_at(texts, symbols[number][0]) == name:
+                    found.append(where)
+        return found
 
+    @checked
     def executable_offset(self, symbol):
         """The offset from the thread pointer to a thread-local symbol, if this file is the executable."""
         address, size, alignment = self.tls

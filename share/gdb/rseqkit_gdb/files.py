@@ -57,15 +57,15 @@ class File:
         return os.path.basename(self.path)
 
     def tables(self, name):
-        """(address, words) of each ELF section of this name. Addresses in words aren't moved yet if `moves` is true."""
+        """(address, words) of each ELF section of this name. See moved() for words that are addresses."""
         if self.elf:
             ranges = self.elf.addresses(name)
-            return [(start + self.bias, words) for (start, _), words in zip(ranges, self.elf.words(ranges))]
+            return [(start + self.bias, words) for (start, _), words in zip(ranges, self.elf.words(tuple(ranges)))]
         return [(start, read_words(start, (end - start) // 8)) for start, end in self.sections.get(name, [])]
 
     def words_at(self, address, count):
         if self.elf:
-            return self.elf.words([((address - self.bias) & MASK, 8 * count)])[0]
+            return self.elf.words((((address - self.bias) & MASK, 8 * count),))[0]
         return read_words(address, count)
 
     def moved(self, address):

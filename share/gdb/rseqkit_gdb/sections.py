@@ -87,7 +87,16 @@ def all_sections(files=None):
 
 def find(address, known):
     """The section among `known` (all_sections()) that has the address, or None."""
-    return next((section for _, sections in known for section in sections if address in section), None)
+    return next((section for section in valid(known) if address in section), None)
+
+
+def valid(known):
+    """The sections that the kernel accepts."""
+    return (section for _, sections in known for section in sections if not section.fault())
+
+
+def is_jump(text):
+    return bool(JUMPS.match(text) or BLIND.match(text))
 
 
 def decoded(section):

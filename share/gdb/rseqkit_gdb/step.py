@@ -80,9 +80,11 @@ def instruction(address):
 
 def begun_by(address, known):
     """The section that the instruction at this address begins, or None."""
-    near = [section for _, found in known for section in found if 0 < section.start - address <= LONGEST_INSTRUCTION]
-    length = instruction(address)['length'] if near else 0
-    return next((section for section in near if section.start == address + length), None)
+    near = [section for section in sections.valid(known) if 0 < section.start - address <= LONGEST_INSTRUCTION]
+    now = instruction(address) if near else None
+    if not near or CALL.match(now['asm']) or sections.is_jump(now['asm']):
+        return None
+    return next((section for section in near if section.start == address + now['length']), None)
 
 
 @contextlib.contextmanager
@@ -195,7 +197,7 @@ def one_step(stop, known, is_over):
         section = sections.find(pc, known) or begun_by(pc, known)
         if section:
             return pass_section(stop, section)
-        if CALL.match(now['asm']):
+        if CALL.match(now['asm']) and (is_over or origin.line):
             other, is_done = call(stop, pc, now['length'], is_over)
         else:
             other, is_done = stop.run('stepi'), False
