@@ -143,8 +143,9 @@ def offsets(files):
         if offset:
             size = word('__rseq_size', 4)
             (found if size else unused).append((signed(offset, 64), 'libc' if size else 'self', max(size or 32, 32)))
-        if '__rseq_abi' in symbols and symbols['__rseq_abi'].is_thread_local and number == 0 and file.elf.tls:
-            found.append((file.elf.executable_offset(symbols['__rseq_abi']), 'early', 32))
+        early = symbols.get('__rseq_abi')
+        if early and early.is_thread_local and number == 0 and file.elf.tls:
+            found.append((file.elf.executable_offset(early), 'early' if early.is_exported else 'foreign', 32))
         for address in words:
             try:
                 found.append((signed(int.from_bytes(read(address + file.bias, 8), 'little'), 64), 'early', 32))

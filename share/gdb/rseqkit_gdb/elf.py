@@ -40,11 +40,12 @@ def text_at(texts, place):
 
 
 class Symbol:
-    """A defined symbol: its address, or its offset in the file's thread-local data."""
+    """A defined symbol: its address, or its offset in the file's thread-local data; whether other files can use it."""
 
-    def __init__(self, value, is_thread_local):
+    def __init__(self, value, is_thread_local, is_exported):
         self.value = value
         self.is_thread_local = is_thread_local
+        self.is_exported = is_exported
 
 
 class Elf:
@@ -144,8 +145,8 @@ class Elf:
             if not wanted:
                 continue
             for name, info, _, section, value, _ in self._rows('<IBBHQQ', place, size):
-                if name in wanted and section != 0:
-                    found[wanted[name]] = Symbol(value, info & 15 == 6)
+                if name in wanted and section != 0 and not (wanted[name] in found and found[wanted[name]].is_exported):
+                    found[wanted[name]] = Symbol(value, info & 15 == 6, kind == SHT_DYNSYM)
         return found
 
     @checked

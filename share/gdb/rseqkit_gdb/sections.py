@@ -13,7 +13,7 @@ from rseqkit_gdb.files import MASK, loaded, place, read_words
 
 MOST_INSTRUCTIONS = 10000 # a damaged table can have any length
 JUMPS = re.compile(r'^(?:bnd |notrack |[c-gs]s )*(?:j\w+|loop\w*|b|b\.\w+|cbn?z|tbn?z)\s(?:.*[,\s])?(0x[0-9a-f]+)(?:\s|$)')
-BLIND = re.compile(r'^(?:bnd |notrack |repz |[c-gs]s )*(?:jmp\w?\s+\*|jmp\s+[^0]|ret|br\s|bra\w+\s)')
+BLIND = re.compile(r'^(?:bnd |notrack |repz |[c-gs]s )*(?:jmp\w?\s+(?!0x)(?=\S)|ret|br\s|bra\w+\s)')
 
 
 class Section:
