@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mapped.h"
+#include "common/mapped.h"
 #include "tls.h"
 #include "common/output.h"
 
@@ -21,7 +21,7 @@
 struct inspect_symbols {
 	Dwfl *dwfl;
 	pid_t tid; /* a living thread */
-	struct inspect_mapped mapped;
+	struct mapped mapped;
 	struct inspect_places *places;
 	bool readable; /* the first bytes of at least one mapped file could be read */
 };
@@ -38,7 +38,7 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 		*data = NULL;
 		return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
 	}
-	fd = inspect_open_mapped(&((const struct inspect_symbols *)*data)->mapped, name, base);
+	fd = mapped_open(&((const struct inspect_symbols *)*data)->mapped, name, base);
 	if (fd >= 0)
 		*file_name = strdup(name);
 	return fd;
@@ -67,7 +67,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	if (symbols == NULL)
 		return NULL;
 	symbols->tid = tid;
-	inspect_mapped_read(tid, &symbols->mapped);
+	mapped_read(tid, &symbols->mapped);
 	symbols->dwfl = dwfl_begin(&callbacks);
 	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, tid) != 0 ||
 	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "inspect/mapped.h"
+#include "common/mapped.h"
 
 #define PAGE 4096
 
@@ -297,7 +297,7 @@ static bool parse_line(char *text, struct line *line)
 }
 
 /* The module of a line. A new one is read. */
-static struct module *module_of(const struct inspect_mapped *mapped, const struct line *line, struct torture_result *result)
+static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
 {
 	struct module *module;
 	int fd;
@@ -305,7 +305,7 @@ static struct module *module_of(const struct inspect_mapped *mapped, const struc
 	for (module = result->modules; module != NULL; module = module->next)
 		if (module->inode == line->inode && module->map_device == line->device)
 			return module;
-	fd = inspect_open_mapped(mapped, line->name, line->start);
+	fd = mapped_open(mapped, line->name, line->start);
 	if (fd < 0)
 		return NULL;
 	module = catalog_read(fd, line->name);
@@ -333,7 +333,7 @@ static bool bias_of(const struct module *module, const struct line *line, uint64
 	return false;
 }
 
-static void scan_line(struct process *process, const struct inspect_mapped *mapped, const struct line *line,
+static void scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
 		      const struct torture_settings *settings, struct torture_result *result)
 {
 	struct module *module = module_of(mapped, line, result);
@@ -364,16 +364,16 @@ static void scan_line(struct process *process, const struct inspect_mapped *mapp
 
 void process_scan(struct process *process, const struct torture_settings *settings, struct torture_result *result)
 {
-	struct inspect_mapped mapped;
+	struct mapped mapped;
 	struct mapping **place;
 	char *rest;
 
-	inspect_mapped_read(process->pid, &mapped);
+	mapped_read(process->pid, &mapped);
 	if (mapped.maps == NULL)
 		return;
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		mapping->seen = false;
-	/* mapped.maps is read by inspect_open_mapped(), so the lines are taken from a copy. */
+	/* mapped.maps is read by mapped_open(), so the lines are taken from a copy. */
 	rest = strdup(mapped.maps);
 	for (char *text = rest, *end; text != NULL && *text != '\0'; text = end) {
 		struct line line;

@@ -6,26 +6,26 @@
  * and its files have possibly been replaced or deleted. Only regular files are opened, because opening a device can have
  * effects, and opening a FIFO can block.
  */
-#ifndef RK_TOOL_INSPECT_MAPPED_H
-#define RK_TOOL_INSPECT_MAPPED_H
+#ifndef RK_TOOL_MAPPED_H
+#define RK_TOOL_MAPPED_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#define INSPECT_EXECUTABLE_MAX 4096
+#define MAPPED_EXECUTABLE_MAX 4096
 
-struct inspect_mapped {
+struct mapped {
 	pid_t tid;  /* a living thread */
 	char *maps; /* the text of /proc/PID/maps, allocated by malloc(); NULL if it can't be read */
-	char executable[INSPECT_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
+	char executable[MAPPED_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
 };
 
-void inspect_mapped_read(pid_t tid, struct inspect_mapped *mapped);
+void mapped_read(pid_t tid, struct mapped *mapped);
 
 /*
  * Opens the file that is mapped at `base`. If this isn't permitted, opens the file that the process finds by the name `name`.
  * If this fails too, and `name` is the name of the process's executable, opens the executable. Returns a descriptor, or -1.
  */
-int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, uint64_t base);
+int mapped_open(const struct mapped *mapped, const char *name, uint64_t base);
 
-#endif /* RK_TOOL_INSPECT_MAPPED_H */
+#endif /* RK_TOOL_MAPPED_H */

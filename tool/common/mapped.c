@@ -15,13 +15,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void read_executable(pid_t tid, char name[INSPECT_EXECUTABLE_MAX])
+static void read_executable(pid_t tid, char name[MAPPED_EXECUTABLE_MAX])
 {
 	char path[64];
 	ssize_t size;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
-	size = readlink(path, name, INSPECT_EXECUTABLE_MAX - 1);
+	size = readlink(path, name, MAPPED_EXECUTABLE_MAX - 1);
 	name[size > 0 ? size : 0] = '\0';
 }
 
@@ -80,7 +80,7 @@ static int open_in_root(pid_t tid, const char *name)
 }
 
 /* Opens the process's executable, if `name` is its name. This needs no privilege, and works even if the file is deleted. */
-static int open_executable(const struct inspect_mapped *mapped, const char *name)
+static int open_executable(const struct mapped *mapped, const char *name)
 {
 	char path[64];
 
@@ -88,7 +88,7 @@ static int open_executable(const struct inspect_mapped *mapped, const char *name
 	return strcmp(name, mapped->executable) == 0 ? open_regular(AT_FDCWD, path) : -1;
 }
 
-int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, uint64_t base)
+int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
 {
 	char path[96];
 	int fd = -1;
@@ -126,7 +126,7 @@ static char *read_maps(pid_t tid)
 	return text;
 }
 
-void inspect_mapped_read(pid_t tid, struct inspect_mapped *mapped)
+void mapped_read(pid_t tid, struct mapped *mapped)
 {
 	mapped->tid = tid;
 	mapped->maps = read_maps(tid);
