@@ -16,6 +16,8 @@ static const struct command commands[] = {
 	{"demo", "count files with per-CPU counters; check and time the result", cmd_demo},
 	{"bench", "measure operations and their alternatives", cmd_bench},
 	{"inspect", "show the owners and places of the registrations in a running process", cmd_inspect},
+	{"trace", "show which critical sections abort, where and how often", cmd_trace},
+	{"top", "show aborts of critical sections while they happen", cmd_top},
 	{"lint", "check the critical sections in programs, libraries and object files", cmd_lint},
 	{"torture", "abort a program's critical sections at each instruction", cmd_torture},
 #endif

@@ -27,7 +27,9 @@ int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 
 /* Sets the beginning of all later messages, such as "rseqkit demo". The caller keeps the string. */
 void complain_as(const char *command);

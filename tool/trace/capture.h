@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.h - takes events from the kernel's buffers, and hands them out in the order of their times.
+ *
+ * This file reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One call reads a page with the exact
+ * numbers of about 80 events. Text takes the kernel's time to print each event, and this tool's time to parse it.
+ *
+ * The invariant: an event is handed out only after all CPUs' buffers were read at a later time than the event's. So the order of
+ * events is right for all CPUs together. An exception is a time in which pages come faster than this tool uses them, and 256 MiB
+ * of memory are full.
+ */
+#ifndef RK_TOOL_TRACE_CAPTURE_H
+#define RK_TOOL_TRACE_CAPTURE_H
+
+#include "format.h"
+#include "instance.h"
+
+enum capture_kind { CAPTURE_ABORT, CAPTURE_UPDATE, CAPTURE_EXEC };
+
+struct capture_event {
+	enum capture_kind kind;
+	uint64_t time; /* nanoseconds of CLOCK_MONOTONIC */
+	int cpu;
+	pid_t tid;
+	uint64_t ip, start, length, abort; /* CAPTURE_ABORT */
+	int32_t cpu_id;                    /* CAPTURE_UPDATE: the number that the kernel wrote */
+	pid_t old_tid;                     /* CAPTURE_EXEC: the thread's id before */
+};
+
+struct capture_block;
+
+/* Reads one page. */
+struct capture_cursor {
+	const struct capture_block *block;
+	size_t at, end;
+	uint64_t time;
+};
+
+struct capture_stream {
+	int cpu, pipe;
+	struct capture_block *first, *last;
+	struct capture_cursor cursor;
+	bool has_next;
+	struct capture_event next;
+};
+
+struct capture {
+	struct instance instance;
+	struct format_page page;
+	struct format_event abort, update, exec;
+	struct capture_stream *streams; /* one for each CPU */
+	size_t blocks;                  /* pages in memory */
+	uint64_t complete;              /* all events before this time have been read */
+	uint64_t damaged;               /* pages of which a part couldn't be understood */
+	bool updates;
+};
+
+/*
+ * Creates an instance, limited to the processes if there are any, and enables the events. With `updates`, also enables the event
+ * of the kernel's writes of CPU numbers. Returns EXIT_CLEAN. Otherwise prints why, and capture_close() must follow.
+ */
+int capture_open(struct capture *capture, const pid_t *pids, size_t count, bool updates);
+void capture_close(struct capture *capture);
+
+/* Waits until there are events, at most `ms` milliseconds. A signal ends the wait. */
+void capture_wait(const struct capture *capture, int ms);
+
+/* Moves what the kernel has into memory, without waiting. */
+void capture_pump(struct capture *capture);
+
+/* Hands out the next event. Returns false if there is none until the next capture_pump(). */
+bool capture_next(struct capture *capture, struct capture_event *event);
+
+/* Did the process execute another program according to the events that are in memory and were not handed out? */
+bool capture_will_exec(const struct capture *capture, pid_t pid);
+
+#endif /* RK_TOOL_TRACE_CAPTURE_H */

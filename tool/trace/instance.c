@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* instance.c - creates and removes an instance of tracefs, see instance.h. */
+#define _GNU_SOURCE
+#include "instance.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proc.h"
+#include "tool.h"
+#include "tracefs.h"
+
+#define PREFIX "rseqkit-"
+#define BUFFERS_KB 65536U /* of all CPUs together */
+#define BUFFER_MAX_KB 8192U /* of one CPU: at 100,000 aborts a second, a second and a half */
+#define BUFFER_MIN_KB 256U
+#define ROUNDS 20 /* attempts to list the threads of a process that starts threads all the time */
+
+/* Removes the instances of processes that have ended. */
+static void remove_leftovers(int instances)
+{
+	int fd = openat(instances, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		struct proc_thread owner;
+		uint64_t started;
+		int pid, used = 0;
+
+		if (sscanf(entry->d_name, PREFIX "%d-%" SCNu64 "%n", &pid, &started, &used) != 2 || entry->d_name[used] != '\0')
+			continue;
+		if ((proc_thread(pid, &owner) && owner.started == started) || unlinkat(instances, entry->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		if (errno != ENOENT)
+			complain("cannot remove %s, a trace that a killed rseqkit has left: %s", entry->d_name, strerror(errno));
+	}
+	if (folder != NULL)
+		closedir(folder);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* Adds the number of each possible CPU. */
+static bool find_cpus(struct instance *instance)
+{
+	int fd = openat(instance->folder, "per_cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		size_t size = (instance->cpu_count + 1) * sizeof(int);
+		int cpu, *cpus, *pipes;
+
+		if (sscanf(entry->d_name, "cpu%d", &cpu) != 1)
+			continue;
+		cpus = (int *)realloc(instance->cpus, size);
+		instance->cpus = cpus != NULL ? cpus : instance->cpus;
+		pipes = (int *)realloc(instance->pipes, size);
+		instance->pipes = pipes != NULL ? pipes : instance->pipes;
+		if (cpus == NULL || pipes == NULL)
+			break;
+		instance->cpus[instance->cpu_count] = cpu;
+		instance->pipes[instance->cpu_count++] = -1;
+	}
+	if (folder != NULL)
+		closedir(folder);
+	else if (fd >= 0)
+		close(fd);
+	return instance->cpu_count > 0;
+}
+
+static void open_pipes(struct instance *instance)
+{
+	for (size_t i = 0; i < instance->cpu_count; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "per_cpu/cpu%d/trace_pipe_raw", instance->cpus[i]);
+		/* The pipe of a CPU that was never online can't be opened, and has no events. */
+		instance->pipes[i] = openat(instance->folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	}
+}
+
+/* Returns the name of the first setting that the kernel refused, with the reason in *error, or NULL. */
+static const char *set_up(struct instance *instance, int *error)
+{
+	uint64_t size = BUFFERS_KB / instance->cpu_count;
+	char kilobytes[24];
+	const struct {
+		const char *name, *text;
+		bool needed;
+	} settings[] = {
+		{"trace_clock", "mono", true},         /* the clock by which events of different CPUs are put in order */
+		{"options/overwrite", "0", true},      /* a full buffer drops new events, and counts them */
+		{"options/record-cmd", "0", false},    /* names come from /proc; other users' cache of names stays as it is */
+		{"options/event-fork", "1", true},     /* new threads and processes of a traced one are traced, too */
+		{"buffer_percent", "0", false},        /* poll() returns at the first event */
+		{"buffer_size_kb", kilobytes, true},
+		{"tracing_on", "1", true},
+	};
+
+	size = size > BUFFER_MAX_KB ? BUFFER_MAX_KB : size < BUFFER_MIN_KB ? BUFFER_MIN_KB : size;
+	snprintf(kilobytes, sizeof(kilobytes), "%" PRIu64, size);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		*error = tracefs_write(instance->folder, settings[i].name, settings[i].text);
+		if (*error != 0 && settings[i].needed)
+			return settings[i].name;
+	}
+	return NULL;
+}
+
+bool instance_create(struct instance *instance, int root)
+{
+	struct proc_thread self = {.started = 0};
+	const char *refused;
+	int error;
+
+	memset(instance, 0, sizeof(*instance));
+	instance->folder = -1;
+	instance->instances = openat(root, "instances", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (instance->instances < 0 || !proc_thread(getpid(), &self)) {
+		complain("cannot open tracefs's folder of instances, or /proc: %s", strerror(errno));
+		return false;
+	}
+	remove_leftovers(instance->instances);
+	snprintf(instance->name, sizeof(instance->name), PREFIX "%d-%" PRIu64, (int)getpid(), self.started);
+	if (mkdirat(instance->instances, instance->name, 0700) != 0) {
+		complain("cannot create a trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
+		instance->name[0] = '\0';
+		return false;
+	}
+	instance->folder = openat(instance->instances, instance->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (instance->folder < 0 || !find_cpus(instance)) {
+		complain("cannot use the trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
+		return false;
+	}
+	refused = set_up(instance, &error);
+	if (refused != NULL)
+		complain("the kernel refuses the setting %s of the trace: %s", refused, strerror(error));
+	else
+		open_pipes(instance);
+	return refused == NULL;
+}
+
+/* Adds all threads of a process to the filter, with one call for each. Returns how many couldn't be added. */
+static size_t add_threads(int filter, pid_t pid)
+{
+	struct dirent *entry;
+	size_t failed = 0;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL)
+		if (entry->d_name[0] != '.' && write(filter, entry->d_name, strlen(entry->d_name)) < 0)
+			failed += errno != ESRCH;
+	if (tasks != NULL)
+		closedir(tasks);
+	return failed;
+}
+
+static size_t count_threads(pid_t pid)
+{
+	struct stat status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	return stat(path, &status) == 0 ? (size_t)status.st_nlink : 0;
+}
+
+/*
+ * The kernel's filter has threads, not processes. Once a thread is in the filter, its new threads are, too. So the threads are
+ * listed again while their number changes.
+ */
+bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
+{
+	int filter = openat(instance->folder, "set_event_pid", O_WRONLY | O_APPEND | O_CLOEXEC);
+	size_t failed = filter < 0;
+
+	for (size_t i = 0; i < count && failed == 0; i++) {
+		size_t before = SIZE_MAX, now = count_threads(pids[i]);
+
+		for (int round = 0; round < ROUNDS && now != before && failed == 0; round++) {
+			failed = add_threads(filter, pids[i]);
+			before = now;
+			now = count_threads(pids[i]);
+		}
+	}
+	if (failed != 0)
+		complain("cannot limit the trace to processes (set_event_pid): %s", strerror(errno));
+	if (filter >= 0)
+		close(filter);
+	return failed == 0;
+}
+
+int instance_enable(struct instance *instance, const char *event)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "events/%s/enable", event);
+	return tracefs_write(instance->folder, path, "1");
+}
+
+void instance_stop(struct instance *instance)
+{
+	if (instance->folder >= 0)
+		(void)tracefs_write(instance->folder, "events/enable", "0");
+}
+
+void instance_losses(const struct instance *instance, struct instance_losses *losses)
+{
+	memset(losses, 0, sizeof(*losses));
+	losses->known = true;
+	for (size_t i = 0; i < instance->cpu_count; i++) {
+		uint64_t overrun, dropped;
+		char path[64], *text;
+
+		snprintf(path, sizeof(path), "per_cpu/cpu%d/stats", instance->cpus[i]);
+		text = instance->pipes[i] >= 0 ? tracefs_read(instance->folder, path) : NULL;
+		if (text != NULL && tracefs_number(text, "overrun:", &overrun) &&
+		    tracefs_number(text, "dropped events:", &dropped)) {
+			losses->overrun += overrun;
+			losses->dropped += dropped;
+		} else if (instance->pipes[i] >= 0) {
+			losses->known = false;
+		}
+		free(text);
+	}
+}
+
+void instance_remove(struct instance *instance)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	for (size_t i = 0; i < instance->cpu_count; i++)
+		if (instance->pipes[i] >= 0)
+			close(instance->pipes[i]);
+	if (instance->folder >= 0)
+		close(instance->folder);
+	if (instance->name[0] != '\0' && unlinkat(instance->instances, instance->name, AT_REMOVEDIR) != 0)
+		complain("cannot remove the trace from tracefs (instances/%s): %s", instance->name, strerror(errno));
+	if (instance->instances >= 0)
+		close(instance->instances);
+	free(instance->cpus);
+	free(instance->pipes);
+	memset(instance, 0, sizeof(*instance));
+	instance->folder = instance->instances = -1;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}

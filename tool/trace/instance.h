@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * instance.h - a trace of our own in the kernel: a tracefs instance with only the events that this tool needs.
+ *
+ * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: the name has this
+ * process's id and start time. So a later run can see that the process of an instance is dead, and removes the instance.
+ */
+#ifndef RK_TOOL_TRACE_INSTANCE_H
+#define RK_TOOL_TRACE_INSTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct instance {
+	int instances; /* the folder of all instances */
+	int folder;
+	char name[64]; /* "" if there is no instance */
+	size_t cpu_count;
+	int *cpus;     /* the numbers of the possible CPUs */
+	int *pipes;    /* trace_pipe_raw of each CPU; -1 if it can't be opened */
+};
+
+/* The events that the kernel lost, as its statistics say. */
+struct instance_losses {
+	uint64_t overrun, dropped; /* events that were overwritten, and events that found no room */
+	bool known;
+};
+
+/* Creates an instance in which no event is enabled yet. If that fails, prints why and returns false. */
+bool instance_create(struct instance *instance, int root);
+
+/* Limits the events to the processes, and to those that they start from now on. If that fails, prints why. */
+bool instance_limit(struct instance *instance, const pid_t *pids, size_t count);
+
+/* Enables an event, such as "rseq/rseq_ip_fixup". Returns 0, or the errno. */
+int instance_enable(struct instance *instance, const char *event);
+
+/* Disables all events of the instance. Events that are in its buffers stay there. */
+void instance_stop(struct instance *instance);
+
+void instance_losses(const struct instance *instance, struct instance_losses *losses);
+
+/* Removes the instance. No other process may have inherited its files. If the kernel refuses, prints why. */
+void instance_remove(struct instance *instance);
+
+#endif /* RK_TOOL_TRACE_INSTANCE_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* mappings.c - reads /proc/PID/maps, see mappings.h. */
+#include "mappings.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mapped.h"
+#include "proc.h"
+
+#define REFRESH_NS 1000000000U
+#define COST 50           /* reading may take at most this part of the time */
+#define FILES_MAX 4096
+#define AGAIN_NS 10000000 /* an unknown address is a reason to read again only after this time */
+
+static uint64_t hash_text(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* Finds the number of a mapped file, and opens the file if it is new. */
+static uint32_t find_file(struct tasks *tasks, const struct mapped *mapped, uint64_t device, uint64_t inode, const char *name,
+			  uint64_t begin)
+{
+	uint32_t file = places_find_file(tasks->places, device, inode);
+
+	if (file != KEYS_NONE || tasks->places->file_count >= FILES_MAX)
+		return file;
+	return places_add_file(tasks->places, device, inode, name, mapped_open(mapped, name, begin));
+}
+
+static void add_mapping(struct tasks *tasks, struct tasks_process *process, const struct mapped *mapped, const char *line)
+{
+	unsigned long long begin, end, offset, inode;
+	struct tasks_mapping *mapping;
+	unsigned major, minor;
+	char rights[5], name[4096];
+	const char *newline = strchr(line, '\n');
+	size_t length = newline != NULL ? (size_t)(newline - line) : strlen(line);
+	char copy[4500];
+	int used = 0;
+
+	/* sscanf() would measure the whole rest of the text, so it gets a copy of the line. */
+	length = length < sizeof(copy) - 1 ? length : sizeof(copy) - 1;
+	memcpy(copy, line, length);
+	copy[length] = '\0';
+	if (sscanf(copy, "%llx-%llx %4s %llx %x:%x %llu %n", &begin, &end, rights, &offset, &major, &minor, &inode, &used) < 7 ||
+	    rights[2] != 'x')
+		return;
+	snprintf(name, sizeof(name), "%s", used > 0 ? copy + used : "");
+	process->mappings = (struct tasks_mapping *)keys_grow(process->mappings, process->mapping_count, sizeof(*mapping));
+	mapping = &process->mappings[process->mapping_count++];
+	*mapping = (struct tasks_mapping){begin, end, offset - begin, KEYS_NONE};
+	if (inode != 0 && name[0] == '/')
+		mapping->file = find_file(tasks, mapped, ((uint64_t)major << 32) | minor, inode, name, begin);
+}
+
+/* Reads the list, unless the process has ended or will execute another program. */
+static void read_list(struct tasks *tasks, struct tasks_process *process)
+{
+	uint64_t begun = proc_now(), hash, later;
+	struct proc_thread leader;
+	struct mapped mapped;
+
+	mapped_read(process->pid, &mapped);
+	/*
+	 * The list belongs to the program of the event only if no exec came in between. An exec before the reading is in the
+	 * kernel's buffer by now.
+	 */
+	capture_pump(tasks->capture);
+	if (mapped.maps == NULL || !proc_thread(process->pid, &leader) || leader.started != process->started ||
+	    capture_will_exec(tasks->capture, process->pid)) {
+		free(mapped.maps);
+		process->next_read = proc_now() + REFRESH_NS;
+		return;
+	}
+	hash = hash_text(mapped.maps);
+	if (!process->has_read || hash != process->text) {
+		process->mapping_count = 0;
+		process->version++;
+		for (const char *line = mapped.maps; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
+			add_mapping(tasks, process, &mapped, line);
+	}
+	free(mapped.maps);
+	process->has_read = true;
+	process->text = hash;
+	later = (proc_now() - begun) * COST;
+	process->next_read = proc_now() + (later > REFRESH_NS ? later : REFRESH_NS);
+}
+
+void mappings_refresh(struct tasks *tasks, uint32_t number)
+{
+	struct tasks_process *process = &tasks->processes[number];
+
+	if (!process->over && proc_now() >= process->next_read)
+		read_list(tasks, process);
+}
+
+static const struct tasks_mapping *look_up(const struct tasks_process *process, uint64_t address)
+{
+	size_t low = 0, high = process->mapping_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (process->mappings[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < process->mapping_count && process->mappings[low].begin <= address ? &process->mappings[low] : NULL;
+}
+
+const struct tasks_mapping *mappings_find(struct tasks *tasks, uint32_t number, uint64_t address)
+{
+	struct tasks_process *process = &tasks->processes[number];
+	const struct tasks_mapping *found = look_up(process, address);
+
+	if (found != NULL || process->over || proc_now() + REFRESH_NS < process->next_read + AGAIN_NS)
+		return found;
+	read_list(tasks, process);
+	return look_up(process, address);
+}

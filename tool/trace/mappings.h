@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* mappings.h - reads which files a process has mapped, and when this has to be read again. */
+#ifndef RK_TOOL_TRACE_MAPPINGS_H
+#define RK_TOOL_TRACE_MAPPINGS_H
+
+#include "tasks.h"
+
+/* Reads the list of a process if it is time for that: the first time, and then about once a second. */
+void mappings_refresh(struct tasks *tasks, uint32_t process);
+
+/*
+ * Returns the mapping that contains an address, or NULL. If the list doesn't have the address, the process has possibly loaded
+ * a library, so the list is read again.
+ */
+const struct tasks_mapping *mappings_find(struct tasks *tasks, uint32_t process, uint64_t address);
+
+#endif /* RK_TOOL_TRACE_MAPPINGS_H */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* naming.c - asks a child process for symbols and source lines, see naming.h. */
+#define _GNU_SOURCE
+#include "naming.h"
+
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/output.h"
+#include "proc.h"
+
+#define ANSWER_NS 20000000000U /* the time that an answer can take */
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
+#define NOBODY 65534
+#define FILE_AT 3 /* the child's descriptors */
+#define SOCKET_AT 4
+
+/* Converts an offset in the file to the address that the file itself gives to this place. */
+static bool to_address(Elf *elf, uint64_t offset, uint64_t *address)
+{
+	size_t count = 0;
+
+	if (elf == NULL || elf_getphdrnum(elf, &count) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr header;
+
+		if (gelf_getphdr(elf, (int)i, &header) == NULL || header.p_type != PT_LOAD || offset < header.p_offset ||
+		    offset - header.p_offset >= header.p_filesz)
+			continue;
+		*address = header.p_vaddr + (offset - header.p_offset);
+		return true;
+	}
+	return false;
+}
+
+/* Not every compiler writes an index of the compilation units. Without it, all units are searched. */
+static Dwarf_Line *line_at(Dwfl_Module *module, uint64_t address)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
+
+	if (unit == NULL)
+		do
+			unit = dwfl_module_nextcu(module, unit, &bias);
+		while (unit != NULL && dwarf_haspc(unit, address - bias) != 1);
+	return unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
+}
+
+static void find_names(Dwfl_Module *module, uint64_t offset, struct naming_answer *answer)
+{
+	GElf_Addr bias = 0;
+	Elf *elf = module != NULL ? dwfl_module_getelf(module, &bias) : NULL;
+	uint64_t address;
+	Dwarf_Line *line;
+	GElf_Sym symbol;
+
+	memset(answer, 0, sizeof(*answer));
+	if (!to_address(elf, offset, &address))
+		return;
+	address += bias;
+	copy_printable(answer->symbol, sizeof(answer->symbol),
+		       dwfl_module_addrinfo(module, address, &answer->symbol_offset, &symbol, NULL, NULL, NULL));
+	line = line_at(module, address);
+	if (line != NULL && dwarf_lineno(line, &answer->line) == 0 && answer->line > 0)
+		copy_printable(answer->file, sizeof(answer->file), dwarf_linesrc(line, NULL, NULL));
+}
+
+/* Leaves the child nothing but its two descriptors, and no rights. */
+static bool give_up_rights(pid_t parent)
+{
+	struct rlimit limit = {0, 0};
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file != NULL && fscanf(file, "%lu", &pages) == 1) {
+		limit.rlim_cur = limit.rlim_max = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_MAX;
+		(void)setrlimit(RLIMIT_AS, &limit);
+	}
+	if (file != NULL)
+		fclose(file);
+	limit = (struct rlimit){0, 0};
+	(void)setrlimit(RLIMIT_CORE, &limit);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+			       setresuid(NOBODY, NOBODY, NOBODY) != 0))
+		return false;
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* A change of rights clears the death signal, so it is set here. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return getppid() == parent;
+}
+
+static bool close_others(void)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, SOCKET_AT + 1, ~0U, 0) == 0)
+		return true;
+#endif
+	for (int fd = SOCKET_AT + 1; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
+		close(fd);
+	return true;
+}
+
+/* The child: answers one question after the other. Each question is an offset. */
+static _Noreturn void serve(int file, int socket, pid_t parent)
+{
+	static char *no_path = NULL;
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		/* Debug files are found only by build id, below /usr/lib/debug. A name in an ELF file could lead anywhere. */
+		.find_debuginfo = dwfl_build_id_find_debuginfo,
+		.debuginfo_path = &no_path,
+		.section_address = dwfl_offline_section_address,
+	};
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE, SIGWINCH};
+	struct naming_answer answer;
+	Dwfl_Module *module = NULL;
+	uint64_t offset;
+	sigset_t none;
+	Dwfl *dwfl;
+	int high = fcntl(socket, F_DUPFD, 64), low = fcntl(file, F_DUPFD, 64);
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN); /* the terminal sends them to this child, too */
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (high < 0 || low < 0 || dup2(low, FILE_AT) < 0 || dup2(high, SOCKET_AT) < 0 || !close_others() ||
+	    !give_up_rights(parent))
+		_exit(1);
+	dwfl = dwfl_begin(&callbacks);
+	if (dwfl != NULL) {
+		dwfl_report_begin(dwfl);
+		module = dwfl_report_offline(dwfl, "", "", FILE_AT);
+		if (dwfl_report_end(dwfl, NULL, NULL) != 0)
+			module = NULL;
+	}
+	while (recv(SOCKET_AT, &offset, sizeof(offset), 0) == sizeof(offset)) {
+		find_names(module, offset, &answer);
+		if (send(SOCKET_AT, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
+			break;
+	}
+	_exit(0);
+}
+
+bool naming_start(struct naming *naming, int file)
+{
+	pid_t parent = getpid();
+	int ends[2];
+
+	*naming = (struct naming){-1, -1};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	naming->child = fork();
+	if (naming->child == 0)
+		serve(file, ends[1], parent);
+	close(ends[1]);
+	naming->fd = ends[0];
+	if (naming->child > 0)
+		return true;
+	naming_stop(naming);
+	return false;
+}
+
+void naming_stop(struct naming *naming)
+{
+	if (naming->fd >= 0)
+		close(naming->fd);
+	if (naming->child > 0) {
+		kill(naming->child, SIGKILL);
+		while (waitpid(naming->child, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	*naming = (struct naming){-1, -1};
+}
+
+bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, void (*meanwhile)(void *), void *argument)
+{
+	uint64_t until = proc_now() + ANSWER_NS;
+	ssize_t n = -1;
+
+	if (naming->fd < 0 || send(naming->fd, &offset, sizeof(offset), MSG_NOSIGNAL) != sizeof(offset)) {
+		naming_stop(naming);
+		return false;
+	}
+	do {
+		struct pollfd poller = {.fd = naming->fd, .events = POLLIN};
+
+		if (poll(&poller, 1, 20) > 0) {
+			n = recv(naming->fd, answer, sizeof(*answer), 0);
+			break;
+		}
+		meanwhile(argument);
+	} while (proc_now() < until);
+	if (n == sizeof(*answer)) {
+		/* The child isn't trusted. */
+		answer->symbol[sizeof(answer->symbol) - 1] = answer->file[sizeof(answer->file) - 1] = '\0';
+		return true;
+	}
+	naming_stop(naming);
+	return false;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * naming.h - finds the symbol and the source line of a place in a file, in a child process.
+ *
+ * This tool runs as root, and a traced program's files can be made to harm a program that reads them. So a child without any
+ * rights reads each file. The child has an open descriptor of the file, and limits of time and memory. If the child dies or takes
+ * too long, the names of the file's places stay unknown.
+ */
+#ifndef RK_TOOL_TRACE_NAMING_H
+#define RK_TOOL_TRACE_NAMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct naming_answer {
+	char symbol[192];       /* "" if unknown; printable, like `file` */
+	uint64_t symbol_offset; /* of the place, after the symbol's address */
+	char file[192];
+	int line;
+};
+
+/* A child that reads one file. */
+struct naming {
+	pid_t child;
+	int fd; /* of a socket to the child */
+};
+
+/* Starts a child for the open file. Returns false if that fails. The child keeps none of this process's other files. */
+bool naming_start(struct naming *naming, int file);
+
+/*
+ * Asks for the place at an offset in the file. Calls `meanwhile` repeatedly during the wait. Returns false if the child has
+ * failed; then it has been stopped.
+ */
+bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, void (*meanwhile)(void *), void *argument);
+
+/* Ends the child, if there is one. */
+void naming_stop(struct naming *naming);
+
+#endif /* RK_TOOL_TRACE_NAMING_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.c - reads facts about processes and threads, see proc.h. */
+#define _GNU_SOURCE
+#include "proc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INITIAL_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO of include/linux/proc_ns.h */
+
+static bool read_file(pid_t tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* The name in parentheses can contain anything, so the last parenthesis ends it. The start time is field 22. */
+bool proc_thread(pid_t tid, struct proc_thread *thread)
+{
+	char text[1024], *begin, *end;
+
+	if (!read_file(tid, "stat", text, sizeof(text)))
+		return false;
+	begin = strchr(text, '(');
+	end = strrchr(text, ')');
+	if (begin == NULL || end == NULL || end < begin)
+		return false;
+	*end = '\0';
+	snprintf(thread->name, sizeof(thread->name), "%s", begin + 1);
+	for (int field = 2; field < 22 && end != NULL; field++)
+		end = strchr(end + 1, ' ');
+	thread->started = end != NULL ? strtoull(end + 1, NULL, 10) : 0;
+	return true;
+}
+
+bool proc_process(pid_t tid, pid_t *pid)
+{
+	char text[4096], *line;
+
+	/* The name comes before this line, but the kernel escapes a newline in it. */
+	if (!read_file(tid, "status", text, sizeof(text)) || (line = strstr(text, "\nTgid:")) == NULL)
+		return false;
+	*pid = (pid_t)strtol(line + 6, NULL, 10);
+	return *pid > 0;
+}
+
+bool proc_is_initial(void)
+{
+	char name[64], self[32];
+	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1), m = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (n <= 0 || m <= 0)
+		return false;
+	name[n] = self[m] = '\0';
+	return strcmp(name, INITIAL_NAMESPACE) == 0 && strtol(self, NULL, 10) == getpid();
+}
+
+uint64_t proc_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tally.h - counts aborts by thread, CPU and site, and sums them up by any of these.
+ *
+ * The invariant: `aborts` has every abort that the kernel reported. `uncounted` has those of them that found no room in the
+ * table.
+ */
+#ifndef RK_TOOL_TRACE_TALLY_H
+#define RK_TOOL_TRACE_TALLY_H
+
+#include <stdbool.h>
+
+#include "tasks.h"
+
+struct tally_cell {
+	uint32_t thread, site;
+	int cpu;
+	uint64_t count, recent, before; /* before: the count at the last tally_mark() */
+};
+
+/* A thread's writes of CPU numbers by the kernel. */
+struct tally_updates {
+	uint64_t updates, moves; /* moves: the number was another one than before */
+	int32_t cpu_id;
+	bool known;
+};
+
+struct tally {
+	struct tally_cell *cells;
+	uint32_t cell_count, thread_count;
+	struct keys keys;
+	struct tally_updates *threads; /* in the order of the threads in struct tasks */
+	uint64_t aborts, uncounted, updates;
+};
+
+enum tally_view { VIEW_INSTRUCTION, VIEW_SECTION, VIEW_PROCESS, VIEW_THREAD, VIEW_CPU, TALLY_VIEWS };
+
+struct tally_row {
+	uint32_t key;              /* the site, the place of a section's start, the process, the thread or the CPU */
+	uint32_t process;          /* one of the processes */
+	bool several;              /* there are more processes */
+	uint64_t count, recent;    /* recent: between the last two calls of tally_mark() */
+	uint64_t updates, moves;   /* of VIEW_THREAD */
+};
+
+void tally_add(struct tally *tally, uint32_t thread, int cpu, uint32_t site);
+void tally_add_update(struct tally *tally, uint32_t thread, int32_t cpu_id);
+
+/* Ends an interval, whose counts become `recent`. */
+void tally_mark(struct tally *tally);
+
+/* Returns the rows of a view, the most frequent first, or with `by_recent` the most frequent of the interval. Free the rows. */
+struct tally_row *tally_rows(const struct tally *tally, const struct tasks *tasks, enum tally_view view, bool by_recent,
+			     uint32_t *count);
+
+void tally_forget(struct tally *tally);
+
+#endif /* RK_TOOL_TRACE_TALLY_H */

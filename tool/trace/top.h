@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* top.h - declares the parts of `rseqkit top`: its table, and its terminal. */
+#ifndef RK_TOOL_TRACE_TOP_H
+#define RK_TOOL_TRACE_TOP_H
+
+#include "tracer.h"
+
+/* The table of one interval. */
+struct top {
+	enum tally_view view;
+	bool by_total, paused;
+	double interval;        /* seconds, as measured */
+	struct tally_row *rows; /* since the last interval */
+	uint32_t count;
+	uint64_t recent, lost;  /* aborts of the interval, and all events that the kernel lost */
+};
+
+/*
+ * The keys and signals of the terminal. The invariant: the terminal has its former state whenever this program is stopped by
+ * Ctrl-Z, or has ended, even by exit().
+ */
+enum top_request { TOP_NOTHING, TOP_REDRAW, TOP_RESORT, TOP_QUIT };
+
+/* Prepares the terminal. Returns false if stdin or stdout isn't a terminal. */
+bool top_screen_open(void);
+void top_screen_close(void);
+
+/* Handles keys and signals that have come, and changes `top`. */
+enum top_request top_screen_keys(struct top *top);
+
+/* Draws the table on the whole terminal. */
+void top_screen_draw(struct tracer *tracer, const struct top *top);
+
+/* Writes row number `row` in at most `columns` columns. */
+void top_format(struct tracer *tracer, const struct top *top, uint32_t row, size_t columns, char *text, size_t size);
+
+/* Writes the two lines above the rows. */
+void top_format_title(const struct tracer *tracer, const struct top *top, char *text, size_t size);
+void top_format_header(const struct top *top, size_t columns, char *text, size_t size);
+
+#endif /* RK_TOOL_TRACE_TOP_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* trace.h - declares how `rseqkit trace` prints: a line of JSON for each abort, or tables at the end. */
+#ifndef RK_TOOL_TRACE_TRACE_H
+#define RK_TOOL_TRACE_TRACE_H
+
+#include "tracer.h"
+
+/* Writes a place for people: "symbol+0x12 (source.c:34)", "file+0x56" or "0x78". Looks for names first. */
+void trace_describe(struct places *places, uint32_t place, char *text, size_t size);
+
+/* The tables, with all rows or with the most frequent ones. */
+void trace_print_tables(struct tracer *tracer, bool all);
+
+/* The lines of JSON: the first line, one line for each abort, and the summary. trace_flush() writes what is collected. */
+void trace_json_start(struct tracer *tracer);
+tracer_abort trace_json_abort;
+void trace_json_summary(struct tracer *tracer);
+void trace_flush(struct tracer *tracer);
+
+/* Returns a word for the end of the trace, such as "program". */
+const char *trace_end_name(enum tracer_end end);
+
+#endif /* RK_TOOL_TRACE_TRACE_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracefs.h - finds the kernel's tracefs, and reads and writes its small files.
+ *
+ * If no tracefs is mounted, this file makes a mount that has no place in any folder. So no other process sees the mount, and the
+ * kernel removes it when this program ends.
+ */
+#ifndef RK_TOOL_TRACE_TRACEFS_H
+#define RK_TOOL_TRACE_TRACEFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Opens the root folder of tracefs. If that fails, prints why, and the command that helps, and returns -1. */
+int tracefs_open(void);
+
+/*
+ * Reads a whole file below a folder. Returns the text, which the caller frees, or NULL with errno. Reads at most 1 MiB.
+ */
+char *tracefs_read(int folder, const char *name);
+
+/* Writes a text to a file below a folder in one call. Returns 0, or the errno. */
+int tracefs_write(int folder, const char *name, const char *text);
+
+/* Finds a line that begins with `name`, and stores the number that follows it. Returns false if there is none. */
+bool tracefs_number(const char *text, const char *name, uint64_t *number);
+
+#endif /* RK_TOOL_TRACE_TRACEFS_H */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracer.h - one trace from its start to its end, for `rseqkit trace` and `rseqkit top`.
+ *
+ * The invariant: after tracer_begin() has created an instance in the kernel, it's removed at exit() at the latest.
+ */
+#ifndef RK_TOOL_TRACE_TRACER_H
+#define RK_TOOL_TRACE_TRACER_H
+
+#include "launch.h"
+#include "tally.h"
+
+struct tracer_settings {
+	const pid_t *pids; /* no processes: all that the machine has */
+	size_t pid_count;
+	char **program;    /* NULL if there is none */
+	const char *output; /* a file that becomes stdout, but not the program's; NULL if there is none */
+	double seconds;    /* 0: no limit */
+	bool updates;
+};
+
+enum tracer_end { END_NOT_YET, END_PROGRAM, END_PROCESSES, END_TIME, END_SIGNAL, END_OUTPUT };
+
+struct tracer {
+	const struct tracer_settings *settings;
+	struct capture capture;
+	struct tasks tasks;
+	struct places places;
+	struct tally tally;
+	struct launch launch;
+	struct instance_losses losses;
+	int *ends; /* a descriptor for each of settings->pids, which is readable after the process's end; or -1 */
+	uint64_t began, ended;
+	enum tracer_end end;
+	bool output_failed;
+};
+
+/* Is called for each abort, after it was counted. */
+typedef void tracer_abort(struct tracer *tracer, const struct capture_event *event, uint32_t thread, uint32_t site);
+
+/* Starts the trace. Returns EXIT_CLEAN. Otherwise prints why. tracer_forget() must follow in any case. */
+int tracer_begin(struct tracer *tracer, const struct tracer_settings *settings);
+
+/* Waits for events, at most `ms` milliseconds, and counts them. Returns false at the end of the trace, and sets tracer->end. */
+bool tracer_step(struct tracer *tracer, int ms, tracer_abort *function);
+
+/* Stops the events and the program, and counts the rest. */
+void tracer_finish(struct tracer *tracer, tracer_abort *function);
+
+/* Reads what the kernel has lost so far. */
+uint64_t tracer_lost(struct tracer *tracer);
+
+double tracer_seconds(const struct tracer *tracer);
+
+/* Removes the trace from the kernel, and releases all. */
+void tracer_forget(struct tracer *tracer);
+
+/* Makes a pid_t list from the options --pid. Returns false, after a message, if there is no such process. */
+bool tracer_add_pid(const char *text, pid_t **pids, size_t *count);
+
+#endif /* RK_TOOL_TRACE_TRACER_H */
