@@ -4,10 +4,12 @@
  *
  *	aborted [MODE...] SECONDS
  *
- * Threads count with a per-CPU counter, and each thread gets a signal from its own timer every 50 microseconds. The program
+ * Threads count with a per-CPU counter, and each thread gets a signal from its own timer again and again. The program
  * checks the count, and exits with 0, or with 1 if the count is wrong. It prints "ready" on stderr. Each mode changes something:
  *
  *	threads=N	the number of threads, 1 if not given
+ *	interval=N	the interval of the timers in nanoseconds, 50000 if not given
+ *	membarrier	a thread also calls membarrier(2) all the time, which aborts more often than signals can
  *	name=TEXT	the name of each thread that counts
  *	fork		a child counts, too, and its exit status becomes the program's
  *	again=NAME	first counts, then executes /proc/self/exe as NAME, without `again`, and with the rest of the arguments
@@ -17,6 +19,7 @@
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <rseqkit.h>
 #include <signal.h>
@@ -30,7 +33,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INTERVAL_NS 50000
 #define THREADS_MAX 64
 
 #ifndef sigev_notify_thread_id
@@ -39,6 +41,8 @@
 
 static struct rk_counter *counter;
 static const char *name;
+static long interval = 50000;
+static bool calls_membarrier;
 static int stop;
 
 static void on_signal(int signal)
@@ -56,7 +60,7 @@ __attribute__((__noinline__)) static void count_thousand(void)
 static void *count(void *argument)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
-	struct itimerspec times = {{0, INTERVAL_NS}, {0, INTERVAL_NS}};
+	struct itimerspec times = {{0, interval}, {0, interval}};
 	int64_t *mine = (int64_t *)argument;
 	timer_t timer;
 
@@ -71,20 +75,31 @@ static void *count(void *argument)
 	return NULL;
 }
 
+static void *call_membarrier(void *argument)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0);
+	return argument;
+}
+
 /* Counts for some time in all threads. Returns whether the count is right. */
 static bool count_for(double seconds, int threads, bool prints)
 {
 	struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
 	int64_t counts[THREADS_MAX] = {0}, total = 0, before = rk_counter_sum(counter);
-	pthread_t ids[THREADS_MAX];
+	pthread_t ids[THREADS_MAX], caller;
 
 	stop = 0;
 	for (int i = 0; i < threads; i++)
 		if (pthread_create(&ids[i], NULL, count, &counts[i]) != 0)
 			abort();
+	if (calls_membarrier && pthread_create(&caller, NULL, call_membarrier, NULL) != 0)
+		abort();
 	while (nanosleep(&pause, &pause) != 0)
 		;
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	if (calls_membarrier)
+		pthread_join(caller, NULL);
 	for (int i = 0; i < threads; i++) {
 		pthread_join(ids[i], NULL);
 		total += counts[i];
@@ -108,6 +123,10 @@ int main(int argc, char **argv)
 
 		if (strncmp(argument, "threads=", 8) == 0)
 			threads = atoi(argument + 8);
+		else if (strncmp(argument, "interval=", 9) == 0)
+			interval = atol(argument + 9);
+		else if (strcmp(argument, "membarrier") == 0)
+			calls_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0;
 		else if (strncmp(argument, "name=", 5) == 0)
 			name = argument + 5;
 		else if (strcmp(argument, "fork") == 0)

@@ -66,7 +66,7 @@ static int enable(struct capture *capture)
 	return error != 0 ? EXIT_USAGE : EXIT_CLEAN;
 }
 
-int capture_open(struct capture *capture, const pid_t *pids, size_t count, bool updates)
+int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint64_t buffer_kb, bool updates)
 {
 	int root, status;
 
@@ -82,7 +82,7 @@ int capture_open(struct capture *capture, const pid_t *pids, size_t count, bool 
 	if (root < 0)
 		return EXIT_USAGE;
 	status = read_formats(capture, root);
-	if (status == EXIT_CLEAN && (!instance_create(&capture->instance, root) ||
+	if (status == EXIT_CLEAN && (!instance_create(&capture->instance, root, buffer_kb) ||
 				     (count > 0 && !instance_limit(&capture->instance, pids, count))))
 		status = EXIT_USAGE;
 	close(root);

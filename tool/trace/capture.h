@@ -56,10 +56,11 @@ struct capture {
 };
 
 /*
- * Creates an instance, limited to the processes if there are any, and enables the events. With `updates`, also enables the event
+ * Creates an instance, limited to the processes if there are any, and enables the events. `buffer_kb` is the size of each CPU's
+ * buffer, or 0. With `updates`, also enables the event
  * of the kernel's writes of CPU numbers. Returns EXIT_CLEAN. Otherwise prints why, and capture_close() must follow.
  */
-int capture_open(struct capture *capture, const pid_t *pids, size_t count, bool updates);
+int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint64_t buffer_kb, bool updates);
 void capture_close(struct capture *capture);
 
 /* Waits until there are events, at most `ms` milliseconds. A signal ends the wait. */

@@ -90,7 +90,7 @@ static void open_pipes(struct instance *instance)
 }
 
 /* Returns the name of the first setting that the kernel refused, with the reason in *error, or NULL. */
-static const char *set_up(struct instance *instance, int *error)
+static const char *set_up(struct instance *instance, uint64_t buffer_kb, int *error)
 {
 	uint64_t size = BUFFERS_KB / instance->cpu_count;
 	char kilobytes[24];
@@ -108,6 +108,8 @@ static const char *set_up(struct instance *instance, int *error)
 	};
 
 	size = size > BUFFER_MAX_KB ? BUFFER_MAX_KB : size < BUFFER_MIN_KB ? BUFFER_MIN_KB : size;
+	if (buffer_kb != 0)
+		size = buffer_kb;
 	snprintf(kilobytes, sizeof(kilobytes), "%" PRIu64, size);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		*error = tracefs_write(instance->folder, settings[i].name, settings[i].text);
@@ -117,7 +119,7 @@ static const char *set_up(struct instance *instance, int *error)
 	return NULL;
 }
 
-bool instance_create(struct instance *instance, int root)
+bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 {
 	struct proc_thread self = {.started = 0};
 	const char *refused;
@@ -142,7 +144,7 @@ bool instance_create(struct instance *instance, int root)
 		complain("cannot use the trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
 		return false;
 	}
-	refused = set_up(instance, &error);
+	refused = set_up(instance, buffer_kb, &error);
 	if (refused != NULL)
 		complain("the kernel refuses the setting %s of the trace: %s", refused, strerror(error));
 	else

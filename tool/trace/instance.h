@@ -28,8 +28,11 @@ struct instance_losses {
 	bool known;
 };
 
-/* Creates an instance in which no event is enabled yet. If that fails, prints why and returns false. */
-bool instance_create(struct instance *instance, int root);
+/*
+ * Creates an instance in which no event is enabled yet. Its buffers have `buffer_kb` for each CPU; 0 stands for a size that suits
+ * the number of CPUs. If that fails, prints why and returns false.
+ */
+bool instance_create(struct instance *instance, int root, uint64_t buffer_kb);
 
 /* Limits the events to the processes, and to those that they start from now on. If that fails, prints why. */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count);

@@ -25,6 +25,7 @@ static const char help[] =
 	"  -j, --json           write JSON: one line for each abort, and a summary\n"
 	"  -a, --all            print all rows of each table\n"
 	"  -u, --updates        also count how often the kernel wrote CPU numbers, for each thread\n"
+	"  -b, --buffer=KIB     the size of the kernel's buffer for each CPU; 8192 or less by default\n"
 	"  -o, --output=FILE    write to this file, and leave standard output to the program\n"
 	"  -h, --help           show this text\n"
 	"\n"
@@ -44,6 +45,8 @@ static bool read_option(int option, struct options *options)
 	case 'a':
 		options->all = true;
 		return true;
+	case 'b':
+		return option_number("--buffer", optarg, 4, 1U << 20, &options->settings.buffer_kb);
 	case 'j':
 		options->json = true;
 		return true;
@@ -95,6 +98,7 @@ int cmd_trace(int argc, char **argv)
 		{"time", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"all", no_argument, NULL, 'a'},
+		{"buffer", required_argument, NULL, 'b'},
 		{"updates", no_argument, NULL, 'u'},
 		{"output", required_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
@@ -104,7 +108,7 @@ int cmd_trace(int argc, char **argv)
 	int option, status;
 
 	/* "+": the options of the program aren't this tool's. */
-	while ((option = getopt_long(argc, argv, "+p:t:jauo:h", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+p:t:jab:uo:h", names, NULL)) != -1) {
 		if (option == 'h') {
 			print_help_text(stdout, help);
 			return EXIT_CLEAN;

@@ -88,7 +88,8 @@ static void print_sections(struct tracer *tracer, bool all)
 	struct tally_row *sites = tally_rows(&tracer->tally, &tracer->tasks, VIEW_INSTRUCTION, false, &site_count);
 	uint64_t rest = 0;
 
-	puts("\n    ABORTS   SHARE  SECTION, AND THE INSTRUCTIONS BEFORE WHICH IT ABORTED");
+	putchar('\n');
+	print_line(stdout, 0, 19, "    ABORTS   SHARE  SECTION, AND THE INSTRUCTIONS BEFORE WHICH IT ABORTED");
 	for (uint32_t i = 0; i < section_count; i++) {
 		const struct tasks_process *process = &tracer->tasks.processes[sections[i].process];
 		char place[512], text[700];
@@ -128,7 +129,8 @@ static void print_table(struct tracer *tracer, enum tally_view view, const char 
 	struct tally_row *rows = tally_rows(&tracer->tally, &tracer->tasks, view, false, &count);
 	uint64_t rest = 0;
 
-	printf("\n    ABORTS   SHARE  %s%s\n", updates ? "   UPDATES     MOVES  " : "", title);
+	putchar('\n');
+	print_line(stdout, 0, 19, "    ABORTS   SHARE  %s%s", updates ? "   UPDATES     MOVES  " : "", title);
 	shown = all || count <= ROWS ? count : ROWS;
 	for (uint32_t i = 0; i < count; i++) {
 		char text[256], line[320];

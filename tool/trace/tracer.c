@@ -110,7 +110,8 @@ static int begin(struct tracer *tracer)
 	if (active == NULL)
 		atexit(remove_active);
 	active = tracer;
-	status = capture_open(&tracer->capture, pids, settings->program != NULL ? 1 : settings->pid_count, settings->updates);
+	status = capture_open(&tracer->capture, pids, settings->program != NULL ? 1 : settings->pid_count,
+			      settings->buffer_kb, settings->updates);
 	tracer->began = proc_now();
 	if (status == EXIT_CLEAN && settings->program != NULL && !launch_go(&tracer->launch, settings->program[0]))
 		status = EXIT_USAGE;

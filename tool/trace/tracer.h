@@ -15,7 +15,8 @@ struct tracer_settings {
 	size_t pid_count;
 	char **program;    /* NULL if there is none */
 	const char *output; /* a file that becomes stdout, but not the program's; NULL if there is none */
-	double seconds;    /* 0: no limit */
+	double seconds;     /* 0: no limit */
+	uint64_t buffer_kb; /* of the kernel's buffer for each CPU; 0: a size that suits the number of CPUs */
 	bool updates;
 };
 
