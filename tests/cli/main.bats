@@ -6,7 +6,7 @@ load helper
 @test "--help, -h and help go to stdout, exit 0, and name every command" {
 	for option in --help -h help; do
 		expect 0 sh -c '"$0" "$1" 2>/dev/null' "$RSEQKIT" "$option"
-		for command in doctor demo bench inspect lint; do
+		for command in doctor demo bench inspect lint trace top; do
 			assert_says "  $command"
 		done
 	done
@@ -35,7 +35,7 @@ load helper
 }
 
 @test "COMMAND --help, COMMAND -h and help COMMAND say the same on stdout, exit 0" {
-	for command in doctor demo lint; do
+	for command in doctor demo lint trace top; do
 		expect 0 sh -c '"$0" "$1" --help 2>/dev/null' "$RSEQKIT" "$command"
 		assert_says "Usage: rseqkit $command"
 		assert_says "Exit status:"
