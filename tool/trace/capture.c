@@ -31,12 +31,29 @@ static int report_unknown(const char *what)
 	return EXIT_UNSURE;
 }
 
+/* Can a file of tracefs be read? Returns 0, or the errno. */
+static int try_read(int root, const char *name)
+{
+	char *text = tracefs_read(root, name);
+	int error = text != NULL ? 0 : errno;
+
+	free(text);
+	return error;
+}
+
 static int read_formats(struct capture *capture, int root)
 {
 	static const char *const abort_fields[FORMAT_FIELDS] = {"regs_ip", "start_ip", "post_commit_offset", "abort_ip"};
 	static const char *const update_fields[FORMAT_FIELDS] = {"cpu_id"};
 	static const char *const exec_fields[FORMAT_FIELDS] = {"old_pid"};
 
+	int error = try_read(root, "events/header_page");
+
+	if (error != 0) {
+		complain("the kernel refuses to show its trace: %s. If it is locked down (Secure Boot), start it without lockdown.",
+			 strerror(error));
+		return EXIT_USAGE;
+	}
 	if (faccessat(root, "events/rseq/rseq_ip_fixup/format", F_OK, 0) != 0) {
 		complain("this kernel reports no aborts: its trace has no event rseq:rseq_ip_fixup. Use Linux 4.18 or later, built "
 			 "with CONFIG_RSEQ.");

@@ -22,7 +22,8 @@
 #include "common/output.h"
 #include "proc.h"
 
-#define ANSWER_NS 20000000000U /* the time that an answer can take */
+#define ANSWER_NS UINT64_C(20000000000) /* the time that an answer can take */
+#define HURRY_NS UINT64_C(2000000000)
 #define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
 #define NOBODY 65534
 #define FILE_AT 3 /* the child's descriptors */
@@ -189,9 +190,9 @@ void naming_stop(struct naming *naming)
 	*naming = (struct naming){-1, -1};
 }
 
-bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, void (*meanwhile)(void *), void *argument)
+bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument)
 {
-	uint64_t until = proc_now() + ANSWER_NS;
+	uint64_t begun = proc_now(), patience = ANSWER_NS;
 	ssize_t n = -1;
 
 	if (naming->fd < 0 || send(naming->fd, &offset, sizeof(offset), MSG_NOSIGNAL) != sizeof(offset)) {
@@ -205,8 +206,9 @@ bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *an
 			n = recv(naming->fd, answer, sizeof(*answer), 0);
 			break;
 		}
-		meanwhile(argument);
-	} while (proc_now() < until);
+		if (!meanwhile(argument))
+			patience = HURRY_NS;
+	} while (proc_now() - begun < patience);
 	if (n == sizeof(*answer)) {
 		/* The child isn't trusted. */
 		answer->symbol[sizeof(answer->symbol) - 1] = answer->file[sizeof(answer->file) - 1] = '\0';

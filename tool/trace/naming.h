@@ -30,10 +30,10 @@ struct naming {
 bool naming_start(struct naming *naming, int file);
 
 /*
- * Asks for the place at an offset in the file. Calls `meanwhile` repeatedly during the wait. Returns false if the child has
- * failed; then it has been stopped.
+ * Asks for the place at an offset in the file. Calls `meanwhile` repeatedly during the wait, which lasts at most 20 seconds, or 2
+ * seconds once `meanwhile` has returned false. Returns false if the child has failed or is too slow; then it has been stopped.
  */
-bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, void (*meanwhile)(void *), void *argument);
+bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument);
 
 /* Ends the child, if there is one. */
 void naming_stop(struct naming *naming);

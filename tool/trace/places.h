@@ -43,7 +43,7 @@ struct places {
 	uint32_t file_count, place_count, site_count;
 	struct keys file_keys, place_keys, site_keys;
 	uint64_t uses;
-	void (*meanwhile)(void *); /* called while a name is looked for */
+	bool (*meanwhile)(void *); /* called while a name is looked for, see naming.h */
 	void *argument;
 };
 

@@ -74,9 +74,10 @@ static bool redirect(const char *path)
 	return false;
 }
 
-static void pump_meanwhile(void *argument)
+static bool pump_meanwhile(void *argument)
 {
 	capture_pump((struct capture *)argument);
+	return launch_signal() == 0;
 }
 
 static bool watch_ends(struct tracer *tracer)
