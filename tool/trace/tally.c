@@ -103,6 +103,7 @@ struct tally_row *tally_rows(const struct tally *tally, const struct tasks *task
 			found = (*count)++;
 			keys_set(&keys, key, 0, 0, found);
 			rows[found] = (struct tally_row){.key = key, .process = process};
+			rows[found].section = key_of(cell, tasks, VIEW_SECTION);
 			if (view == VIEW_THREAD && key < tally->thread_count) {
 				rows[found].updates = tally->threads[key].updates;
 				rows[found].moves = tally->threads[key].moves;

@@ -37,6 +37,7 @@ enum tally_view { VIEW_INSTRUCTION, VIEW_SECTION, VIEW_PROCESS, VIEW_THREAD, VIE
 
 struct tally_row {
 	uint32_t key;              /* the site, the place of a section's start, the process, the thread or the CPU */
+	uint32_t section;          /* of VIEW_INSTRUCTION: the place of the section's start */
 	uint32_t process;          /* one of the processes */
 	bool several;              /* there are more processes */
 	uint64_t count, recent;    /* recent: between the last two calls of tally_mark() */

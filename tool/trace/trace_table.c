@@ -79,6 +79,32 @@ static void print_rest(const struct tracer *tracer, uint64_t rest, uint32_t line
 		print_row(tracer, rest, text);
 }
 
+/* Puts the instructions of a section together, the most frequent first. */
+static int compare_sections(const void *left, const void *right)
+{
+	const struct tally_row *a = (const struct tally_row *)left, *b = (const struct tally_row *)right;
+
+	if (a->section != b->section)
+		return a->section < b->section ? -1 : 1;
+	return a->count != b->count ? (a->count > b->count ? -1 : 1) : (a->key > b->key) - (a->key < b->key);
+}
+
+/* Returns the first row of the section. The rows are sorted by compare_sections(). */
+static uint32_t first_of(const struct tally_row *sites, uint32_t count, uint32_t section)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (sites[middle].section < section)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Prints each section, followed by its instructions at which it aborted. */
 static void print_sections(struct tracer *tracer, bool all)
 {
@@ -88,6 +114,7 @@ static void print_sections(struct tracer *tracer, bool all)
 	struct tally_row *sites = tally_rows(&tracer->tally, &tracer->tasks, VIEW_INSTRUCTION, false, &site_count);
 	uint64_t rest = 0;
 
+	qsort(sites, site_count, sizeof(*sites), compare_sections);
 	putchar('\n');
 	print_line(stdout, 0, 19, "    ABORTS   SHARE  SECTION, AND THE INSTRUCTIONS BEFORE WHICH IT ABORTED");
 	for (uint32_t i = 0; i < section_count; i++) {
@@ -105,11 +132,10 @@ static void print_sections(struct tracer *tracer, bool all)
 			print_row(tracer, sections[i].count, text);
 			lines++;
 		}
-		for (uint32_t k = 0; shown && k < site_count; k++) {
+		for (uint32_t k = first_of(sites, site_count, sections[i].key);
+		     shown && k < site_count && sites[k].section == sections[i].key; k++) {
 			const struct site *site = &places->sites[sites[k].key];
 
-			if (site->start != sections[i].key)
-				continue;
 			trace_describe(places, site->instruction, place, sizeof(place));
 			snprintf(text, sizeof(text), "  byte %" PRIu64 " of %" PRIu64 ": %s",
 				 places->places[site->instruction].offset - places->places[site->start].offset, site->length, place);
