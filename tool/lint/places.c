@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* places.c - says what is known about the places that a section accesses. */
+#include "places.h"
+
+/* Can the address be compared with others? */
+bool place_is_comparable(const struct value *address)
+{
+	return address->linear && !value_has(address, SYMBOL_LOAD, UINT32_MAX);
+}
+
+bool node_stores_to_area(const struct flow *flow, const struct node *node)
+{
+	unsigned which;
+
+	return node_stores(node, &which) && flow_is_area(flow, &node->effect.addresses[which], node->insn.memory[which].width);
+}
+
+const struct value *node_address(const struct node *node)
+{
+	unsigned which = 0;
+
+	(void)node_stores(node, &which);
+	return &node->effect.addresses[which];
+}
+
+/* Does the range load from the address? */
+bool place_is_loaded(const struct section *section, const struct value *address)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+		enum insn_access access = node->insn.memories > 0 ? node->insn.memory[0].access : ACCESS_NONE;
+
+		if (node->reached && (access == ACCESS_LOAD || access == ACCESS_UPDATE) &&
+		    value_equal(&node->effect.addresses[0], address))
+			return true;
+	}
+	return false;
+}
+
+/* Is the address made from a field of the area, which was loaded in the section or before it? */
+bool place_is_indexed(const struct section *section, const struct value *address)
+{
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if (value_has(address, i, i) && section->arming.stale[i] != 0)
+			return true;
+	return value_has(address, SYMBOL_FIELD, SYMBOL_LOAD - 1);
+}
+
+/* Is a value made from a field of the area, if need be by way of loads? `depth` limits these. */
+bool value_is_of_cpu(const struct section *section, const struct value *value, unsigned depth)
+{
+	if (value->fields != 0)
+		return true;
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if ((value->inputs & INSN_BIT(i)) != 0 && section->arming.stale[i] != 0)
+			return true;
+	for (size_t i = 0; depth > 0 && i < section->count && i < LOADS_MAX; i++)
+		if ((value->loads >> i & 1) != 0 && value_is_of_cpu(section, &section->nodes[i].effect.addresses[0], depth - 1))
+			return true;
+	return false;
+}
+
+/*
+ * Are all other accesses of the section near the address, or by way of loads? Those to the area and the stack don't count, nor
+ * do loads that the address itself is made from.
+ */
+static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+
+		if (i < LOADS_MAX && (address->loads >> i & 1) != 0)
+			continue;
+		for (unsigned k = 0; node->reached && k < node->insn.memories; k++) {
+			const struct value *other = &node->effect.addresses[k];
+			int64_t distance;
+
+			if (node->insn.memory[k].access != ACCESS_NONE &&
+			    (place_is_comparable(other) || value_is_of_cpu(section, other, 0)) && !flow_is_placed(flow, other) &&
+			    !value_is_input(other, flow->image->arch->stack) && !value_distance(address, other, &distance))
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Does a store certainly go to data that other threads see? Its address is made from a field of the area. In a section that has
+ * one place for all its data, whose index isn't known, the address was loaded, or the range loads from it. Other stores possibly
+ * go to the caller's own memory.
+ */
+bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address)
+{
+	return value_is_of_cpu(section, address, 4) ||
+	       ((address->loads != 0 || (place_is_comparable(address) && place_is_loaded(section, address))) &&
+		is_alone(section, flow, address));
+}

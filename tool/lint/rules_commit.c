@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_commit.c - the rules "commit", "off-by-one" and "long-commit": how a section ends.
+ *
+ * The commit is the last instruction of the range. A store that is declared as private is no commit.
+ */
+#include <stdlib.h>
+
+#include "rules_commit.h"
+
+/* A store that is the commit, or that other threads may see. */
+static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
+		       const struct node *node)
+{
+	return node->reached && node_stores(node, NULL) && (!node->declared || node_is_last(section, node)) &&
+	       !node_stores_to_stack(node, check->image->arch) && !node_stores_to_area(flow, node);
+}
+
+/* How a path from a store reaches the end without another visible store. */
+enum ending { NOT_REACHED, BY_BRANCH, BY_CODE };
+
+static enum ending ending_of(const struct check *check, const struct section *section, const struct flow *flow, size_t number)
+{
+	bool *seen = (bool *)calloc(section->count, sizeof(bool));
+	size_t *stack = (size_t *)calloc(section->count + 1, sizeof(size_t)), depth = 0;
+	enum ending ending = NOT_REACHED;
+
+	if (seen != NULL && stack != NULL)
+		stack[depth++] = number;
+	while (depth > 0) {
+		const struct node *node = &section->nodes[stack[--depth]];
+		int edges[2] = {node->next, node->jump};
+
+		for (int i = 0; i < 2; i++) {
+			if (edges[i] == EDGE_END && i == 1 && node->insn.kind == INSN_BRANCH && ending == NOT_REACHED)
+				ending = BY_BRANCH;
+			else if (edges[i] == EDGE_END && (i == 0 || node->insn.kind == INSN_JUMP))
+				ending = BY_CODE;
+			if (edges[i] < 0 || seen[edges[i]] || is_visible(check, section, flow, &section->nodes[edges[i]]))
+				continue;
+			seen[edges[i]] = true;
+			stack[depth++] = (size_t)edges[i];
+		}
+	}
+	free(seen);
+	free(stack);
+	return ending;
+}
+
+/*
+ * Is the instruction at the end label the store that was meant as the commit? It stores to an address that the range loaded
+ * from, or that is made from a field of the area. Atomic instructions need no section.
+ */
+static bool is_off_by_one(const struct check *check, const struct section *section, const struct flow *flow)
+{
+	struct node node = {.next = EDGE_NONE};
+	struct state state = section->after;
+	const struct value *address;
+	bool stores = false;
+	unsigned which;
+
+	if (!section->ends || !image_decode(check->image, check->decoder, section->end, &node.insn) || node.insn.unknown)
+		return false;
+	flow_step(flow, &node.insn, LOADS_MAX, &state, &node.effect);
+	if (!node_stores(&node, &which) || node.insn.memory[which].atomic)
+		return false;
+	address = &node.effect.addresses[which];
+	if (!place_is_comparable(address) || address->count == 0 || value_is_input(address, check->image->arch->stack) ||
+	    value_is_input(address, check->image->arch->frame) || flow_is_area(flow, address, 8))
+		return false;
+	if (place_is_loaded(section, address))
+		return place_is_data(section, flow, address);
+	/* After a section that only loads, a constant is possibly a mark, which any thread may set. */
+	for (size_t i = 0; node.insn.stores_constant && !stores && i < section->count; i++)
+		stores = node_stores(&section->nodes[i], NULL);
+	return place_is_indexed(section, address) && (stores || !node.insn.stores_constant);
+}
+
+/* Does a string instruction copy out of the section's data to memory that is possibly the caller's own? It may start again. */
+static bool copies_out(const struct section *section, const struct node *node)
+{
+	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&
+	       value_is_of_cpu(section, &node->effect.addresses[0], 4) && !value_is_of_cpu(section, &node->effect.addresses[1], 4);
+}
+
+static void check_length(const struct section *section, const struct node *commit, struct findings *findings)
+{
+	unsigned which = 0;
+
+	(void)node_stores(commit, &which);
+	if (copies_out(section, commit))
+		return;
+	if (commit->insn.memory[which].repeated)
+		add_error(findings, "long-commit", commit->insn.address,
+			  "the commit is a string instruction; an abort in the middle leaves a part of its bytes stored");
+	else if (commit->insn.memory[which].width > 8)
+		add_note(findings, "long-commit", commit->insn.address,
+			 "the commit stores more than 8 bytes at once, which readers on other CPUs possibly see in parts");
+}
+
+
+const struct node *commit_of(const struct section *section)
+{
+	for (size_t i = 0; i < section->count; i++)
+		if (section->nodes[i].reached && node_is_last(section, &section->nodes[i]) &&
+		    node_stores(&section->nodes[i], NULL))
+			return &section->nodes[i];
+	return NULL;
+}
+
+bool commit_is_early(const struct check *check, const struct section *section, const struct flow *flow, size_t number)
+{
+	const struct node *node = &section->nodes[number];
+
+	return !node->declared && place_is_data(section, flow, node_address(node)) &&
+	       ending_of(check, section, flow, number) == BY_CODE;
+}
+
+bool commit_check(const struct check *check, const struct section *section, const struct flow *flow, struct findings *findings)
+{
+	const struct node *commit = commit_of(section);
+
+	/* A store that is declared as private is no commit. */
+	if (commit != NULL && !commit->declared) {
+		check_length(section, commit, findings);
+	} else if (is_off_by_one(check, section, flow)) {
+		add_error(findings, "off-by-one", section->end,
+			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and "
+			  "the store overwrites "
+			  "another thread's");
+		return false;
+	}
+	return true;
+}
