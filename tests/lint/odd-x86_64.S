@@ -556,3 +556,24 @@ end:
 	WAYS_OUT(mov $2, %eax; ret)
 END(unchanged)
 	DESCRIPTOR(cs, start, end, abort)
+
+/* == threads: the area and another word are thread-local, at offsets that only the linker knows; %rdx is the module's block */
+BEGIN(threads)
+	lea cs(%rip), %rax
+	mov %rax, area@dtpoff+8(%rdx)
+start:
+	mov area@dtpoff+4(%rdx), %eax
+	test %eax, %eax
+	js leave
+	mov %rsi, word@dtpoff(%rdx)
+	mov %rsi, (%rdi,%rax,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(threads)
+	DESCRIPTOR(cs, start, end, abort)
+	.section .tbss, "awT", @nobits
+	.balign 32
+area:
+	.zero 32
+word:
+	.zero 8

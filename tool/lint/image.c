@@ -278,4 +278,5 @@ void image_close(struct image *image)
 	free(image->symbols);
 	free(image->starts);
 	free(image->got);
+	free(image->offsets);
 }

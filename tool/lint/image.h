@@ -46,6 +46,8 @@ struct image {
 	struct symbol *symbols; /* sorted by address; those in code only */
 	size_t symbol_count;
 	uint8_t *got;           /* of an object file */
+	uint32_t *offsets;      /* of an object file's undefined thread-local symbols, from the thread pointer; else 0 */
+	size_t offset_count;
 	uint64_t *starts;       /* sorted: the addresses at which functions begin, by symbols and unwind information */
 	size_t start_count;
 };

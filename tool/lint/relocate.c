@@ -10,6 +10,9 @@
 
 #include "image.h"
 
+/* Made-up offsets of undefined thread-local variables. Code of aarch64 has room for 24 bits. */
+enum { OUTSIDE_OFFSET = 0x800000, OFFSET_SPACING = 0x1000 };
+
 uint64_t image_symbol_address(const struct image *image, const GElf_Sym *symbol, GElf_Word section, size_t index)
 {
 	if (symbol->st_shndx == SHN_ABS)
@@ -26,6 +29,7 @@ struct relocation {
 	uint64_t at;	 /* the address of the place */
 	uint64_t symbol; /* the address of the symbol */
 	uint64_t slot;	 /* the address of the symbol's slot in the GOT */
+	uint64_t thread; /* the symbol's offset from the thread pointer */
 	int64_t addend;
 	unsigned type;
 };
@@ -63,6 +67,14 @@ static void apply_x86(const struct relocation *r)
 	case R_X86_64_PC8:
 		put(r, sum - r->at, 1);
 		break;
+	case R_X86_64_TPOFF32:
+	case R_X86_64_DTPOFF32:
+		put(r, r->thread + (uint64_t)r->addend, 4);
+		break;
+	case R_X86_64_TPOFF64:
+	case R_X86_64_DTPOFF64:
+		put(r, r->thread + (uint64_t)r->addend, 8);
+		break;
 	default:
 		break;
 	}
@@ -87,10 +99,55 @@ static void put_address(const struct relocation *relocation, uint64_t distance)
 	put_field(relocation, distance >> 2, 5, 19);
 }
 
+/* Offsets of thread-local variables. Returns false if the relocation is another one. */
+static bool apply_aarch64_thread(const struct relocation *r)
+{
+	uint64_t sum = r->thread + (uint64_t)r->addend;
+
+	switch (r->type) {
+	case R_AARCH64_TLSLE_ADD_TPREL_HI12:
+	case R_AARCH64_TLSLD_ADD_DTPREL_HI12:
+		put_field(r, sum >> 12, 10, 12);
+		return true;
+	case R_AARCH64_TLSLE_ADD_TPREL_LO12:
+	case R_AARCH64_TLSLE_ADD_TPREL_LO12_NC:
+	case R_AARCH64_TLSLE_LDST8_TPREL_LO12:
+	case R_AARCH64_TLSLE_LDST8_TPREL_LO12_NC:
+	case R_AARCH64_TLSLD_ADD_DTPREL_LO12:
+	case R_AARCH64_TLSLD_ADD_DTPREL_LO12_NC:
+		put_field(r, sum & 0xfff, 10, 12);
+		return true;
+	case R_AARCH64_TLSLE_LDST16_TPREL_LO12:
+	case R_AARCH64_TLSLE_LDST16_TPREL_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 1, 10, 12);
+		return true;
+	case R_AARCH64_TLSLE_LDST32_TPREL_LO12:
+	case R_AARCH64_TLSLE_LDST32_TPREL_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 2, 10, 12);
+		return true;
+	case R_AARCH64_TLSLE_LDST64_TPREL_LO12:
+	case R_AARCH64_TLSLE_LDST64_TPREL_LO12_NC:
+		put_field(r, (sum & 0xfff) >> 3, 10, 12);
+		return true;
+	case R_AARCH64_TLSLE_MOVW_TPREL_G0:
+	case R_AARCH64_TLSLE_MOVW_TPREL_G0_NC:
+		put_field(r, sum & 0xffff, 5, 16);
+		return true;
+	case R_AARCH64_TLSLE_MOVW_TPREL_G1:
+	case R_AARCH64_TLSLE_MOVW_TPREL_G1_NC:
+		put_field(r, sum >> 16 & 0xffff, 5, 16);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void apply_aarch64(const struct relocation *r)
 {
 	uint64_t sum = r->symbol + (uint64_t)r->addend, slot = r->slot + (uint64_t)r->addend;
 
+	if (apply_aarch64_thread(r))
+		return;
 	switch (r->type) {
 	case R_AARCH64_ABS64:
 		put(r, sum, 8);
@@ -181,20 +238,26 @@ static struct extended extended_of(const struct image *image)
 	return (struct extended){0, NULL};
 }
 
-/* Makes the GOT of an object file, once: each symbol has a slot that holds its address. */
+/*
+ * Makes the GOT of an object file, once: each symbol has a slot that holds its address. Undefined thread-local symbols get
+ * offsets, which are apart from each other.
+ */
 static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended, size_t count)
 {
 	struct region region = {.address = IMAGE_GOT, .size = count * 8};
 	struct region *more;
+	uint32_t outside = 0;
 
 	if (image->got != NULL || count == 0 || count > IMAGE_SYMBOLS_MAX)
 		return;
 	image->got = (uint8_t *)calloc(count, 8);
+	image->offsets = (uint32_t *)calloc(count, sizeof(uint32_t));
 	more = (struct region *)realloc(image->regions, (image->region_count + 1) * sizeof(*more));
 	if (more != NULL)
 		image->regions = more;
-	if (image->got == NULL || more == NULL)
+	if (image->got == NULL || image->offsets == NULL || more == NULL)
 		return;
+	image->offset_count = count;
 	for (size_t i = 1; i < count; i++) {
 		GElf_Sym symbol;
 		GElf_Word far = 0;
@@ -204,9 +267,22 @@ static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended,
 			break;
 		address = image_symbol_address(image, &symbol, section_of(&symbol, far), i);
 		memcpy(image->got + i * 8, &address, 8);
+		if (symbol.st_shndx == SHN_UNDEF && GELF_ST_TYPE(symbol.st_info) == STT_TLS)
+			image->offsets[i] = OUTSIDE_OFFSET + OFFSET_SPACING * outside++;
 	}
 	region.bytes = image->got;
 	image->regions[image->region_count++] = region; /* the greatest address so far, so the order stays */
+}
+
+/*
+ * The offset of a symbol from the thread pointer. Only differences matter: variables that the file defines are as far from each
+ * other as their addresses, and from all undefined ones.
+ */
+static uint64_t thread_offset(const struct image *image, size_t index, uint64_t address)
+{
+	if (index < image->offset_count && image->offsets[index] != 0)
+		return image->offsets[index];
+	return address;
 }
 
 /* Applies one section of relocations of an object file. */
@@ -246,6 +322,7 @@ static void relocate_section(struct image *image, Elf_Scn *section, const GElf_S
 		r.at = region->address + rela.r_offset;
 		r.symbol = image_symbol_address(image, &symbol, section_of(&symbol, far), index);
 		r.slot = IMAGE_GOT + 8 * (uint64_t)(index % IMAGE_SYMBOLS_MAX);
+		r.thread = thread_offset(image, index, r.symbol);
 		r.addend = rela.r_addend;
 		r.type = (unsigned)GELF_R_TYPE(rela.r_info);
 		apply(image, &r);
