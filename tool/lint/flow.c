@@ -289,7 +289,8 @@ static struct value stored_of(const struct insn *insn, const struct insn_memory 
 				return state->values[i];
 			value_derive(&stored, &state->values[i]);
 		}
-	value_derive(&stored, loaded);
+	if (!memory->exchange)
+		value_derive(&stored, loaded);
 	return stored;
 }
 

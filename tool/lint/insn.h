@@ -49,6 +49,7 @@ enum insn_access {
 struct insn_memory {
 	enum insn_access access;
 	bool again;           /* of ACCESS_UPDATE: a second execution changes nothing more (and, or) */
+	bool exchange;        /* of ACCESS_UPDATE: stores a register, which gets what was there (xchg, swp) */
 	bool maybe;           /* the store possibly doesn't take place, or stores what was there (cmpxchg, stxr) */
 	bool atomic;          /* of ACCESS_UPDATE: other processors see it as one access */
 	bool repeated;        /* any number of elements from this address on (rep movs) */

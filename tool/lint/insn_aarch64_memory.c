@@ -262,8 +262,9 @@ static void put_atomic(uint32_t word, struct insn *insn)
 
 	insn->unknown = operation > 8;
 	memory->atomic = true;
-	/* All but additions, exclusive ors, and exchanges whose old value a register gets. */
-	memory->again = operation != 0 && operation != 2 && (operation != 8 || arm_bits(word, RT, 5) == ZERO);
+	/* All but additions and exclusive ors. */
+	memory->again = operation != 0 && operation != 2;
+	memory->exchange = operation == 8;
 	insn->stored = arm_set(arm_general(word, RS));
 	insn->reads |= insn->stored;
 	insn->writes |= arm_set(arm_general(word, RT));

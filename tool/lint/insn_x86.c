@@ -64,6 +64,7 @@ static void put_memory(const cs_x86_op *operand, char role, const cs_x86 *x86, c
 	put_address(operand, x86, insn, memory);
 	memory->access = role == 'r' ? ACCESS_LOAD : role == 'w' ? ACCESS_STORE : role == 'u' ? ACCESS_UPDATE : ACCESS_NONE;
 	memory->again = (row->flags & X86_AGAIN) != 0;
+	memory->exchange = (row->flags & X86_LOCKS) != 0;
 	memory->maybe = (row->flags & X86_MAYBE) != 0;
 	memory->atomic = role == 'u' && (x86->prefix[0] == X86_PREFIX_LOCK || (row->flags & X86_LOCKS) != 0);
 }

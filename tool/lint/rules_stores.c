@@ -64,6 +64,20 @@ static bool stores_what_it_loaded(const struct section *section, const struct no
 	return false;
 }
 
+/* Does the section use what the node loaded: store it, test it, or make an address of it? */
+static bool is_used(const struct section *section, size_t number)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		const struct node *node = &section->nodes[i];
+		uint64_t loads = node->effect.tested_loads | node->effect.stored.loads | node->effect.addresses[0].loads |
+				 node->effect.addresses[1].loads;
+
+		if (i != number && node->reached && number < LOADS_MAX && (loads >> number & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Why a store before the commit does harm when the section starts again; NULL if it does none that is known. */
 static const char *harm_of(const struct section *section, const struct flow *flow, const struct node *node,
 			   const struct node *commit)
@@ -77,6 +91,9 @@ static const char *harm_of(const struct section *section, const struct flow *flo
 		length = commit->insn.memory[which].width;
 	(void)node_stores(node, &which);
 	memory = &node->insn.memory[which];
+	if (memory->exchange && !node->effect.renewed && is_used(section, (size_t)(node - section->nodes)))
+		return "a word is exchanged before the commit, and the section uses the old value; after an abort the section "
+		       "starts again, and the old value is lost";
 	if (memory->access == ACCESS_UPDATE && !memory->again && !memory->maybe && !node->effect.renewed)
 		return "memory is changed in place before the commit; after an abort the section starts again, and changes it "
 		       "a second time";
