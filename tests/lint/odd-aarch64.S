@@ -483,6 +483,48 @@ end:
 END_LEAF(unchanged)
 	DESCRIPTOR(cs, start, end, abort)
 
+/* == fixedcpu: the index was loaded before, and a bit of the field is tested */
+LEAF(fixedcpu)
+	mrs x12, tpidr_el0
+	add x12, x12, x2
+	ldr w15, [x12]
+	START
+	ldr w16, [x17, #4]
+	tbz w16, #0, leave
+	str x1, [x0, x15, lsl #3]
+end:
+	WAYS_OUT(mov w0, #2; ret)
+END_LEAF(fixedcpu)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == later: code after the section stores something else to the place that it loaded from */
+LEAF(later)
+	START
+	INDEX
+	ldr x15, [x0, x16, lsl #3]
+end:
+	mov x14, x1
+	str x14, [x0, x16, lsl #3]
+	WAYS_OUT(mov w0, #2; ret)
+END_LEAF(later)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == bitselect: takes some bits of a word from another one: once more changes nothing */
+LEAF(bitselect)
+	START
+	INDEX
+	SLOT
+	ldr x15, [x16, #8]
+	eor x14, x15, x1
+	and x14, x14, #15
+	eor x15, x15, x14
+	str x15, [x16, #8]
+	str x1, [x16]
+end:
+	WAYS_OUT(mov w0, #2; ret)
+END_LEAF(bitselect)
+	DESCRIPTOR(cs, start, end, abort)
+
 /* == threads: the area and another word are thread-local, at offsets that only the linker knows; x8 is the module's block */
 LEAF(threads)
 	adrp x16, cs

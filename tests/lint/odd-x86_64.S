@@ -557,6 +557,74 @@ end:
 END(unchanged)
 	DESCRIPTOR(cs, start, end, abort)
 
+/* == fixedcpu: the index was loaded before, and is compared with a constant */
+BEGIN(fixedcpu)
+	mov %fs:0(%rdx), %r9d
+	ARM
+start:
+	cmpl $3, %fs:4(%rdx)
+	jne leave
+	mov %rsi, (%rdi,%r9,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(fixedcpu)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == freshslot: the index on the stack is replaced in the section */
+BEGIN(freshslot)
+	mov %fs:0(%rdx), %r9d
+	mov %r9, -8(%rsp)
+	ARM
+start:
+	INDEX
+	test %rsi, %rsi
+	je 1f
+	mov %rax, -8(%rsp)
+	jmp 2f
+1:
+	mov %rax, -8(%rsp)
+	movq $0, -16(%rsp)
+2:
+	mov -8(%rsp), %rcx
+	mov %rsi, (%rdi,%rcx,8)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(freshslot)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == later: code after the section stores something else to the place that it loaded from */
+BEGIN(later)
+	ARM
+start:
+	INDEX
+	mov (%rdi,%rax,8), %rcx
+end:
+	mov %rsi, %r8
+	mov %r8, (%rdi,%rax,8)
+	mov %rcx, %rax
+	WAYS_OUT(mov $2, %eax; ret)
+END(later)
+	DESCRIPTOR(cs, start, end, abort)
+
+/* == bitselect: takes some bits of a word from another one: once more changes nothing */
+BEGIN(bitselect)
+	ARM
+start:
+	INDEX
+	shl $6, %rax
+	add %rdi, %rax
+	mov 8(%rax), %rcx
+	mov %rcx, %r8
+	xor %rsi, %r8
+	and $15, %r8d
+	xor %r8, %rcx
+	mov %rcx, 8(%rax)
+	mov %rsi, (%rax)
+end:
+	WAYS_OUT(mov $2, %eax; ret)
+END(bitselect)
+	DESCRIPTOR(cs, start, end, abort)
+
 /* == threads: the area and another word are thread-local, at offsets that only the linker knows; %rdx is the module's block */
 BEGIN(threads)
 	lea cs(%rip), %rax

@@ -184,6 +184,39 @@ cs:
 	POINTER(cs)
 	EXIT(start, different)
 
+/* == spilled: the same, with the index on the stack */
+LEAF(spilled)
+	mrs x4, tpidr_el0
+	add x4, x4, x3
+	ldr w5, [x4]
+	str x5, [sp, #-16]
+	adrp x15, cs
+	add x15, x15, :lo12:cs
+	str x15, [x4, #8]
+start:
+	ldr x14, [sp, #-16]
+	ldr w15, [x4, #4]
+	cmp w15, w14
+	b.ne different
+	str x2, [x0, x14, lsl #3]
+end:
+	mov w0, #0
+	ret
+different:
+	mov w0, #1
+	ret
+	SIGNATURE
+abort:
+	b different
+END_LEAF(spilled)
+	TABLE
+cs:
+	.long 0, 0
+	.quad start, end - start, abort
+	.popsection
+	POINTER(cs)
+	EXIT(start, different)
+
 /* == hoisted: the same in a loop, as clang makes it: a register of its own has the address of the field that is compared */
 LEAF(hoisted)
 	mrs x12, tpidr_el0

@@ -187,6 +187,34 @@ cs:
 	POINTER(cs)
 	EXIT(start, again)
 
+/* == spilled: the same, with the index on the stack */
+BEGIN(spilled)
+again:
+	mov %fs:0(%rdx), %r9d
+	mov %r9, -8(%rsp)
+	lea cs(%rip), %rax
+	mov %rax, %fs:8(%rdx)
+start:
+	mov -8(%rsp), %rcx
+	mov %fs:4(%rdx), %eax
+	cmp %ecx, %eax
+	jne again
+	mov %rsi, (%rdi,%rcx,8)
+end:
+	xor %eax, %eax
+	ret
+	SIGNATURE
+abort:
+	jmp again
+END(spilled)
+	TABLE
+cs:
+	.long 0, 0
+	.quad start, end - start, abort
+	.popsection
+	POINTER(cs)
+	EXIT(start, again)
+
 /* == cid: indexes by mm_cid, and tests cpu_id, as an unregistered thread reads 0 */
 BEGIN(cid)
 	lea cs(%rip), %rax

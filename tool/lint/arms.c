@@ -87,21 +87,47 @@ static bool is_update(const struct insn *insn)
 	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;
 }
 
+/* The fields of the area that a value derives from, by loads before the start label. */
+static uint8_t fields_of(const struct trace *trace, const struct flow *flow, const struct value *value)
+{
+	uint8_t found = 0;
+
+	for (unsigned k = 0; k < LOADS_MAX && !value->selected; k++)
+		if ((value->loads >> k & 1) != 0 && trace->widths[k] != 0)
+			found |= flow_fields(flow, &trace->loads[k], trace->widths[k]);
+	return found;
+}
+
+/* Adds a place that holds fields, if its address is known compared with a register. */
+static void find_slot(const struct trace *trace, const struct cell *cell, int8_t base, uint8_t held, struct arming *arming)
+{
+	struct slot slot = {.base = base, .fields = held};
+
+	if (held != 0 && value_distance(&trace->state.values[base], &cell->address, &slot.distance))
+		arming->slots[arming->slot_count++] = slot;
+}
+
 /*
- * Fills in which registers point to the area, and which ones hold fields of it that were loaded before. `area` is the area's
- * address in the trace.
+ * Fills in which registers point to the area, and which registers and places on the stack hold fields of it that were loaded
+ * before. `area` is the area's address in the trace.
  */
 static void find_registers(const struct trace *trace, const struct value *area, struct arming *arming)
 {
+	const struct arch *arch = trace->flow->image->arch;
 	struct flow flow = *trace->flow;
 
 	flow.has_area = true;
 	flow.area = *area;
 	for (unsigned i = 0; i < REGISTERS; i++) {
 		arming->placed[i] = value_distance(area, &trace->state.values[i], &arming->distance[i]);
-		for (unsigned k = 0; k < LOADS_MAX && !trace->state.values[i].selected; k++)
-			if ((trace->state.values[i].loads >> k & 1) != 0 && trace->widths[k] != 0)
-				arming->stale[i] |= flow_fields(&flow, &trace->loads[k], trace->widths[k]);
+		arming->stale[i] = fields_of(trace, &flow, &trace->state.values[i]);
+	}
+	for (unsigned i = 0; i < trace->state.cell_count; i++) {
+		const struct cell *cell = &trace->state.cells[i];
+		uint8_t held = fields_of(trace, &flow, &cell->value);
+
+		find_slot(trace, cell, arch->stack, held, arming);
+		find_slot(trace, cell, arch->frame, held, arming);
 	}
 }
 

@@ -257,7 +257,8 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;
-	struct value mixed = {.settled = true, .selected = insn->conditional};
+	struct value mixed = {.selected = insn->conditional};
+	unsigned loading = loaded->loads != 0;
 
 	for (unsigned i = 0; i < insn->memories; i++) {
 		if (insn->memory[i].access == ACCESS_NONE)
@@ -267,8 +268,12 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 	}
 	sources = (insn->reads & ~addresses) | (insn->reads & insn->writes) | insn->partly | insn->stored;
 	for (unsigned i = 0; i < REGISTERS; i++)
-		if ((sources & INSN_BIT(i)) != 0)
+		if ((sources & INSN_BIT(i)) != 0) {
 			value_derive(&mixed, &state->values[i]);
+			loading += state->values[i].loads != 0;
+		}
+	/* An exclusive or with something else changes the value the second time, too. */
+	mixed.settled |= !insn->toggles || loading > 1 || (insn->writes & (insn->writes - 1)) != 0 || insn->memories > 0;
 	if (insn->conditional)
 		value_derive(&mixed, &state->values[FLAGS]);
 	value_derive(&mixed, loaded);
@@ -319,6 +324,7 @@ void flow_step(const struct flow *flow, const struct insn *insn, unsigned number
 
 		done->tested = condition->fields;
 		done->tested_loads = condition->loads;
+		done->tested_number = condition->inputs != 0 || condition->measured || insn->measures;
 		done->tested_vague = condition->vague;
 	}
 	for (unsigned i = 0; i < insn->memories; i++) {
@@ -349,5 +355,6 @@ void flow_step(const struct flow *flow, const struct insn *insn, unsigned number
 	if (insn->sets_flags) {
 		state->values[FLAGS] = mixed;
 		state->values[FLAGS].linear = false;
+		state->values[FLAGS].measured |= insn->measures;
 	}
 }

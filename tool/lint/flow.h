@@ -41,6 +41,7 @@ struct effect {
 	struct value loaded;       /* by the first operand that loads */
 	struct value stored;       /* what the operand that stores takes from registers, constants and loads */
 	uint8_t tested;            /* fields on which a condition depends */
+	bool tested_number;        /* the condition is possibly a comparison with something else than 0 */
 	uint64_t tested_loads;     /* loads on which a condition depends */
 	bool tested_vague;         /* the condition possibly depends on any field */
 	bool renewed;              /* the operand that stores is a place that was stored to before, on every path */

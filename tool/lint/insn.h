@@ -93,6 +93,8 @@ struct insn {
 	enum insn_kind kind;
 	bool unknown;      /* the table doesn't have this instruction: registers, memory and kind are not known */
 	bool conditional;  /* INSN_BRANCH by flags, and what depends on flags: cmov, setcc, csel, adc, ccmp. "Reads flags" */
+	bool toggles;      /* registers that it reads and writes certainly change once more when it's done again (xor, xchg) */
+	bool measures;     /* compares with a constant other than 0 */
 	bool sets_flags;   /* flags afterwards derive from everything that the instruction reads */
 	uint64_t target;   /* of a jump, branch or direct call */
 	insn_set reads;    /* registers whose value matters, those in addresses and stored ones included. Not: the register of

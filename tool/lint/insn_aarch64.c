@@ -59,6 +59,7 @@ static void put_test_branch(uint32_t word, struct insn *insn)
 {
 	insn->kind = INSN_BRANCH;
 	insn->reads = arm_set(arm_general(word, RT));
+	insn->measures = arm_bits(word, 19, 5) != 31; /* the sign is in bit 31 or 63 */
 	insn->target = target_of(word, insn, 5, 14);
 }
 

@@ -47,6 +47,7 @@ static void put_add_constant(uint32_t word, struct insn *insn)
 	int64_t constant = (int64_t)arm_bits(word, 10, 12) << (arm_bits(word, 22, 1) != 0 ? 12 : 0);
 
 	insn->sets_flags = sets;
+	insn->measures = sets && constant != 0;
 	insn->reads = arm_set(arm_base(word, RN));
 	sum->first = arm_part(arm_base(word, RN));
 	sum->constant = arm_bits(word, 30, 1) != 0 ? -constant : constant;
@@ -106,6 +107,8 @@ static void put_logical_constant(uint32_t word, struct insn *insn)
 	insn->sets_flags = arm_bits(word, 29, 2) == 3;
 	insn->reads = arm_set(arm_general(word, RN));
 	insn->writes = arm_set(insn->sets_flags ? arm_general(word, RD) : arm_base(word, RD));
+	insn->toggles = arm_bits(word, 29, 2) == 2;
+	insn->measures = insn->sets_flags;
 }
 
 /* and, bic, orr, orn, eor, eon, ands, bics with a shifted register. mov and mvn are orr and orn from the zero register. */
@@ -124,6 +127,7 @@ static void put_logical_shifted(uint32_t word, struct insn *insn)
 	} else if (!insn->unknown && operation == 2 && !inverts && same && shift == 0) {
 		insn->reads = 0;
 	} else {
+		insn->toggles = operation == 2 && !same;
 		put_mix(insn);
 	}
 }
@@ -234,6 +238,7 @@ static void put_compare(uint32_t word, struct insn *insn)
 		insn->reads |= arm_set(arm_general(word, RM));
 	insn->conditional = true;
 	insn->sets_flags = true;
+	insn->measures = true;
 }
 
 /* rmif, setf8, setf16: some flags remain. */

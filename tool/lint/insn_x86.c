@@ -84,6 +84,8 @@ static void put_operands(const cs_x86 *x86, const struct x86_row *row, struct in
 			put_register(operand, role, insn);
 		else if (operand->type == X86_OP_MEM)
 			put_memory(operand, role, x86, row, insn);
+		else if (operand->type == X86_OP_IMM && operand->imm != 0 && insn->sets_flags)
+			insn->measures = true;
 	}
 	/* A store takes its value from the other operands. */
 	if (insn->memories == 0 || (insn->memory[0].access != ACCESS_STORE && insn->memory[0].access != ACCESS_UPDATE))
@@ -175,6 +177,13 @@ static void put_kind(const cs_x86 *x86, const struct x86_row *row, struct insn *
 	}
 }
 
+/* Are both operands the same register? */
+static bool has_one_register(const cs_x86 *x86)
+{
+	return x86->op_count == 2 && x86->operands[0].type == X86_OP_REG && x86->operands[1].type == X86_OP_REG &&
+	       x86->operands[0].reg == x86->operands[1].reg;
+}
+
 static void convert(const cs_insn *decoded, struct insn *insn)
 {
 	const cs_x86 *x86 = &decoded->detail->x86;
@@ -189,6 +198,7 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 	insn->conditional = (row->flags & X86_USES) != 0;
 	insn->sets_flags = (row->flags & X86_SETS) != 0;
 	put_operands(x86, row, insn);
+	insn->toggles = (row->flags & X86_TOGGLES) != 0 && !has_one_register(x86);
 	put_kind(x86, row, insn);
 	if (x86_ignores_operands(decoded))
 		insn->reads = 0;

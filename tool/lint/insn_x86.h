@@ -7,7 +7,7 @@
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 
-enum { X86_SETS = 1, X86_USES = 2, X86_AGAIN = 4, X86_MAYBE = 8, X86_LOCKS = 16 };
+enum { X86_SETS = 1, X86_USES = 2, X86_AGAIN = 4, X86_MAYBE = 8, X86_LOCKS = 16, X86_TOGGLES = 32 };
 
 /* The kind of the result, in the first operand. */
 enum x86_result {

@@ -8,6 +8,8 @@
 
 #include "rules_commit.h"
 
+#define AFTER_MAX 4 /* instructions after the end label that are looked at */
+
 /* A store that is the commit, or that other threads may see. */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
 		       const struct node *node)
@@ -47,33 +49,73 @@ static enum ending ending_of(const struct check *check, const struct section *se
 	return ending;
 }
 
-/*
- * Is the instruction at the end label the store that was meant as the commit? It stores to an address that the range loaded
- * from, or that is made from a field of the area. Atomic instructions need no section.
- */
-static bool is_off_by_one(const struct check *check, const struct section *section, const struct flow *flow)
+/* Does a value derive from a load of the address in the range, if need be by way of other loads? `depth` limits these. */
+static bool derives_from(const struct section *section, const struct value *value, const struct value *address, unsigned depth)
 {
-	struct node node = {.next = EDGE_NONE};
-	struct state state = section->after;
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
+		const struct value *loaded = &section->nodes[i].effect.addresses[0];
+
+		if ((value->loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
+		    (value_equal(loaded, address) || (depth > 0 && derives_from(section, loaded, address, depth - 1))))
+			return true;
+	}
+	return false;
+}
+
+static bool has_store(const struct check *check, const struct section *section)
+{
+	for (size_t i = 0; i < section->count; i++)
+		if (node_stores(&section->nodes[i], NULL) && !node_stores_to_stack(&section->nodes[i], check->image->arch))
+			return true;
+	return false;
+}
+
+/*
+ * Is a store after the end the one that was meant as the commit? Directly at the end, it stores to an address that the range
+ * loaded from, or that is made from a field of the area. Further down, the range has no store, and what is stored was made of
+ * what the range loaded from there. Atomic instructions need no section.
+ */
+static bool is_missed(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node,
+		      bool first)
+{
 	const struct value *address;
-	bool stores = false;
+	bool stores;
 	unsigned which;
 
-	if (!section->ends || !image_decode(check->image, check->decoder, section->end, &node.insn) || node.insn.unknown)
+	if (!node_stores(node, &which) || node->insn.memory[which].atomic)
 		return false;
-	flow_step(flow, &node.insn, LOADS_MAX, &state, &node.effect);
-	if (!node_stores(&node, &which) || node.insn.memory[which].atomic)
-		return false;
-	address = &node.effect.addresses[which];
+	address = &node->effect.addresses[which];
 	if (!place_is_comparable(address) || address->count == 0 || value_is_input(address, check->image->arch->stack) ||
 	    value_is_input(address, check->image->arch->frame) || flow_is_area(flow, address, 8))
 		return false;
+	stores = has_store(check, section);
+	if (!first)
+		return !stores && place_is_data(section, flow, address) && derives_from(section, &node->effect.stored, address, 4);
 	if (place_is_loaded(section, address))
 		return place_is_data(section, flow, address);
 	/* After a section that only loads, a constant is possibly a mark, which any thread may set. */
-	for (size_t i = 0; node.insn.stores_constant && !stores && i < section->count; i++)
-		stores = node_stores(&section->nodes[i], NULL);
-	return place_is_indexed(section, address) && (stores || !node.insn.stores_constant);
+	return place_is_indexed(section, address) && (stores || !node->insn.stores_constant);
+}
+
+/* Looks at the straight code after the end label. Returns the address of the commit that is there; 0 if there is none. */
+static uint64_t find_missed(const struct check *check, const struct section *section, const struct flow *flow)
+{
+	struct state state = section->after;
+	uint64_t at = section->end;
+
+	for (unsigned i = 0; section->ends && i < AFTER_MAX; i++) {
+		struct node node = {.next = EDGE_NONE};
+
+		if (!image_decode(check->image, check->decoder, at, &node.insn) || node.insn.unknown)
+			return 0;
+		flow_step(flow, &node.insn, LOADS_MAX, &state, &node.effect);
+		if (is_missed(check, section, flow, &node, i == 0))
+			return at;
+		if (node.insn.kind != INSN_PLAIN || node_stores(&node, NULL))
+			return 0;
+		at += node.insn.size;
+	}
+	return 0;
 }
 
 /* Does a string instruction copy out of the section's data to memory that is possibly the caller's own? It may start again. */
@@ -119,16 +161,18 @@ bool commit_is_early(const struct check *check, const struct section *section, c
 bool commit_check(const struct check *check, const struct section *section, const struct flow *flow, struct findings *findings)
 {
 	const struct node *commit = commit_of(section);
+	uint64_t missed;
 
 	/* A store that is declared as private is no commit. */
 	if (commit != NULL && !commit->declared) {
 		check_length(section, commit, findings);
-	} else if (is_off_by_one(check, section, flow)) {
-		add_error(findings, "off-by-one", section->end,
+		return true;
+	}
+	missed = find_missed(check, section, flow);
+	if (missed != 0)
+		add_error(findings, "off-by-one", missed,
 			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and "
 			  "the store overwrites "
 			  "another thread's");
-		return false;
-	}
-	return true;
+	return missed == 0;
 }

@@ -12,8 +12,40 @@ struct use {
 	uint64_t place; /* of the first access by a stale index */
 	uint64_t own_place;
 	uint8_t tested;
+	uint8_t compared; /* of these: possibly with something else than 0 */
 	bool tested_vague; /* a condition possibly depends on any field */
 };
+
+static bool is_slot(const struct slot *slot, const struct value *address)
+{
+	return value_is_input(address, slot->base) && address->constant == slot->distance;
+}
+
+/* Does the section store to the place? Then what it loads from there is possibly its own. */
+static bool stores_to(const struct section *section, const struct slot *slot)
+{
+	unsigned which;
+
+	for (size_t i = 0; i < section->count; i++)
+		if (node_stores(&section->nodes[i], &which) && is_slot(slot, &section->nodes[i].effect.addresses[which]))
+			return true;
+	return false;
+}
+
+/* The fields that a load of the section gives, from a place on the stack that was stored to before the section. */
+static uint8_t fields_kept(const struct section *section, size_t number)
+{
+	const struct node *node = &section->nodes[number];
+	uint8_t kept = 0;
+
+	for (unsigned i = 0; node->insn.memories > 0 && i < section->arming.slot_count; i++) {
+		const struct slot *slot = &section->arming.slots[i];
+
+		if (is_slot(slot, &node->effect.addresses[0]) && !stores_to(section, slot))
+			kept |= slot->fields;
+	}
+	return kept;
+}
 
 static void use_address(const struct section *section, const struct value *address, uint64_t place, struct use *use)
 {
@@ -22,6 +54,9 @@ static void use_address(const struct section *section, const struct value *addre
 	for (unsigned i = 0; i < REGISTERS; i++)
 		if ((address->inputs & INSN_BIT(i)) != 0)
 			stale |= section->arming.stale[i];
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+		if ((address->loads >> i & 1) != 0)
+			stale |= fields_kept(section, i);
 	if (stale != 0 && use->stale == 0)
 		use->place = place;
 	if (address->fields != 0 && use->own == 0)
@@ -58,6 +93,19 @@ static bool tests_unknown(const struct section *section, const struct flow *flow
 	return node->effect.tested_loads >> LOADS_MAX != 0;
 }
 
+/* Does a condition depend on a load from elsewhere than the area? */
+static bool tests_other(const struct section *section, const struct flow *flow, const struct node *node)
+{
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
+		const struct node *load = &section->nodes[i];
+
+		if ((node->effect.tested_loads >> i & 1) != 0 &&
+		    flow_fields(flow, &load->effect.addresses[0], load->insn.memory[0].width) == 0)
+			return true;
+	}
+	return node->effect.tested_loads >> LOADS_MAX != 0;
+}
+
 static struct use use_of(const struct section *section, const struct flow *flow)
 {
 	struct use use = {.own = 0};
@@ -68,6 +116,8 @@ static struct use use_of(const struct section *section, const struct flow *flow)
 		if (!node->reached)
 			continue;
 		use.tested |= node->effect.tested;
+		if (node->effect.tested_number || tests_other(section, flow, node))
+			use.compared |= node->effect.tested;
 		use.tested_vague |= node->effect.tested_vague || tests_unknown(section, flow, node);
 		for (unsigned k = 0; k < node->insn.memories; k++)
 			if (node->insn.memory[k].access != ACCESS_NONE)
@@ -94,7 +144,8 @@ void rules_index(struct check *check, const struct section *section, struct find
 	use = use_of(section, &flow);
 	if (use.tested_vague)
 		return;
-	if (use.stale != 0 && use.tested == 0) {
+	/* A test of the sign shows only that the thread is registered. */
+	if (use.stale != 0 && (use.tested == 0 || (use.own == 0 && use.compared == 0))) {
 		add_error(findings, "stale-index", use.place,
 			  "the index was loaded before the section, and the section doesn't compare the field with it; after a "
 			  "migration it works "

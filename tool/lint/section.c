@@ -98,7 +98,7 @@ static void find_written(struct section *section)
 	for (size_t i = 0; i < section->count; i++) {
 		const struct node *node = &section->nodes[i];
 		const struct insn *insn = &node->insn;
-		insn_set mixed = insn->writes & insn->reads;
+		insn_set mixed = insn->toggles ? 0 : insn->writes & insn->reads;
 
 		section->written |= insn->writes;
 		if (node->next < 0 && node->jump < 0)

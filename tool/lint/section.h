@@ -26,6 +26,13 @@ struct node {
 	struct effect effect;
 };
 
+/* A place on the stack: `distance` bytes behind what a register holds at the start label. */
+struct slot {
+	int8_t base;
+	int64_t distance;
+	uint8_t fields; /* of the area: the place derives from these */
+};
+
 /* The facts that the code before the start label shows; see arms.c. */
 struct arming {
 	bool found;          /* the instruction before the start label stores the descriptor */
@@ -36,6 +43,8 @@ struct arming {
 	bool placed[REGISTERS];     /* the register points to the area, `distance` bytes behind its beginning */
 	int64_t distance[REGISTERS];
 	uint8_t stale[REGISTERS];   /* fields that a register holds at the start label, loaded before */
+	struct slot slots[2 * CELLS]; /* places on the stack that hold fields, stored before */
+	unsigned slot_count;
 	uint8_t tested;      /* fields that were tested before the start label, in the same function */
 	insn_set copied;     /* registers that the function copied before the start label */
 	bool returns;        /* the function possibly returns */

@@ -35,6 +35,7 @@ void value_derive(struct value *value, const struct value *other)
 {
 	value->vague |= other->vague;
 	value->settled |= other->settled;
+	value->measured |= other->measured;
 	value->selected |= other->selected;
 	value->fields |= other->fields;
 	value->inputs |= other->inputs;
@@ -114,7 +115,7 @@ bool value_join(struct value *value, const struct value *other)
 	}
 	value_derive(value, other);
 	return before.linear != value->linear || before.vague != value->vague || before.settled != value->settled ||
-	       before.selected != value->selected || before.fields != value->fields ||
+	       before.measured != value->measured || before.selected != value->selected || before.fields != value->fields ||
 	       before.inputs != value->inputs || before.loads != value->loads;
 }
 

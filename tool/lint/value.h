@@ -26,6 +26,7 @@ struct value {
 	bool linear;
 	bool vague;       /* possibly derives from anything */
 	bool settled;     /* not only by sums: computed a second time from itself, the value possibly stays what it is */
+	bool measured;    /* of flags: possibly a comparison with a number other than 0 */
 	bool selected;    /* possibly derives from a condition only (cmov, setcc) */
 	uint8_t count;    /* of terms */
 	uint8_t fields;   /* derives from these fields */
