@@ -224,7 +224,8 @@ static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *a
 	if (insn->memory[0].width <= 4 && insn->memory[0].base != NO_REGISTER &&
 	    (insn->memory[0].thread != arm->thread || insn->memory[0].base != arm->base))
 		return FIELD_CPU;
-	if (insn->memory[0].thread != arm->thread)
+	/* Pointers to other words of eight bytes are common. */
+	if (insn->memory[0].thread != arm->thread || (!arm->thread && insn->memory[0].base != arm->base))
 		return 0;
 	return flow_fields(&flow, &address, insn->memory[0].width);
 }
