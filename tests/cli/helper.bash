@@ -59,6 +59,11 @@ expect_json() {
 	fi
 }
 
+# $json must be as a schema of share/schema/ says.
+assert_schema() { # NAME
+	python3 "${BASH_SOURCE[0]%/*}/../schema/validate" "${BASH_SOURCE[0]%/*}/../../share/schema/$1.json" "$json"
+}
+
 # Python expressions over the object j of $json, which must all be true.
 assert_json() {
 	python3 - "$json" "$@" <<-'EOF'

@@ -59,8 +59,23 @@ build() { # NAME OPTION...
 		"set(j['files'][1]['sections'][0]) == {'symbol', 'offset', 'file', 'line', 'start', 'length', 'abort', 'instructions', 'findings'}" \
 		"j['files'][1]['sections'][0]['symbol'] == 'add' and j['files'][1]['sections'][0]['line'] > 0" \
 		"[(f['id'], f['severity']) for f in j['files'][1]['sections'][0]['findings']] == [('commit', 'error')]"
+	assert_schema lint
 	expect_json 2 "$RSEQKIT" lint --json none wrong.o
 	assert_json "'error' in j['files'][0] and len(j['files']) == 2"
+	assert_schema lint
+}
+
+@test "the schema refuses other JSON" {
+	build wrong.o -c wrong.S
+	"$RSEQKIT" lint --json wrong.o none >good || true
+	json=$BATS_TEST_TMPDIR/changed
+	for change in 's/"id"/"name"/' 's/"commit"/"comit"/' 's/"length":.*/"length": "4",/' 's/"start": "0x/"start": "/' \
+		's,lint/1,lint/2,' 's/"error": ".*"/"error": ""/' 's/"symbol": "add"/"symbol": 1/' '/"line"/d' \
+		's/"instructions": /"instructions": -/'; do
+		sed "$change" good >changed
+		expect 1 cmp -s good changed
+		expect 1 assert_schema lint
+	done
 }
 
 @test "what can't be read, exit 2; what can't be decided, exit 3" {
