@@ -46,18 +46,38 @@ bool place_is_indexed(const struct section *section, const struct value *address
 	return value_has(address, SYMBOL_FIELD, SYMBOL_LOAD - 1);
 }
 
-/* Is a value made from a field of the area, if need be by way of loads? `depth` limits these. */
-bool value_is_of_cpu(const struct section *section, const struct value *value, unsigned depth)
+uint64_t value_loads(const struct section *section, const struct value *value)
+{
+	uint64_t reached = value->loads, before = 0;
+
+	while (reached != before) {
+		before = reached;
+		for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+			if ((reached >> i & 1) != 0)
+				reached |= section->nodes[i].effect.addresses[0].loads;
+	}
+	return reached;
+}
+
+/* Is a value made from a field of the area, without further loads? */
+static bool is_of_field(const struct section *section, const struct value *value)
 {
 	if (value->fields != 0)
 		return true;
 	for (unsigned i = 0; i < REGISTERS; i++)
 		if ((value->inputs & INSN_BIT(i)) != 0 && section->arming.stale[i] != 0)
 			return true;
-	for (size_t i = 0; depth > 0 && i < section->count && i < LOADS_MAX; i++)
-		if ((value->loads >> i & 1) != 0 && value_is_of_cpu(section, &section->nodes[i].effect.addresses[0], depth - 1))
-			return true;
 	return false;
+}
+
+bool value_is_of_cpu(const struct section *section, const struct value *value)
+{
+	uint64_t loads = value_loads(section, value);
+
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+		if ((loads >> i & 1) != 0 && is_of_field(section, &section->nodes[i].effect.addresses[0]))
+			return true;
+	return is_of_field(section, value);
 }
 
 /*
@@ -76,7 +96,7 @@ static bool is_alone(const struct section *section, const struct flow *flow, con
 			int64_t distance;
 
 			if (node->insn.memory[k].access != ACCESS_NONE &&
-			    (place_is_comparable(other) || value_is_of_cpu(section, other, 0)) && !flow_is_placed(flow, other) &&
+			    (place_is_comparable(other) || is_of_field(section, other)) && !flow_is_placed(flow, other) &&
 			    !value_is_input(other, flow->image->arch->stack) && !value_distance(address, other, &distance))
 				return false;
 		}
@@ -91,7 +111,7 @@ static bool is_alone(const struct section *section, const struct flow *flow, con
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address)
 {
-	return value_is_of_cpu(section, address, 4) ||
+	return value_is_of_cpu(section, address) ||
 	       ((address->loads != 0 || (place_is_comparable(address) && place_is_loaded(section, address))) &&
 		is_alone(section, flow, address));
 }

@@ -25,8 +25,11 @@ bool place_is_indexed(const struct section *section, const struct value *address
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address);
 
-/* Is a value made from a field of the area, if need be by way of loads? `depth` limits these. */
-bool value_is_of_cpu(const struct section *section, const struct value *value, unsigned depth);
+/* The loads that a value derives from, those by which addresses of other loads are made included; bits as in `loads`. */
+uint64_t value_loads(const struct section *section, const struct value *value);
+
+/* Is a value made from a field of the area, if need be by way of loads? */
+bool value_is_of_cpu(const struct section *section, const struct value *value);
 
 /* Does the instruction store to the area's first 28 bytes? */
 bool node_stores_to_area(const struct flow *flow, const struct node *node);

@@ -49,16 +49,15 @@ static enum ending ending_of(const struct check *check, const struct section *se
 	return ending;
 }
 
-/* Does a value derive from a load of the address in the range, if need be by way of other loads? `depth` limits these. */
-static bool derives_from(const struct section *section, const struct value *value, const struct value *address, unsigned depth)
+/* Does a value derive from a load of the address in the range, if need be by way of other loads? */
+static bool derives_from(const struct section *section, const struct value *value, const struct value *address)
 {
-	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
-		const struct value *loaded = &section->nodes[i].effect.addresses[0];
+	uint64_t loads = value_loads(section, value);
 
-		if ((value->loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
-		    (value_equal(loaded, address) || (depth > 0 && derives_from(section, loaded, address, depth - 1))))
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+		if ((loads >> i & 1) != 0 && section->nodes[i].insn.memories > 0 &&
+		    value_equal(&section->nodes[i].effect.addresses[0], address))
 			return true;
-	}
 	return false;
 }
 
@@ -90,7 +89,7 @@ static bool is_missed(const struct check *check, const struct section *section, 
 		return false;
 	stores = has_store(check, section);
 	if (!first)
-		return !stores && place_is_data(section, flow, address) && derives_from(section, &node->effect.stored, address, 4);
+		return !stores && place_is_data(section, flow, address) && derives_from(section, &node->effect.stored, address);
 	if (place_is_loaded(section, address))
 		return place_is_data(section, flow, address);
 	/* After a section that only loads, a constant is possibly a mark, which any thread may set. */
@@ -122,7 +121,7 @@ static uint64_t find_missed(const struct check *check, const struct section *sec
 static bool copies_out(const struct section *section, const struct node *node)
 {
 	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&
-	       value_is_of_cpu(section, &node->effect.addresses[0], 4) && !value_is_of_cpu(section, &node->effect.addresses[1], 4);
+	       value_is_of_cpu(section, &node->effect.addresses[0]) && !value_is_of_cpu(section, &node->effect.addresses[1]);
 }
 
 static void check_length(const struct section *section, const struct node *commit, struct findings *findings)
