@@ -47,16 +47,18 @@ static uint8_t fields_kept(const struct section *section, size_t number)
 	return kept;
 }
 
-static void use_address(const struct section *section, const struct value *address, uint64_t place, struct use *use)
+/* `kept` has the fields that each load gives from the stack. */
+static void use_address(const struct section *section, const struct value *address, const uint8_t *kept, uint64_t place,
+			struct use *use)
 {
 	uint8_t stale = 0;
 
 	for (unsigned i = 0; i < REGISTERS; i++)
 		if ((address->inputs & INSN_BIT(i)) != 0)
 			stale |= section->arming.stale[i];
-	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+	for (unsigned i = 0; i < LOADS_MAX; i++)
 		if ((address->loads >> i & 1) != 0)
-			stale |= fields_kept(section, i);
+			stale |= kept[i];
 	if (stale != 0 && use->stale == 0)
 		use->place = place;
 	if (address->fields != 0 && use->own == 0)
@@ -109,7 +111,10 @@ static bool tests_other(const struct section *section, const struct flow *flow, 
 static struct use use_of(const struct section *section, const struct flow *flow)
 {
 	struct use use = {.own = 0};
+	uint8_t kept[LOADS_MAX] = {0};
 
+	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++)
+		kept[i] = fields_kept(section, i);
 	for (size_t i = 0; i < section->count; i++) {
 		const struct node *node = &section->nodes[i];
 
@@ -121,7 +126,7 @@ static struct use use_of(const struct section *section, const struct flow *flow)
 		use.tested_vague |= node->effect.tested_vague || tests_unknown(section, flow, node);
 		for (unsigned k = 0; k < node->insn.memories; k++)
 			if (node->insn.memory[k].access != ACCESS_NONE)
-				use_address(section, &node->effect.addresses[k], node->insn.address, &use);
+				use_address(section, &node->effect.addresses[k], kept, node->insn.address, &use);
 	}
 	return use;
 }
