@@ -19,7 +19,7 @@ endif
 
 # Each build of the checks has a folder below build/check, with the options that its tests need.
 CHECK := build/check
-targets := steps builds toolchain tool malloc examples kernels fuzz
+targets := steps builds toolchain tool malloc examples kernels fuzz torture
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
@@ -104,6 +104,10 @@ check-kernels:  ## a new kernel on x86-64 and arm64, emulated; KTLS
 	@scripts/check $@
 
 check-fuzz:  ## fuzz rseqkit lint, a minute for each target
+	@scripts/deps $@
+	@scripts/check $@
+
+check-torture:  ## abort each section of our programs at each instruction that they reach
 	@scripts/deps $@
 	@scripts/check $@
 

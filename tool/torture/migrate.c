@@ -4,7 +4,8 @@
  *
  * A section that still uses the old CPU's number then changes the old CPU's data. That does harm only if another thread has
  * worked there meanwhile. So the thread stays stopped until another thread of the process has passed the end of the same section
- * on the old CPU: one of them is kept there meanwhile, and the section has no breakpoints. A breakpoint at the end is outside the section, and aborts nothing.
+ * on the old CPU. One of them is kept on that CPU meanwhile, and the section has no breakpoints. A breakpoint at the end is
+ * outside the section, and aborts nothing.
  */
 #define _GNU_SOURCE
 #include <stddef.h>

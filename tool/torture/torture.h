@@ -95,7 +95,7 @@ struct violation {
 	struct violation *next;
 };
 
-/* What was seen, for the report. */
+/* The counts and findings of all runs. */
 struct torture_result {
 	struct module *modules;
 	struct violation *violations;

@@ -3,7 +3,7 @@
  * watch.c - checks whether other threads have seen a store before the commit.
  *
  * The thread stands at a store that isn't the section's last instruction. If the store goes to memory of others, all other
- * threads are stopped, and the thread executes only this instruction: without its descriptor in the area, the kernel doesn't
+ * threads are stopped, and the thread executes only this instruction. Without its descriptor in the area, the kernel doesn't
  * abort it. If the memory then differs, other threads can see a change that the section hasn't committed. Then the descriptor
  * is put back, and the kernel aborts the section right after the store. So the program meets exactly this fault.
  *

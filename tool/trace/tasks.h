@@ -10,7 +10,7 @@
 #define RK_TOOL_TRACE_TASKS_H
 
 #include "capture.h"
-#include "places.h"
+#include "sites.h"
 
 struct tasks_mapping {
 	uint64_t begin, end;

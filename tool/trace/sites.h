@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * places.h - the places in files at which aborts happen, with their symbols and source lines.
+ * sites.h - the places in files at which aborts happen, with their symbols and source lines.
  *
  * A place is a file and an offset in it, so processes that run the same file share its places. Files stay open: the names of
  * places can be found after the process has ended, or after the file was deleted.
  */
-#ifndef RK_TOOL_TRACE_PLACES_H
-#define RK_TOOL_TRACE_PLACES_H
+#ifndef RK_TOOL_TRACE_SITES_H
+#define RK_TOOL_TRACE_SITES_H
 
 #include "keys.h"
 #include "naming.h"
@@ -70,4 +70,4 @@ const char *places_file_name(const struct places *places, const struct place *pl
 
 void places_forget(struct places *places);
 
-#endif /* RK_TOOL_TRACE_PLACES_H */
+#endif /* RK_TOOL_TRACE_SITES_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* places.c - the files and places of aborts, see places.h. */
-#include "places.h"
+/* sites.c - the files and places of aborts, see sites.h. */
+#include "sites.h"
 
 #include <stdlib.h>
 #include <string.h>
