@@ -130,7 +130,7 @@ static bool is_breakpoint(const struct thread *thread)
 {
 	int code = code_of(thread);
 
-	return code == SI_KERNEL || code == TRAP_BRKPT;
+	return code == SI_KERNEL || (code == TRAP_BRKPT && machine_trap_moves == 0); /* x86, arm64 */
 }
 
 /*

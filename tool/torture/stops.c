@@ -82,12 +82,14 @@ static void handle_trap(struct torture *torture, struct thread *thread)
 
 	memset(&info, 0, sizeof(info));
 	(void)ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
-	if (thread->step != STEP_NONE && info.si_code != SI_KERNEL && info.si_code > 0) {
+	/* x86 raises SI_KERNEL at a breakpoint, and arm64 TRAP_BRKPT. */
+	if (info.si_code == SI_KERNEL || (info.si_code == TRAP_BRKPT && machine_trap_moves == 0)) {
+		if (handle_breakpoint(torture, thread))
+			return;
+	} else if (thread->step != STEP_NONE && info.si_code > 0) {
 		handle_step(torture, thread);
 		return;
 	}
-	if ((info.si_code == SI_KERNEL || info.si_code == TRAP_BRKPT) && handle_breakpoint(torture, thread))
-		return;
 	traced_go(thread, SIGTRAP);
 }
 
