@@ -230,8 +230,8 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			all.reached_instructions += sum.reached_instructions;
 			all.covered += sum.covered;
 		}
-		if (module->problem != NULL && sections == 0)
-			print_line(stderr, 0, 2, "%s: %s", module->path, module->problem);
+		if (module->problem != NULL)
+			print_line(out, 0, 2, "%s: %s; its sections are not covered", module->path, module->problem);
 	}
 	print_table(settings, result, out);
 	print_unreached(settings, result, out, sections - reached);
