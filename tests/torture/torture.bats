@@ -128,14 +128,13 @@ is() { # EXPRESSION VALUE
 
 @test "a running process is tortured and goes on unharmed, however the command ends" {
 	"$HELPERS/program" forever >out &
-	local pid=$!
+	pid=$!
 	wait_until grep -q begun out
-	torture 0 --pid $pid --time 1
-	is "r['confirmed'] >= 14" True
-	is "r['program']['status']" None
-	for ((i = 0; i < 3; i++)); do
-		torture 0 --pid $pid --rounds 100000 --time 0.2
-		torture 0 --pid $pid --random 100000 --time 0.2
+	for ((i = 0; i < 6; i++)); do
+		torture 0 --pid $pid --random 50 --time 100
+		is "r['confirmed'] >= 50" True
+		is "r['program']['status']" None
+		expect 0 "$RSEQKIT" torture --pid $pid --random 50 --time 100 --migrate
 	done
 	"$RSEQKIT" torture --pid $pid --rounds 1000000 >killed 2>&1 &
 	local command=$!
@@ -147,12 +146,17 @@ is() { # EXPRESSION VALUE
 	wait_until traced $pid
 	sleep 0.5
 	kill -INT $command
-	wait $command
+	wait $command || [ $? -eq 3 ] # it was possibly too busy to cover anything
 	grep -q "The program goes on" ended
 	untraced $pid
 	kill -USR1 $pid
 	wait $pid
+	pid=
 	grep -q exact out
+}
+
+teardown() {
+	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
 }
 
 makes_it_fail() {
