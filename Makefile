@@ -111,7 +111,7 @@ check-torture:  ## abort each section of our programs at each instruction that t
 	@scripts/deps $@
 	@scripts/check $@
 
-check-all:  ## make check and the check-... targets above, 22 minutes
+check-all:  ## make check and the check-... targets above, 24 minutes
 	@scripts/deps $(targets:%=check-%)
 	@scripts/check $@
 
