@@ -118,6 +118,14 @@ is() { # EXPRESSION VALUE
 	assert_says "Wrong: wrong: section two_stores+"
 }
 
+@test "a file without declarations: the same store is a note, and an error with --strict" {
+	torture 0 "$HELPERS/wrong-undeclared" two_stores
+	is "[v['sure'] for v in r['violations']]" "[False]"
+	expect 0 "$RSEQKIT" torture "$HELPERS/wrong-undeclared" two_stores
+	assert_says "Note: wrong-undeclared: section two_stores+"
+	torture 1 --strict "$HELPERS/wrong-undeclared" two_stores
+}
+
 @test "a slot that is kept over an abort: --migrate makes the program fail" {
 	[ "$(nproc)" -gt 1 ] || skip "one CPU"
 	try_until 50 "no thread passed at the right moment" makes_it_fail
