@@ -271,7 +271,7 @@ static void set_breakpoints(struct process *process, struct mapping *mapping, co
 			(void)process_set(process, &(struct place){mapping, i});
 }
 
-/* A line of /proc/PID/maps that maps code of a file. */
+/* A line of /proc/PID/maps that maps code of a file. A breakpoint in a shared mapping would change the file. */
 struct line {
 	uint64_t start, end, offset;
 	dev_t device;
@@ -288,7 +288,7 @@ static bool parse_line(char *text, struct line *line)
 
 	if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %lu %n", &line->start, &line->end, permissions,
 		   &line->offset, &major, &minor, &inode, &used) < 7 ||
-	    permissions[2] != 'x' || inode == 0 || text[used] != '/')
+	    permissions[2] != 'x' || permissions[3] != 'p' || inode == 0 || text[used] != '/')
 		return false;
 	line->device = makedev(major, minor);
 	line->inode = inode;

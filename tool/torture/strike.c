@@ -127,6 +127,8 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	}
 	if (catalog_is_covered(torture->settings, insn) && watch_wants(torture, place) && watch_store(torture, thread, &now))
 		set_again(torture, thread, place);
+	if (thread->has_status) /* the store raised a signal, which the program gets */
+		return;
 	thread->place = now;
 	if (!torture->settings->migrate || !migrate_away(torture, thread))
 		traced_inject(torture, thread);

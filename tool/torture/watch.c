@@ -80,16 +80,19 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 	struct machine_registers after;
 	uint64_t old = 0, new = 0, none = 0, cs = 0, descriptor;
 	struct violation *violation;
+	bool left;
 
 	descriptor = place->mapping->module->sections[place_insn(place)->section].descriptor + place->mapping->bias;
 	if (!process_read(process, area + AREA_CS, &cs, sizeof(cs)) || cs != descriptor ||
 	    !process_read(process, address, &old, width) || !process_write(process, area + AREA_CS, &none, sizeof(none)))
 		return false;
 	traced_step(thread, STEP_ABORT);
-	if (!traced_wait(thread))
-		return false;
-	traced_end_step(thread);
+	left = traced_wait(thread);
+	if (left || thread->has_status)
+		traced_end_step(thread);
 	(void)process_write(process, area + AREA_CS, &cs, sizeof(cs));
+	if (!left)
+		return false;
 	if (!machine_read(thread->tid, &after) || after.ip == place_address(place))
 		return false;
 	if (!process_read(process, address, &new, width) || new == old)
