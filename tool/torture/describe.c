@@ -145,7 +145,8 @@ static uint64_t find_function(const struct image *image, const char *wanted)
 		for (int i = 1; data != NULL && gelf_getsym(data, i, &symbol) != NULL; i++) {
 			const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
 
-			if (name != NULL && symbol.st_shndx != SHN_UNDEF && strcmp(name, wanted) == 0)
+			if (name != NULL && symbol.st_shndx != SHN_UNDEF && GELF_ST_TYPE(symbol.st_info) == STT_FUNC &&
+			    GELF_ST_BIND(symbol.st_info) != STB_LOCAL && strcmp(name, wanted) == 0)
 				return symbol.st_value;
 		}
 	}

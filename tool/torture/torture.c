@@ -176,6 +176,7 @@ static int run_apart(const struct torture_settings *settings)
 	if (pid == 0) {
 		close(pipes[1]);
 		(void)setsid();
+		(void)signal(SIGPIPE, SIG_IGN); /* a closed stderr must not end the tracer */
 		status = run_and_print(settings, pipes[0]);
 		fflush(stdout);
 		_exit(status);
