@@ -91,7 +91,8 @@ void traced_detach(struct torture *torture, const struct process *process);
 double traced_now(void);
 
 /* extra.c: a thread has come to a breakpoint outside the sections, or has passed it. */
-void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind, const struct machine_registers *registers);
+void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
+		   const struct machine_registers *registers);
 void extra_passed(struct torture *torture, struct thread *thread);
 
 /* No section of the address space is aborted any more. */
