@@ -103,6 +103,58 @@ is() { # EXPRESSION VALUE
 	is "r['let_go']" 1
 }
 
+# Programs of edges.c.
+edges() { # STATUS NAME ARGUMENT...
+	local wanted=$1
+	shift
+	echo "$1"
+	torture "$wanted" "$HELPERS/edges" "$@"
+	is "r['program']['status'], r['injected'] == r['confirmed']" "(0, True)"
+}
+
+@test "SIGTRAP that is blocked stays so; where it is ignored, or memory is closed, the rest isn't aborted" {
+	edges 0 blocks
+	is "r['confirmed'] > 0, r['spared']" "(True, 0)"
+	edges 3 ignores
+	assert_says "it ignores SIGTRAP"
+	(trap '' TRAP && edges 3 ignored)
+	edges 3 long-traps
+	edges 0 closes
+	(
+		as_nobody true || skip "no other user can execute the tool"
+		chmod 777 .
+		rm report.json
+		edges 0 closes
+	)
+}
+
+# Prints the way to run a command as a user without privileges, or runs it. Fails if the user can't execute the tool.
+as_nobody() {
+	[ "$(id -u)" -eq 0 ] && setpriv --reuid 65534 --clear-groups "$RSEQKIT" --version >/dev/null 2>&1 &&
+		setpriv --reuid 65534 --clear-groups "$@"
+}
+
+@test "the rest of a program whose vfork child is traced by it; new threads' CPUs; many children; children of killed parents" {
+	edges 0 spawns-traced
+	assert_says "calls ptrace()"
+	is "r['let_go'], r['confirmed'] > 0" "(1, True)"
+	edges 0 many
+	edges 0 orphans
+	[ "$(nproc)" -gt 1 ] || skip "one CPU"
+	torture 0 --migrate --rounds 20 "$HELPERS/edges" narrows
+}
+
+@test "code that is mapped in part, replaced, or entered by another descriptor" {
+	edges 0 maps "$HELPERS/module.so" "$HELPERS/module.so"
+	"$HELPERS/hand" twice || skip "no sections by hand"
+	edges 0 replaces "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
+	is "[s['covered'] for s in r['sections'] if s['path'].endswith('replaced.so') and s['covered']]" "[3, 2]"
+	torture 0 "$HELPERS/hand" twice
+	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
+	torture 0 --rounds 50 "$HELPERS/hand" pushes
+	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
+}
+
 @test "a store before the commit that others see: exit 1, with the place; a right section: none" {
 	torture 0 "$HELPERS/wrong" right
 	is "r['violations']" "[]"
@@ -114,6 +166,14 @@ is() { # EXPRESSION VALUE
 		is "r['violations'][0]['symbol'].split('+')[0], r['violations'][0]['bytes']" "('$name', 8)"
 		is "int(r['violations'][0]['after'], 16) - int(r['violations'][0]['before'], 16)" 1
 	done
+	torture 1 "$HELPERS/wrong" wide
+	is "len(r['violations']), r['violations'][0]['bytes']" "(1, 8)"
+	for where in stack late; do
+		torture 1 "$HELPERS/wrong" two_stores 3000 $where
+		is "len(r['violations']), r['program']['status']" "(1, 0)"
+	done
+	torture 1 --random 100 "$HELPERS/wrong" two_stores
+	is "len(r['violations']), r['program']['status']" "(1, 0)"
 	expect 1 "$RSEQKIT" torture "$HELPERS/wrong" two_stores
 	assert_says "Wrong: wrong: section two_stores+"
 }
@@ -161,6 +221,47 @@ is() { # EXPRESSION VALUE
 	wait $pid
 	pid=
 	grep -q exact out
+}
+
+@test "a process of which another tracer has a thread isn't touched; a vfork child is taken along" {
+	mkfifo end
+	"$HELPERS/program" forever >out &
+	pid=$!
+	wait_until grep -q begun out
+	"$HELPERS/edges" attaches $pid <end >attached &
+	exec 9>end
+	wait_until grep -q attached attached
+	expect 2 "$RSEQKIT" torture --pid $pid --time 1
+	assert_says "traces it"
+	exec 9>&-
+	kill -USR1 $pid
+	wait $pid
+	pid=
+	"$HELPERS/edges" vforks <end >out &
+	local vforks=$!
+	exec 9>end
+	wait_until grep -q begun out
+	sleep 0.1
+	"$RSEQKIT" torture --pid $vforks --time 0.5 >/dev/null || [ $? -eq 3 ]
+	exec 9>&-
+	wait $vforks
+}
+
+@test "SIGTERM after the first process: the others go on" {
+	echo 'echo $$ >pid; (sleep 100 & echo $! >sleeper) >/dev/null 2>&1' >daemon
+	"$RSEQKIT" torture sh daemon >report 2>&1 &
+	local command=$!
+	wait_until test -s sleeper
+	pid=$(cat sleeper)
+	wait_until ended "$(cat pid)"
+	sleep 0.2
+	kill -TERM $command
+	wait $command || [ $? -eq 3 ]
+	kill -0 "$pid"
+}
+
+ended() { # PID
+	! kill -0 "$1" 2>/dev/null
 }
 
 teardown() {

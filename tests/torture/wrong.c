@@ -6,7 +6,8 @@
  * A slot's word is 0 or the slot's own address: each operation stores the address that it has computed. So a store to another
  * CPU's slot is seen afterwards.
  *
- * usage: wrong NAME [ROUNDS]    runs an operation in two threads; exits with 1 if the data are wrong
+ * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
+ *                                       stack of the program's own, `late` after the first thread has ended
  */
 #include <pthread.h>
 #include <rseqkit/ops.h>
@@ -16,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #if RK_HAVE_SECTIONS
 
@@ -26,16 +30,19 @@
 #define SECOND "8(%%rax)"
 #define SLOT "(%%rax)"
 #define COUNT_HERE(place) "incq " place "\n\t"
+#define WIDE_HERE                                                                                                      \
+	"movups 16(%%rax), %%xmm0\n\tpcmpeqd %%xmm1, %%xmm1\n\tpsubq %%xmm1, %%xmm0\n\tmovups %%xmm0, 16(%%rax)\n\t"
 #else
 #define STORE_HERE(place) "str x16, " place "\n\t"
 #define PLACE(name) "[%x[" #name "]]"
 #define SECOND "[x16, #8]"
 #define SLOT "[x16]"
 #define COUNT_HERE(place) "ldr x17, " place "\n\tadd x17, x17, #1\n\tstr x17, " place "\n\t"
+#define WIDE_HERE "ldr x17, [x16, #16]\n\tadd x17, x17, #1\n\tstp x17, x17, [x16, #16]\n\t"
 #endif
 #define END RKI_ASM_L(2) ":\n\t"
 
-enum { THREADS = 2, ABORTS_MAX = 1000 };
+enum { THREADS = 2, ABORTS_MAX = 1000, STACK_SIZE = 65536 };
 
 static void *base;
 
@@ -59,6 +66,9 @@ OPERATION(two_stores, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) STORE_HERE(S
 /* An abort after the store repeats the section. */
 OPERATION(late_end, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) "nop\n\t" END)
 
+/* The first store has 16 bytes. */
+OPERATION(wide, RK_ASM_INDEX_CPU(RK_ASM_C) WIDE_HERE STORE_HERE(SLOT) END)
+
 /* The slot is computed before the section. The caller keeps it when it tries again. */
 OPERATION(stale, RK_ASM_INDEX_CPU(RK_ASM_C) STORE_HERE(PLACE(slot)) END)
 
@@ -70,6 +80,7 @@ static const struct {
 	{"two_stores", two_stores},
 	{"late_end", late_end},
 	{"stale", stale},
+	{"wide", wide},
 };
 
 static enum rk_result (*chosen)(void *slot);
@@ -104,19 +115,10 @@ static void *work(void *argument)
 	return argument;
 }
 
-int main(int argc, char **argv)
+static int work_and_check(void)
 {
-	const struct rk_percpu_options options = {.item_size = 64};
-	struct rk_percpu *pool;
 	pthread_t threads[THREADS];
 
-	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
-		if (argc > 1 && strcmp(operations[i].name, argv[1]) == 0)
-			chosen = operations[i].run;
-	if (argc > 2)
-		rounds = strtoul(argv[2], NULL, 10);
-	if (chosen == NULL || rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &base) != 0)
-		return 2;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
 			return 2;
@@ -126,6 +128,55 @@ int main(int argc, char **argv)
 		check(rk_percpu_slot(base, i));
 	printf(wrong ? "a slot has the address of another one\n" : "all slots are right\n");
 	return wrong;
+}
+
+/* Works on another stack, which the kernel possibly puts next to the slots. */
+static ucontext_t outside, inside;
+
+static void work_inside(void)
+{
+	(void)work(NULL);
+}
+
+static int work_on_stack(void)
+{
+	void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED || getcontext(&inside) != 0)
+		return 2;
+	inside.uc_stack.ss_sp = stack;
+	inside.uc_stack.ss_size = STACK_SIZE;
+	inside.uc_link = &outside;
+	makecontext(&inside, work_inside, 0);
+	return swapcontext(&outside, &inside) != 0 || wrong;
+}
+
+static _Noreturn void *work_late(void *argument)
+{
+	(void)argument;
+	usleep(200000); /* the first thread ends meanwhile */
+	exit(work_and_check());
+}
+
+int main(int argc, char **argv)
+{
+	const struct rk_percpu_options options = {.item_size = 64};
+	const char *where = argc > 3 ? argv[3] : "";
+	struct rk_percpu *pool;
+	pthread_t thread;
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (argc > 1 && strcmp(operations[i].name, argv[1]) == 0)
+			chosen = operations[i].run;
+	if (argc > 2)
+		rounds = strtoul(argv[2], NULL, 10);
+	if (chosen == NULL || rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &base) != 0)
+		return 2;
+	if (strcmp(where, "stack") == 0)
+		return work_on_stack();
+	if (strcmp(where, "late") == 0 && pthread_create(&thread, NULL, work_late, NULL) == 0)
+		pthread_exit(NULL);
+	return work_and_check();
 }
 
 #else

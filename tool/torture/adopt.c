@@ -2,7 +2,7 @@
 /* adopt.c - takes over new threads and children. The kernel traces them from their first instruction on. */
 #define _GNU_SOURCE
 #include <linux/kcmp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,6 +11,7 @@
 #include "traced.h"
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
+#define ORPHAN_S 0.2
 
 /* Do both have the same address space? A child of vfork() has that of its parent. */
 static bool shares_memory(pid_t one, pid_t other, int event)
@@ -22,18 +23,9 @@ static bool shares_memory(pid_t one, pid_t other, int event)
 
 static pid_t group_of(pid_t tid)
 {
-	char path[64], line[128];
-	int group = (int)tid;
-	FILE *file;
+	char text[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "Tgid: %d", &group) == 1)
-			break;
-	if (file != NULL)
-		fclose(file);
-	return (pid_t)group;
+	return traced_status(tid, "Tgid", text, sizeof(text)) ? (pid_t)atoi(text) : tid;
 }
 
 void traced_adopt(struct torture *torture, struct thread *parent, int status)
@@ -60,4 +52,36 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status)
 		torture->result->processes++;
 	}
 	child->group = event == PTRACE_EVENT_CLONE ? group_of(tid) : tid;
+	child->blocks_trap = parent->blocks_trap;
+	migrate_inherited(parent, tid);
+}
+
+static bool shares_with(pid_t tid, const struct thread *other)
+{
+	return other->tid != tid && other->process != NULL && syscall(SYS_kcmp, tid, other->tid, KCMP_VM, 0, 0) == 0;
+}
+
+static void adopt_orphan(struct torture *torture, struct thread *child)
+{
+	for (struct thread *other = torture->threads; other != NULL && child->process == NULL; other = other->next)
+		if (shares_with(child->tid, other)) {
+			child->process = other->process;
+			child->process->users++;
+		}
+	child->group = group_of(child->tid);
+	if (child->process != NULL)
+		return;
+	child->process = process_orphan(child->tid);
+	if (child->process == NULL)
+		return;
+	process_scan(child->process, torture->settings, torture->result);
+	traced_begin(torture, child);
+	torture->result->processes++;
+}
+
+void traced_adopt_orphans(struct torture *torture)
+{
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->process == NULL && thread->has_status && traced_now() - thread->since > ORPHAN_S)
+			adopt_orphan(torture, thread);
 }

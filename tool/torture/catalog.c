@@ -18,6 +18,7 @@
 
 #include "common/child.h"
 #include "describe.h"
+#include "machine.h"
 
 #define LIMIT_MS 600000 /* emulated machines take a hundred times longer than others */
 #define CPU_S 300
@@ -115,7 +116,8 @@ static bool accept(int fd, struct module *module)
 		struct torture_insn *insn = &module->insns[i];
 
 		insn->source[SOURCE_MAX - 1] = '\0';
-		if (insn->section >= contents.sections)
+		if (insn->section >= contents.sections || insn->size < machine_trap_size || insn->size > CODE_MAX ||
+		    insn->store.width > STORE_MAX)
 			return false;
 		module->sections[insn->section].count++;
 	}

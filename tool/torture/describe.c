@@ -8,6 +8,7 @@
 
 #include "common/output.h"
 #include "lint/check.h"
+#include "machine.h"
 
 static bool put(FILE *out, const void *bytes, size_t size)
 {
@@ -26,6 +27,17 @@ static void put_source(char source[SOURCE_MAX], struct lines *lines, uint64_t ad
 	slash = strrchr(file, '/');
 	copy_printable(text, sizeof(text), slash != NULL ? slash + 1 : file);
 	snprintf(source, SOURCE_MAX, "%s:%d", text, line);
+}
+
+/* Copies up to `size` bytes of the image. */
+static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t address, size_t size)
+{
+	const uint8_t *bytes;
+
+	memset(code, 0, CODE_MAX);
+	bytes = size <= CODE_MAX ? image_at(image, address, size) : NULL;
+	if (bytes != NULL)
+		memcpy(code, bytes, size);
 }
 
 /* The address of an edge; 0 if it isn't known. */
@@ -48,7 +60,7 @@ static void describe_store(const struct image *image, const struct node *node, s
 	if (!node_stores(node, &which) || node_stores_to_stack(node, image->arch))
 		return;
 	memory = &node->insn.memory[which];
-	if (memory->unknown_address || memory->repeated || memory->width == 0 || memory->width > 8)
+	if (memory->unknown_address || memory->repeated || memory->width == 0 || memory->width > STORE_MAX)
 		return;
 	*store = (struct torture_store){
 		.width = (uint8_t)memory->width,
@@ -86,6 +98,7 @@ static bool add_insns(const struct check *check, const struct section *section, 
 		insn->address = node->insn.address;
 		insn->section = number;
 		insn->size = node->insn.size;
+		put_code(insn->code, check->image, insn->address, insn->size);
 		insn->last = node_is_last(section, node);
 		insn->declared = node->declared;
 		insn->next = edge_address(section, node, node->next, node->insn.address + node->insn.size);
@@ -121,6 +134,7 @@ static void describe_section(struct check *check, const struct section *section,
 		snprintf(out->symbol, sizeof(out->symbol), "0x%llx", (unsigned long long)section->start);
 	}
 	put_source(out->source, check->lines, section->start);
+	put_code(out->end_code, check->image, section->end, machine_trap_size);
 	if (image_decode(check->image, check->decoder, section->abort, &handler)) {
 		out->handler_next = handler.kind == INSN_PLAIN || handler.kind == INSN_BRANCH ? section->abort + handler.size : 0;
 		out->handler_jump = handler.kind == INSN_JUMP || handler.kind == INSN_BRANCH || handler.kind == INSN_CALL
@@ -130,8 +144,8 @@ static void describe_section(struct check *check, const struct section *section,
 }
 
 /*
- * The address of a function that the file defines, by its dynamic symbols, or in a static program by all symbols. Returns 0 if the
- * file has none.
+ * The address of a function that the file defines, by its dynamic symbols, or in a static program by all symbols. Returns 0 if
+ * the file has none.
  */
 static uint64_t find_function(const struct image *image, const char *wanted)
 {
@@ -153,6 +167,13 @@ static uint64_t find_function(const struct image *image, const char *wanted)
 	return 0;
 }
 
+static void describe_function(const struct image *image, const char *name, struct torture_function *function)
+{
+	function->address = find_function(image, name);
+	if (function->address != 0)
+		put_code(function->code, image, function->address, machine_trap_size);
+}
+
 /* Several descriptors can have one range, and ranges can overlap. Keeps the first instruction of each address. */
 static void drop_copies(struct torture_insn *insns, uint32_t *count)
 {
@@ -167,7 +188,7 @@ static void drop_copies(struct torture_insn *insns, uint32_t *count)
 /* Decodes each section that the kernel accepts. */
 static bool describe(struct check *check, FILE *out)
 {
-	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace", "sigaction"};
+	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace", "sigaction", "pthread_sigmask", "prctl"};
 	struct torture_section *sections = (struct torture_section *)calloc(check->found.count + 1, sizeof(*sections));
 	struct torture_insn *insns = NULL;
 	struct contents contents = {.segments = 0};
@@ -177,7 +198,7 @@ static bool describe(struct check *check, FILE *out)
 	struct segment segments[64];
 
 	for (size_t i = 0; i < FUNCTIONS; i++)
-		contents.functions[i] = find_function(check->image, functions[i]);
+		describe_function(check->image, functions[i], &contents.functions[i]);
 	for (size_t i = 0; i < headers && contents.segments < 64; i++)
 		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
 		    (header.p_flags & PF_X) != 0)

@@ -9,7 +9,7 @@
 /* The beginning. `struct segment`, `struct torture_section` and `struct torture_insn` follow, as many as it says. */
 struct contents {
 	uint32_t segments, sections, insns;
-	uint64_t functions[FUNCTIONS];
+	struct torture_function functions[FUNCTIONS];
 };
 
 /* Writes the description of an image. Returns false if memory is short, or the file can't be written. */

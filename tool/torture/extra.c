@@ -6,24 +6,48 @@
  *
  * ptrace(): a process has one tracer. So the process that the program wants to trace is let go.
  *
- * sigaction(): if the program handles SIGTRAP, no section is aborted in this process. Otherwise a breakpoint in code that runs
- * with SIGTRAP blocked, such as a handler, would make the kernel drop the program's handler (force_sig() of kernel/signal.c).
+ * A breakpoint in a thread that has blocked SIGTRAP, or in a process that ignores it, makes the kernel unblock it and drop the
+ * program's action (force_sig() of kernel/signal.c). So:
+ *
+ * sigaction(): if the program handles SIGTRAP, only ptrace() keeps its breakpoint in this process. If the program ignores it,
+ * there is no breakpoint at all.
+ *
+ * pthread_sigmask(), which is also sigprocmask(): if the thread blocks SIGTRAP, it is blocked again after each breakpoint.
+ *
+ * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
+ * more.
  */
 #define _GNU_SOURCE
+#include <linux/capability.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <unistd.h>
 
 #include "tool.h"
 #include "traced.h"
 
 #define PASSED_MAX 100      /* a debugger that has its processes makes very many other requests */
+#define LIBRARY_SIGNAL 33   /* for setuid() in all threads */
 #define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
+
+/* Is the thread in a child of vfork(), which has its parent's memory? */
+static bool is_guest(const struct torture *torture, const struct thread *thread)
+{
+	for (const struct thread *other = torture->threads; other != NULL; other = other->next)
+		if (other->process == thread->process && other->group != thread->group)
+			return thread->group != thread->process->pid;
+	return false;
+}
 
 static void let_go(struct torture *torture, struct thread *thread)
 {
 	if (torture->result->tracing++ == 0)
 		complain("process %d is let go, because the program calls ptrace() to trace it", (int)thread->group);
-	traced_detach(torture, thread->process);
+	if (is_guest(torture, thread))
+		traced_leave(torture, thread);
+	else
+		traced_detach(torture, thread->process);
 }
 
 /* Returns false if the thread itself was let go. */
@@ -45,14 +69,33 @@ static bool handle_request(struct torture *torture, struct thread *thread, const
 	return true;
 }
 
-void extra_spare(struct torture *torture, struct process *process)
+void extra_spare(struct torture *torture, struct process *process, enum spare_reason reason)
 {
-	if (process->spared)
-		return;
+	static const char *const reasons[] = {
+		[SPARE_HANDLES] = "it handles SIGTRAP itself",
+		[SPARE_IGNORES] = "it ignores SIGTRAP",
+		[SPARE_CLOSED] = "it closes its memory to other processes (PR_SET_DUMPABLE)",
+	};
+
+	if (!process->spared && torture->result->spared++ == 0)
+		complain("the sections of process %d are not aborted any more: %s", (int)process->pid, reasons[reason]);
 	process->spared = true;
 	process_clear_sections(process);
-	if (torture->result->spared++ == 0)
-		complain("process %d handles SIGTRAP itself; its sections are not aborted any more", (int)process->pid);
+	for (int kind = 0; kind < EXTRAS; kind++)
+		if (kind != EXTRA_PTRACE)
+			extra_clear(process, (enum extra_kind)kind);
+	if (reason != SPARE_HANDLES)
+		process_pause(process, process->pid);
+}
+
+void traced_begin(struct torture *torture, struct thread *thread)
+{
+	/* For a moment, a C library blocks all signals. A program can't block those that the library uses itself. */
+	thread->blocks_trap = traced_has(thread->tid, "SigBlk", SIGTRAP) && !traced_has(thread->tid, "SigBlk", LIBRARY_SIGNAL);
+	if (thread->process != NULL && traced_has(thread->tid, "SigCgt", SIGTRAP))
+		extra_spare(torture, thread->process, SPARE_HANDLES);
+	if (thread->process != NULL && traced_has(thread->tid, "SigIgn", SIGTRAP))
+		extra_spare(torture, thread->process, SPARE_IGNORES);
 }
 
 /* sigaction() is called for SIGTRAP, with an action. */
@@ -64,15 +107,48 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	if (registers->general[machine_arguments[0]] == SIGTRAP && action != 0 &&
 	    process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) &&
 	    handler != (uint64_t)(uintptr_t)SIG_DFL)
-		extra_spare(torture, thread->process);
+		extra_spare(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
 }
 
-void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind, const struct machine_registers *registers)
+/* pthread_sigmask() is called. */
+static void handle_mask(struct thread *thread, const struct machine_registers *registers)
+{
+	const uint64_t how = registers->general[machine_arguments[0]], address = registers->general[machine_arguments[1]];
+	uint64_t set = 0;
+	bool trap;
+
+	if (address == 0 || !process_read(thread->process, address, &set, sizeof(set)))
+		return;
+	trap = (set >> (SIGTRAP - 1) & 1) != 0;
+	if (!trap && !thread->blocks_trap)
+		thread->process->extras[EXTRA_SIGMASK].passed++;
+	else
+		thread->process->extras[EXTRA_SIGMASK].passed = 0;
+	if (how == SIG_SETMASK)
+		thread->blocks_trap = trap;
+	else if (trap)
+		thread->blocks_trap = how == SIG_BLOCK;
+}
+
+static void handle_prctl(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
+{
+	if (registers->general[machine_arguments[0]] != PR_SET_DUMPABLE || registers->general[machine_arguments[1]] == 1 ||
+	    traced_has(getpid(), "CapEff", CAP_SYS_PTRACE + 1))
+		return;
+	extra_spare(torture, thread->process, SPARE_CLOSED);
+}
+
+void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
+		   const struct machine_registers *registers)
 {
 	if (kind == EXTRA_LINKER)
 		process_scan(thread->process, torture->settings, torture->result);
 	if (kind == EXTRA_SIGACTION)
 		handle_action(torture, thread, registers);
+	if (kind == EXTRA_SIGMASK)
+		handle_mask(thread, registers);
+	if (kind == EXTRA_PRCTL)
+		handle_prctl(torture, thread, registers);
 	if (kind == EXTRA_END)
 		migrate_passed(torture, thread);
 	if (kind == EXTRA_PTRACE && !handle_request(torture, thread, registers))

@@ -17,6 +17,7 @@
 #include "traced.h"
 
 #define WAIT_S 1.0
+#define LOOK_EVERY 4 /* short sleeps until the first look at a thread's state */
 
 static void sleep_shortly(void)
 {
@@ -25,25 +26,42 @@ static void sleep_shortly(void)
 	nanosleep(&time, NULL);
 }
 
-/* Waits for a stop, until the deadline. Returns false if there is none. */
-static bool wait_for(struct thread *thread, double deadline, int *status)
+enum wait_end { WAIT_STOPPED, WAIT_ASLEEP, WAIT_FAILED };
+
+/*
+ * Waits for a stop, until the deadline. A thread that doesn't stop can be harmless, too. Possibly it is the first thread of its
+ * process, and has ended while others go on. Or it sleeps in the kernel, for example in vfork(). Then it stops before its next
+ * instruction.
+ */
+static enum wait_end wait_for(struct thread *thread, double deadline, int *status)
 {
-	for (;;) {
+	for (unsigned i = 1;; i++) {
 		pid_t tid = waitpid(thread->tid, status, __WALL | WNOHANG);
+		char state[32];
 
 		if (tid == thread->tid)
-			return true;
+			return WAIT_STOPPED;
 		if (tid < 0 || traced_now() > deadline)
-			return false;
+			return WAIT_FAILED;
+		if (i % LOOK_EVERY == 0 && traced_status(thread->tid, "State", state, sizeof(state))) {
+			thread->ended = thread->tid == thread->group && state[0] == 'Z';
+			if (thread->ended || state[0] == 'D')
+				return WAIT_ASLEEP;
+		}
 		sleep_shortly();
 	}
 }
 
 bool traced_wait(struct thread *thread)
 {
+	const double deadline = traced_now() + WAIT_S;
+	enum wait_end end;
 	int status;
 
-	if (!wait_for(thread, traced_now() + WAIT_S, &status))
+	do
+		end = wait_for(thread, deadline, &status);
+	while (end == WAIT_ASLEEP && !thread->ended);
+	if (end != WAIT_STOPPED)
 		return false;
 	thread->state = THREAD_STOPPED;
 	if (WIFSTOPPED(status) && status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP)
@@ -55,13 +73,15 @@ bool traced_wait(struct thread *thread)
 
 static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
 {
-	return thread != except && (process == NULL || thread->process == process);
+	return thread != except && !thread->ended && (process == NULL || thread->process == process);
 }
 
-bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process)
+/* Stops threads. With `all_stopped`, threads that sleep in the kernel are waited for. */
+static bool hold(struct torture *torture, const struct thread *except, const struct process *process, bool all_stopped)
 {
 	double deadline = traced_now() + WAIT_S;
 	bool all = true;
+	enum wait_end end;
 
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (is_held(thread, except, process) && thread->state == THREAD_RUNNING)
@@ -71,10 +91,12 @@ bool traced_hold(struct torture *torture, const struct thread *except, const str
 
 		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING)
 			continue;
-		if (!wait_for(thread, deadline, &thread->status)) {
-			all = false;
+		do
+			end = wait_for(thread, deadline, &thread->status);
+		while (end == WAIT_ASLEEP && all_stopped && !thread->ended);
+		all = all && end != WAIT_FAILED;
+		if (end != WAIT_STOPPED)
 			continue;
-		}
 		thread->state = THREAD_STOPPED;
 		thread->has_status = true;
 		/* This also makes the kernel restart a system call that the request has interrupted. */
@@ -82,6 +104,11 @@ bool traced_hold(struct torture *torture, const struct thread *except, const str
 			(void)inspect_read_registers(thread->tid, &answer);
 	}
 	return all;
+}
+
+bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process)
+{
+	return hold(torture, except, process, false);
 }
 
 static bool is_request(int status)
@@ -97,23 +124,6 @@ void traced_free(struct torture *torture, const struct thread *except, const str
 			thread->has_status = false;
 			traced_go(thread, 0);
 		}
-}
-
-/* Is a SIGTRAP waiting that the thread hasn't reported yet? A request to stop is reported first. */
-static bool has_pending_trap(const struct thread *thread)
-{
-	unsigned long long pending = 0;
-	char path[64], line[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread->tid);
-	file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
-			break;
-	if (file != NULL)
-		fclose(file);
-	return (pending >> (SIGTRAP - 1) & 1) != 0;
 }
 
 /* The code of the signal at which a thread has stopped. */
@@ -140,10 +150,11 @@ static bool is_breakpoint(const struct thread *thread)
 static int undo_stop(struct thread *thread)
 {
 	struct machine_registers registers;
-	uint8_t code[TRAP_MAX];
 	uint64_t address;
 
-	if (thread->has_status && is_request(thread->status) && has_pending_trap(thread)) {
+	/* A request to stop is reported before a trap. */
+	if (thread->has_status && is_request(thread->status) && traced_has(thread->tid, "SigPnd", SIGTRAP) &&
+	    !traced_has(thread->tid, "SigBlk", SIGTRAP)) {
 		thread->has_status = false;
 		traced_end_step(thread);
 		traced_go(thread, 0);
@@ -160,8 +171,8 @@ static int undo_stop(struct thread *thread)
 		return SIGTRAP; /* another process sent it */
 	if (!is_breakpoint(thread) || !machine_read(thread->tid, &registers))
 		return 0;
-	address = registers.ip - machine_trap_moves;
-	if (process_read(thread->process, address, code, machine_trap_size) && memcmp(code, machine_trap, machine_trap_size) == 0)
+	traced_block_again(thread);
+	if (traced_is_own_trap(thread, &registers, &address))
 		return SIGTRAP;
 	(void)machine_set_ip(thread->tid, address);
 	return 0;
@@ -171,7 +182,7 @@ void traced_detach(struct torture *torture, const struct process *process)
 {
 	struct thread *next;
 
-	(void)traced_hold(torture, NULL, process);
+	(void)hold(torture, NULL, process, true);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->process != NULL && is_held(thread, NULL, process) && thread->has_status)
 			traced_adopt(torture, thread, thread->status);
@@ -182,13 +193,30 @@ void traced_detach(struct torture *torture, const struct process *process)
 		int signal = 0;
 
 		next = thread->next;
-		if (!is_held(thread, NULL, process))
+		if (process != NULL && thread->process != process)
 			continue;
+		if (thread->ended) {
+			traced_remove(torture, thread);
+			continue;
+		}
 		if (thread->process != NULL)
 			signal = undo_stop(thread);
 		migrate_back(thread);
+		if (thread->step == STEP_ABORT) { /* where it ends isn't looked at any more */
+			place_insn(&thread->place)->injected--;
+			torture->result->injected--;
+		}
 		traced_end_step(thread);
 		(void)ptrace(PTRACE_DETACH, thread->tid, NULL, (uintptr_t)signal);
 		traced_remove(torture, thread);
 	}
+}
+
+void traced_leave(struct torture *torture, struct thread *thread)
+{
+	process_pause(thread->process, thread->tid);
+	migrate_back(thread);
+	traced_end_step(thread);
+	(void)ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
+	traced_remove(torture, thread);
 }

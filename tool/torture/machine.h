@@ -14,6 +14,12 @@ enum { TRAP_MAX = 4 };
 extern const uint8_t machine_trap[TRAP_MAX]; /* the instruction that stops */
 extern const uint8_t machine_trap_size;
 extern const uint8_t machine_trap_moves;     /* bytes by which the instruction pointer is behind the trap */
+extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the same trap, which a program can have */
+extern const uint8_t machine_long_trap_size; /* 0: there is none */
+
+/* An instruction that stores the flag of a single step, which the program must not see. 0: there is none. */
+extern const uint8_t machine_pushes_flags;
+enum { MACHINE_STEP_FLAG = 0x100 };
 
 struct machine_registers {
 	uint64_t general[32]; /* in the order of the encoding, see tool/lint/insn.h */

@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <stddef.h>
+#include <string.h>
 
 #include "traced.h"
 
@@ -26,11 +27,18 @@ static int cpu_of(const struct thread *thread)
 	return cpu < CPU_SETSIZE ? (int)cpu : -1;
 }
 
+/* Allows the thread only one CPU. */
+static bool narrow(struct thread *thread, int cpu)
+{
+	CPU_ZERO(&thread->narrowed);
+	CPU_SET(cpu, &thread->narrowed);
+	thread->moved = sched_setaffinity(thread->tid, sizeof(thread->narrowed), &thread->narrowed) == 0;
+	return thread->moved;
+}
+
 /* Allows the thread only another one of its CPUs. */
 static bool move(struct thread *thread)
 {
-	cpu_set_t other;
-
 	thread->old_cpu = cpu_of(thread);
 	if (thread->old_cpu < 0 || sched_getaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus) != 0)
 		return false;
@@ -39,10 +47,7 @@ static bool move(struct thread *thread)
 
 		if (!CPU_ISSET(cpu, &thread->cpus))
 			continue;
-		CPU_ZERO(&other);
-		CPU_SET(cpu, &other);
-		thread->moved = sched_setaffinity(thread->tid, sizeof(other), &other) == 0;
-		return thread->moved;
+		return narrow(thread, cpu);
 	}
 	return false;
 }
@@ -55,24 +60,21 @@ static bool was_there(const struct thread *other, const struct thread *thread)
 }
 
 /*
- * Keeps another thread of the process on the old CPU, so that it passes there: preferably one that was seen in the section. Returns
- * false if there is none.
+ * Keeps another thread of the process on the old CPU, so that it passes there. The thread was seen in the section, or at least in
+ * another one. Returns false if there is none.
  */
 static bool send_other(struct torture *torture, const struct thread *thread)
 {
 	struct thread *best = NULL;
-	cpu_set_t old;
 
 	for (struct thread *other = torture->threads; other != NULL; other = other->next)
 		if (other != thread && other->process == thread->process && !other->moved && other->state == THREAD_RUNNING &&
-		    (best == NULL || (!was_there(best, thread) && was_there(other, thread))))
+		    other->place.mapping != NULL && (best == NULL || (!was_there(best, thread) && was_there(other, thread))))
 			best = other;
 	if (best == NULL || sched_getaffinity(best->tid, sizeof(best->cpus), &best->cpus) != 0 ||
 	    !CPU_ISSET(thread->old_cpu, &best->cpus))
 		return false;
-	CPU_ZERO(&old);
-	CPU_SET(thread->old_cpu, &old);
-	best->moved = best->sent = sched_setaffinity(best->tid, sizeof(old), &old) == 0;
+	best->sent = narrow(best, thread->old_cpu);
 	return best->sent;
 }
 
@@ -96,6 +98,7 @@ bool migrate_away(struct torture *torture, struct thread *thread)
 		return false;
 	}
 	process->extras[EXTRA_END].address = section->end + thread->place.mapping->bias;
+	memcpy(process->extras[EXTRA_END].code, section->end_code, sizeof(section->end_code));
 	if (!extra_set(process, EXTRA_END)) {
 		call_back(torture, process);
 		torture->result->unmigrated++;
@@ -148,7 +151,21 @@ void migrate_expire(struct torture *torture)
 
 void migrate_back(struct thread *thread)
 {
-	if (thread->moved)
+	cpu_set_t now;
+
+	if (thread->moved && sched_getaffinity(thread->tid, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &thread->narrowed))
 		(void)sched_setaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus);
 	thread->moved = false;
+}
+
+void migrate_inherited(const struct thread *parent, pid_t child)
+{
+	cpu_set_t choice = parent->cpus, now;
+
+	/* The parent has possibly got its choice back since it made the child. */
+	if (CPU_COUNT(&parent->narrowed) == 0 || sched_getaffinity(child, sizeof(now), &now) != 0 ||
+	    !CPU_EQUAL(&now, &parent->narrowed) ||
+	    (!parent->moved && sched_getaffinity(parent->tid, sizeof(choice), &choice) != 0))
+		return;
+	(void)sched_setaffinity(child, sizeof(choice), &choice);
 }

@@ -8,11 +8,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,9 +24,10 @@
 #include "tool.h"
 #include "traced.h"
 
-#define OPTIONS (PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
+#define OPTIONS \
+	(PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC)
 #define PROGRESS_S 0.2
-#define SET_S 0.2
+#define SET_S 0.05
 #define LOOK_MS 20
 
 /* In the child: waits until it is traced, and executes the program. */
@@ -78,8 +81,22 @@ static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 	return true;
 }
 
-/* Seizes the threads that aren't traced yet. Returns how many. */
-static int seize_threads(struct torture *torture, struct process *process, pid_t pid, int *error)
+/* The thread that couldn't be seized, if there is one that still exists, and why. */
+struct refusal {
+	pid_t tid;
+	int error;
+};
+
+/* 0: none */
+static pid_t tracer_of(pid_t tid)
+{
+	char tracer[32];
+
+	return traced_status(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
+}
+
+/* Seizes the threads of a process that aren't traced yet. Returns how many. */
+static int seize_threads(struct torture *torture, struct process *process, pid_t pid, struct refusal *refusal)
 {
 	char path[64];
 	struct dirent *entry;
@@ -91,11 +108,14 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
 		pid_t tid = (pid_t)atoi(entry->d_name);
 		struct thread *thread;
+		int error;
 
 		if (tid <= 0 || traced_find(torture, tid) != NULL)
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
-			*error = errno;
+			error = errno;
+			if (error != ESRCH && tracer_of(tid) != getpid()) /* a new thread of a traced one is traced */
+				*refusal = (struct refusal){tid, error};
 			continue;
 		}
 		thread = traced_add(torture, tid, pid, process);
@@ -110,26 +130,63 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 	return count;
 }
 
+/* Seizes the threads of other processes in the same memory: between vfork() and exec, for example. Returns how many. */
+static int seize_guests(struct torture *torture, struct process *process, struct refusal *refusal)
+{
+	struct dirent *entry;
+	DIR *folder = opendir("/proc");
+	int count = 0;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid > 0 && pid != process->pid && syscall(SYS_kcmp, pid, process->pid, KCMP_VM, 0, 0) == 0)
+			count += seize_threads(torture, process, pid, refusal);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return count;
+}
+
+/* Says which process is in the way. */
+static void complain_of(const struct refusal *refusal)
+{
+	const pid_t tracer = tracer_of(refusal->tid);
+
+	if (tracer != 0)
+		complain("cannot trace thread %d: process %d traces it", (int)refusal->tid, (int)tracer);
+	else
+		complain("cannot trace thread %d: %s", (int)refusal->tid, strerror(refusal->error));
+}
+
+/* All threads in the process's memory are traced, or none: a breakpoint would kill a thread that isn't. */
 static bool attach(struct torture *torture)
 {
 	const pid_t pid = torture->settings->pid;
 	struct process *process = process_new(pid);
-	int error = ESRCH;
+	struct refusal refusal = {0, 0};
 
 	if (process == NULL || process->memory < 0) {
 		complain("cannot read the memory of process %d: %s", (int)pid, strerror(errno));
 		return false;
 	}
-	while (seize_threads(torture, process, pid, &error) > 0)
+	while (seize_threads(torture, process, pid, &refusal) + seize_guests(torture, process, &refusal) > 0)
 		continue;
-	if (torture->threads == NULL) {
-		complain("cannot trace process %d: %s", (int)pid, strerror(error));
+	if (torture->threads == NULL || refusal.tid != 0) {
+		if (refusal.tid != 0)
+			complain_of(&refusal);
+		else
+			complain("cannot trace process %d: it has ended", (int)pid);
+		process_release(process);
+		traced_detach(torture, NULL);
 		return false;
 	}
 	process_release(process); /* the threads keep it */
 	torture->first = pid;
 	torture->result->processes = 1;
 	(void)traced_hold(torture, NULL, NULL);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		traced_begin(torture, thread);
 	process_scan(process, torture->settings, torture->result);
 	traced_free(torture, NULL, NULL);
 	return true;
@@ -210,10 +267,14 @@ static bool is_time(const struct torture *torture, double began, int stop)
 	       (stop >= 0 && (read(stop, &byte, 1) >= 0 || errno != EAGAIN));
 }
 
-static void handle_signal(const struct torture *torture, int signal)
+static void handle_signal(struct torture *torture, int signal)
 {
-	/* The terminal sends SIGINT and SIGQUIT to the program, too. */
-	if (signal == SIGTERM || signal == SIGHUP)
+	if (signal == SIGCHLD)
+		return;
+	/* The terminal sends SIGINT and SIGQUIT to the program, too. Processes that have outlived the first one go on. */
+	if (torture->result->ended)
+		torture->stopping = true;
+	else if (signal == SIGTERM || signal == SIGHUP)
 		kill(torture->first, signal);
 }
 
@@ -233,7 +294,7 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 	srandom((unsigned)settings->seed);
 	if (!(settings->pid != 0 ? attach(&torture) : start(&torture, &mask, &failed)))
 		return EXIT_USAGE;
-	while (torture.threads != NULL && !is_time(&torture, began, stop)) {
+	while (torture.threads != NULL && !torture.stopping && !is_time(&torture, began, stop)) {
 		int signal;
 
 		handle_all(&torture);
@@ -241,6 +302,7 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 		show_progress(&torture, began);
 		if (traced_now() - set > SET_S) {
 			strike_again(&torture);
+			traced_adopt_orphans(&torture);
 			set = traced_now();
 		}
 		if (torture.threads == NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* space.c - finds the modules of an address space, and keeps the breakpoints in them. */
+/* space.c - an address space: its memory, and the modules in it. */
 #define _GNU_SOURCE
 #include "space.h"
 
@@ -15,13 +15,42 @@
 #include "common/mapped.h"
 
 #define PAGE 4096
+#define OPENED_MAX 200 /* processes whose memory is open. A program can have more processes than the tool may have descriptors */
 
-static int open_memory(pid_t pid)
+static struct process *opened; /* the last one first */
+
+static void close_memory(struct process *process)
 {
+	struct process **place = &opened;
+
+	if (process->memory < 0)
+		return;
+	while (*place != process)
+		place = &(*place)->next_open;
+	*place = process->next_open;
+	close(process->memory);
+	process->memory = -1;
+}
+
+static bool open_memory(struct process *process)
+{
+	struct process *oldest = opened;
+	unsigned count = 0;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	return open(path, O_RDWR | O_CLOEXEC);
+	if (process->memory >= 0)
+		return true;
+	for (struct process *other = opened; other != NULL; other = other->next_open, count++)
+		oldest = other;
+	if (count >= OPENED_MAX)
+		close_memory(oldest);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->pid);
+	process->memory = open(path, O_RDWR | O_CLOEXEC);
+	if (process->memory < 0)
+		return false;
+	process->next_open = opened;
+	opened = process;
+	return true;
 }
 
 struct process *process_new(pid_t pid)
@@ -32,23 +61,23 @@ struct process *process_new(pid_t pid)
 		return NULL;
 	process->pid = pid;
 	process->users = 1;
-	process->memory = open_memory(pid);
+	process->memory = -1;
+	(void)open_memory(process);
 	return process;
 }
 
-static bool make_tables(struct mapping *mapping)
+struct process *process_orphan(pid_t pid)
 {
-	size_t count = (size_t)mapping->module->insn_count + 1;
+	struct process *process = process_new(pid);
 
-	mapping->set = (uint8_t *)calloc(count, 1);
-	mapping->original = (uint8_t(*)[TRAP_MAX])calloc(count, TRAP_MAX);
-	return mapping->set != NULL && mapping->original != NULL;
+	if (process != NULL)
+		process->inherits = true;
+	return process;
 }
 
 static void drop_mapping(struct mapping *mapping)
 {
 	free(mapping->set);
-	free(mapping->original);
 	free(mapping);
 }
 
@@ -60,8 +89,9 @@ static struct mapping *add_mapping(struct process *process, struct module *modul
 		return NULL;
 	mapping->module = module;
 	mapping->bias = bias;
-	if (!make_tables(mapping)) {
-		drop_mapping(mapping);
+	mapping->set = (uint8_t *)calloc((size_t)module->insn_count + 1, 1);
+	if (mapping->set == NULL) {
+		free(mapping);
 		return NULL;
 	}
 	mapping->next = process->mappings;
@@ -77,15 +107,16 @@ struct process *process_copy(const struct process *parent, pid_t pid)
 		return NULL;
 	memcpy(process->extras, parent->extras, sizeof(process->extras));
 	process->spared = parent->spared;
+	process->paused = parent->paused == parent->pid ? pid : 0;
 	extra_clear(process, EXTRA_END);
-	(void)extra_set(process, EXTRA_PTRACE);
+	for (int kind = 0; kind < FUNCTIONS; kind++)
+		(void)extra_set(process, (enum extra_kind)kind);
 	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
 		struct mapping *copy = add_mapping(process, one->module, one->bias);
 
 		if (copy == NULL)
 			break;
 		memcpy(copy->set, one->set, one->module->insn_count);
-		memcpy(copy->original, one->original, one->module->insn_count * sizeof(one->original[0]));
 	}
 	return process;
 }
@@ -100,19 +131,18 @@ void process_release(struct process *process)
 		drop_mapping(process->mappings);
 		process->mappings = next;
 	}
-	if (process->memory >= 0)
-		close(process->memory);
+	close_memory(process);
 	free(process);
 }
 
-bool process_read(const struct process *process, uint64_t address, void *to, size_t size)
+bool process_read(struct process *process, uint64_t address, void *to, size_t size)
 {
-	return pread(process->memory, to, size, (off_t)address) == (ssize_t)size;
+	return open_memory(process) && pread(process->memory, to, size, (off_t)address) == (ssize_t)size;
 }
 
-bool process_write(const struct process *process, uint64_t address, const void *from, size_t size)
+bool process_write(struct process *process, uint64_t address, const void *from, size_t size)
 {
-	return pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
+	return open_memory(process) && pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
 }
 
 struct torture_insn *place_insn(const struct place *place)
@@ -136,139 +166,6 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 		}
 	}
 	return false;
-}
-
-bool process_set(struct process *process, const struct place *place)
-{
-	uint8_t *set = &place->mapping->set[place->insn], *original = place->mapping->original[place->insn];
-
-	if (*set == BREAKPOINT_SET)
-		return true;
-	if (*set == BREAKPOINT_NEVER && !process_read(process, place_address(place), original, machine_trap_size))
-		return false;
-	if (*set == BREAKPOINT_NEVER && memcmp(original, machine_trap, machine_trap_size) == 0)
-		return false; /* the program's own */
-	if (!process_write(process, place_address(place), machine_trap, machine_trap_size))
-		return false;
-	*set = BREAKPOINT_SET;
-	return true;
-}
-
-void process_clear(struct process *process, const struct place *place)
-{
-	uint8_t *set = &place->mapping->set[place->insn];
-
-	if (*set == BREAKPOINT_NEVER)
-		return;
-	(void)process_write(process, place_address(place), place->mapping->original[place->insn], machine_trap_size);
-	*set = BREAKPOINT_CLEARED;
-}
-
-/* Changes the breakpoints of the place's section that are in one state. */
-static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
-{
-	const struct module *module = place->mapping->module;
-	const uint32_t section = place_insn(place)->section;
-
-	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
-		struct place one = {place->mapping, i};
-
-		if (module->insns[i].address >= module->sections[section].end)
-			break;
-		if (module->insns[i].section != section || place->mapping->set[i] != from)
-			continue;
-		if (set) {
-			(void)process_set(process, &one);
-		} else {
-			process_clear(process, &one);
-			place->mapping->set[i] = BREAKPOINT_SUSPENDED;
-		}
-	}
-}
-
-void process_suspend(struct process *process, const struct place *place)
-{
-	change_section(process, place, BREAKPOINT_SET, false);
-}
-
-void process_suspend_one(const struct place *place)
-{
-	place->mapping->set[place->insn] = BREAKPOINT_SUSPENDED;
-}
-
-void process_resume(struct process *process, const struct place *place)
-{
-	change_section(process, place, BREAKPOINT_SUSPENDED, true);
-}
-
-bool extra_set(struct process *process, enum extra_kind kind)
-{
-	struct extra *extra = &process->extras[kind];
-
-	if (extra->address == 0 || extra->set || !process_read(process, extra->address, extra->original, machine_trap_size))
-		return extra->set;
-	extra->set = process_write(process, extra->address, machine_trap, machine_trap_size);
-	return extra->set;
-}
-
-void extra_clear(struct process *process, enum extra_kind kind)
-{
-	struct extra *extra = &process->extras[kind];
-
-	if (extra->set)
-		(void)process_write(process, extra->address, extra->original, machine_trap_size);
-	extra->set = false;
-}
-
-void process_clear_sections(struct process *process)
-{
-	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
-		for (uint32_t i = 0; i < mapping->module->insn_count; i++)
-			if (mapping->set[i] == BREAKPOINT_SET)
-				process_clear(process, &(struct place){mapping, i});
-}
-
-void process_clear_all(struct process *process)
-{
-	process_clear_sections(process);
-	for (int kind = 0; kind < EXTRAS; kind++)
-		extra_clear(process, (enum extra_kind)kind);
-}
-
-/* Numbers that need no quality, but are the same for the same seed. */
-static uint64_t random_number(void)
-{
-	return ((uint64_t)random() << 31) ^ (uint64_t)random();
-}
-
-void process_set_random(struct process *process, struct mapping *mapping, uint32_t section)
-{
-	const struct module *module = mapping->module;
-	uint64_t left = module->sections[section].count;
-
-	if (left == 0)
-		return;
-	left = random_number() % left;
-	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
-		if (module->insns[i].section != section)
-			continue;
-		if (left-- == 0) {
-			(void)process_set(process, &(struct place){mapping, i});
-			return;
-		}
-	}
-}
-
-static void set_breakpoints(struct process *process, struct mapping *mapping, const struct torture_settings *settings)
-{
-	if (settings->random > 0) {
-		for (uint32_t i = 0; i < mapping->module->section_count; i++)
-			process_set_random(process, mapping, i);
-		return;
-	}
-	for (uint32_t i = 0; i < mapping->module->insn_count; i++)
-		if (!catalog_is_covered(settings, &mapping->module->insns[i]))
-			(void)process_set(process, &(struct place){mapping, i});
 }
 
 /* A line of /proc/PID/maps that maps code of a file. A breakpoint in a shared mapping would change the file. */
@@ -296,26 +193,44 @@ static bool parse_line(char *text, struct line *line)
 	return true;
 }
 
+static bool is_same_time(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+static bool is_same_file(const struct stat *one, const struct stat *other)
+{
+	return one->st_ino == other->st_ino && one->st_size == other->st_size && is_same_time(&one->st_mtim, &other->st_mtim) &&
+	       is_same_time(&one->st_ctim, &other->st_ctim);
+}
+
 /* The module of a line. A new one is read. */
 static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
 {
-	struct module *module;
-	int fd;
+	struct module *module = result->modules;
+	int fd = mapped_open(mapped, line->name, line->start);
+	struct stat file;
 
-	for (module = result->modules; module != NULL; module = module->next)
-		if (module->inode == line->inode && module->map_device == line->device)
-			return module;
-	fd = mapped_open(mapped, line->name, line->start);
 	if (fd < 0)
 		return NULL;
-	module = catalog_read(fd, line->name);
-	close(fd);
-	if (module == NULL)
+	if (fstat(fd, &file) != 0) {
+		close(fd);
 		return NULL;
-	module->inode = line->inode;
-	module->map_device = line->device;
-	module->next = result->modules;
-	result->modules = module;
+	}
+	while (module != NULL && (module->map_device != line->device || module->inode != line->inode ||
+				  !is_same_file(&module->file, &file)))
+		module = module->next;
+	if (module == NULL) {
+		module = catalog_read(fd, line->name);
+		if (module != NULL) {
+			module->file = file;
+			module->inode = line->inode;
+			module->map_device = line->device;
+			module->next = result->modules;
+			result->modules = module;
+		}
+	}
+	close(fd);
 	return module;
 }
 
@@ -333,6 +248,34 @@ static bool bias_of(const struct module *module, const struct line *line, uint64
 	return false;
 }
 
+static void add_extra(struct process *process, enum extra_kind kind, const struct torture_function *function, uint64_t bias)
+{
+	struct extra *extra = &process->extras[kind];
+
+	extra->address = function->address + bias;
+	memcpy(extra->code, function->code, sizeof(extra->code));
+	if (process->inherits)
+		extra_inherit(process, kind);
+	(void)extra_set(process, kind);
+}
+
+/* The line's instructions can have breakpoints. Returns whether there are new ones. */
+static bool admit(struct mapping *mapping, const struct line *line)
+{
+	const struct module *module = mapping->module;
+	uint32_t i = catalog_find(module, line->start - mapping->bias);
+	bool any = false;
+
+	if (line->start < mapping->bias)
+		i = 0;
+	for (; i < module->insn_count && module->insns[i].address + mapping->bias < line->end; i++)
+		if (mapping->set[i] == BREAKPOINT_OUTSIDE) {
+			mapping->set[i] = BREAKPOINT_NEVER;
+			any = true;
+		}
+	return any;
+}
+
 static void scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
 		      const struct torture_settings *settings, struct torture_result *result)
 {
@@ -343,10 +286,8 @@ static void scan_line(struct process *process, const struct mapped *mapped, cons
 	if (module == NULL || !bias_of(module, line, &bias))
 		return;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
-		if (module->functions[kind] != 0 && process->extras[kind].address == 0) {
-			process->extras[kind].address = module->functions[kind] + bias;
-			(void)extra_set(process, (enum extra_kind)kind);
-		}
+		if (module->functions[kind].address != 0 && process->extras[kind].address == 0)
+			add_extra(process, (enum extra_kind)kind, &module->functions[kind], bias);
 	if (module->insn_count == 0)
 		return;
 	for (mapping = process->mappings; mapping != NULL; mapping = mapping->next)
@@ -356,10 +297,14 @@ static void scan_line(struct process *process, const struct mapped *mapped, cons
 		mapping = add_mapping(process, module, bias);
 		if (mapping == NULL)
 			return;
-		if (!process->spared)
-			set_breakpoints(process, mapping, settings);
 	}
 	mapping->seen = true;
+	if (!admit(mapping, line))
+		return;
+	if (process->inherits)
+		process_inherit(process, mapping);
+	if (!process->spared)
+		process_set_mapping(process, mapping, settings);
 }
 
 void process_scan(struct process *process, const struct torture_settings *settings, struct torture_result *result)
@@ -394,6 +339,7 @@ void process_scan(struct process *process, const struct torture_settings *settin
 		*place = mapping->next;
 		drop_mapping(mapping);
 	}
+	process->inherits = false;
 	free(rest);
 	free(mapped.maps);
 }

@@ -2,9 +2,9 @@
 /*
  * space.h - one address space that is tortured: its modules, and the breakpoints in them.
  *
- * A breakpoint is an instruction that stops the thread, written over the program's own. The invariant: for each instruction that
- * has ever had a breakpoint in this address space, `original` has the program's bytes. So a trap at a known instruction is always
- * ours, also if another thread has removed the breakpoint meanwhile, or if a child of fork has inherited it.
+ * A breakpoint is an instruction that stops the thread, written over the program's own. The invariant: an instruction has a
+ * breakpoint only while its state says so, and its state tells whether it ever had one. So a stop there is ours, also if another
+ * thread has removed the breakpoint meanwhile, or if a child of fork has inherited it.
  */
 #ifndef RK_TOOL_TORTURE_SPACE_H
 #define RK_TOOL_TORTURE_SPACE_H
@@ -12,15 +12,17 @@
 #include "machine.h"
 #include "torture.h"
 
-/* The breakpoint of an instruction: it never had one, has one, had one, or has none while another thread passes. */
-enum { BREAKPOINT_NEVER, BREAKPOINT_SET, BREAKPOINT_CLEARED, BREAKPOINT_SUSPENDED };
+/*
+ * The breakpoint of an instruction: its page isn't mapped as code, it never had one, has one, had one, or has none while another
+ * thread passes.
+ */
+enum { BREAKPOINT_OUTSIDE, BREAKPOINT_NEVER, BREAKPOINT_SET, BREAKPOINT_CLEARED, BREAKPOINT_SUSPENDED };
 
 /* A module in an address space. */
 struct mapping {
 	struct module *module;
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
-	uint8_t (*original)[TRAP_MAX];
 	bool seen;                    /* by the scan that is going on */
 	struct mapping *next;
 };
@@ -30,13 +32,15 @@ enum extra_kind {
 	EXTRA_LINKER,    /* where the dynamic linker reports modules */
 	EXTRA_PTRACE,    /* the C library's functions of these names */
 	EXTRA_SIGACTION,
+	EXTRA_SIGMASK,
+	EXTRA_PRCTL,
 	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass */
 	EXTRAS
 };
 
 struct extra {
 	uint64_t address; /* 0: none */
-	uint8_t original[TRAP_MAX];
+	uint8_t code[CODE_MAX];
 	bool set;
 	unsigned passed;  /* visits that meant nothing. After many of them the breakpoint isn't set again */
 };
@@ -44,11 +48,14 @@ struct extra {
 struct process {
 	pid_t pid;
 	unsigned users;               /* threads in this address space */
-	int memory;                   /* /proc/PID/mem */
+	int memory;                   /* /proc/PID/mem, or -1: see process_read() */
+	struct process *next_open;    /* of those whose memory is open */
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
-	bool spared;                  /* no section is aborted here, because the program handles SIGTRAP itself */
+	bool spared;                  /* no section is aborted here: see extra_spare() */
+	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
+	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */
 };
 
 /* A place in a process: an instruction of a mapping. */
@@ -61,6 +68,9 @@ struct process *process_new(pid_t pid);
 
 /* The address space of a child of fork. */
 struct process *process_copy(const struct process *parent, pid_t pid);
+
+/* The address space of a child whose parent is unknown, because it died while it made the child. Scan it next. */
+struct process *process_orphan(pid_t pid);
 
 /* A thread less uses the address space. The last one releases it. */
 void process_release(struct process *process);
@@ -95,10 +105,21 @@ void process_clear_sections(struct process *process);
 /* Removes all breakpoints. */
 void process_clear_all(struct process *process);
 
+/* Sets no breakpoints any more, until process_go_on(). `pid` has the same memory. */
+void process_pause(struct process *process, pid_t pid);
+void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result);
+
+/* Takes over the breakpoints that a child has from its parent, whose state isn't known. */
+void process_inherit(struct process *process, struct mapping *mapping);
+void extra_inherit(struct process *process, enum extra_kind kind);
+
+/* Sets the breakpoints that are wanted in a module. */
+void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
+
 /* In a random run: sets a breakpoint at a random instruction of the section. */
 void process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 
-bool process_read(const struct process *process, uint64_t address, void *to, size_t size);
-bool process_write(const struct process *process, uint64_t address, const void *from, size_t size);
+bool process_read(struct process *process, uint64_t address, void *to, size_t size);
+bool process_write(struct process *process, uint64_t address, const void *from, size_t size);
 
 #endif /* RK_TOOL_TORTURE_SPACE_H */

@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
 
@@ -21,6 +23,11 @@ static void begin_program(struct torture *torture, struct thread *thread)
 		again = false;
 		for (struct thread *other = torture->threads; other != NULL && !again; other = other->next) {
 			again = other != thread && (other->group == thread->tid || other->tid == (pid_t)old);
+			if (again && other->tid == (pid_t)old && other->moved) { /* it has now this thread's number */
+				thread->cpus = other->cpus;
+				thread->narrowed = other->narrowed;
+				thread->moved = true;
+			}
 			if (again)
 				traced_remove(torture, other);
 		}
@@ -29,9 +36,29 @@ static void begin_program(struct torture *torture, struct thread *thread)
 	thread->process = process_new(thread->tid);
 	thread->group = thread->tid;
 	thread->step = STEP_NONE;
-	thread->masked = thread->waits = thread->moved = thread->has_status = false;
+	migrate_back(thread);
+	thread->masked = thread->waits = thread->sent = thread->has_status = thread->ended = false;
+	traced_begin(torture, thread);
 	if (thread->process != NULL)
 		process_scan(thread->process, torture->settings, torture->result);
+}
+
+static bool has_code(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+{
+	uint8_t now[TRAP_MAX];
+
+	return process_read(process, address, now, size) && memcmp(now, code, size) == 0;
+}
+
+/* Does the program itself have a trap here? Otherwise another thread has removed the breakpoint meanwhile. */
+bool traced_is_own_trap(const struct thread *thread, const struct machine_registers *registers, uint64_t *address)
+{
+	const uint64_t ip = registers->ip;
+
+	*address = ip - machine_trap_moves;
+	return has_code(thread->process, *address, machine_trap, machine_trap_size) ||
+	       (machine_long_trap_size > 0 &&
+		has_code(thread->process, ip - machine_long_trap_size, machine_long_trap, machine_long_trap_size));
 }
 
 /* Handles a stop by a breakpoint. Returns false if the program made it itself. */
@@ -39,14 +66,13 @@ static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
 	struct machine_registers registers;
-	uint8_t code[TRAP_MAX];
 	struct place place;
 	uint64_t address;
 
 	if (process == NULL || !machine_read(thread->tid, &registers))
 		return false;
 	address = registers.ip - machine_trap_moves;
-	if (process_find(process, address, &place) && place.mapping->set[place.insn] != BREAKPOINT_NEVER) {
+	if (process_find(process, address, &place) && place.mapping->set[place.insn] > BREAKPOINT_NEVER) {
 		strike(torture, thread, &place);
 		return true;
 	}
@@ -56,8 +82,7 @@ static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 			extra_reached(torture, thread, (enum extra_kind)kind, &registers);
 			return true;
 		}
-	/* Another thread has removed the breakpoint meanwhile, or the program has a trap of its own here. */
-	if (process_read(process, address, code, machine_trap_size) && memcmp(code, machine_trap, machine_trap_size) == 0)
+	if (traced_is_own_trap(thread, &registers, &address))
 		return false;
 	(void)machine_set_ip(thread->tid, address);
 	traced_go(thread, 0);
@@ -76,14 +101,31 @@ static void handle_step(struct torture *torture, struct thread *thread)
 	extra_passed(torture, thread);
 }
 
+/*
+ * A SIGTRAP that was sent waits while the thread blocks it. The kernel drops a second one, but unblocks the first, which the
+ * thread then reports. So this is a breakpoint or the end of a step. The signal is sent again, and waits. Returns the code of the
+ * trap.
+ */
+static int keep_waiting(struct thread *thread)
+{
+	const int code = thread->step != STEP_NONE ? TRAP_TRACE : (machine_trap_moves == 0 ? TRAP_BRKPT : SI_KERNEL);
+
+	traced_block_again(thread);
+	(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP);
+	return code;
+}
+
 static void handle_trap(struct torture *torture, struct thread *thread)
 {
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
 	(void)ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
+	if (info.si_code <= 0 && thread->blocks_trap)
+		info.si_code = keep_waiting(thread);
 	/* x86 raises SI_KERNEL at a breakpoint, and arm64 TRAP_BRKPT. */
 	if (info.si_code == SI_KERNEL || (info.si_code == TRAP_BRKPT && machine_trap_moves == 0)) {
+		traced_block_again(thread);
 		if (handle_breakpoint(torture, thread))
 			return;
 	} else if (thread->step != STEP_NONE && info.si_code > 0) {
@@ -101,10 +143,14 @@ static bool is_stop_signal(int signal)
 static void handle_event(struct torture *torture, struct thread *thread, int status)
 {
 	const int event = EVENT(status), signal = WSTOPSIG(status);
+	unsigned long child = 0;
 
 	traced_adopt(torture, thread, status);
 	if (event == PTRACE_EVENT_EXEC)
 		begin_program(torture, thread);
+	if (event == PTRACE_EVENT_VFORK_DONE && thread->process->paused != 0 &&
+	    ptrace(PTRACE_GETEVENTMSG, thread->tid, NULL, &child) == 0 && (pid_t)child == thread->process->paused)
+		process_go_on(thread->process, torture->settings, torture->result);
 	if (event == PTRACE_EVENT_STOP && is_stop_signal(signal)) {
 		thread->state = THREAD_RUNNING;
 		(void)ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
@@ -128,6 +174,7 @@ void traced_handle(struct torture *torture, struct thread *thread, int status)
 		thread->state = THREAD_NEW;
 		thread->has_status = true;
 		thread->status = status;
+		thread->since = traced_now();
 		return;
 	}
 	thread->has_status = false;

@@ -7,8 +7,8 @@
  * ends where that instruction leads. Otherwise it ends after the section's instruction. The instruction pointer tells which, so
  * an abort is confirmed by the thread itself.
  */
+#include <linux/rseq.h>
 #include <signal.h>
-#include <stdio.h>
 
 #include "traced.h"
 
@@ -74,33 +74,28 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 		(void)process_set(thread->process, place);
 }
 
-/* Does the kernel know that the thread is in this section? */
+/*
+ * Does the kernel know that the thread is in this section? A file can have several descriptors of one range, so the descriptor in
+ * memory counts.
+ */
 static bool is_protected(const struct thread *thread, const struct place *place)
 {
-	const struct module *module = place->mapping->module;
+	const struct torture_section *section = &place->mapping->module->sections[place_insn(place)->section];
+	struct rseq_cs descriptor;
 	uint64_t area, cs;
 
 	return machine_area(thread->tid, &area) && process_read(thread->process, area + AREA_CS, &cs, sizeof(cs)) &&
-	       cs == module->sections[place_insn(place)->section].descriptor + place->mapping->bias;
+	       process_read(thread->process, cs, &descriptor, sizeof(descriptor)) &&
+	       place_address(place) - descriptor.start_ip < descriptor.post_commit_offset &&
+	       descriptor.abort_ip == section->abort + place->mapping->bias;
 }
 
 /* A program can install a handler by a system call of its own. Then the first breakpoints after that see it. */
 static void look_for_handler(struct torture *torture, struct thread *thread)
 {
-	char path[64], line[128];
-	unsigned long long caught = 0;
-	FILE *file;
-
 	thread->process->handles = LOOK_EVERY;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread->tid);
-	file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
-			break;
-	if (file != NULL)
-		fclose(file);
-	if ((caught >> (SIGTRAP - 1) & 1) != 0)
-		extra_spare(torture, thread->process);
+	if (traced_has(thread->tid, "SigCgt", SIGTRAP))
+		extra_spare(torture, thread->process, SPARE_HANDLES);
 }
 
 void strike(struct torture *torture, struct thread *thread, const struct place *place)
@@ -127,7 +122,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	}
 	if (catalog_is_covered(torture->settings, insn) && watch_wants(torture, place) && watch_store(torture, thread, &now))
 		set_again(torture, thread, place);
-	if (thread->has_status) /* the store raised a signal, which the program gets */
+	if (thread->has_status || thread->state == THREAD_RUNNING) /* the store raised a signal, or isn't done yet */
 		return;
 	thread->place = now;
 	if (!torture->settings->migrate || !migrate_away(torture, thread))
@@ -146,12 +141,31 @@ static bool was_aborted(const struct place *place, uint64_t ip)
 	return address - section->start >= section->end - section->start && address != insn->next && address != insn->jump;
 }
 
+/* During a single step, an instruction that pushes the flags also pushes the flag of the step. */
+static void hide_step(const struct thread *thread, uint64_t ip, uint64_t stack)
+{
+	const struct place *place = &thread->place;
+	const uint64_t abort = place->mapping->module->sections[place_insn(place)->section].abort + place->mapping->bias;
+	uint16_t flags;
+	uint8_t code;
+
+	if (machine_pushes_flags == 0 || (ip - 1 != abort && ip - 1 != place_address(place)) ||
+	    !process_read(thread->process, ip - 1, &code, 1) || code != machine_pushes_flags ||
+	    !process_read(thread->process, stack, &flags, sizeof(flags)))
+		return;
+	flags &= (uint16_t)~MACHINE_STEP_FLAG;
+	(void)process_write(thread->process, stack, &flags, sizeof(flags));
+}
+
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step)
 {
 	struct machine_registers registers;
 	struct place place = thread->place;
+	bool known = machine_read(thread->tid, &registers);
 
-	if (step == STEP_ABORT && machine_read(thread->tid, &registers)) {
+	if (known)
+		hide_step(thread, registers.ip, registers.general[machine_stack]);
+	if (step == STEP_ABORT && known) {
 		if (was_aborted(&place, registers.ip)) {
 			place_insn(&place)->confirmed++;
 			torture->result->confirmed++;

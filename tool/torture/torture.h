@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct torture_settings {
@@ -29,14 +30,16 @@ struct torture_settings {
 	char **command;      /* or a program and its arguments */
 };
 
-/* Functions at which the tracer stops, in the order of enum extra_kind: _dl_debug_state, ptrace, sigaction. */
-enum { FUNCTIONS = 3 };
+/* Functions at which the tracer stops, in the order of enum extra_kind: describe.c has their names. */
+enum { FUNCTIONS = 5 };
 
-enum { SOURCE_MAX = 120, SYMBOL_MAX = 120 };
+enum { CODE_MAX = 16 }; /* bytes of an instruction */
+
+enum { SOURCE_MAX = 120, SYMBOL_MAX = 120, STORE_MAX = 64 };
 
 /* A store by an instruction that isn't the section's last one. The address is [thread +] base + index * factor + displacement. */
 struct torture_store {
-	uint8_t width;       /* in bytes; 0: the instruction stores nothing that counts */
+	uint8_t width;       /* in bytes, at most STORE_MAX; 0: the instruction stores nothing that counts */
 	bool thread;
 	int8_t base, index;  /* registers in the order of the encoding (tool/lint/insn.h), or -1 */
 	int64_t factor, displacement;
@@ -46,6 +49,7 @@ struct torture_insn {
 	uint64_t address;    /* in the file */
 	uint32_t section;    /* index */
 	uint8_t size;
+	uint8_t code[CODE_MAX]; /* as the file has it */
 	bool last;           /* the next instruction is at the end label */
 	bool declared;       /* stores only what other threads don't see */
 	uint64_t next, jump; /* where the program goes on; 0: unknown */
@@ -56,11 +60,13 @@ struct torture_insn {
 	 * for example one without a registration. `confirmed`: the thread then went on at the abort handler.
 	 */
 	uint64_t reached, idle, injected, confirmed, migrated, watched;
+	double watch_at;     /* not before this time again */
 };
 
 struct torture_section {
 	uint64_t start, end, abort, descriptor;
 	uint64_t handler_next, handler_jump; /* where the first instruction of the abort handler goes on; 0: unknown */
+	uint8_t end_code[CODE_MAX];          /* after its last instruction; zeros: unknown */
 	uint32_t count;                      /* of its instructions */
 	bool complete;                       /* all instructions are known */
 	bool declares;                       /* the file declares private stores */
@@ -72,11 +78,17 @@ struct segment {
 	uint64_t offset, size, address; /* of code: in the file, and in memory without the load bias */
 };
 
+struct torture_function {
+	uint64_t address;    /* in the file; 0: not in this file */
+	uint8_t code[CODE_MAX];
+};
+
 struct module {
 	char *path;
 	dev_t map_device;    /* as /proc/PID/maps names it: on some file systems it isn't that of stat(2) */
 	ino_t inode;
-	uint64_t functions[FUNCTIONS]; /* addresses in the file; 0: not in this file */
+	struct stat file;    /* a file that was rewritten is another module */
+	struct torture_function functions[FUNCTIONS];
 	struct segment *segments;
 	struct torture_section *sections;
 	struct torture_insn *insns;     /* sorted by address */
@@ -90,7 +102,7 @@ struct violation {
 	const struct module *module;
 	uint32_t insn;       /* index */
 	bool sure;           /* the file declares its private stores, and not this one */
-	uint64_t address, before, after;
+	uint64_t address, before, after; /* of the first 8 bytes that differ, or of fewer */
 	uint8_t width;
 	struct violation *next;
 };
@@ -106,7 +118,7 @@ struct torture_result {
 	uint64_t runs;
 	bool ended;          /* the program ended, with the wait status `status` */
 	int status;
-	uint64_t spared;     /* processes in which no section is aborted any more, because they handle SIGTRAP */
+	uint64_t spared;     /* processes in which no section is aborted any more: see extra_spare() */
 	uint64_t tracing;    /* processes that were let go, because they or others wanted to trace them */
 	double seconds;
 };

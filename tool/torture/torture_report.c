@@ -261,7 +261,7 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   result->tracing);
 	if (result->spared > 0)
 		print_line(out, 0, 2,
-			   "In %" PRIu64 " processes the torture ended early, because the program handles SIGTRAP itself.",
+			   "In %" PRIu64 " processes the torture ended early, because the program handles or ignores SIGTRAP, or closes its memory.",
 			   result->spared);
 	print_end(result, out);
 }

@@ -33,6 +33,9 @@ struct thread {
 	enum step step;
 	struct place place;      /* of the step */
 	enum extra_kind extra;
+	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
+	bool ended;              /* the first thread, which stays until the others have ended */
+	double since;            /* when a thread with an unknown parent was first seen */
 	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
 	uint64_t mask;
 	bool has_status;         /* a stop that isn't handled yet */
@@ -40,6 +43,7 @@ struct thread {
 	bool moved;              /* kept on another CPU, until the step is over */
 	bool sent;               /* kept on the CPU that a thread has left, until that thread goes on */
 	cpu_set_t cpus;          /* the program's choice */
+	cpu_set_t narrowed;      /* what it was last narrowed to; empty: never */
 	int old_cpu;
 	bool waits;              /* stopped until another thread passes on the old CPU, or until the deadline */
 	double deadline;
@@ -51,6 +55,7 @@ struct torture {
 	struct torture_result *result;
 	struct thread *threads;
 	pid_t first;             /* the program's first process */
+	bool stopping;           /* the user wants the end */
 	bool detaching;
 };
 
@@ -65,11 +70,32 @@ void traced_step(struct thread *thread, enum step step);
 /* Lets a thread that stands in a section go on. This aborts the section, and the thread's next stop shows it. */
 void traced_inject(struct torture *torture, struct thread *thread);
 
+/*
+ * A SIGTRAP of the kernel that a thread has blocked also unblocks it (force_sig() of kernel/signal.c). This blocks it again.
+ */
+void traced_block_again(struct thread *thread);
+
+/* The text behind a field's name in /proc/TID/status. Returns false if there is none. traced_has() reads a set of signals. */
+bool traced_status(pid_t tid, const char *field, char *text, size_t size);
+bool traced_has(pid_t tid, const char *field, int signal);
+
 /* The step is over: the thread gets its own mask of signals back. */
 void traced_end_step(struct thread *thread);
 
 /* If the stop says that the thread has made another one, or a child, takes over its address space. */
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
+
+/*
+ * Takes over the children whose parents died before they could report them. They have waited for some time. Other children are
+ * taken over when their parents report them.
+ */
+void traced_adopt_orphans(struct torture *torture);
+
+/* A program begins, or is attached to: does it handle or ignore SIGTRAP, and has it blocked it? */
+void traced_begin(struct torture *torture, struct thread *thread);
+
+/* Is the trap at which the thread has stopped the program's own? `address` gets where the thread stands if it isn't. */
+bool traced_is_own_trap(const struct thread *thread, const struct machine_registers *registers, uint64_t *address);
 
 /* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
@@ -87,6 +113,9 @@ bool traced_wait(struct thread *thread);
 /* Stops tracing the threads of an address space, or with NULL all. No breakpoint is left there. */
 void traced_detach(struct torture *torture, const struct process *process);
 
+/* Stops tracing the child of vfork() that the stopped thread is. Its parent gets its breakpoints back when the child has gone. */
+void traced_leave(struct torture *torture, struct thread *thread);
+
 /* Seconds of a clock that never goes back. */
 double traced_now(void);
 
@@ -96,7 +125,8 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 void extra_passed(struct torture *torture, struct thread *thread);
 
 /* No section of the address space is aborted any more. */
-void extra_spare(struct torture *torture, struct process *process);
+enum spare_reason { SPARE_HANDLES, SPARE_IGNORES, SPARE_CLOSED };
+void extra_spare(struct torture *torture, struct process *process, enum spare_reason reason);
 
 /* strike.c: a thread has come to a breakpoint in a section; it has made its step. */
 void strike(struct torture *torture, struct thread *thread, const struct place *place);
@@ -114,11 +144,13 @@ bool watch_store(struct torture *torture, struct thread *thread, struct place *p
 
 /*
  * migrate.c: moves the thread to another CPU. Returns true if the thread has to wait for another one. The other functions: a
- * thread has come to the end of a section; the deadlines of all threads; the end of the stop.
+ * thread has come to the end of a section; the deadlines of all threads; the end of the stop; a child with its parent's CPUs. The
+ * program's own choice of CPUs stays.
  */
 bool migrate_away(struct torture *torture, struct thread *thread);
 void migrate_passed(struct torture *torture, const struct thread *passing);
 void migrate_expire(struct torture *torture);
 void migrate_back(struct thread *thread);
+void migrate_inherited(const struct thread *parent, pid_t child);
 
 #endif /* RK_TOOL_TORTURE_TRACED_H */

@@ -9,7 +9,11 @@
  *
  * The thread's stack and its area are its own.
  */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "traced.h"
 
@@ -20,7 +24,13 @@
 #define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
 #define FRAMES_MAX (64u << 10) /* and to a thread that works on a stack of another kind */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
-#define WATCHED_MAX 8        /* passes of one store; a store of the value that was there shows nothing */
+/*
+ * A store of the value that was there shows nothing, and a section that is aborted stores the same value again. So the passes of one
+ * store that are watched are far apart, after the first ones.
+ */
+#define WATCHED_SOON 8
+#define WATCHED_MAX 40
+#define WATCH_AGAIN_S 0.02
 
 static uint64_t address_of(const struct torture_store *store, const struct place *place, const struct machine_registers *registers)
 {
@@ -35,6 +45,26 @@ static uint64_t address_of(const struct torture_store *store, const struct place
 	return address;
 }
 
+/* Are both addresses in one mapping of the process? */
+static bool share_mapping(pid_t pid, uint64_t one, uint64_t other)
+{
+	char path[64], line[PATH_MAX + 100];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		uint64_t start, end;
+
+		found = sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 && one - start < end - start &&
+			other - start < end - start;
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
 /* Is the address in the thread's own stack, thread-local memory or area? A C library puts the thread pointer above the stack. */
 static bool is_own(const struct thread *thread, const struct machine_registers *registers, uint64_t area, uint64_t address)
 {
@@ -43,28 +73,39 @@ static bool is_own(const struct thread *thread, const struct machine_registers *
 
 	if (registers->thread - low < DISTANCE_MAX)
 		size = registers->thread - low + ABOVE_THREAD;
-	return address - low < size || address - area < AREA_SIZE;
+	return address - area < AREA_SIZE ||
+	       (address - low < size && share_mapping(thread->tid, registers->general[machine_stack], address));
 }
 
-static struct violation *add_violation(struct torture *torture, const struct place *place)
+/* Notes the first word that differs. */
+static void add_violation(struct torture *torture, const struct place *place, uint64_t address, const uint8_t *old, const uint8_t *new)
 {
 	struct violation *violation = (struct violation *)calloc(1, sizeof(*violation));
+	const unsigned width = place_insn(place)->store.width;
+	unsigned first = 0;
 
 	if (violation == NULL)
-		return NULL;
+		return;
+	while (old[first] == new[first])
+		first++;
+	first -= first % sizeof(uint64_t);
+	violation->width = (uint8_t)(width - first < sizeof(uint64_t) ? width - first : sizeof(uint64_t));
+	violation->address = address + first;
+	memcpy(&violation->before, old + first, violation->width);
+	memcpy(&violation->after, new + first, violation->width);
 	violation->module = place->mapping->module;
 	violation->insn = place->insn;
 	violation->sure = place->mapping->module->sections[place_insn(place)->section].declares;
 	violation->next = torture->result->violations;
 	torture->result->violations = violation;
-	return violation;
 }
 
 bool watch_wants(const struct torture *torture, const struct place *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 
-	if (insn->store.width == 0 || insn->watched >= WATCHED_MAX || torture->settings->reach || torture->settings->random > 0)
+	if (insn->store.width == 0 || insn->watched >= WATCHED_MAX || torture->settings->reach ||
+	    (insn->watched >= WATCHED_SOON && traced_now() < insn->watch_at))
 		return false;
 	for (const struct violation *violation = torture->result->violations; violation != NULL; violation = violation->next)
 		if (violation->module == place->mapping->module && violation->insn == place->insn)
@@ -78,13 +119,12 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 	const uint8_t width = place_insn(place)->store.width;
 	struct process *process = thread->process;
 	struct machine_registers after;
-	uint64_t old = 0, new = 0, none = 0, cs = 0, descriptor;
-	struct violation *violation;
+	uint8_t old[STORE_MAX] = {0}, new[STORE_MAX] = {0};
+	uint64_t none = 0, cs = 0;
 	bool left;
 
-	descriptor = place->mapping->module->sections[place_insn(place)->section].descriptor + place->mapping->bias;
-	if (!process_read(process, area + AREA_CS, &cs, sizeof(cs)) || cs != descriptor ||
-	    !process_read(process, address, &old, width) || !process_write(process, area + AREA_CS, &none, sizeof(none)))
+	if (!process_read(process, area + AREA_CS, &cs, sizeof(cs)) || cs == 0 || !process_read(process, address, old, width) ||
+	    !process_write(process, area + AREA_CS, &none, sizeof(none)))
 		return false;
 	traced_step(thread, STEP_ABORT);
 	left = traced_wait(thread);
@@ -95,15 +135,8 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 		return false;
 	if (!machine_read(thread->tid, &after) || after.ip == place_address(place))
 		return false;
-	if (!process_read(process, address, &new, width) || new == old)
-		return true;
-	violation = add_violation(torture, place);
-	if (violation == NULL)
-		return true;
-	violation->address = address;
-	violation->before = old;
-	violation->after = new;
-	violation->width = width;
+	if (process_read(process, address, new, width) && memcmp(old, new, width) != 0)
+		add_violation(torture, place, address, old, new);
 	return true;
 }
 
@@ -115,10 +148,11 @@ bool watch_store(struct torture *torture, struct thread *thread, struct place *p
 	bool left = false;
 
 	place_insn(place)->watched++;
+	place_insn(place)->watch_at = traced_now() + WATCH_AGAIN_S;
 	if (!machine_area(thread->tid, &area) || !machine_read(thread->tid, &registers))
 		return false;
 	address = address_of(&place_insn(place)->store, place, &registers);
-	if (is_own(thread, &registers, area, address))
+	if (place_insn(place)->store.thread || is_own(thread, &registers, area, address))
 		return false;
 	if (traced_hold(torture, thread, thread->process))
 		left = execute(torture, thread, place, area, address);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * breakpoints.c - sets and removes the breakpoints of an address space.
+ *
+ * The invariant: a breakpoint replaces an instruction only if memory has there what the file has, and it is replaced by the
+ * instruction only if memory still has the breakpoint. A program can unmap or change its code without the dynamic linker, and
+ * then keep data there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "space.h"
+
+/*
+ * Does memory have the bytes there? The first ones are those that a trap replaces. A byte behind them is possibly the trap of an
+ * instruction that begins within this one.
+ */
+static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
+{
+	uint8_t now[CODE_MAX];
+
+	if (!process_read(process, address, now, size) || memcmp(now, first, machine_trap_size) != 0)
+		return false;
+	for (size_t i = machine_trap_size; i < size; i++)
+		if (now[i] != code[i] && now[i] != machine_trap[0])
+			return false;
+	return true;
+}
+
+static bool put_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+{
+	if (process->paused != 0 || memcmp(code, machine_trap, machine_trap_size) == 0) /* the program's own */
+		return false;
+	return has(process, address, code, code, size) && process_write(process, address, machine_trap, machine_trap_size);
+}
+
+static void take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+{
+	if (has(process, address, machine_trap, code, size))
+		(void)process_write(process, address, code, machine_trap_size);
+}
+
+bool process_set(struct process *process, const struct place *place)
+{
+	const struct torture_insn *insn = place_insn(place);
+	uint8_t *set = &place->mapping->set[place->insn];
+
+	if (*set == BREAKPOINT_OUTSIDE)
+		return false;
+	if (*set != BREAKPOINT_SET && put_trap(process, place_address(place), insn->code, insn->size))
+		*set = BREAKPOINT_SET;
+	return *set == BREAKPOINT_SET;
+}
+
+void process_clear(struct process *process, const struct place *place)
+{
+	const struct torture_insn *insn = place_insn(place);
+	uint8_t *set = &place->mapping->set[place->insn];
+
+	if (*set <= BREAKPOINT_NEVER)
+		return;
+	take_trap(process, place_address(place), insn->code, insn->size);
+	*set = BREAKPOINT_CLEARED;
+}
+
+/* Changes the breakpoints of the place's section that are in one state. */
+static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
+{
+	const struct module *module = place->mapping->module;
+	const uint32_t section = place_insn(place)->section;
+
+	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
+		struct place one = {place->mapping, i};
+
+		if (module->insns[i].address >= module->sections[section].end)
+			break;
+		if (module->insns[i].section != section || place->mapping->set[i] != from)
+			continue;
+		if (set) {
+			(void)process_set(process, &one);
+		} else {
+			process_clear(process, &one);
+			place->mapping->set[i] = BREAKPOINT_SUSPENDED;
+		}
+	}
+}
+
+void process_suspend(struct process *process, const struct place *place)
+{
+	change_section(process, place, BREAKPOINT_SET, false);
+}
+
+void process_suspend_one(const struct place *place)
+{
+	place->mapping->set[place->insn] = BREAKPOINT_SUSPENDED;
+}
+
+void process_resume(struct process *process, const struct place *place)
+{
+	change_section(process, place, BREAKPOINT_SUSPENDED, true);
+}
+
+bool extra_set(struct process *process, enum extra_kind kind)
+{
+	struct extra *extra = &process->extras[kind];
+
+	if (extra->address != 0 && !extra->set && (!process->spared || kind == EXTRA_PTRACE))
+		extra->set = put_trap(process, extra->address, extra->code, machine_trap_size);
+	return extra->set;
+}
+
+void extra_clear(struct process *process, enum extra_kind kind)
+{
+	struct extra *extra = &process->extras[kind];
+
+	if (extra->set)
+		take_trap(process, extra->address, extra->code, machine_trap_size);
+	extra->set = false;
+}
+
+void process_clear_sections(struct process *process)
+{
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
+		for (uint32_t i = 0; i < mapping->module->insn_count; i++)
+			if (mapping->set[i] == BREAKPOINT_SET)
+				process_clear(process, &(struct place){mapping, i});
+}
+
+void process_clear_all(struct process *process)
+{
+	process_clear_sections(process);
+	for (int kind = 0; kind < EXTRAS; kind++)
+		extra_clear(process, (enum extra_kind)kind);
+}
+
+/* Numbers that need no quality, but are the same for the same seed. */
+static uint64_t random_number(void)
+{
+	return ((uint64_t)random() << 31) ^ (uint64_t)random();
+}
+
+void process_set_random(struct process *process, struct mapping *mapping, uint32_t section)
+{
+	const struct module *module = mapping->module;
+	uint64_t left = module->sections[section].count;
+
+	if (left == 0)
+		return;
+	left = random_number() % left;
+	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
+		if (module->insns[i].section != section)
+			continue;
+		if (left-- == 0) {
+			(void)process_set(process, &(struct place){mapping, i});
+			return;
+		}
+	}
+}
+
+void process_inherit(struct process *process, struct mapping *mapping)
+{
+	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
+		const struct torture_insn *insn = &mapping->module->insns[i];
+
+		if (mapping->set[i] == BREAKPOINT_NEVER && memcmp(insn->code, machine_trap, machine_trap_size) != 0 &&
+		    has(process, insn->address + mapping->bias, machine_trap, insn->code, insn->size))
+			mapping->set[i] = BREAKPOINT_SET;
+	}
+}
+
+void extra_inherit(struct process *process, enum extra_kind kind)
+{
+	struct extra *extra = &process->extras[kind];
+
+	extra->set = has(process, extra->address, machine_trap, extra->code, machine_trap_size);
+}
+
+void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings)
+{
+	if (settings->random > 0) {
+		for (uint32_t i = 0; i < mapping->module->section_count; i++)
+			process_set_random(process, mapping, i);
+		return;
+	}
+	for (uint32_t i = 0; i < mapping->module->insn_count; i++)
+		if (!catalog_is_covered(settings, &mapping->module->insns[i]))
+			(void)process_set(process, &(struct place){mapping, i});
+}
+
+void process_pause(struct process *process, pid_t pid)
+{
+	process_clear_all(process);
+	process->paused = pid;
+}
+
+void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result)
+{
+	process->paused = 0;
+	for (int kind = 0; kind < FUNCTIONS; kind++)
+		(void)extra_set(process, (enum extra_kind)kind);
+	for (struct mapping *mapping = process->mappings; mapping != NULL && !process->spared; mapping = mapping->next)
+		process_set_mapping(process, mapping, settings);
+	process_scan(process, settings, result);
+}
