@@ -2,7 +2,7 @@
 /*
  * hand.c - sections that are written by hand, without the library, for tests of `rseqkit torture`. x86-64 only.
  *
- * usage: hand twice|pushes [ROUNDS]    exits with 1 if the count isn't exact
+ * usage: hand NAME    adds by this operation; exits with 1 if the count isn't exact
  *
  * As a module it has the function use(), and can be unloaded. With OTHER its section has one instruction more.
  */
@@ -10,8 +10,6 @@
 #include <linux/rseq.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int use(void);
@@ -25,48 +23,58 @@ int use(void);
 #endif
 
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
-static int64_t count;
+enum { FIRST = 100 };
+static int64_t count = FIRST;
 
 #define DESCRIPTOR(label, abort) #label ": .long 0, 0\n\t.quad 1f, 2f - 1f, " abort "\n\t"
 
-/* Adds 1 to the count in a section, which has the descriptors and the abort handler's first instructions. Returns 0 if it did. */
-#define SECTION(descriptors, handler)                                                                                   \
+/*
+ * A section of the body, with descriptors and an abort handler. Operand 1 is the address of the count, and operand 2 is 1. Register
+ * rcx is free.
+ */
+#define SECTION(descriptors, body, handler)                                                                             \
 	__asm__ __volatile__ goto(".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n\t" descriptors ".popsection\n\t"       \
 				  "leaq 3b(%%rip), %%rax\n\t"                                                            \
 				  "movq %%rax, 8(%0)\n"                                                                  \
-				  "1:\n\t"                                                                               \
-				  "nop\n\t" MORE                                                                         \
-				  "incq (%1)\n"                                                                          \
-				  "2:\n\t"                                                                               \
+				  "1:\n\t" MORE body "2:\n\t"                                                           \
 				  "jmp 5f\n\t"                                                                           \
 				  ".byte 0x0f, 0xb9, 0x3d\n\t"                                                           \
 				  ".long 0x53053053\n"                                                                   \
-				  "4: " handler "jmp %l[aborted]\n"                                                      \
+				  "4: " handler "\n"                                                                     \
 				  "5:\n"                                                                                 \
 				  :                                                                                      \
-				  : "r"(area), "r"(&count)                                                               \
-				  : "rax", "cc", "memory"                                                                \
+				  : "r"(area), "r"(&count), "r"(step)                                                    \
+				  : "rax", "rcx", "cc", "memory"                                                         \
 				  : aborted)
 
+/* An operation that adds 1 to the count, and tries again after an abort. */
+#define OPERATION(name, descriptors, body, handler)                                                                     \
+	static void name(struct rseq *area, int64_t step)                                                               \
+	{                                                                                                              \
+	aborted:                                                                                                       \
+		SECTION(descriptors, body, handler);                                                                   \
+	}
+
+#define ADD "nop\n\tincq (%1)\n"
+
 /* The section is armed by the second of two descriptors of the same range. */
-static int twice(struct rseq *area)
-{
-	SECTION(DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), "");
-	return 0;
-aborted:
-	return 1;
-}
+OPERATION(twice, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]")
 
 /* The abort handler saves the flags. */
-static int pushes(struct rseq *area)
-{
-	SECTION(DESCRIPTOR(3, "4f"), "pushfq\n\tpopfq\n\t");
-	return 0;
-aborted:
-	return 1;
-}
+OPERATION(pushes, DESCRIPTOR(3, "4f"), ADD, "pushfq\n\tpopfq\n\tjmp %l[aborted]")
 
-static int run(int (*add)(struct rseq *area), int64_t rounds)
+/* The section changes a register that it only declares as an input. So another try adds another number. */
+OPERATION(clobbers, DESCRIPTOR(3, "4f"), "addq (%1), %2\n\tmovq %2, (%1)\n", "jmp %l[aborted]")
+
+/* The abort handler goes on in the middle of the section, with a count from before the abort. */
+OPERATION(middle, DESCRIPTOR(3, "4f"), "movq (%1), %%rcx\n7:\tincq %%rcx\n\tmovq %%rcx, (%1)\n", "jmp 7b")
+
+static const struct {
+	const char *name;
+	void (*add)(struct rseq *area, int64_t step);
+} operations[] = {{"twice", twice}, {"pushes", pushes}, {"clobbers", clobbers}, {"middle", middle}};
+
+static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 {
 	struct rseq *area;
 
@@ -74,10 +82,9 @@ static int run(int (*add)(struct rseq *area), int64_t rounds)
 		return 77;
 	area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
 	for (int64_t i = 0; i < rounds; i++)
-		while (add(area) != 0)
-			continue;
+		add(area, 1);
 	*(volatile __u64 *)&area->rseq_cs = 0; /* the module can be unloaded */
-	return count != rounds;
+	return count != FIRST + rounds;
 }
 
 int use(void)
@@ -87,9 +94,10 @@ int use(void)
 
 int main(int argc, char **argv)
 {
-	if (argc < 2)
-		return 77;
-	return run(strcmp(argv[1], "twice") == 0 ? twice : pushes, argc > 2 ? atoll(argv[2]) : 1000);
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (argc > 1 && strcmp(argv[1], operations[i].name) == 0)
+			return run(operations[i].add, 1000);
+	return 77;
 }
 
 #else

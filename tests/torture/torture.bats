@@ -178,6 +178,20 @@ as_nobody() {
 	assert_says "Wrong: wrong: section two_stores+"
 }
 
+@test "a changed input, and a handler that goes on in the middle: lint finds both, and torture makes the program fail" {
+	"$HELPERS/hand" clobbers || skip "no sections by hand"
+	expect 1 "$RSEQKIT" lint "$HELPERS/hand"
+	assert_says "clobbers+"
+	assert_says "[clobber]"
+	assert_says "middle+"
+	assert_says "[entry]"
+	for name in clobbers middle; do
+		"$HELPERS/hand" $name
+		torture 1 "$HELPERS/hand" $name
+		is "r['program']['status'], r['confirmed'] > 0" "(1, True)"
+	done
+}
+
 @test "a file without declarations: the same store is a note, and an error with --strict" {
 	torture 0 "$HELPERS/wrong-undeclared" two_stores
 	is "[v['sure'] for v in r['violations']]" "[False]"
