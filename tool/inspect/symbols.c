@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "common/mapped.h"
-#include "tls.h"
 #include "common/output.h"
+#include "common/source.h"
+#include "tls.h"
 
 #define ABI_NAME "__rseq_abi" /* the TLS variable that is the area of early adopters */
 
@@ -277,22 +278,6 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 	read_rendezvous(symbols->tid, places);
 }
 
-/*
- * Finds the source line of an address in the compilation unit that contains the address. Not every compiler writes an index
- * of the units (.debug_aranges). Without the index, all units are searched.
- */
-static Dwarf_Line *find_line(Dwfl_Module *module, uint64_t address)
-{
-	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
-
-	if (unit == NULL)
-		do
-			unit = dwfl_module_nextcu(module, unit, &bias);
-		while (unit != NULL && dwarf_haspc(unit, address - bias) != 1);
-	return unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
-}
-
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place)
 {
 	Dwfl_Module *module = symbols != NULL ? dwfl_addrmodule(symbols->dwfl, address) : NULL;
@@ -306,7 +291,7 @@ void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, s
 			       dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
 	copy_printable(place->symbol, sizeof(place->symbol),
 			       dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
-	line = find_line(module, address);
+	line = source_line(module, address);
 	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
 		copy_printable(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
 }

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/source.h"
+
 #define DWARF_RBX 3
 
 struct lines {
@@ -124,20 +126,12 @@ static bool convert(const struct lines *lines, uint64_t address, uint64_t *their
 
 const char *lines_find(struct lines *lines, uint64_t address, int *line)
 {
-	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit;
 	Dwarf_Line *found;
 	uint64_t theirs;
 
 	if (lines == NULL || !convert(lines, address, &theirs))
 		return NULL;
-	unit = dwfl_module_addrdie(lines->module, theirs, &bias);
-	/* Not every compiler writes an index of the units. Without it, all units are searched. */
-	if (unit == NULL)
-		do
-			unit = dwfl_module_nextcu(lines->module, unit, &bias);
-		while (unit != NULL && dwarf_haspc(unit, theirs - bias) != 1);
-	found = unit != NULL ? dwarf_getsrc_die(unit, theirs - bias) : NULL;
+	found = source_line(lines->module, theirs);
 	if (found == NULL || dwarf_lineno(found, line) != 0 || *line <= 0)
 		return NULL;
 	return dwarf_linesrc(found, NULL, NULL);

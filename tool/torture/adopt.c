@@ -2,12 +2,12 @@
 /* adopt.c - takes over new threads and children. The kernel traces them from their first instruction on. */
 #define _GNU_SOURCE
 #include <linux/kcmp.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/proc.h"
 #include "traced.h"
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
@@ -23,9 +23,9 @@ static bool shares_memory(pid_t one, pid_t other, int event)
 
 static pid_t group_of(pid_t tid)
 {
-	char text[32];
+	pid_t group;
 
-	return traced_status(tid, "Tgid", text, sizeof(text)) ? (pid_t)atoi(text) : tid;
+	return proc_process(tid, &group) ? group : tid;
 }
 
 void traced_adopt(struct torture *torture, struct thread *parent, int status)

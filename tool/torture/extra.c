@@ -24,6 +24,7 @@
 #include <sys/ptrace.h>
 #include <unistd.h>
 
+#include "common/proc.h"
 #include "tool.h"
 #include "traced.h"
 
@@ -91,10 +92,10 @@ void extra_spare(struct torture *torture, struct process *process, enum spare_re
 void traced_begin(struct torture *torture, struct thread *thread)
 {
 	/* For a moment, a C library blocks all signals. A program can't block those that the library uses itself. */
-	thread->blocks_trap = traced_has(thread->tid, "SigBlk", SIGTRAP) && !traced_has(thread->tid, "SigBlk", LIBRARY_SIGNAL);
-	if (thread->process != NULL && traced_has(thread->tid, "SigCgt", SIGTRAP))
+	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) && !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);
+	if (thread->process != NULL && proc_has_signal(thread->tid, "SigCgt", SIGTRAP))
 		extra_spare(torture, thread->process, SPARE_HANDLES);
-	if (thread->process != NULL && traced_has(thread->tid, "SigIgn", SIGTRAP))
+	if (thread->process != NULL && proc_has_signal(thread->tid, "SigIgn", SIGTRAP))
 		extra_spare(torture, thread->process, SPARE_IGNORES);
 }
 
@@ -133,7 +134,7 @@ static void handle_mask(struct thread *thread, const struct machine_registers *r
 static void handle_prctl(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
 	if (registers->general[machine_arguments[0]] != PR_SET_DUMPABLE || registers->general[machine_arguments[1]] == 1 ||
-	    traced_has(getpid(), "CapEff", CAP_SYS_PTRACE + 1))
+	    proc_has_signal(getpid(), "CapEff", CAP_SYS_PTRACE + 1))
 		return;
 	extra_spare(torture, thread->process, SPARE_CLOSED);
 }

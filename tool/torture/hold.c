@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "common/proc.h"
 #include "inspect/inspect.h"
 #include "traced.h"
 
@@ -43,7 +44,7 @@ static enum wait_end wait_for(struct thread *thread, double deadline, int *statu
 			return WAIT_STOPPED;
 		if (tid < 0 || traced_now() > deadline)
 			return WAIT_FAILED;
-		if (i % LOOK_EVERY == 0 && traced_status(thread->tid, "State", state, sizeof(state))) {
+		if (i % LOOK_EVERY == 0 && proc_field(thread->tid, "State", state, sizeof(state))) {
 			thread->ended = thread->tid == thread->group && state[0] == 'Z';
 			if (thread->ended || state[0] == 'D')
 				return WAIT_ASLEEP;
@@ -153,8 +154,8 @@ static int undo_stop(struct thread *thread)
 	uint64_t address;
 
 	/* A request to stop is reported before a trap. */
-	if (thread->has_status && is_request(thread->status) && traced_has(thread->tid, "SigPnd", SIGTRAP) &&
-	    !traced_has(thread->tid, "SigBlk", SIGTRAP)) {
+	if (thread->has_status && is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
+	    !proc_has_signal(thread->tid, "SigBlk", SIGTRAP)) {
 		thread->has_status = false;
 		traced_end_step(thread);
 		traced_go(thread, 0);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/output.h"
+#include "common/proc.h"
 #include "run.h"
 #include "tool.h"
 #include "traced.h"
@@ -92,7 +93,7 @@ static pid_t tracer_of(pid_t tid)
 {
 	char tracer[32];
 
-	return traced_status(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
+	return proc_field(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
 }
 
 /* Seizes the threads of a process that aren't traced yet. Returns how many. */

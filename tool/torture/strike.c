@@ -10,6 +10,7 @@
 #include <linux/rseq.h>
 #include <signal.h>
 
+#include "common/proc.h"
 #include "traced.h"
 
 #define REFUSED_MAX 100 /* stops at one instruction that don't end in an abort; then it is left alone */
@@ -94,7 +95,7 @@ static bool is_protected(const struct thread *thread, const struct place *place)
 static void look_for_handler(struct torture *torture, struct thread *thread)
 {
 	thread->process->handles = LOOK_EVERY;
-	if (traced_has(thread->tid, "SigCgt", SIGTRAP))
+	if (proc_has_signal(thread->tid, "SigCgt", SIGTRAP))
 		extra_spare(torture, thread->process, SPARE_HANDLES);
 }
 

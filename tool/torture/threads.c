@@ -2,9 +2,7 @@
 /* threads.c - keeps the traced threads, and lets them go on. */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <time.h>
 
@@ -18,31 +16,6 @@ double traced_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-bool traced_status(pid_t tid, const char *field, char *text, size_t size)
-{
-	const size_t length = strlen(field);
-	char path[64], line[256];
-	bool found = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
-		found = strncmp(line, field, length) == 0 && line[length] == ':';
-	if (found)
-		snprintf(text, size, "%s", line + length + 1 + strspn(line + length + 1, " \t"));
-	if (file != NULL)
-		fclose(file);
-	return found;
-}
-
-bool traced_has(pid_t tid, const char *field, int signal)
-{
-	char text[64];
-
-	return traced_status(tid, field, text, sizeof(text)) && (strtoull(text, NULL, 16) >> (signal - 1) & 1) != 0;
 }
 
 struct thread *traced_find(const struct torture *torture, pid_t tid)

@@ -75,10 +75,6 @@ void traced_inject(struct torture *torture, struct thread *thread);
  */
 void traced_block_again(struct thread *thread);
 
-/* The text behind a field's name in /proc/TID/status. Returns false if there is none. traced_has() reads a set of signals. */
-bool traced_status(pid_t tid, const char *field, char *text, size_t size);
-bool traced_has(pid_t tid, const char *field, int signal);
-
 /* The step is over: the thread gets its own mask of signals back. */
 void traced_end_step(struct thread *thread);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proc.h"
+#include "common/proc.h"
 #include "tool.h"
 #include "tracefs.h"
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proc.h"
+#include "common/proc.h"
 #include "tool.h"
 #include "tracefs.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/mapped.h"
-#include "proc.h"
+#include "common/proc.h"
 
 #define REFRESH_NS 1000000000U
 #define COST 50           /* reading may take at most this part of the time */

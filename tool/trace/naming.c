@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #include "common/output.h"
-#include "proc.h"
+#include "common/proc.h"
+#include "common/source.h"
 
 #define ANSWER_NS UINT64_C(20000000000) /* the time that an answer can take */
 #define HURRY_NS UINT64_C(2000000000)
@@ -48,19 +49,6 @@ static bool to_address(Elf *elf, uint64_t offset, uint64_t *address)
 	return false;
 }
 
-/* Not every compiler writes an index of the compilation units. Without it, all units are searched. */
-static Dwarf_Line *line_at(Dwfl_Module *module, uint64_t address)
-{
-	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
-
-	if (unit == NULL)
-		do
-			unit = dwfl_module_nextcu(module, unit, &bias);
-		while (unit != NULL && dwarf_haspc(unit, address - bias) != 1);
-	return unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
-}
-
 static void find_names(Dwfl_Module *module, uint64_t offset, struct naming_answer *answer)
 {
 	GElf_Addr bias = 0;
@@ -75,7 +63,7 @@ static void find_names(Dwfl_Module *module, uint64_t offset, struct naming_answe
 	address += bias;
 	copy_printable(answer->symbol, sizeof(answer->symbol),
 		       dwfl_module_addrinfo(module, address, &answer->symbol_offset, &symbol, NULL, NULL, NULL));
-	line = line_at(module, address);
+	line = source_line(module, address);
 	if (line != NULL && dwarf_lineno(line, &answer->line) == 0 && answer->line > 0)
 		copy_printable(answer->file, sizeof(answer->file), dwarf_linesrc(line, NULL, NULL));
 }

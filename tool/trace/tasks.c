@@ -8,7 +8,7 @@
 
 #include "common/output.h"
 #include "mappings.h"
-#include "proc.h"
+#include "common/proc.h"
 
 #define LOOK_NS 1000000000U /* a thread's name, and whether its id has a new thread, are looked at once in this time */
 

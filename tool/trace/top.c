@@ -8,7 +8,7 @@
 
 #include "common/options.h"
 #include "common/output.h"
-#include "proc.h"
+#include "common/proc.h"
 #include "tool.h"
 
 #define STEP_MS 50

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "common/options.h"
-#include "proc.h"
+#include "common/proc.h"
 #include "tool.h"
 
 #define AT_ONCE 65536    /* events that are counted before the next look at signals and at the kernel's buffers */

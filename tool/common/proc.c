@@ -47,14 +47,41 @@ bool proc_thread(pid_t tid, struct proc_thread *thread)
 	return true;
 }
 
+bool proc_field(pid_t tid, const char *name, char *text, size_t size)
+{
+	const size_t length = strlen(name);
+	char path[64], *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	/* The line of supplementary groups can be long. The kernel escapes a newline in the thread's name. */
+	while (file != NULL && !found && getline(&line, &room, file) > 0)
+		found = strncmp(line, name, length) == 0 && line[length] == ':';
+	if (found)
+		snprintf(text, size, "%s", line + length + 1 + strspn(line + length + 1, " \t"));
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+bool proc_has_signal(pid_t tid, const char *name, int signal)
+{
+	char text[64];
+
+	return proc_field(tid, name, text, sizeof(text)) && (strtoull(text, NULL, 16) >> (signal - 1) & 1) != 0;
+}
+
 bool proc_process(pid_t tid, pid_t *pid)
 {
-	char text[4096], *line;
+	char text[32];
 
-	/* The name comes before this line, but the kernel escapes a newline in it. */
-	if (!read_file(tid, "status", text, sizeof(text)) || (line = strstr(text, "\nTgid:")) == NULL)
+	if (!proc_field(tid, "Tgid", text, sizeof(text)))
 		return false;
-	*pid = (pid_t)strtol(line + 6, NULL, 10);
+	*pid = (pid_t)strtol(text, NULL, 10);
 	return *pid > 0;
 }
 
