@@ -75,7 +75,7 @@ static void adopt_orphan(struct torture *torture, struct thread *child)
 	if (child->process == NULL)
 		return;
 	process_scan(child->process, torture->settings, torture->result);
-	traced_begin(torture, child);
+	spare_if_needed(torture, child);
 	torture->result->processes++;
 }
 

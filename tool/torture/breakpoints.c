@@ -193,12 +193,16 @@ void process_pause(struct process *process, pid_t pid)
 	process->paused = pid;
 }
 
-void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result)
+static bool has_code(struct process *process, uint64_t address, const uint8_t *code, size_t size)
 {
-	process->paused = 0;
-	for (int kind = 0; kind < FUNCTIONS; kind++)
-		(void)extra_set(process, (enum extra_kind)kind);
-	for (struct mapping *mapping = process->mappings; mapping != NULL && !process->spared; mapping = mapping->next)
-		process_set_mapping(process, mapping, settings);
-	process_scan(process, settings, result);
+	uint8_t now[TRAP_MAX];
+
+	return process_read(process, address, now, size) && memcmp(now, code, size) == 0;
+}
+
+bool process_has_trap(struct process *process, uint64_t ip)
+{
+	return has_code(process, ip - machine_trap_moves, machine_trap, machine_trap_size) ||
+	       (machine_long_trap_size > 0 &&
+		has_code(process, ip - machine_long_trap_size, machine_long_trap, machine_long_trap_size));
 }

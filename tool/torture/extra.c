@@ -6,13 +6,7 @@
  *
  * ptrace(): a process has one tracer. So the process that the program wants to trace is let go.
  *
- * A breakpoint in a thread that has blocked SIGTRAP, or in a process that ignores it, makes the kernel unblock it and drop the
- * program's action (force_sig() of kernel/signal.c). So:
- *
- * sigaction(): if the program handles SIGTRAP, only ptrace() keeps its breakpoint in this process. If the program ignores it,
- * there is no breakpoint at all.
- *
- * pthread_sigmask(), which is also sigprocmask(): if the thread blocks SIGTRAP, it is blocked again after each breakpoint.
+ * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
  *
  * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
  * more.
@@ -29,7 +23,6 @@
 #include "traced.h"
 
 #define PASSED_MAX 100      /* a debugger that has its processes makes very many other requests */
-#define LIBRARY_SIGNAL 33   /* for setuid() in all threads */
 #define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
 
 /* Is the thread in a child of vfork(), which has its parent's memory? */
@@ -70,35 +63,6 @@ static bool handle_request(struct torture *torture, struct thread *thread, const
 	return true;
 }
 
-void extra_spare(struct torture *torture, struct process *process, enum spare_reason reason)
-{
-	static const char *const reasons[] = {
-		[SPARE_HANDLES] = "it handles SIGTRAP itself",
-		[SPARE_IGNORES] = "it ignores SIGTRAP",
-		[SPARE_CLOSED] = "it closes its memory to other processes (PR_SET_DUMPABLE)",
-	};
-
-	if (!process->spared && torture->result->spared++ == 0)
-		complain("the sections of process %d are not aborted any more: %s", (int)process->pid, reasons[reason]);
-	process->spared = true;
-	process_clear_sections(process);
-	for (int kind = 0; kind < EXTRAS; kind++)
-		if (kind != EXTRA_PTRACE)
-			extra_clear(process, (enum extra_kind)kind);
-	if (reason != SPARE_HANDLES)
-		process_pause(process, process->pid);
-}
-
-void traced_begin(struct torture *torture, struct thread *thread)
-{
-	/* For a moment, a C library blocks all signals. A program can't block those that the library uses itself. */
-	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) && !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);
-	if (thread->process != NULL && proc_has_signal(thread->tid, "SigCgt", SIGTRAP))
-		extra_spare(torture, thread->process, SPARE_HANDLES);
-	if (thread->process != NULL && proc_has_signal(thread->tid, "SigIgn", SIGTRAP))
-		extra_spare(torture, thread->process, SPARE_IGNORES);
-}
-
 /* sigaction() is called for SIGTRAP, with an action. */
 static void handle_action(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
@@ -108,7 +72,7 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	if (registers->general[machine_arguments[0]] == SIGTRAP && action != 0 &&
 	    process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) &&
 	    handler != (uint64_t)(uintptr_t)SIG_DFL)
-		extra_spare(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
+		spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
 }
 
 /* pthread_sigmask() is called. */
@@ -136,7 +100,7 @@ static void handle_prctl(struct torture *torture, struct thread *thread, const s
 	if (registers->general[machine_arguments[0]] != PR_SET_DUMPABLE || registers->general[machine_arguments[1]] == 1 ||
 	    proc_has_signal(getpid(), "CapEff", CAP_SYS_PTRACE + 1))
 		return;
-	extra_spare(torture, thread->process, SPARE_CLOSED);
+	spare_process(torture, thread->process, SPARE_CLOSED);
 }
 
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,

@@ -151,7 +151,6 @@ static bool is_breakpoint(const struct thread *thread)
 static int undo_stop(struct thread *thread)
 {
 	struct machine_registers registers;
-	uint64_t address;
 
 	/* A request to stop is reported before a trap. */
 	if (thread->has_status && is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
@@ -173,9 +172,9 @@ static int undo_stop(struct thread *thread)
 	if (!is_breakpoint(thread) || !machine_read(thread->tid, &registers))
 		return 0;
 	traced_block_again(thread);
-	if (traced_is_own_trap(thread, &registers, &address))
+	if (process_has_trap(thread->process, registers.ip))
 		return SIGTRAP;
-	(void)machine_set_ip(thread->tid, address);
+	(void)machine_set_ip(thread->tid, registers.ip - machine_trap_moves);
 	return 0;
 }
 

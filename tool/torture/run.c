@@ -187,7 +187,7 @@ static bool attach(struct torture *torture)
 	torture->result->processes = 1;
 	(void)traced_hold(torture, NULL, NULL);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		traced_begin(torture, thread);
+		spare_if_needed(torture, thread);
 	process_scan(process, torture->settings, torture->result);
 	traced_free(torture, NULL, NULL);
 	return true;

@@ -15,44 +15,6 @@
 #include "common/mapped.h"
 
 #define PAGE 4096
-#define OPENED_MAX 200 /* processes whose memory is open. A program can have more processes than the tool may have descriptors */
-
-static struct process *opened; /* the last one first */
-
-static void close_memory(struct process *process)
-{
-	struct process **place = &opened;
-
-	if (process->memory < 0)
-		return;
-	while (*place != process)
-		place = &(*place)->next_open;
-	*place = process->next_open;
-	close(process->memory);
-	process->memory = -1;
-}
-
-static bool open_memory(struct process *process)
-{
-	struct process *oldest = opened;
-	unsigned count = 0;
-	char path[64];
-
-	if (process->memory >= 0)
-		return true;
-	for (struct process *other = opened; other != NULL; other = other->next_open, count++)
-		oldest = other;
-	if (count >= OPENED_MAX)
-		close_memory(oldest);
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->pid);
-	process->memory = open(path, O_RDWR | O_CLOEXEC);
-	if (process->memory < 0)
-		return false;
-	process->next_open = opened;
-	opened = process;
-	return true;
-}
-
 struct process *process_new(pid_t pid)
 {
 	struct process *process = (struct process *)calloc(1, sizeof(*process));
@@ -62,7 +24,7 @@ struct process *process_new(pid_t pid)
 	process->pid = pid;
 	process->users = 1;
 	process->memory = -1;
-	(void)open_memory(process);
+	(void)process_open(process);
 	return process;
 }
 
@@ -131,41 +93,8 @@ void process_release(struct process *process)
 		drop_mapping(process->mappings);
 		process->mappings = next;
 	}
-	close_memory(process);
+	process_close(process);
 	free(process);
-}
-
-bool process_read(struct process *process, uint64_t address, void *to, size_t size)
-{
-	return open_memory(process) && pread(process->memory, to, size, (off_t)address) == (ssize_t)size;
-}
-
-bool process_write(struct process *process, uint64_t address, const void *from, size_t size)
-{
-	return open_memory(process) && pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
-}
-
-struct torture_insn *place_insn(const struct place *place)
-{
-	return &place->mapping->module->insns[place->insn];
-}
-
-uint64_t place_address(const struct place *place)
-{
-	return place_insn(place)->address + place->mapping->bias;
-}
-
-bool process_find(const struct process *process, uint64_t address, struct place *place)
-{
-	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
-		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
-
-		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias) {
-			*place = (struct place){mapping, number};
-			return true;
-		}
-	}
-	return false;
 }
 
 /* A line of /proc/PID/maps that maps code of a file. A breakpoint in a shared mapping would change the file. */
@@ -342,4 +271,14 @@ void process_scan(struct process *process, const struct torture_settings *settin
 	process->inherits = false;
 	free(rest);
 	free(mapped.maps);
+}
+
+void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result)
+{
+	process->paused = 0;
+	for (int kind = 0; kind < FUNCTIONS; kind++)
+		(void)extra_set(process, (enum extra_kind)kind);
+	for (struct mapping *mapping = process->mappings; mapping != NULL && !process->spared; mapping = mapping->next)
+		process_set_mapping(process, mapping, settings);
+	process_scan(process, settings, result);
 }

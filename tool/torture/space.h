@@ -53,7 +53,7 @@ struct process {
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
-	bool spared;                  /* no section is aborted here: see extra_spare() */
+	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
 	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */
 };
@@ -81,7 +81,7 @@ void process_release(struct process *process);
  */
 void process_scan(struct process *process, const struct torture_settings *settings, struct torture_result *result);
 
-/* Finds the instruction at an address. Returns false if it is no instruction of a section. */
+/* memory.c: finds the instruction at an address. Returns false if it is no instruction of a section. */
 bool process_find(const struct process *process, uint64_t address, struct place *place);
 
 struct torture_insn *place_insn(const struct place *place);
@@ -102,6 +102,9 @@ void extra_clear(struct process *process, enum extra_kind kind);
 /* Removes the breakpoints in sections. */
 void process_clear_sections(struct process *process);
 
+/* Does the program itself have a trap there? If not, another thread has removed the breakpoint meanwhile. */
+bool process_has_trap(struct process *process, uint64_t ip);
+
 /* Removes all breakpoints. */
 void process_clear_all(struct process *process);
 
@@ -118,6 +121,10 @@ void process_set_mapping(struct process *process, struct mapping *mapping, const
 
 /* In a random run: sets a breakpoint at a random instruction of the section. */
 void process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
+
+/* Opens the memory if it isn't open, and closes it. */
+bool process_open(struct process *process);
+void process_close(struct process *process);
 
 bool process_read(struct process *process, uint64_t address, void *to, size_t size);
 bool process_write(struct process *process, uint64_t address, const void *from, size_t size);

@@ -38,27 +38,9 @@ static void begin_program(struct torture *torture, struct thread *thread)
 	thread->step = STEP_NONE;
 	migrate_back(thread);
 	thread->masked = thread->waits = thread->sent = thread->has_status = thread->ended = false;
-	traced_begin(torture, thread);
+	spare_if_needed(torture, thread);
 	if (thread->process != NULL)
 		process_scan(thread->process, torture->settings, torture->result);
-}
-
-static bool has_code(struct process *process, uint64_t address, const uint8_t *code, size_t size)
-{
-	uint8_t now[TRAP_MAX];
-
-	return process_read(process, address, now, size) && memcmp(now, code, size) == 0;
-}
-
-/* Does the program itself have a trap here? Otherwise another thread has removed the breakpoint meanwhile. */
-bool traced_is_own_trap(const struct thread *thread, const struct machine_registers *registers, uint64_t *address)
-{
-	const uint64_t ip = registers->ip;
-
-	*address = ip - machine_trap_moves;
-	return has_code(thread->process, *address, machine_trap, machine_trap_size) ||
-	       (machine_long_trap_size > 0 &&
-		has_code(thread->process, ip - machine_long_trap_size, machine_long_trap, machine_long_trap_size));
 }
 
 /* Handles a stop by a breakpoint. Returns false if the program made it itself. */
@@ -82,7 +64,7 @@ static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 			extra_reached(torture, thread, (enum extra_kind)kind, &registers);
 			return true;
 		}
-	if (traced_is_own_trap(thread, &registers, &address))
+	if (process_has_trap(process, registers.ip))
 		return false;
 	(void)machine_set_ip(thread->tid, address);
 	traced_go(thread, 0);

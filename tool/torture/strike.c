@@ -96,7 +96,7 @@ static void look_for_handler(struct torture *torture, struct thread *thread)
 {
 	thread->process->handles = LOOK_EVERY;
 	if (proc_has_signal(thread->tid, "SigCgt", SIGTRAP))
-		extra_spare(torture, thread->process, SPARE_HANDLES);
+		spare_process(torture, thread->process, SPARE_HANDLES);
 }
 
 void strike(struct torture *torture, struct thread *thread, const struct place *place)

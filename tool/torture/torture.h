@@ -118,7 +118,7 @@ struct torture_result {
 	uint64_t runs;
 	bool ended;          /* the program ended, with the wait status `status` */
 	int status;
-	uint64_t spared;     /* processes in which no section is aborted any more: see extra_spare() */
+	uint64_t spared;     /* processes in which no section is aborted any more: see spare_process() */
 	uint64_t tracing;    /* processes that were let go, because they or others wanted to trace them */
 	double seconds;
 };

@@ -87,12 +87,6 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status);
  */
 void traced_adopt_orphans(struct torture *torture);
 
-/* A program begins, or is attached to: does it handle or ignore SIGTRAP, and has it blocked it? */
-void traced_begin(struct torture *torture, struct thread *thread);
-
-/* Is the trap at which the thread has stopped the program's own? `address` gets where the thread stands if it isn't. */
-bool traced_is_own_trap(const struct thread *thread, const struct machine_registers *registers, uint64_t *address);
-
 /* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
@@ -120,9 +114,12 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 		   const struct machine_registers *registers);
 void extra_passed(struct torture *torture, struct thread *thread);
 
-/* No section of the address space is aborted any more. */
+/* spare.c: no section of the address space is aborted any more. */
 enum spare_reason { SPARE_HANDLES, SPARE_IGNORES, SPARE_CLOSED };
-void extra_spare(struct torture *torture, struct process *process, enum spare_reason reason);
+void spare_process(struct torture *torture, struct process *process, enum spare_reason reason);
+
+/* A program begins, or is attached to: does it handle or ignore SIGTRAP, and has it blocked it? */
+void spare_if_needed(struct torture *torture, struct thread *thread);
 
 /* strike.c: a thread has come to a breakpoint in a section; it has made its step. */
 void strike(struct torture *torture, struct thread *thread, const struct place *place);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c - reads and writes the memory of an address space, and finds places in it. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "space.h"
+
+#define OPENED_MAX 200 /* processes whose memory is open. A program can have more processes than the tool may have descriptors */
+
+static struct process *opened; /* the last one first */
+
+void process_close(struct process *process)
+{
+	struct process **place = &opened;
+
+	if (process->memory < 0)
+		return;
+	while (*place != process)
+		place = &(*place)->next_open;
+	*place = process->next_open;
+	close(process->memory);
+	process->memory = -1;
+}
+
+bool process_open(struct process *process)
+{
+	struct process *oldest = opened;
+	unsigned count = 0;
+	char path[64];
+
+	if (process->memory >= 0)
+		return true;
+	for (struct process *other = opened; other != NULL; other = other->next_open, count++)
+		oldest = other;
+	if (count >= OPENED_MAX)
+		process_close(oldest);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->pid);
+	process->memory = open(path, O_RDWR | O_CLOEXEC);
+	if (process->memory < 0)
+		return false;
+	process->next_open = opened;
+	opened = process;
+	return true;
+}
+
+bool process_read(struct process *process, uint64_t address, void *to, size_t size)
+{
+	return process_open(process) && pread(process->memory, to, size, (off_t)address) == (ssize_t)size;
+}
+
+bool process_write(struct process *process, uint64_t address, const void *from, size_t size)
+{
+	return process_open(process) && pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
+}
+
+struct torture_insn *place_insn(const struct place *place)
+{
+	return &place->mapping->module->insns[place->insn];
+}
+
+uint64_t place_address(const struct place *place)
+{
+	return place_insn(place)->address + place->mapping->bias;
+}
+
+bool process_find(const struct process *process, uint64_t address, struct place *place)
+{
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
+		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
+
+		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias) {
+			*place = (struct place){mapping, number};
+			return true;
+		}
+	}
+	return false;
+}
