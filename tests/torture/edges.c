@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ADDS = 3000, CHILDREN = 300, ORPHANS = 60, MAPPED = 1 << 20, FILLER = 0x11 };
+enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60, MAPPED = 1 << 20, FILLER = 0x11 };
 
 static struct rk_counter *counter;
 static char **arguments;
@@ -56,18 +56,22 @@ static void *count_blocked(void *argument)
 static int blocks(void)
 {
 	const struct timespec second = {1, 0};
+	const union sigval value = {.sival_int = 42};
 	pthread_t thread;
 	sigset_t trap;
+	siginfo_t info;
 	int exact = 0;
 
 	sigemptyset(&trap);
+	for (int i = 0; i < CALLS; i++)
+		sigprocmask(SIG_BLOCK, &trap, NULL);
 	sigaddset(&trap, SIGTRAP);
 	sigprocmask(SIG_BLOCK, &trap, NULL);
-	raise(SIGTRAP);
+	pthread_sigqueue(pthread_self(), SIGTRAP, value);
 	if (!counts() || !is_blocked() || pthread_create(&thread, NULL, count_blocked, &exact) != 0)
 		return 0;
 	pthread_join(thread, NULL);
-	return exact && sigtimedwait(&trap, NULL, &second) == SIGTRAP;
+	return exact && sigtimedwait(&trap, &info, &second) == SIGTRAP && info.si_value.sival_int == 42;
 }
 
 /* SIGTRAP stays ignored. `edges ignored` is started with this. */
@@ -303,6 +307,54 @@ static int replaces(void)
 	return fd >= 0 && copy(arguments[0], fd) && use("./replaced.so") && copy(arguments[1], fd) && use("./replaced.so");
 }
 
+/* A module whose file has gone is used after another one was loaded. */
+static int unlinks(void)
+{
+	int fd = open("unlinked.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);
+	void *module;
+	int (*function)(void);
+
+	if (fd < 0 || !copy(arguments[0], fd))
+		return 0;
+	module = dlopen("./unlinked.so", RTLD_NOW | RTLD_LOCAL);
+	if (module == NULL || unlink("unlinked.so") != 0 || dlopen(arguments[1], RTLD_NOW) == NULL)
+		return 0;
+	*(void **)&function = dlsym(module, "use");
+	return function != NULL && function() == 0;
+}
+
+/* Code is copied to memory without a file, as programs do that want huge pages. Then a module is loaded. */
+static int moves(void)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)counts & ~(page - 1);
+	char *copied = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copied == MAP_FAILED || !counts())
+		return 0;
+	memcpy(copied, (const void *)start, 2 * page);
+	if (mprotect(copied, 2 * page, PROT_READ | PROT_EXEC) != 0 ||
+	    mremap(copied, 2 * page, 2 * page, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) == MAP_FAILED)
+		return 0;
+	return dlopen(arguments[0], RTLD_NOW) != NULL && counts();
+}
+
+static void *load_late(void *argument)
+{
+	usleep(100000); /* the first thread ends meanwhile */
+	exit(!use(arguments[0]));
+	return argument;
+}
+
+/* A module is loaded after the first thread has ended. */
+static int loads_late(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, load_late, NULL) == 0)
+		pthread_exit(NULL);
+	return 0;
+}
+
 /* Traces a thread until the input ends. */
 static int attaches(void)
 {
@@ -346,7 +398,7 @@ static const struct {
 	{"blocks", blocks, 0},     {"ignored", ignored, 0}, {"ignores", ignores, 0}, {"long-traps", long_traps, 0},
 	{"spawns-traced", spawns_traced, 0}, {"closes", closes, 0},   {"narrows", narrows, 0}, {"many", many, 0},
 	{"orphans", orphans, 0},   {"maps", maps, 2},       {"replaces", replaces, 2}, {"attaches", attaches, 1},
-	{"vforks", vforks, 0},
+	{"vforks", vforks, 0},     {"unlinks", unlinks, 2}, {"moves", moves, 1},       {"loads-late", loads_late, 1},
 };
 
 int main(int argc, char **argv)

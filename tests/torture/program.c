@@ -3,7 +3,7 @@
  * program.c - programs that do what a tracer can spoil, for tests of `rseqkit torture`. Each counts with a per-CPU counter, and
  * ends with status 0 only if the count is exact and everything else was as without a tracer.
  *
- * usage: program NAME    forever: prints a line when it has begun, and ends with SIGUSR1
+ * usage: program NAME    forever: prints a line when it has begun, and ends with SIGUSR1. `forever N` has N threads
  */
 #define _GNU_SOURCE
 #ifndef NO_MODULES
@@ -20,7 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 3, ADDS = 20000 };
+enum { THREADS_MAX = 100, ADDS = 20000 };
+
+static int thread_count = 3;
 
 static struct rk_counter *counter;
 static volatile sig_atomic_t signals, wanted;
@@ -35,16 +37,16 @@ static void *add(void *argument)
 /* Counts in this thread and in others. Returns whether the sum is exact. */
 static int counts(void)
 {
-	pthread_t threads[THREADS];
+	pthread_t threads[THREADS_MAX];
 	int64_t before = rk_counter_sum(counter);
 
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < thread_count; i++)
 		if (pthread_create(&threads[i], NULL, add, NULL) != 0)
 			return 0;
 	(void)add(NULL);
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < thread_count; i++)
 		pthread_join(threads[i], NULL);
-	return rk_counter_sum(counter) - before == (int64_t)(THREADS + 1) * ADDS;
+	return rk_counter_sum(counter) - before == (int64_t)(thread_count + 1) * ADDS;
 }
 
 static int ended_with(pid_t pid, int status)
@@ -101,7 +103,7 @@ static int times(void)
 	setitimer(ITIMER_REAL, &never, NULL);
 	signal(SIGALRM, SIG_IGN);
 	(void)exact; /* the handler counts, too */
-	return rk_counter_sum(counter) - before == (int64_t)(THREADS + 1) * ADDS + signals;
+	return rk_counter_sum(counter) - before == (int64_t)(thread_count + 1) * ADDS + signals;
 }
 
 /* The program's own traps: sent, and raised by an instruction. */
@@ -228,7 +230,9 @@ int main(int argc, char **argv)
 	else if (strcmp(name, "loads") == 0 && argc > 2)
 		right = loads(argv[2]);
 #endif
-	else if (strcmp(name, "forever") == 0)
+	else if (strcmp(name, "forever") == 0 && argc > 2)
+		thread_count = atoi(argv[2]) < THREADS_MAX ? atoi(argv[2]) : THREADS_MAX;
+	if (strcmp(name, "forever") == 0)
 		right = forever();
 	else if (strcmp(name, "dies") == 0 && counts())
 		abort();

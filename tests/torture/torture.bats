@@ -139,16 +139,22 @@ as_nobody() {
 	assert_says "calls ptrace()"
 	is "r['let_go'], r['confirmed'] > 0" "(1, True)"
 	edges 0 many
+	(ulimit -n 25 && edges 0 many)
 	edges 0 orphans
 	[ "$(nproc)" -gt 1 ] || skip "one CPU"
 	torture 0 --migrate --rounds 20 "$HELPERS/edges" narrows
 }
 
 @test "code that is mapped in part, replaced, or entered by another descriptor" {
+	edges 0 moves "$HELPERS/module.so"
 	edges 0 maps "$HELPERS/module.so" "$HELPERS/module.so"
 	"$HELPERS/hand" twice || skip "no sections by hand"
 	edges 0 replaces "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
 	is "[s['covered'] for s in r['sections'] if s['path'].endswith('replaced.so') and s['covered']]" "[3, 2]"
+	edges 0 unlinks "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
+	is "sum(s['covered'] for s in r['sections'] if 'unlinked' in s['path'])" 2
+	edges 0 loads-late "$HELPERS/hand-module.so"
+	is "sum(s['covered'] for s in r['sections'] if 'hand-module' in s['path'])" 2
 	torture 0 "$HELPERS/hand" twice
 	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
 	torture 0 --rounds 50 "$HELPERS/hand" pushes
@@ -237,6 +243,17 @@ as_nobody() {
 	grep -q exact out
 }
 
+@test "the time is over, though many threads stop all the time" {
+	"$HELPERS/program" forever 60 >out &
+	pid=$!
+	wait_until grep -q begun out
+	expect 0 timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1
+	kill -USR1 $pid
+	wait $pid
+	pid=
+	grep -q exact out
+}
+
 @test "a process of which another tracer has a thread isn't touched; a vfork child is taken along" {
 	mkfifo end
 	"$HELPERS/program" forever >out &
@@ -259,6 +276,21 @@ as_nobody() {
 	"$RSEQKIT" torture --pid $vforks --time 0.5 >/dev/null || [ $? -eq 3 ]
 	exec 9>&-
 	wait $vforks
+}
+
+@test "SIGTERM reaches the program in a later run" {
+	"$HELPERS/hand" twice || skip "no sections by hand"
+	: >runs
+	echo 'echo run >>runs; [ $(wc -l <runs) -gt 1 ] || exec "$HELPERS/hand" twice; "$HELPERS/hand" pushes; echo >later; exec sleep 100' >program
+	"$RSEQKIT" torture --runs 5 sh program >report 2>&1 &
+	local command=$!
+	wait_until test -s later
+	sleep 0.2
+	kill -TERM $command
+	status=0
+	wait $command || status=$?
+	[ "$status" -eq 1 ]
+	grep -q "killed by signal 15" report
 }
 
 @test "SIGTERM after the first process: the others go on" {

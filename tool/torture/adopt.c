@@ -74,7 +74,7 @@ static void adopt_orphan(struct torture *torture, struct thread *child)
 	child->process = process_orphan(child->tid);
 	if (child->process == NULL)
 		return;
-	process_scan(child->process, torture->settings, torture->result);
+	process_scan(child->process, child->tid, torture->settings, torture->result);
 	spare_if_needed(torture, child);
 	torture->result->processes++;
 }

@@ -34,10 +34,14 @@ static bool put_trap(struct process *process, uint64_t address, const uint8_t *c
 	return has(process, address, code, code, size) && process_write(process, address, machine_trap, machine_trap_size);
 }
 
-static void take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+/* Returns false if the memory can't be written. */
+static bool take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
 {
+	uint8_t byte;
+
 	if (has(process, address, machine_trap, code, size))
-		(void)process_write(process, address, code, machine_trap_size);
+		return process_write(process, address, code, machine_trap_size);
+	return process_read(process, address, &byte, 1);
 }
 
 bool process_set(struct process *process, const struct place *place)
@@ -52,15 +56,15 @@ bool process_set(struct process *process, const struct place *place)
 	return *set == BREAKPOINT_SET;
 }
 
-void process_clear(struct process *process, const struct place *place)
+bool process_clear(struct process *process, const struct place *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 	uint8_t *set = &place->mapping->set[place->insn];
 
 	if (*set <= BREAKPOINT_NEVER)
-		return;
-	take_trap(process, place_address(place), insn->code, insn->size);
+		return true;
 	*set = BREAKPOINT_CLEARED;
+	return take_trap(process, place_address(place), insn->code, insn->size);
 }
 
 /* Changes the breakpoints of the place's section that are in one state. */
@@ -79,7 +83,7 @@ static void change_section(struct process *process, const struct place *place, u
 		if (set) {
 			(void)process_set(process, &one);
 		} else {
-			process_clear(process, &one);
+			(void)process_clear(process, &one);
 			place->mapping->set[i] = BREAKPOINT_SUSPENDED;
 		}
 	}
@@ -114,7 +118,7 @@ void extra_clear(struct process *process, enum extra_kind kind)
 	struct extra *extra = &process->extras[kind];
 
 	if (extra->set)
-		take_trap(process, extra->address, extra->code, machine_trap_size);
+		(void)take_trap(process, extra->address, extra->code, machine_trap_size);
 	extra->set = false;
 }
 
@@ -123,7 +127,7 @@ void process_clear_sections(struct process *process)
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		for (uint32_t i = 0; i < mapping->module->insn_count; i++)
 			if (mapping->set[i] == BREAKPOINT_SET)
-				process_clear(process, &(struct place){mapping, i});
+				(void)process_clear(process, &(struct place){mapping, i});
 }
 
 void process_clear_all(struct process *process)
@@ -154,6 +158,14 @@ void process_set_random(struct process *process, struct mapping *mapping, uint32
 			(void)process_set(process, &(struct place){mapping, i});
 			return;
 		}
+	}
+}
+
+void process_leave(struct process *process, struct mapping *mapping)
+{
+	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
+		(void)process_clear(process, &(struct place){mapping, i});
+		mapping->set[i] = BREAKPOINT_OUTSIDE;
 	}
 }
 

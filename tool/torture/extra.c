@@ -22,7 +22,7 @@
 #include "tool.h"
 #include "traced.h"
 
-#define PASSED_MAX 100      /* a debugger that has its processes makes very many other requests */
+#define PASSED_MAX 1000     /* a debugger that has its processes makes very many other requests */
 #define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
 
 /* Is the thread in a child of vfork(), which has its parent's memory? */
@@ -85,10 +85,6 @@ static void handle_mask(struct thread *thread, const struct machine_registers *r
 	if (address == 0 || !process_read(thread->process, address, &set, sizeof(set)))
 		return;
 	trap = (set >> (SIGTRAP - 1) & 1) != 0;
-	if (!trap && !thread->blocks_trap)
-		thread->process->extras[EXTRA_SIGMASK].passed++;
-	else
-		thread->process->extras[EXTRA_SIGMASK].passed = 0;
 	if (how == SIG_SETMASK)
 		thread->blocks_trap = trap;
 	else if (trap)
@@ -107,7 +103,7 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 		   const struct machine_registers *registers)
 {
 	if (kind == EXTRA_LINKER)
-		process_scan(thread->process, torture->settings, torture->result);
+		process_scan(thread->process, thread->tid, torture->settings, torture->result);
 	if (kind == EXTRA_SIGACTION)
 		handle_action(torture, thread, registers);
 	if (kind == EXTRA_SIGMASK)
@@ -130,7 +126,7 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
 {
 	if (kind != EXTRA_END)
-		return !torture->detaching && process->extras[kind].passed < PASSED_MAX;
+		return !torture->detaching && (kind != EXTRA_PTRACE || process->extras[kind].passed < PASSED_MAX);
 	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->waits && thread->process == process)
 			return true;

@@ -3,11 +3,14 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "space.h"
 
-#define OPENED_MAX 200 /* processes whose memory is open. A program can have more processes than the tool may have descriptors */
+/* Processes whose memory is open. A program can have more processes than the tool may have descriptors. */
+#define OPENED_MAX 200
+#define OTHERS 16 /* descriptors for other purposes */
 
 static struct process *opened; /* the last one first */
 
@@ -24,6 +27,15 @@ void process_close(struct process *process)
 	process->memory = -1;
 }
 
+static unsigned opened_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPENED_MAX + OTHERS)
+		return OPENED_MAX;
+	return limit.rlim_cur > OTHERS ? (unsigned)limit.rlim_cur - OTHERS : 1;
+}
+
 bool process_open(struct process *process)
 {
 	struct process *oldest = opened;
@@ -34,7 +46,7 @@ bool process_open(struct process *process)
 		return true;
 	for (struct process *other = opened; other != NULL; other = other->next_open, count++)
 		oldest = other;
-	if (count >= OPENED_MAX)
+	if (oldest != NULL && count >= opened_max())
 		process_close(oldest);
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->pid);
 	process->memory = open(path, O_RDWR | O_CLOEXEC);

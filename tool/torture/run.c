@@ -185,11 +185,9 @@ static bool attach(struct torture *torture)
 	process_release(process); /* the threads keep it */
 	torture->first = pid;
 	torture->result->processes = 1;
-	(void)traced_hold(torture, NULL, NULL);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		spare_if_needed(torture, thread);
-	process_scan(process, torture->settings, torture->result);
-	traced_free(torture, NULL, NULL);
+	process_scan(process, pid, torture->settings, torture->result);
 	return true;
 }
 
@@ -203,9 +201,10 @@ static bool handle_kept(struct torture *torture)
 	return false;
 }
 
-/* Handles the stops that there are. */
-static void handle_all(struct torture *torture)
+/* Handles the stops that there are, for some time: many threads stop without a pause. Returns whether there are possibly more. */
+static bool handle_all(struct torture *torture)
 {
+	const double end = traced_now() + LOOK_MS / 1e3;
 	int status;
 	pid_t tid;
 
@@ -220,7 +219,10 @@ static void handle_all(struct torture *torture)
 			traced_handle(torture, thread, status);
 		while (handle_kept(torture))
 			continue;
+		if (traced_now() > end)
+			return true;
 	}
+	return false;
 }
 
 static void show_progress(const struct torture *torture, double began)
@@ -283,11 +285,12 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 {
 	static const int waited[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 	struct torture torture = {.settings = settings, .result = result};
-	const struct timespec look = {0, LOOK_MS * 1000000};
+	const struct timespec look = {0, LOOK_MS * 1000000}, no_time = {0, 0};
 	sigset_t signals, mask;
 	int failed = -1, error = 0;
 	double began = traced_now(), set = began;
 
+	result->ended = false;
 	sigemptyset(&signals);
 	for (size_t i = 0; i < sizeof(waited) / sizeof(waited[0]); i++)
 		sigaddset(&signals, waited[i]);
@@ -296,9 +299,9 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 	if (!(settings->pid != 0 ? attach(&torture) : start(&torture, &mask, &failed)))
 		return EXIT_USAGE;
 	while (torture.threads != NULL && !torture.stopping && !is_time(&torture, began, stop)) {
+		const bool more = handle_all(&torture);
 		int signal;
 
-		handle_all(&torture);
 		migrate_expire(&torture);
 		show_progress(&torture, began);
 		if (traced_now() - set > SET_S) {
@@ -308,7 +311,7 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 		}
 		if (torture.threads == NULL)
 			break;
-		signal = sigtimedwait(&signals, NULL, &look);
+		signal = sigtimedwait(&signals, NULL, more ? &no_time : &look);
 		if (signal > 0)
 			handle_signal(&torture, signal);
 	}
@@ -317,10 +320,13 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 	traced_detach(&torture, NULL);
 	print_progress(NULL);
 	result->seconds = traced_now() - began;
-	if (failed >= 0 && read(failed, &error, sizeof(error)) == (ssize_t)sizeof(error)) {
-		complain("cannot execute %s: %s", settings->command[0], strerror(error));
-		return EXIT_USAGE;
-	}
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	return EXIT_CLEAN;
+	if (failed < 0)
+		return EXIT_CLEAN;
+	if (read(failed, &error, sizeof(error)) != (ssize_t)sizeof(error))
+		error = 0;
+	close(failed);
+	if (error != 0)
+		complain("cannot execute %s: %s", settings->command[0], strerror(error));
+	return error != 0 ? EXIT_USAGE : EXIT_CLEAN;
 }

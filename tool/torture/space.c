@@ -37,12 +37,6 @@ struct process *process_orphan(pid_t pid)
 	return process;
 }
 
-static void drop_mapping(struct mapping *mapping)
-{
-	free(mapping->set);
-	free(mapping);
-}
-
 static struct mapping *add_mapping(struct process *process, struct module *module, uint64_t bias)
 {
 	struct mapping *mapping = (struct mapping *)calloc(1, sizeof(*mapping));
@@ -68,6 +62,7 @@ struct process *process_copy(const struct process *parent, pid_t pid)
 	if (process == NULL)
 		return NULL;
 	memcpy(process->extras, parent->extras, sizeof(process->extras));
+	process->extras[EXTRA_PTRACE].passed = 0;
 	process->spared = parent->spared;
 	process->paused = parent->paused == parent->pid ? pid : 0;
 	extra_clear(process, EXTRA_END);
@@ -90,7 +85,8 @@ void process_release(struct process *process)
 	while (process->mappings != NULL) {
 		struct mapping *next = process->mappings->next;
 
-		drop_mapping(process->mappings);
+		free(process->mappings->set);
+		free(process->mappings);
 		process->mappings = next;
 	}
 	process_close(process);
@@ -122,15 +118,11 @@ static bool parse_line(char *text, struct line *line)
 	return true;
 }
 
-static bool is_same_time(const struct timespec *one, const struct timespec *other)
-{
-	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
-}
-
+/* Another name, or other permissions, make no other file. */
 static bool is_same_file(const struct stat *one, const struct stat *other)
 {
-	return one->st_ino == other->st_ino && one->st_size == other->st_size && is_same_time(&one->st_mtim, &other->st_mtim) &&
-	       is_same_time(&one->st_ctim, &other->st_ctim);
+	return one->st_ino == other->st_ino && one->st_size == other->st_size && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
+	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
 }
 
 /* The module of a line. A new one is read. */
@@ -205,12 +197,22 @@ static bool admit(struct mapping *mapping, const struct line *line)
 	return any;
 }
 
+/* The mapping that the process had already there, if it was still there in the last scan. */
+static struct mapping *find_mapping(const struct process *process, const struct line *line, uint64_t *bias)
+{
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
+		if (mapping->was_seen && mapping->module->inode == line->inode && mapping->module->map_device == line->device &&
+		    bias_of(mapping->module, line, bias) && *bias == mapping->bias)
+			return mapping;
+	return NULL;
+}
+
 static void scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
 		      const struct torture_settings *settings, struct torture_result *result)
 {
-	struct module *module = module_of(mapped, line, result);
-	struct mapping *mapping;
 	uint64_t bias;
+	struct mapping *mapping = find_mapping(process, line, &bias);
+	struct module *module = mapping != NULL ? mapping->module : module_of(mapped, line, result);
 
 	if (module == NULL || !bias_of(module, line, &bias))
 		return;
@@ -236,17 +238,18 @@ static void scan_line(struct process *process, const struct mapped *mapped, cons
 		process_set_mapping(process, mapping, settings);
 }
 
-void process_scan(struct process *process, const struct torture_settings *settings, struct torture_result *result)
+void process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
 {
 	struct mapped mapped;
-	struct mapping **place;
 	char *rest;
 
-	mapped_read(process->pid, &mapped);
+	mapped_read(tid, &mapped);
 	if (mapped.maps == NULL)
 		return;
-	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
+		mapping->was_seen = mapping->seen;
 		mapping->seen = false;
+	}
 	/* mapped.maps is read by mapped_open(), so the lines are taken from a copy. */
 	rest = strdup(mapped.maps);
 	for (char *text = rest, *end; text != NULL && *text != '\0'; text = end) {
@@ -258,27 +261,20 @@ void process_scan(struct process *process, const struct torture_settings *settin
 		if (parse_line(text, &line))
 			scan_line(process, &mapped, &line, settings, result);
 	}
-	for (place = &process->mappings; *place != NULL;) {
-		struct mapping *mapping = *place;
-
-		if (mapping->seen) {
-			place = &mapping->next;
-			continue;
-		}
-		*place = mapping->next;
-		drop_mapping(mapping);
-	}
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
+		if (!mapping->seen)
+			process_leave(process, mapping);
 	process->inherits = false;
 	free(rest);
 	free(mapped.maps);
 }
 
-void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result)
+void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
 {
 	process->paused = 0;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
 		(void)extra_set(process, (enum extra_kind)kind);
 	for (struct mapping *mapping = process->mappings; mapping != NULL && !process->spared; mapping = mapping->next)
 		process_set_mapping(process, mapping, settings);
-	process_scan(process, settings, result);
+	process_scan(process, tid, settings, result);
 }

@@ -23,7 +23,7 @@ struct mapping {
 	struct module *module;
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
-	bool seen;                    /* by the scan that is going on */
+	bool seen, was_seen;          /* by the last scan, and by the one before. A thread's place can be in one that has gone */
 	struct mapping *next;
 };
 
@@ -76,10 +76,10 @@ struct process *process_orphan(pid_t pid);
 void process_release(struct process *process);
 
 /*
- * Looks for modules that are new or gone. Adds new ones to the result, and sets breakpoints in them. No thread of the process
- * may execute a module's sections meanwhile.
+ * Looks for modules that are new or gone. Adds new ones to the result, and sets breakpoints in them. `tid` is a thread of the
+ * process that lives.
  */
-void process_scan(struct process *process, const struct torture_settings *settings, struct torture_result *result);
+void process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
 /* memory.c: finds the instruction at an address. Returns false if it is no instruction of a section. */
 bool process_find(const struct process *process, uint64_t address, struct place *place);
@@ -88,7 +88,9 @@ struct torture_insn *place_insn(const struct place *place);
 uint64_t place_address(const struct place *place);
 
 bool process_set(struct process *process, const struct place *place);
-void process_clear(struct process *process, const struct place *place);
+
+/* Returns false if the memory can't be written. */
+bool process_clear(struct process *process, const struct place *place);
 
 /* Lets threads pass the section of the place without a stop, and ends this. */
 void process_suspend(struct process *process, const struct place *place);
@@ -110,11 +112,14 @@ void process_clear_all(struct process *process);
 
 /* Sets no breakpoints any more, until process_go_on(). `pid` has the same memory. */
 void process_pause(struct process *process, pid_t pid);
-void process_go_on(struct process *process, const struct torture_settings *settings, struct torture_result *result);
+void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
 /* Takes over the breakpoints that a child has from its parent, whose state isn't known. */
 void process_inherit(struct process *process, struct mapping *mapping);
 void extra_inherit(struct process *process, enum extra_kind kind);
+
+/* Removes the breakpoints of a mapping of which no page is the file's code any more. */
+void process_leave(struct process *process, struct mapping *mapping);
 
 /* Sets the breakpoints that are wanted in a module. */
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);

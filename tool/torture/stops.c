@@ -40,7 +40,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 	thread->masked = thread->waits = thread->sent = thread->has_status = thread->ended = false;
 	spare_if_needed(torture, thread);
 	if (thread->process != NULL)
-		process_scan(thread->process, torture->settings, torture->result);
+		process_scan(thread->process, thread->tid, torture->settings, torture->result);
 }
 
 /* Handles a stop by a breakpoint. Returns false if the program made it itself. */
@@ -88,12 +88,13 @@ static void handle_step(struct torture *torture, struct thread *thread)
  * thread then reports. So this is a breakpoint or the end of a step. The signal is sent again, and waits. Returns the code of the
  * trap.
  */
-static int keep_waiting(struct thread *thread)
+static int keep_waiting(struct thread *thread, const siginfo_t *info)
 {
 	const int code = thread->step != STEP_NONE ? TRAP_TRACE : (machine_trap_moves == 0 ? TRAP_BRKPT : SI_KERNEL);
 
 	traced_block_again(thread);
-	(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP);
+	if (syscall(SYS_rt_tgsigqueueinfo, thread->group, thread->tid, SIGTRAP, info) != 0)
+		(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP); /* a kill() can't be repeated with its sender */
 	return code;
 }
 
@@ -104,7 +105,7 @@ static void handle_trap(struct torture *torture, struct thread *thread)
 	memset(&info, 0, sizeof(info));
 	(void)ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (info.si_code <= 0 && thread->blocks_trap)
-		info.si_code = keep_waiting(thread);
+		info.si_code = keep_waiting(thread, &info);
 	/* x86 raises SI_KERNEL at a breakpoint, and arm64 TRAP_BRKPT. */
 	if (info.si_code == SI_KERNEL || (info.si_code == TRAP_BRKPT && machine_trap_moves == 0)) {
 		traced_block_again(thread);
@@ -132,7 +133,7 @@ static void handle_event(struct torture *torture, struct thread *thread, int sta
 		begin_program(torture, thread);
 	if (event == PTRACE_EVENT_VFORK_DONE && thread->process->paused != 0 &&
 	    ptrace(PTRACE_GETEVENTMSG, thread->tid, NULL, &child) == 0 && (pid_t)child == thread->process->paused)
-		process_go_on(thread->process, torture->settings, torture->result);
+		process_go_on(thread->process, thread->tid, torture->settings, torture->result);
 	if (event == PTRACE_EVENT_STOP && is_stop_signal(signal)) {
 		thread->state = THREAD_RUNNING;
 		(void)ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "common/proc.h"
+#include "tool.h"
 #include "traced.h"
 
 #define REFUSED_MAX 100 /* stops at one instruction that don't end in an abort; then it is left alone */
@@ -104,7 +105,11 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct torture_insn *insn = place_insn(place);
 	struct place now = *place;
 
-	process_clear(thread->process, place);
+	if (!process_clear(thread->process, place)) { /* the thread can't pass, and the program gets to know why */
+		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
+		traced_go(thread, SIGTRAP);
+		return;
+	}
 	if (!machine_set_ip(thread->tid, place_address(place)))
 		return;
 	thread->place = *place;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/proc.h"
 #include "traced.h"
 
 #define AREA_CS 8            /* offset of rseq_cs in the area */
@@ -140,6 +141,17 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 	return true;
 }
 
+/*
+ * A stop makes the kernel restart some system calls by restart_syscall(2), and a filter of system calls can kill for that. So
+ * threads of a process with a filter aren't stopped.
+ */
+static bool is_filtered(const struct thread *thread)
+{
+	char mode[16];
+
+	return proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) && mode[0] == '2';
+}
+
 bool watch_store(struct torture *torture, struct thread *thread, struct place *place)
 {
 	struct machine_registers registers, after;
@@ -154,10 +166,10 @@ bool watch_store(struct torture *torture, struct thread *thread, struct place *p
 	address = address_of(&place_insn(place)->store, place, &registers);
 	if (place_insn(place)->store.thread || is_own(thread, &registers, area, address))
 		return false;
-	if (traced_hold(torture, thread, thread->process))
+	if (!is_filtered(thread) && traced_hold(torture, thread, thread->process))
 		left = execute(torture, thread, place, area, address);
 	if (left && machine_read(thread->tid, &after) && process_find(thread->process, after.ip, &next)) {
-		process_clear(thread->process, &next);
+		(void)process_clear(thread->process, &next);
 		place_insn(&next)->reached++;
 		*place = next;
 	} else {
