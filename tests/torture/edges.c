@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60, MAPPED = 1 << 20, FILLER = 0x11 };
+enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60, MAPPED = 1 << 20, CODE = 100 << 10, FILLER = 0x11 };
 
 static struct rk_counter *counter;
 static char **arguments;
@@ -257,23 +257,32 @@ static long find_code(int fd)
 	return -1;
 }
 
-/* One page of a library's code is mapped, with data of the program behind it. */
+/*
+ * One page of a library's code is mapped, with data of the program behind it: the same bytes. Elsewhere the same code is mapped, and
+ * then changed. Neither is changed by others when a module is loaded.
+ */
 static int maps(void)
 {
 	int fd = open(arguments[0], O_RDONLY);
-	unsigned char *data = (unsigned char *)mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const long page = sysconf(_SC_PAGESIZE), offset = find_code(fd);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const long offset = find_code(fd);
+	unsigned char *data, *same, *changed;
 
-	if (data == MAP_FAILED || offset < 0)
+	data = (unsigned char *)mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	changed = (unsigned char *)mmap(NULL, CODE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, offset);
+	same = (unsigned char *)malloc(MAPPED);
+	if (data == MAP_FAILED || changed == MAP_FAILED || same == NULL || offset < 0 || pread(fd, data, MAPPED, offset) < CODE)
 		return 0;
-	memset(data, FILLER, MAPPED);
-	if (mmap(data, (size_t)page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, offset) == MAP_FAILED ||
+	memset(changed, FILLER, CODE);
+	memcpy(same, data, MAPPED);
+	if (mprotect(changed, CODE, PROT_READ | PROT_EXEC) != 0 ||
+	    mmap(data, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, offset) == MAP_FAILED ||
 	    dlopen(arguments[1], RTLD_NOW) == NULL)
 		return 0;
-	for (size_t i = (size_t)page; i < MAPPED; i++)
-		if (data[i] != FILLER)
+	for (size_t i = 0; i < CODE; i++)
+		if (changed[i] != FILLER)
 			return 0;
-	return counts();
+	return memcmp(data + page, same + page, MAPPED - page) == 0 && counts();
 }
 
 static int use(const char *path)
