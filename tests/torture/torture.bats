@@ -64,6 +64,8 @@ is() { # EXPRESSION VALUE
 	is "r['confirmed'] >= 14 * 20" True
 	torture 0 --random 100 --seed 5 "$HELPERS/program" threads
 	is "100 <= r['confirmed'] < 120" True
+	torture 0 --random 1000 "$HELPERS/program" threads
+	is "min(s['confirmed'] for s in r['sections'] if s['covered']) > 5" True
 }
 
 @test "a program without sections: exit 3" {

@@ -143,22 +143,20 @@ static uint64_t random_number(void)
 	return ((uint64_t)random() << 31) ^ (uint64_t)random();
 }
 
-void process_set_random(struct process *process, struct mapping *mapping, uint32_t section)
+bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section)
 {
 	const struct module *module = mapping->module;
-	uint64_t left = module->sections[section].count;
+	uint64_t left = random_number() % (module->sections[section].count + 1);
 
-	if (left == 0)
-		return;
-	left = random_number() % left;
 	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
 		if (module->insns[i].section != section)
 			continue;
 		if (left-- == 0) {
 			(void)process_set(process, &(struct place){mapping, i});
-			return;
+			return true;
 		}
 	}
+	return false;
 }
 
 void process_leave(struct process *process, struct mapping *mapping)
@@ -191,7 +189,8 @@ void process_set_mapping(struct process *process, struct mapping *mapping, const
 {
 	if (settings->random > 0) {
 		for (uint32_t i = 0; i < mapping->module->section_count; i++)
-			process_set_random(process, mapping, i);
+			while (mapping->module->sections[i].count > 0 && !process_set_random(process, mapping, i))
+				continue;
 		return;
 	}
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++)

@@ -110,8 +110,10 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 		handle_mask(thread, registers);
 	if (kind == EXTRA_PRCTL)
 		handle_prctl(torture, thread, registers);
-	if (kind == EXTRA_END)
+	if (kind == EXTRA_END) {
 		migrate_passed(torture, thread);
+		strike_passed(thread);
+	}
 	if (kind == EXTRA_PTRACE && !handle_request(torture, thread, registers))
 		return;
 	if (!thread->process->extras[kind].set) {

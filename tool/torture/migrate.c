@@ -14,7 +14,7 @@
 #include "traced.h"
 
 #define WAIT_S 0.02
-#define CPU_ID_START 0 /* offset in the area */
+#define CPU_ID 4 /* offset in the area. Some programs keep something else in cpu_id_start */
 
 /* The CPU on which the thread executed last, by its area. Returns -1 if it has no registration. */
 static int cpu_of(const struct thread *thread)
@@ -22,7 +22,7 @@ static int cpu_of(const struct thread *thread)
 	uint64_t area;
 	uint32_t cpu;
 
-	if (!machine_area(thread->tid, &area) || !process_read(thread->process, area + CPU_ID_START, &cpu, sizeof(cpu)))
+	if (!machine_area(thread->tid, &area) || !process_read(thread->process, area + CPU_ID, &cpu, sizeof(cpu)))
 		return -1;
 	return cpu < CPU_SETSIZE ? (int)cpu : -1;
 }

@@ -74,6 +74,10 @@ struct process *process_copy(const struct process *parent, pid_t pid)
 		if (copy == NULL)
 			break;
 		memcpy(copy->set, one->set, one->module->insn_count);
+		copy->seen = one->seen;
+		while (one == parent->resting.mapping && !process->spared &&
+		       !process_set_random(process, copy, place_insn(&parent->resting)->section))
+			continue;
 	}
 	return process;
 }

@@ -34,7 +34,7 @@ enum extra_kind {
 	EXTRA_SIGACTION,
 	EXTRA_SIGMASK,
 	EXTRA_PRCTL,
-	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass */
+	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass, or while the section rests */
 	EXTRAS
 };
 
@@ -45,6 +45,12 @@ struct extra {
 	unsigned passed;  /* visits that meant nothing. After many of them the breakpoint isn't set again */
 };
 
+/* A place in a process: an instruction of a mapping. */
+struct place {
+	struct mapping *mapping;
+	uint32_t insn;
+};
+
 struct process {
 	pid_t pid;
 	unsigned users;               /* threads in this address space */
@@ -53,15 +59,10 @@ struct process {
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
+	struct place resting;         /* its section has no breakpoint until a thread passes; mapping NULL: none */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
 	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */
-};
-
-/* A place in a process: an instruction of a mapping. */
-struct place {
-	struct mapping *mapping;
-	uint32_t insn;
 };
 
 struct process *process_new(pid_t pid);
@@ -124,8 +125,8 @@ void process_leave(struct process *process, struct mapping *mapping);
 /* Sets the breakpoints that are wanted in a module. */
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
 
-/* In a random run: sets a breakpoint at a random instruction of the section. */
-void process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
+/* In a random run: sets a breakpoint at a random instruction of the section. Returns false if it is none of them this time. */
+bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 
 /* Opens the memory if it isn't open, and closes it. */
 bool process_open(struct process *process);

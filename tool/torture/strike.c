@@ -9,6 +9,7 @@
  */
 #include <linux/rseq.h>
 #include <signal.h>
+#include <string.h>
 
 #include "common/proc.h"
 #include "tool.h"
@@ -57,6 +58,37 @@ static bool set_others(struct torture *torture, struct thread *thread, const str
 	return others;
 }
 
+static void end_rest(struct process *process)
+{
+	const struct place place = process->resting;
+
+	process->resting.mapping = NULL;
+	extra_clear(process, EXTRA_END);
+	while (!process->spared && !process_set_random(process, place.mapping, place_insn(&place)->section))
+		continue;
+}
+
+/* A section that is always aborted never gets to its end. So sometimes a thread passes it. */
+static void rest(struct process *process, const struct place *place)
+{
+	const struct torture_section *section = &place->mapping->module->sections[place_insn(place)->section];
+	struct extra *end = &process->extras[EXTRA_END];
+
+	if (process->resting.mapping != NULL)
+		end_rest(process);
+	process->resting = *place;
+	end->address = section->end + place->mapping->bias;
+	memcpy(end->code, section->end_code, sizeof(end->code));
+	if (!extra_set(process, EXTRA_END))
+		end_rest(process);
+}
+
+void strike_passed(const struct thread *thread)
+{
+	if (thread->process->resting.mapping != NULL)
+		end_rest(thread->process);
+}
+
 /* Sets the next breakpoint, after one was used. */
 static void set_again(struct torture *torture, struct thread *thread, const struct place *place)
 {
@@ -64,12 +96,13 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 
 	if (torture->detaching || thread->process->spared || is_over(torture))
 		return;
-	if (thread->process->extras[EXTRA_END].set) {
+	if (thread->process->extras[EXTRA_END].set && thread->process->resting.mapping == NULL) { /* a thread waits there */
 		process_suspend_one(place);
 		return;
 	}
 	if (torture->settings->random > 0) {
-		process_set_random(thread->process, place->mapping, insn->section);
+		if (!process_set_random(thread->process, place->mapping, insn->section))
+			rest(thread->process, place);
 		return;
 	}
 	if ((!set_others(torture, thread, place) || insn->injected % STREAK_MAX != 0) && is_wanted(torture, place))
@@ -190,8 +223,12 @@ void strike_again(struct torture *torture)
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
 		struct process *process = thread->process;
 
-		if (process == NULL || process->spared || is_over(torture) || torture->settings->random > 0)
+		if (process == NULL || process->spared || is_over(torture))
 			continue;
+		if (torture->settings->random > 0) { /* the thread has possibly left the section before its end */
+			strike_passed(thread);
+			continue;
+		}
 		for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 			for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
 				struct place place = {mapping, i};

@@ -125,6 +125,9 @@ void spare_if_needed(struct torture *torture, struct thread *thread);
 void strike(struct torture *torture, struct thread *thread, const struct place *place);
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
 
+/* The thread has passed the end of a section that rests. */
+void strike_passed(const struct thread *thread);
+
 /* Sets breakpoints that are still wanted. Other instructions, which threads had to reach first, possibly lie on no path. */
 void strike_again(struct torture *torture);
 
