@@ -122,18 +122,17 @@ edges() { # STATUS NAME ARGUMENT...
 	(trap '' TRAP && edges 3 ignored)
 	edges 3 long-traps
 	edges 0 closes
-	(
-		as_nobody true || skip "no other user can execute the tool"
-		chmod 777 .
-		rm report.json
-		edges 0 closes
-	)
+	[ "$(id -u)" -eq 0 ] || return 0
+	# Another user can possibly not execute what is in this tree.
+	place=$(mktemp -d)
+	chmod 755 "$place"
+	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"
+	expect 0 env LD_LIBRARY_PATH="$place" setpriv --reuid 65534 --clear-groups "$place/rseqkit" torture "$place/edges" closes
+	assert_says "closes its memory"
 }
 
-# Prints the way to run a command as a user without privileges, or runs it. Fails if the user can't execute the tool.
-as_nobody() {
-	[ "$(id -u)" -eq 0 ] && setpriv --reuid 65534 --clear-groups "$RSEQKIT" --version >/dev/null 2>&1 &&
-		setpriv --reuid 65534 --clear-groups "$@"
+library() {
+	ldd "$HELPERS/edges" | awk '/librseqkit/ { print $3 }'
 }
 
 @test "the rest of a program whose vfork child is traced by it; new threads' CPUs; many children; children of killed parents" {
@@ -149,7 +148,7 @@ as_nobody() {
 
 @test "code that is mapped in part, replaced, or entered by another descriptor" {
 	edges 0 moves "$HELPERS/module.so"
-	edges 0 maps "$(ldd "$HELPERS/edges" | awk '/librseqkit/ { print $3 }')" "$HELPERS/module.so"
+	edges 0 maps "$(library)" "$HELPERS/module.so"
 	"$HELPERS/hand" twice || skip "no sections by hand"
 	edges 0 replaces "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
 	is "[s['covered'] for s in r['sections'] if s['path'].endswith('replaced.so') and s['covered']]" "[3, 2]"
@@ -313,6 +312,7 @@ ended() { # PID
 }
 
 teardown() {
+	[ -z "${place:-}" ] || rm -r "$place"
 	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
 }
 

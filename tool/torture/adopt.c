@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* adopt.c - takes over new threads and children. The kernel traces them from their first instruction on. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <linux/kcmp.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -77,6 +79,28 @@ static void adopt_orphan(struct torture *torture, struct thread *child)
 	process_scan(child->process, child->tid, torture->settings, torture->result);
 	spare_if_needed(torture, child);
 	torture->result->processes++;
+}
+
+void traced_adopt_all(struct torture *torture)
+{
+	struct dirent *entry;
+	DIR *folder = opendir("/proc");
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+		char tracer[32];
+
+		if (pid > 0 && traced_find(torture, pid) == NULL && proc_field(pid, "TracerPid", tracer, sizeof(tracer)) &&
+		    atoi(tracer) == getpid())
+			(void)traced_add(torture, pid, pid, NULL);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->process == NULL) {
+			traced_wait_new(thread);
+			adopt_orphan(torture, thread);
+		}
 }
 
 void traced_adopt_orphans(struct torture *torture)

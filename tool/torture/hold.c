@@ -72,6 +72,11 @@ bool traced_wait(struct thread *thread)
 	return false;
 }
 
+void traced_wait_new(struct thread *thread)
+{
+	thread->has_status = thread->has_status || wait_for(thread, traced_now() + WAIT_S, &thread->status) == WAIT_STOPPED;
+}
+
 static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
 {
 	return thread != except && !thread->ended && (process == NULL || thread->process == process);
@@ -186,6 +191,8 @@ void traced_detach(struct torture *torture, const struct process *process)
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->process != NULL && is_held(thread, NULL, process) && thread->has_status)
 			traced_adopt(torture, thread, thread->status);
+	if (process == NULL)
+		traced_adopt_all(torture);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->process != NULL && is_held(thread, NULL, process))
 			process_clear_all(thread->process);

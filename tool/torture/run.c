@@ -96,6 +96,13 @@ static pid_t tracer_of(pid_t tid)
 	return proc_field(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
 }
 
+static bool lives(pid_t tid)
+{
+	char state[32];
+
+	return proc_field(tid, "State", state, sizeof(state)) && state[0] != 'Z' && state[0] != 'X';
+}
+
 /* Seizes the threads of a process that aren't traced yet. Returns how many. */
 static int seize_threads(struct torture *torture, struct process *process, pid_t pid, struct refusal *refusal)
 {
@@ -115,7 +122,7 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
 			error = errno;
-			if (error != ESRCH && tracer_of(tid) != getpid()) /* a new thread of a traced one is traced */
+			if (lives(tid) && tracer_of(tid) != getpid()) /* a new thread of a traced one is traced */
 				*refusal = (struct refusal){tid, error};
 			continue;
 		}

@@ -58,6 +58,7 @@ struct process {
 	struct process *next_open;    /* of those whose memory is open */
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
+	uint64_t round;               /* of strike_again() */
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
 	struct place resting;         /* its section has no breakpoint until a thread passes; mapping NULL: none */
 	bool spared;                  /* no section is aborted here: see spare_process() */

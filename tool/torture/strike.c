@@ -220,11 +220,15 @@ void strike_after_step(struct torture *torture, struct thread *thread, enum step
 
 void strike_again(struct torture *torture)
 {
+	static uint64_t round;
+
+	round++;
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
 		struct process *process = thread->process;
 
-		if (process == NULL || process->spared || is_over(torture))
+		if (process == NULL || process->spared || is_over(torture) || process->round == round)
 			continue;
+		process->round = round;
 		if (torture->settings->random > 0) { /* the thread has possibly left the section before its end */
 			strike_passed(thread);
 			continue;

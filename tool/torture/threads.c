@@ -18,12 +18,17 @@ double traced_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static unsigned bucket_of(pid_t tid)
+{
+	return (unsigned)tid % TRACED_BUCKETS;
+}
+
 struct thread *traced_find(const struct torture *torture, pid_t tid)
 {
-	struct thread *thread = torture->threads;
+	struct thread *thread = torture->buckets[bucket_of(tid)];
 
 	while (thread != NULL && thread->tid != tid)
-		thread = thread->next;
+		thread = thread->next_in_bucket;
 	return thread;
 }
 
@@ -38,6 +43,8 @@ struct thread *traced_add(struct torture *torture, pid_t tid, pid_t group, struc
 	thread->process = process;
 	thread->next = torture->threads;
 	torture->threads = thread;
+	thread->next_in_bucket = torture->buckets[bucket_of(tid)];
+	torture->buckets[bucket_of(tid)] = thread;
 	torture->result->threads++;
 	return thread;
 }
@@ -49,6 +56,10 @@ void traced_remove(struct torture *torture, struct thread *thread)
 	while (*place != thread)
 		place = &(*place)->next;
 	*place = thread->next;
+	place = &torture->buckets[bucket_of(thread->tid)];
+	while (*place != thread)
+		place = &(*place)->next_in_bucket;
+	*place = thread->next_in_bucket;
 	if (thread->waits)
 		extra_clear(thread->process, EXTRA_END);
 	process_release(thread->process);

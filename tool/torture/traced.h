@@ -47,13 +47,16 @@ struct thread {
 	int old_cpu;
 	bool waits;              /* stopped until another thread passes on the old CPU, or until the deadline */
 	double deadline;
-	struct thread *next;
+	struct thread *next, *next_in_bucket;
 };
+
+enum { TRACED_BUCKETS = 1024 };
 
 struct torture {
 	const struct torture_settings *settings;
 	struct torture_result *result;
 	struct thread *threads;
+	struct thread *buckets[TRACED_BUCKETS];
 	pid_t first;             /* the program's first process */
 	bool stopping;           /* the user wants the end */
 	bool detaching;
@@ -87,6 +90,9 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status);
  */
 void traced_adopt_orphans(struct torture *torture);
 
+/* The same for children of which this program doesn't know yet, and which haven't waited. All threads but these are stopped. */
+void traced_adopt_all(struct torture *torture);
+
 /* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
@@ -96,6 +102,9 @@ void traced_handle(struct torture *torture, struct thread *thread, int status);
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
 void traced_free(struct torture *torture, const struct thread *except, const struct process *process);
+
+/* Waits for the first stop of a child that is already traced. */
+void traced_wait_new(struct thread *thread);
 
 /* Waits for the stop of a thread that was let go. Returns false if it ended, or doesn't stop in time. */
 bool traced_wait(struct thread *thread);
