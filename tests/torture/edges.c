@@ -348,6 +348,58 @@ static int moves(void)
 	return dlopen(arguments[0], RTLD_NOW) != NULL && counts();
 }
 
+static volatile sig_atomic_t over;
+
+static void *send_signals(void *argument)
+{
+	while (!over)
+		pthread_kill(*(pthread_t *)argument, SIGSEGV);
+	return argument;
+}
+
+/* Signals come while the program calls functions that the tracer watches. Then it ignores SIGTRAP. */
+static int disturbed(void)
+{
+	pthread_t self = pthread_self(), thread;
+	sigset_t none;
+
+	signal(SIGSEGV, note);
+	sigemptyset(&none);
+	if (pthread_create(&thread, NULL, send_signals, &self) != 0)
+		return 0;
+	for (int i = 0; i < CALLS; i++) {
+		pthread_sigmask(SIG_BLOCK, &none, NULL);
+		signal(SIGUSR2, SIG_IGN);
+	}
+	over = 1;
+	pthread_join(thread, NULL);
+	return ignores();
+}
+
+/* Counts after the first thread has ended, until the input ends. */
+static void *count_late(void *argument)
+{
+	char byte;
+
+	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+	usleep(100000);
+	printf("begun\n");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) != 0)
+		rk_counter_add(counter, 1);
+	exit(!counts());
+	return argument;
+}
+
+static int counts_late(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, count_late, NULL) == 0)
+		pthread_exit(NULL);
+	return 0;
+}
+
 static void *load_late(void *argument)
 {
 	usleep(100000); /* the first thread ends meanwhile */
@@ -409,6 +461,7 @@ static const struct {
 	{"spawns-traced", spawns_traced, 0}, {"closes", closes, 0},   {"narrows", narrows, 0}, {"many", many, 0},
 	{"orphans", orphans, 0},   {"maps", maps, 2},       {"replaces", replaces, 2}, {"attaches", attaches, 1},
 	{"vforks", vforks, 0},     {"unlinks", unlinks, 2}, {"moves", moves, 1},       {"loads-late", loads_late, 1},
+	{"disturbed", disturbed, 0}, {"counts-late", counts_late, 0},
 };
 
 int main(int argc, char **argv)

@@ -120,6 +120,7 @@ edges() { # STATUS NAME ARGUMENT...
 	edges 3 ignores
 	assert_says "it ignores SIGTRAP"
 	(trap '' TRAP && edges 3 ignored)
+	edges 3 disturbed
 	edges 3 long-traps
 	edges 0 closes
 	[ "$(id -u)" -eq 0 ] || return 0
@@ -269,6 +270,14 @@ library() {
 	kill -USR1 $pid
 	wait $pid
 	pid=
+	"$HELPERS/edges" counts-late <end >out &
+	local late=$!
+	exec 9>end
+	wait_until grep -q begun out
+	torture 0 --pid $late --time 0.5
+	is "r['confirmed'] > 0" True
+	exec 9>&-
+	wait $late
 	"$HELPERS/edges" vforks <end >out &
 	local vforks=$!
 	exec 9>end
@@ -327,6 +336,12 @@ traced() { # PID
 
 untraced() {
 	grep -q '^TracerPid:[[:blank:]]0$' "/proc/$1/status"
+}
+
+@test "the processes of another PID namespace are left alone" {
+	unshare -p -f true || skip "no namespace can be made"
+	expect 2 unshare -p -f "$RSEQKIT" torture "$HELPERS/program" threads
+	assert_says "another PID namespace"
 }
 
 @test "a full disk and a closed output are errors" {

@@ -85,15 +85,22 @@ bool proc_process(pid_t tid, pid_t *pid)
 	return *pid > 0;
 }
 
+bool proc_is_ours(void)
+{
+	char self[32];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	return n > 0 && strtol(self, NULL, 10) == getpid();
+}
+
 bool proc_is_initial(void)
 {
-	char name[64], self[32];
-	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1), m = readlink("/proc/self", self, sizeof(self) - 1);
+	char name[64];
+	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
 
-	if (n <= 0 || m <= 0)
-		return false;
-	name[n] = self[m] = '\0';
-	return strcmp(name, INITIAL_NAMESPACE) == 0 && strtol(self, NULL, 10) == getpid();
+	name[n > 0 ? n : 0] = '\0';
+	return strcmp(name, INITIAL_NAMESPACE) == 0 && proc_is_ours();
 }
 
 uint64_t proc_now(void)

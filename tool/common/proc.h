@@ -24,6 +24,9 @@ bool proc_has_signal(pid_t tid, const char *name, int signal);
 /* Returns the id of the thread's process. */
 bool proc_process(pid_t tid, pid_t *pid);
 
+/* Does /proc have the ids of the PID namespace in which this program runs? */
+bool proc_is_ours(void);
+
 /*
  * Does /proc have the ids of the initial PID namespace, and does this program run there? The kernel's trace has such ids.
  */

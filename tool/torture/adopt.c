@@ -13,7 +13,6 @@
 #include "traced.h"
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
-#define ORPHAN_S 0.2
 
 /* Do both have the same address space? A child of vfork() has that of its parent. */
 static bool shares_memory(pid_t one, pid_t other, int event)
@@ -81,7 +80,7 @@ static void adopt_orphan(struct torture *torture, struct thread *child)
 	torture->result->processes++;
 }
 
-void traced_adopt_all(struct torture *torture)
+void traced_find_children(struct torture *torture)
 {
 	struct dirent *entry;
 	DIR *folder = opendir("/proc");
@@ -96,16 +95,11 @@ void traced_adopt_all(struct torture *torture)
 	}
 	if (folder != NULL)
 		closedir(folder);
-	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (thread->process == NULL) {
-			traced_wait_new(thread);
-			adopt_orphan(torture, thread);
-		}
 }
 
-void traced_adopt_orphans(struct torture *torture)
+void traced_adopt_orphans(struct torture *torture, double seconds)
 {
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (thread->process == NULL && thread->has_status && traced_now() - thread->since > ORPHAN_S)
+		if (thread->process == NULL && thread->has_status && traced_now() - thread->since >= seconds)
 			adopt_orphan(torture, thread);
 }

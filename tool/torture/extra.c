@@ -22,7 +22,6 @@
 #include "tool.h"
 #include "traced.h"
 
-#define PASSED_MAX 1000     /* a debugger that has its processes makes very many other requests */
 #define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
 
 /* Is the thread in a child of vfork(), which has its parent's memory? */
@@ -56,8 +55,6 @@ static bool handle_request(struct torture *torture, struct thread *thread, const
 	}
 	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
 		target = traced_find(torture, (pid_t)registers->general[machine_arguments[1]]);
-	else
-		thread->process->extras[EXTRA_PTRACE].passed++;
 	if (target != NULL && target->process != NULL && target->process != thread->process)
 		let_go(torture, target);
 	return true;
@@ -69,9 +66,13 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	const uint64_t action = registers->general[machine_arguments[1]];
 	uint64_t handler = 0;
 
-	if (registers->general[machine_arguments[0]] == SIGTRAP && action != 0 &&
-	    process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) &&
-	    handler != (uint64_t)(uintptr_t)SIG_DFL)
+	if (registers->general[machine_arguments[0]] != SIGTRAP || action == 0 ||
+	    !process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) ||
+	    handler == (uint64_t)(uintptr_t)SIG_DFL)
+		return;
+	if (is_guest(torture, thread)) /* this isn't its parent's action */
+		process_pause(thread->process, thread->tid);
+	else
 		spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
 }
 
@@ -84,6 +85,7 @@ static void handle_mask(struct thread *thread, const struct machine_registers *r
 
 	if (address == 0 || !process_read(thread->process, address, &set, sizeof(set)))
 		return;
+	traced_leave_handler(thread, registers->general[machine_stack]);
 	trap = (set >> (SIGTRAP - 1) & 1) != 0;
 	if (how == SIG_SETMASK)
 		thread->blocks_trap = trap;
@@ -128,16 +130,15 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
 {
 	if (kind != EXTRA_END)
-		return !torture->detaching && (kind != EXTRA_PTRACE || process->extras[kind].passed < PASSED_MAX);
+		return !torture->detaching;
 	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->waits && thread->process == process)
 			return true;
 	return false;
 }
 
-void extra_passed(struct torture *torture, struct thread *thread)
+void extra_left(struct torture *torture, const struct thread *thread)
 {
 	if (is_needed(torture, thread->process, thread->extra))
 		(void)extra_set(thread->process, thread->extra);
-	traced_go(thread, 0);
 }

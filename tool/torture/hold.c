@@ -18,6 +18,7 @@
 #include "traced.h"
 
 #define WAIT_S 1.0
+#define PATIENCE_S 100.0 /* for all threads of a process that is let go. Many threads on few CPUs take long */
 #define LOOK_EVERY 4 /* short sleeps until the first look at a thread's state */
 
 static void sleep_shortly(void)
@@ -72,34 +73,59 @@ bool traced_wait(struct thread *thread)
 	return false;
 }
 
-void traced_wait_new(struct thread *thread)
-{
-	thread->has_status = thread->has_status || wait_for(thread, traced_now() + WAIT_S, &thread->status) == WAIT_STOPPED;
-}
-
 static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
 {
 	return thread != except && !thread->ended && (process == NULL || thread->process == process);
 }
 
-/* Stops threads. With `all_stopped`, threads that sleep in the kernel are waited for. */
+/* Does the thread sleep in the kernel? `switches` gets how often it has given up its CPU. */
+static bool sleeps(const struct thread *thread, uint64_t *switches)
+{
+	struct inspect_status status;
+
+	if (!inspect_status(thread->group, thread->tid, &status) || (status.state != 'S' && status.state != 'D'))
+		return false;
+	*switches = status.switches;
+	return true;
+}
+
+bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process)
+{
+	uint64_t switches;
+
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (is_held(thread, except, process) && thread->asleep &&
+		    (!sleeps(thread, &switches) || switches != thread->switches))
+			return false;
+	return true;
+}
+
+/*
+ * Stops threads. With `all_stopped`, those that sleep in the kernel, too, if they can be stopped: a parent in vfork() can't. It
+ * is at no breakpoint.
+ */
 static bool hold(struct torture *torture, const struct thread *except, const struct process *process, bool all_stopped)
 {
-	double deadline = traced_now() + WAIT_S;
+	double asleep = traced_now() + WAIT_S, deadline = all_stopped ? traced_now() + PATIENCE_S : asleep;
 	bool all = true;
 	enum wait_end end;
 
-	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (is_held(thread, except, process) && thread->state == THREAD_RUNNING)
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+		thread->asleep = false;
+		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING)
+			continue;
+		thread->asleep = !all_stopped && sleeps(thread, &thread->switches);
+		if (!thread->asleep)
 			(void)ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+	}
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
 		struct inspect_answer answer;
 
-		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING)
+		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING || thread->asleep)
 			continue;
 		do
 			end = wait_for(thread, deadline, &thread->status);
-		while (end == WAIT_ASLEEP && all_stopped && !thread->ended);
+		while (end == WAIT_ASLEEP && all_stopped && !thread->ended && traced_now() < asleep);
 		all = all && end != WAIT_FAILED;
 		if (end != WAIT_STOPPED)
 			continue;
@@ -183,6 +209,16 @@ static int undo_stop(struct thread *thread)
 	return 0;
 }
 
+/* Children whose parents were killed have the breakpoints, too. All other threads are stopped. */
+static void adopt_all(struct torture *torture)
+{
+	traced_find_children(torture);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->process == NULL && !thread->has_status)
+			thread->has_status = wait_for(thread, traced_now() + WAIT_S, &thread->status) == WAIT_STOPPED;
+	traced_adopt_orphans(torture, 0);
+}
+
 void traced_detach(struct torture *torture, const struct process *process)
 {
 	struct thread *next;
@@ -192,7 +228,7 @@ void traced_detach(struct torture *torture, const struct process *process)
 		if (thread->process != NULL && is_held(thread, NULL, process) && thread->has_status)
 			traced_adopt(torture, thread, thread->status);
 	if (process == NULL)
-		traced_adopt_all(torture);
+		adopt_all(torture);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (thread->process != NULL && is_held(thread, NULL, process))
 			process_clear_all(thread->process);

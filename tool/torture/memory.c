@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c - reads and writes the memory of an address space, and finds places in it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -36,6 +37,23 @@ static unsigned opened_max(void)
 	return limit.rlim_cur > OTHERS ? (unsigned)limit.rlim_cur - OTHERS : 1;
 }
 
+/* The first thread has possibly ended. Then another one still has the memory. */
+static void open_by_thread(struct process *process)
+{
+	char path[300];
+	struct dirent *entry;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)process->pid);
+	folder = opendir(path);
+	while (folder != NULL && process->memory < 0 && (entry = readdir(folder)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/mem", (int)process->pid, entry->d_name);
+		process->memory = entry->d_name[0] != '.' ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	}
+	if (folder != NULL)
+		closedir(folder);
+}
+
 bool process_open(struct process *process)
 {
 	struct process *oldest = opened;
@@ -50,6 +68,8 @@ bool process_open(struct process *process)
 		process_close(oldest);
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->pid);
 	process->memory = open(path, O_RDWR | O_CLOEXEC);
+	if (process->memory < 0)
+		open_by_thread(process);
 	if (process->memory < 0)
 		return false;
 	process->next_open = opened;

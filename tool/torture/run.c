@@ -30,6 +30,10 @@
 #define PROGRESS_S 0.2
 #define SET_S 0.05
 #define LOOK_MS 20
+#define ORPHAN_S 0.2
+#define SCANS_MAX 10
+#define MASK_LOOKS 10
+#define MASK_PAUSE_NS 5000000
 
 /* In the child: waits until it is traced, and executes the program. */
 static _Noreturn void become_program(char **command, int go, int failed, const sigset_t *mask)
@@ -138,6 +142,15 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 	return count;
 }
 
+/* A traced thread that hasn't ended; 0: none. */
+static pid_t living(const struct torture *torture)
+{
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (lives(thread->tid))
+			return thread->tid;
+	return 0;
+}
+
 /* Seizes the threads of other processes in the same memory: between vfork() and exec, for example. Returns how many. */
 static int seize_guests(struct torture *torture, struct process *process, struct refusal *refusal)
 {
@@ -146,9 +159,12 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 	int count = 0;
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
-		pid_t pid = (pid_t)atoi(entry->d_name);
+		pid_t pid = (pid_t)atoi(entry->d_name), mine = living(torture);
+		char size[32];
 
-		if (pid > 0 && pid != process->pid && syscall(SYS_kcmp, pid, process->pid, KCMP_VM, 0, 0) == 0)
+		/* Threads of the kernel, and those that have ended, have the same memory, too: none. */
+		if (pid > 0 && pid != process->pid && mine != 0 && syscall(SYS_kcmp, pid, mine, KCMP_VM, 0, 0) == 0 &&
+		    proc_field(pid, "VmSize", size, sizeof(size)))
 			count += seize_threads(torture, process, pid, refusal);
 	}
 	if (folder != NULL)
@@ -165,6 +181,24 @@ static void complain_of(const struct refusal *refusal)
 		complain("cannot trace thread %d: process %d traces it", (int)refusal->tid, (int)tracer);
 	else
 		complain("cannot trace thread %d: %s", (int)refusal->tid, strerror(refusal->error));
+}
+
+/* Looks several times: a signal handler has a mask of its own, but not for long. */
+static void look_at_masks(struct torture *torture)
+{
+	const struct timespec pause = {0, MASK_PAUSE_NS};
+	bool blocks = true;
+
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		spare_if_needed(torture, thread);
+	for (int i = 0; i < MASK_LOOKS && blocks; i++) {
+		nanosleep(&pause, NULL);
+		blocks = false;
+		for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+			thread->blocks_trap = thread->blocks_trap && proc_has_signal(thread->tid, "SigBlk", SIGTRAP);
+			blocks |= thread->blocks_trap;
+		}
+	}
 }
 
 /* All threads in the process's memory are traced, or none: a breakpoint would kill a thread that isn't. */
@@ -192,9 +226,9 @@ static bool attach(struct torture *torture)
 	process_release(process); /* the threads keep it */
 	torture->first = pid;
 	torture->result->processes = 1;
-	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		spare_if_needed(torture, thread);
-	process_scan(process, pid, torture->settings, torture->result);
+	look_at_masks(torture);
+	for (int i = 0; i < SCANS_MAX && process->mappings == NULL; i++) /* the thread can end meanwhile */
+		process_scan(process, living(torture), torture->settings, torture->result);
 	return true;
 }
 
@@ -313,7 +347,7 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 		show_progress(&torture, began);
 		if (traced_now() - set > SET_S) {
 			strike_again(&torture);
-			traced_adopt_orphans(&torture);
+			traced_adopt_orphans(&torture, ORPHAN_S);
 			set = traced_now();
 		}
 		if (torture.threads == NULL)

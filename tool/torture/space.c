@@ -62,7 +62,6 @@ struct process *process_copy(const struct process *parent, pid_t pid)
 	if (process == NULL)
 		return NULL;
 	memcpy(process->extras, parent->extras, sizeof(process->extras));
-	process->extras[EXTRA_PTRACE].passed = 0;
 	process->spared = parent->spared;
 	process->paused = parent->paused == parent->pid ? pid : 0;
 	extra_clear(process, EXTRA_END);

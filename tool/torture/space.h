@@ -42,7 +42,6 @@ struct extra {
 	uint64_t address; /* 0: none */
 	uint8_t code[CODE_MAX];
 	bool set;
-	unsigned passed;  /* visits that meant nothing. After many of them the breakpoint isn't set again */
 };
 
 /* A place in a process: an instruction of a mapping. */

@@ -36,7 +36,8 @@ void spare_process(struct torture *torture, struct process *process, enum spare_
 void spare_if_needed(struct torture *torture, struct thread *thread)
 {
 	/* For a moment, a C library blocks all signals. A program can't block those that the library uses itself. */
-	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) && !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);
+	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) &&
+			      !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);
 	if (thread->process != NULL && proc_has_signal(thread->tid, "SigCgt", SIGTRAP))
 		spare_process(torture, thread->process, SPARE_HANDLES);
 	if (thread->process != NULL && proc_has_signal(thread->tid, "SigIgn", SIGTRAP))

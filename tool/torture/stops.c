@@ -80,7 +80,20 @@ static void handle_step(struct torture *torture, struct thread *thread)
 		strike_after_step(torture, thread, step);
 		return;
 	}
-	extra_passed(torture, thread);
+	extra_left(torture, thread);
+	traced_go(thread, 0);
+}
+
+/* The thread gets a signal before its step is over. The instruction isn't executed. */
+static void interrupt_step(struct torture *torture, struct thread *thread)
+{
+	enum step step = thread->step;
+
+	traced_end_step(thread);
+	if (step == STEP_EXTRA)
+		extra_left(torture, thread);
+	else
+		strike_interrupted(torture, thread, step);
 }
 
 /*
@@ -166,12 +179,9 @@ void traced_handle(struct torture *torture, struct thread *thread, int status)
 	} else if (WSTOPSIG(status) == SIGTRAP) {
 		handle_trap(torture, thread);
 	} else {
-		if (thread->step != STEP_NONE) {
-			if (thread->step == STEP_ABORT)
-				torture->result->refused++;
-			migrate_back(thread);
-			traced_end_step(thread);
-		}
+		if (thread->step != STEP_NONE)
+			interrupt_step(torture, thread);
+		traced_enter_handler(thread);
 		traced_go(thread, WSTOPSIG(status));
 	}
 }

@@ -218,6 +218,24 @@ void strike_after_step(struct torture *torture, struct thread *thread, enum step
 	traced_go(thread, 0);
 }
 
+void strike_interrupted(struct torture *torture, struct thread *thread, enum step step)
+{
+	const struct place place = thread->place;
+	const uint64_t abort = place.mapping->module->sections[place_insn(&place)->section].abort + place.mapping->bias;
+	struct machine_registers registers;
+
+	if (step == STEP_ABORT && machine_read(thread->tid, &registers) && registers.ip == abort) {
+		place_insn(&place)->confirmed++;
+		torture->result->confirmed++;
+	} else if (step == STEP_ABORT) { /* it isn't known whether there was an abort */
+		place_insn(&place)->injected--;
+		torture->result->injected--;
+	}
+	if (!thread->sent)
+		migrate_back(thread);
+	set_again(torture, thread, &place);
+}
+
 void strike_again(struct torture *torture)
 {
 	static uint64_t round;

@@ -93,10 +93,31 @@ void traced_step(struct thread *thread, enum step step)
 	traced_go(thread, 0);
 }
 
+void traced_enter_handler(struct thread *thread)
+{
+	struct machine_registers registers;
+
+	if (thread->handler_stack != 0 || !machine_read(thread->tid, &registers))
+		return;
+	thread->handler_stack = registers.general[machine_stack];
+	thread->blocked_before = thread->blocks_trap;
+}
+
+void traced_leave_handler(struct thread *thread, uint64_t stack)
+{
+	if (thread->handler_stack == 0 || stack < thread->handler_stack)
+		return;
+	thread->handler_stack = 0;
+	thread->blocks_trap = thread->blocked_before;
+}
+
 void traced_block_again(struct thread *thread)
 {
+	struct machine_registers registers;
 	uint64_t mask;
 
+	if (thread->handler_stack != 0 && machine_read(thread->tid, &registers))
+		traced_leave_handler(thread, registers.general[machine_stack]);
 	if (!thread->blocks_trap || ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) != 0)
 		return;
 	mask |= TRAP_BIT;

@@ -22,6 +22,7 @@
 #include "common/file.h"
 #include "common/options.h"
 #include "common/output.h"
+#include "common/proc.h"
 #include "machine.h"
 #include "run.h"
 #include "tool.h"
@@ -275,6 +276,10 @@ int cmd_torture(int argc, char **argv)
 	}
 	if (!machine_has_port) {
 		complain("torture works on x86-64 and aarch64 only");
+		return EXIT_USAGE;
+	}
+	if (!proc_is_ours()) {
+		complain("/proc has the processes of another PID namespace, or isn't mounted");
 		return EXIT_USAGE;
 	}
 	return settings.pid != 0 ? run_apart(&settings) : run_and_print(&settings, -1);

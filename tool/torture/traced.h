@@ -34,6 +34,10 @@ struct thread {
 	struct place place;      /* of the step */
 	enum extra_kind extra;
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
+	bool blocked_before;     /* the same before a signal handler, during which the stack pointer is below this: */
+	uint64_t handler_stack;  /* 0: no handler runs, as far as is known */
+	bool asleep;             /* isn't stopped, but sleeps in the kernel; `switches` tells whether it still does */
+	uint64_t switches;
 	bool ended;              /* the first thread, which stays until the others have ended */
 	double since;            /* when a thread with an unknown parent was first seen */
 	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
@@ -78,6 +82,10 @@ void traced_inject(struct torture *torture, struct thread *thread);
  */
 void traced_block_again(struct thread *thread);
 
+/* A signal is delivered, possibly to a handler. A handler's mask ends with it. `stack` is the stack pointer now. */
+void traced_enter_handler(struct thread *thread);
+void traced_leave_handler(struct thread *thread, uint64_t stack);
+
 /* The step is over: the thread gets its own mask of signals back. */
 void traced_end_step(struct thread *thread);
 
@@ -85,26 +93,23 @@ void traced_end_step(struct thread *thread);
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
 
 /*
- * Takes over the children whose parents died before they could report them. They have waited for some time. Other children are
- * taken over when their parents report them.
+ * Takes over the children whose parents died before they could report them, and that have waited for some seconds. Other children
+ * are taken over when their parents report them. traced_find_children() adds those that haven't stopped yet.
  */
-void traced_adopt_orphans(struct torture *torture);
-
-/* The same for children of which this program doesn't know yet, and which haven't waited. All threads but these are stopped. */
-void traced_adopt_all(struct torture *torture);
+void traced_adopt_orphans(struct torture *torture, double seconds);
+void traced_find_children(struct torture *torture);
 
 /* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
- * hold.c: stops the other threads of an address space, or with NULL of all. Their stops are kept for later. Returns false if one
- * couldn't be stopped in time. traced_free() lets those go on whose stop has no other reason.
+ * hold.c: stops the other threads of an address space. Their stops are kept for later. A thread that sleeps isn't stopped,
+ * because this can change how long it sleeps. Returns false if one couldn't be stopped in time. traced_free() lets those go on whose stop
+ * has no other reason. traced_slept(): have the threads that sleep done nothing since traced_hold()?
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
+bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);
 void traced_free(struct torture *torture, const struct thread *except, const struct process *process);
-
-/* Waits for the first stop of a child that is already traced. */
-void traced_wait_new(struct thread *thread);
 
 /* Waits for the stop of a thread that was let go. Returns false if it ended, or doesn't stop in time. */
 bool traced_wait(struct thread *thread);
@@ -118,10 +123,10 @@ void traced_leave(struct torture *torture, struct thread *thread);
 /* Seconds of a clock that never goes back. */
 double traced_now(void);
 
-/* extra.c: a thread has come to a breakpoint outside the sections, or has passed it. */
+/* extra.c: a thread has come to a breakpoint outside the sections, or its step there is over. */
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers);
-void extra_passed(struct torture *torture, struct thread *thread);
+void extra_left(struct torture *torture, const struct thread *thread);
 
 /* spare.c: no section of the address space is aborted any more. */
 enum spare_reason { SPARE_HANDLES, SPARE_IGNORES, SPARE_CLOSED };
@@ -133,6 +138,9 @@ void spare_if_needed(struct torture *torture, struct thread *thread);
 /* strike.c: a thread has come to a breakpoint in a section; it has made its step. */
 void strike(struct torture *torture, struct thread *thread, const struct place *place);
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
+
+/* The thread gets a signal before its step is over. */
+void strike_interrupted(struct torture *torture, struct thread *thread, enum step step);
 
 /* The thread has passed the end of a section that rests. */
 void strike_passed(const struct thread *thread);

@@ -136,7 +136,7 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 		return false;
 	if (!machine_read(thread->tid, &after) || after.ip == place_address(place))
 		return false;
-	if (process_read(process, address, new, width) && memcmp(old, new, width) != 0)
+	if (process_read(process, address, new, width) && memcmp(old, new, width) != 0 && traced_slept(torture, thread, process))
 		add_violation(torture, place, address, old, new);
 	return true;
 }
