@@ -59,6 +59,11 @@ static int read_formats(struct capture *capture, int root)
 			 "with CONFIG_RSEQ.");
 		return EXIT_UNSURE;
 	}
+	if (capture->updates && faccessat(root, "events/rseq/rseq_update/format", F_OK, 0) != 0) {
+		complain("this kernel doesn't report its writes of CPU numbers: its trace has no event rseq:rseq_update. Run the "
+			 "same command without --updates.");
+		return EXIT_UNSURE;
+	}
 	if (!format_read_page(root, &capture->page))
 		return report_unknown("events/header_page or events/header_event");
 	if (!format_read_event(root, "rseq/rseq_ip_fixup", abort_fields, &capture->abort))

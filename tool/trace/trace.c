@@ -31,7 +31,7 @@ static const char help[] =
 	"\n"
 	"The trace ends with the program or the processes, after the time, or at Ctrl-C. A program\n"
 	"that still runs then gets SIGTERM. Exit status: 0 traced, 2 wrong usage, no permission, or\n"
-	"output that can't be written, 3 this kernel reports no aborts.\n";
+	"output that can't be written, 3 this kernel reports no aborts, or no updates.\n";
 
 struct options {
 	struct tracer_settings settings;
