@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traced.h - runs `rseqkit trace` and `top` for test_trace.c, and reads the kernel's trace by itself, as text.
+ *
+ * The invariant: all mounts, and all that a test hides, are in mount namespaces of the test.
+ */
+#ifndef TESTS_CLI_TRACED_H
+#define TESTS_CLI_TRACED_H
+
+#include "../unit/test.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#define SECONDS_MAX 100 /* until the tool says something, on any machine */
+
+/* A started tool can lack one of these. */
+enum hidden { NOTHING, MOUNTS, ABORTS, UPDATES, TRACEFS };
+
+/* Lines of text, sorted. */
+struct texts {
+	char **text;
+	size_t count;
+};
+
+/* The output of `trace --json`. */
+struct lines {
+	json_object **abort, *summary;
+	size_t aborts;
+};
+
+static char out[64]; /* the file of --output */
+
+/* Mounts tracefs in a namespace of this test. Returns 0, or the errno. */
+static int mount_tracefs(void)
+{
+	snprintf(out, sizeof(out), "/tmp/test-trace-%d", (int)getpid());
+	setenv("OUT", out, 1);
+	(void)mkdir("/mnt", 0755);
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		return errno;
+	return mount("tracefs", "/mnt", "tracefs", 0, NULL) == 0 ? 0 : errno;
+}
+
+/* Returns tracefs's folder, or -1 with errno if this process has none. */
+static int tracefs(void)
+{
+	static int folder = -2, error;
+
+	if (folder == -2) {
+		error = mount_tracefs();
+		folder = error == 0 ? open("/mnt", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	}
+	errno = error;
+	return folder;
+}
+
+static bool has_event(const char *event)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "events/rseq/%s/format", event);
+	return tracefs() >= 0 && faccessat(tracefs(), path, F_OK, 0) == 0;
+}
+
+#define NEED_ABORTS()                                                                                                  \
+	do {                                                                                                           \
+		if (!has_event("rseq_ip_fixup")) {                                                                     \
+			printf("# reason: %s\n", tracefs() < 0 ? strerror(errno) : "no event rseq_ip_fixup");          \
+			skip();                                                                                        \
+		}                                                                                                      \
+	} while (0)
+
+/* Reads a whole file. */
+static char *text_of(int folder, const char *path)
+{
+	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+	size_t size = 0, room = 1 << 16;
+	char *text = (char *)malloc(room + 1);
+	ssize_t n = -1;
+
+	while (fd >= 0 && text != NULL && (n = read(fd, text + size, room - size)) > 0) {
+		size += (size_t)n;
+		if (size == room)
+			text = (char *)realloc(text, (room *= 2) + 1);
+	}
+	if (text == NULL || n < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	text[size] = '\0';
+	close(fd);
+	return text;
+}
+
+static void set(const char *path, const char *text)
+{
+	int fd = openat(tracefs(), path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void add_text(struct texts *texts, const char *text)
+{
+	texts->text = (char **)realloc(texts->text, (texts->count + 1) * sizeof(char *));
+	assert_non_null(texts->text);
+	texts->text[texts->count++] = strdup(text);
+}
+
+static void sort_texts(struct texts *texts)
+{
+	if (texts->count > 0)
+		qsort(texts->text, texts->count, sizeof(char *), by_text);
+}
+
+static void forget_texts(struct texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->text[i]);
+	free(texts->text);
+	*texts = (struct texts){0};
+}
+
+/* Creates an instance of the test that records an event of all threads. */
+static void begin_record(const char *event)
+{
+	char path[128];
+
+	(void)unlinkat(tracefs(), "instances/test-rseqkit", AT_REMOVEDIR);
+	assert_int_equal(mkdirat(tracefs(), "instances/test-rseqkit", 0700), 0);
+	set("instances/test-rseqkit/buffer_size_kb", "4096");
+	snprintf(path, sizeof(path), "instances/test-rseqkit/events/rseq/%s/enable", event);
+	set(path, "1");
+}
+
+/* Removes the instance, and returns its text. Each line has "TID CPU", and then what the kernel prints after the event's name. */
+static struct texts end_record(void)
+{
+	struct texts texts = {0};
+	char *all, *line, *saved = NULL;
+
+	set("instances/test-rseqkit/events/enable", "0");
+	all = text_of(tracefs(), "instances/test-rseqkit/trace");
+	assert_int_equal(unlinkat(tracefs(), "instances/test-rseqkit", AT_REMOVEDIR), 0);
+	for (line = strtok_r(all, "\n", &saved); line != NULL; line = strtok_r(NULL, "\n", &saved)) {
+		char *event = strstr(line, ": rseq_"), *bracket, text[512];
+		int cpu;
+
+		if (line[0] == '#' || event == NULL)
+			continue;
+		/* NAME-TID     [CPU] FLAGS TIME: EVENT: ..., and names can have any characters. */
+		*event = '\0';
+		bracket = strrchr(line, '[');
+		if (bracket == NULL || sscanf(bracket, "[%d]", &cpu) != 1)
+			continue;
+		*bracket = '\0';
+		event = strchr(event + 2, ':') + 2;
+		snprintf(text, sizeof(text), "%d %d %s", atoi(strrchr(line, '-') + 1), cpu, event);
+		add_text(&texts, text);
+	}
+	free(all);
+	sort_texts(&texts);
+	return texts;
+}
+
+/* Removes all mounts of tracefs that this process sees. */
+static void unmount_all(void)
+{
+	char *text = text_of(AT_FDCWD, "/proc/self/mounts"), where[256], kind[64];
+
+	for (char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
+		if (sscanf(line, "%*s %255s %63s", where, kind) == 2 && strcmp(kind, "tracefs") == 0)
+			(void)umount2(where, MNT_DETACH);
+	free(text);
+}
+
+/* From now on, the kernel answers fsopen(2) as if it were built without CONFIG_TRACING. Returns 0 on success. */
+static int filter_fsopen(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fsopen, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENODEV),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* Hides a part of tracefs from the calling process. Returns 0 on success. */
+static int hide(enum hidden hidden)
+{
+	const char *over = hidden == ABORTS ? "/mnt/events/rseq" : "/mnt/events/rseq/rseq_update";
+
+	if (hidden == NOTHING)
+		return 0;
+	if (unshare(CLONE_NEWNS) != 0)
+		return -1;
+	unmount_all();
+	if (hidden == TRACEFS)
+		return filter_fsopen();
+	if (hidden == MOUNTS)
+		return 0;
+	return mount("tracefs", "/mnt", "tracefs", 0, NULL) != 0 || mount("tmpfs", over, "tmpfs", 0, NULL) != 0;
+}
+
+/* Starts the tool, or another program if `words` begins with a path. Its output goes to `output`. A shell expands the words. */
+static pid_t start(enum hidden hidden, const char *words, int output)
+{
+	char command[1024];
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(command, sizeof(command), "exec %s%s", words[0] == '$' ? "" : "$RSEQKIT ", words);
+	if (output >= 0) {
+		dup2(output, STDOUT_FILENO);
+		dup2(output, STDERR_FILENO);
+	}
+	if (hide(hidden) == 0)
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
+}
+
+/* Runs the tool to its end, and returns its exit status. *said gets its output. */
+static int run_tool(enum hidden hidden, const char *words, char **said)
+{
+	char path[80];
+	int fd, status;
+
+	snprintf(path, sizeof(path), "%s.said", out);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	status = exit_status_of(start(hidden, words, fd));
+	close(fd);
+	*said = text_of(AT_FDCWD, path);
+	(void)unlink(path);
+	return status;
+}
+
+/* Runs the tool, and fails with its output if it has another exit status. */
+static void expect_status(enum hidden hidden, const char *words, int wanted)
+{
+	char *said;
+	int status = run_tool(hidden, words, &said);
+
+	if (status != wanted)
+		fail_msg("exit status %d instead of %d: %s", status, wanted, said);
+	free(said);
+}
+
+#endif /* TESTS_CLI_TRACED_H */
