@@ -18,7 +18,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#define SECONDS_MAX 100 /* until the tool says something, on any machine */
+#define SECONDS_MAX 100 /* until something happens, on any machine */
+#define MINE "instances/test-rseqkit"
 
 /* A started tool can lack one of these. */
 enum hidden { NOTHING, MOUNTS, ABORTS, UPDATES, TRACEFS };
@@ -132,46 +133,71 @@ static void forget_texts(struct texts *texts)
 	*texts = (struct texts){0};
 }
 
-/* Creates an instance of the test that records an event of all threads. */
-static void begin_record(const char *event)
+/* Creates an instance that records the events of rseq for all processes that this test starts from now on. */
+static void begin_record(void)
 {
-	char path[128];
+	char pid[16];
 
-	(void)unlinkat(tracefs(), "instances/test-rseqkit", AT_REMOVEDIR);
-	assert_int_equal(mkdirat(tracefs(), "instances/test-rseqkit", 0700), 0);
-	set("instances/test-rseqkit/buffer_size_kb", "4096");
-	snprintf(path, sizeof(path), "instances/test-rseqkit/events/rseq/%s/enable", event);
-	set(path, "1");
+	(void)unlinkat(tracefs(), MINE, AT_REMOVEDIR);
+	assert_int_equal(mkdirat(tracefs(), MINE, 0700), 0);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	set(MINE "/buffer_size_kb", "4096");
+	set(MINE "/options/event-fork", "1");
+	set(MINE "/set_event_pid", pid);
+	set(MINE "/events/rseq/enable", "1");
 }
 
-/* Removes the instance, and returns its text. Each line has "TID CPU", and then what the kernel prints after the event's name. */
-static struct texts end_record(void)
+/* Returns the instance's entries of an event. Each has "TID CPU", and then what the kernel prints after the event's name. */
+static struct texts recorded(const char *event)
 {
 	struct texts texts = {0};
-	char *all, *line, *saved = NULL;
+	char *all = text_of(tracefs(), MINE "/trace"), *saved = NULL, name[64];
 
-	set("instances/test-rseqkit/events/enable", "0");
-	all = text_of(tracefs(), "instances/test-rseqkit/trace");
-	assert_int_equal(unlinkat(tracefs(), "instances/test-rseqkit", AT_REMOVEDIR), 0);
-	for (line = strtok_r(all, "\n", &saved); line != NULL; line = strtok_r(NULL, "\n", &saved)) {
-		char *event = strstr(line, ": rseq_"), *bracket, text[512];
+	snprintf(name, sizeof(name), ": %s: ", event);
+	for (char *line = strtok_r(all, "\n", &saved); line != NULL; line = strtok_r(NULL, "\n", &saved)) {
+		char *found = strstr(line, name), *bracket, text[512];
 		int cpu;
 
-		if (line[0] == '#' || event == NULL)
+		if (line[0] == '#' || found == NULL)
 			continue;
 		/* NAME-TID     [CPU] FLAGS TIME: EVENT: ..., and names can have any characters. */
-		*event = '\0';
+		*found = '\0';
 		bracket = strrchr(line, '[');
 		if (bracket == NULL || sscanf(bracket, "[%d]", &cpu) != 1)
 			continue;
 		*bracket = '\0';
-		event = strchr(event + 2, ':') + 2;
-		snprintf(text, sizeof(text), "%d %d %s", atoi(strrchr(line, '-') + 1), cpu, event);
+		snprintf(text, sizeof(text), "%d %d %s", atoi(strrchr(line, '-') + 1), cpu, found + strlen(name));
 		add_text(&texts, text);
 	}
 	free(all);
 	sort_texts(&texts);
 	return texts;
+}
+
+static struct texts end_record(const char *event)
+{
+	struct texts texts;
+
+	set(MINE "/events/enable", "0");
+	texts = recorded(event);
+	assert_int_equal(unlinkat(tracefs(), MINE, AT_REMOVEDIR), 0);
+	return texts;
+}
+
+/* Waits until the kernel has reported so many aborts. */
+static void wait_for_aborts(size_t wanted)
+{
+	size_t count = 0;
+
+	for (int waited = 0; waited < SECONDS_MAX * 5 && count < wanted; waited++) {
+		struct texts now = recorded("rseq_ip_fixup");
+
+		count = now.count;
+		forget_texts(&now);
+		usleep(200000);
+	}
+	if (count < wanted)
+		fail_msg("%zu aborts in %d s", count, SECONDS_MAX);
 }
 
 /* Removes all mounts of tracefs that this process sees. */
@@ -251,15 +277,27 @@ static int run_tool(enum hidden hidden, const char *words, char **said)
 	return status;
 }
 
-/* Runs the tool, and fails with its output if it has another exit status. */
-static void expect_status(enum hidden hidden, const char *words, int wanted)
+/* Starts a trace of the program that aborts. The program runs until end_traced(). */
+static pid_t start_traced(enum hidden hidden, const char *options, const char *modes)
 {
-	char *said;
-	int status = run_tool(hidden, words, &said);
+	char words[512];
 
-	if (status != wanted)
-		fail_msg("exit status %d instead of %d: %s", status, wanted, said);
-	free(said);
+	snprintf(words, sizeof(words), "trace --json %s --output $OUT -- /bin/sh -c 'echo $$ >$OUT.pid; exec $HELPERS/aborted %s 1000'",
+		 options, modes);
+	return start(hidden, words, -1);
+}
+
+/* Ends the program, which ends the trace. */
+static void end_traced(pid_t tool)
+{
+	char path[80], *text;
+
+	snprintf(path, sizeof(path), "%s.pid", out);
+	text = text_of(AT_FDCWD, path);
+	kill((pid_t)atoi(text), SIGKILL);
+	free(text);
+	(void)unlink(path);
+	assert_int_equal(exit_status_of(tool), 0);
 }
 
 #endif /* TESTS_CLI_TRACED_H */
