@@ -15,11 +15,16 @@ teardown() {
 	[ -z "$mine" ] || in_tracefs "rmdir instances/$mine" || true
 }
 
-# Starts the tool in the background: $tool. Returns as soon as the kernel traces.
+# An ended process has no executable, even before it is waited for.
+traces_or_has_ended() { # PID
+	has_instance "$1" || [ ! -e "/proc/$1/exe" ]
+}
+
+# Starts the tool in the background: $tool. Returns as soon as the kernel traces, or the tool has ended.
 start_tool() { # ARGUMENT...
 	"$RSEQKIT" trace "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
 	tool=$!
-	wait_until has_instance $tool
+	wait_until traces_or_has_ended $tool
 }
 
 # Waits for the tool's end, and expects an exit status.
