@@ -3,32 +3,13 @@
 # covers all of the library.
 
 load ../cli/helper
+load report
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"
 	"$HELPERS/program" threads || skip "no sections here"
 	run "$RSEQKIT" torture "$HELPERS/program" threads
 	[[ "$output" != *"cannot trace"* ]] || skip "$output"
-}
-
-# Runs a program, and sets the variables of its JSON: field NAME.
-torture() { # STATUS OPTION... PROGRAM ARGUMENT...
-	local wanted=$1
-	shift
-	expect "$wanted" "$RSEQKIT" torture --json --output report.json "$@"
-}
-
-field() { # EXPRESSION of the report `r`
-	python3 -c "import json; r = json.load(open('report.json')); print(($1))"
-}
-
-is() { # EXPRESSION VALUE
-	local value
-	value=$(field "$1")
-	[ "$value" = "$2" ] || {
-		echo "$1 is $value, not $2"
-		return 1
-	}
 }
 
 @test "help names the exit status; a program or a process is needed" {

@@ -29,7 +29,7 @@ static bool join(const char *folder, const char *relative, const char *name, cha
 /* Looks in the build tree, then at the library's installed place relative to this program, then in the configured folder. */
 bool preload_find(const char *name, char path[PATH_MAX])
 {
-	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
+	static const char *const relative[] = {"../src", ".", RK_LIBDIR_FROM_BINDIR};
 	char self[PATH_MAX];
 	bool known = self_path(self);
 

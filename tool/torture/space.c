@@ -220,7 +220,7 @@ static void scan_line(struct process *process, const struct mapped *mapped, cons
 	if (module == NULL || !bias_of(module, line, &bias))
 		return;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
-		if (module->functions[kind].address != 0 && process->extras[kind].address == 0)
+		if (!process->inside && module->functions[kind].address != 0 && process->extras[kind].address == 0)
 			add_extra(process, (enum extra_kind)kind, &module->functions[kind], bias);
 	if (module->insn_count == 0)
 		return;
@@ -237,7 +237,7 @@ static void scan_line(struct process *process, const struct mapped *mapped, cons
 		return;
 	if (process->inherits)
 		process_inherit(process, mapping);
-	if (!process->spared)
+	if (!process->spared && !process->inside)
 		process_set_mapping(process, mapping, settings);
 }
 

@@ -60,6 +60,7 @@ struct process {
 	uint64_t round;               /* of strike_again() */
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
 	struct place resting;         /* its section has no breakpoint until a thread passes; mapping NULL: none */
+	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
 	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */

@@ -23,6 +23,7 @@
 #include "common/options.h"
 #include "common/output.h"
 #include "common/proc.h"
+#include "inside.h"
 #include "machine.h"
 #include "run.h"
 #include "tool.h"
@@ -39,6 +40,8 @@ static const char help[] = "Usage: rseqkit torture [OPTION...] [--] PROGRAM [ARG
 			   "  -r, --random N      abort N times, at random instructions\n"
 			   "      --seed N        choose these instructions by the number N\n"
 			   "  -m, --migrate       move the thread to another CPU before it goes on\n"
+			   "  -i, --inside        let the program's own threads handle the aborts: faster, and\n"
+			   "                      without judging stores\n"
 			   "      --reach         abort nothing on purpose; count which instructions are reached\n"
 			   "      --strict        count each store before a commit that isn't declared as private\n"
 			   "  -p, --pid PID       torture a running process, and leave it running\n"
@@ -60,6 +63,7 @@ static const struct option options[] = {
 	{"random", required_argument, NULL, 'r'},
 	{"seed", required_argument, NULL, OPTION_SEED},
 	{"migrate", no_argument, NULL, 'm'},
+	{"inside", no_argument, NULL, 'i'},
 	{"reach", no_argument, NULL, OPTION_REACH},
 	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"pid", required_argument, NULL, 'p'},
@@ -97,7 +101,7 @@ static int run_all(const struct torture_settings *settings, struct torture_resul
 
 	do {
 		before = covered;
-		status = torture_run(settings, result, stop);
+		status = settings->inside ? inside_run(settings, result) : torture_run(settings, result, stop);
 		covered = 0;
 		for (const struct module *module = result->modules; module != NULL; module = module->next)
 			for (uint32_t i = 0; i < module->insn_count; i++)
@@ -225,6 +229,9 @@ static bool read_option(int option, struct torture_settings *settings)
 	case 'm':
 		settings->migrate = true;
 		return true;
+	case 'i':
+		settings->inside = true;
+		return true;
 	case OPTION_REACH:
 		settings->reach = true;
 		return true;
@@ -257,7 +264,7 @@ int cmd_torture(int argc, char **argv)
 	struct torture_settings settings = {.rounds = 1, .seed = 1, .runs = 1, .seconds = 10};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "+en:r:mp:t:o:jh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+en:r:mip:t:o:jh", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help_text(stdout, help);
 			return EXIT_CLEAN;
@@ -272,6 +279,10 @@ int cmd_torture(int argc, char **argv)
 	}
 	if (settings.reach && (settings.random > 0 || settings.migrate)) {
 		complain("--reach counts without aborts; leave out --random and --migrate");
+		return option_misuse("torture");
+	}
+	if (settings.inside && (settings.migrate || settings.strict || settings.pid != 0)) {
+		complain("--migrate, --strict and --pid need a tracer; leave out --inside");
 		return option_misuse("torture");
 	}
 	if (!machine_has_port) {

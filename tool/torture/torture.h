@@ -19,6 +19,7 @@ struct torture_settings {
 	bool json;
 	const char *output;  /* the file for the report; NULL: standard output */
 	uint64_t runs;       /* start the program again up to this number of times, while instructions are left */
+	bool inside;         /* by an agent in the program, not by a tracer */
 	bool reach;          /* only count which instructions are reached; confirm nothing */
 	bool strict;         /* an undeclared store in a file without declarations is a violation, too */
 	bool migrate;        /* move the thread to another CPU at the stop */

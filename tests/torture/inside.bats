@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+# inside.bats - rseqkit torture --inside: it covers what a tracer covers, and programs see nothing but aborts.
+
+load ../cli/helper
+load report
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	"$HELPERS/program" threads || skip "no sections here"
+	run "$RSEQKIT" torture --inside "$HELPERS/program" threads
+	[[ "$output" != *"cannot abort from inside here"* ]] || skip "$output"
+}
+
+@test "what the inside way can't do is refused; a static program, too" {
+	expect 2 "$RSEQKIT" torture --inside --migrate ls
+	assert_says "need a tracer"
+	expect 2 "$RSEQKIT" torture --inside --strict ls
+	expect 2 "$RSEQKIT" torture --inside --pid 1
+	expect 2 "$RSEQKIT" torture --inside ./none
+	assert_says "cannot execute ./none"
+	expect 2 "$RSEQKIT" torture --inside "$HELPERS/program-static" threads
+	assert_says "statically linked"
+	expect 3 "$RSEQKIT" torture --inside env -u LD_PRELOAD "$HELPERS/program" threads
+}
+
+all_covered="all(s['covered'] == s['reached'] for s in r['sections'])"
+all_confirmed="r['injected'] == r['confirmed'] > 5 and r['not_aborted'] == 0"
+
+@test "all that a tracer reaches is aborted, and each abort is confirmed" {
+	for what in "program times" "wrong right" "wrong two_stores"; do
+		torture 0 --reach "$HELPERS/"$what
+		cp report.json reached.json
+		torture 0 --inside "$HELPERS/"$what
+		holds "$all_confirmed" "$all_covered" "(r['way'], r['program']['status'], r['violations']) == ('inside', 0, [])" \
+			"[s['covered'] for s in r['sections']] == \
+				[s['reached'] for s in json.load(open('reached.json'))['sections']]"
+	done
+	json=report.json
+	assert_schema torture
+	torture 0 --inside --reach "$HELPERS/program" threads
+	holds "r['injected'] == 0" "sum(s['reached'] for s in r['sections']) == 14"
+}
+
+# Can a process write to its text by /proc/self/mem (proc_mem.force_override)?
+kernel_writes_text() {
+	python3 - <<-'EOF'
+		import ctypes, os
+		address = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
+		with open('/proc/self/mem', 'r+b', buffering=0) as memory:
+		    os.pwrite(memory.fileno(), os.pread(memory.fileno(), 1, address), address)
+	EOF
+}
+
+@test "--rounds, --random and --runs make as many aborts" {
+	torture 0 --inside --rounds 1000 "$HELPERS/program" threads
+	holds "$all_confirmed" "$all_covered" "14 * 1000 <= r['confirmed'] < 14 * 1000 + 100" "1 < r['program']['threads'] <= 4"
+	torture 0 --inside --random 1000 --seed 5 "$HELPERS/program" threads
+	holds "1000 <= r['confirmed'] < 1020"
+	torture 0 --inside --runs 3 --rounds 2 "$HELPERS/wrong" right
+	holds "$all_confirmed" "sum(s['covered'] for s in r['sections']) == 6" "r['confirmed'] >= 12"
+}
+
+@test "the program's end: status and signal" {
+	torture 1 --inside "$HELPERS/program" fails
+	holds "(r['program']['status'], r['program']['signal']) == (5, None)"
+	torture 1 --inside "$HELPERS/program" dies
+	holds "(r['program']['status'], r['program']['signal']) == (None, 6)"
+	torture 3 --inside true
+	holds "(r['injected'], r['program']['status']) == (0, 0)"
+}
+
+@test "forks, vfork and exec, a timer's signals, stops, modules: each count is exact" {
+	torture 0 --inside "$HELPERS/program" forks
+	holds "$all_confirmed" "$all_covered" "r['program']['processes'] == 6"
+	torture 0 --inside "$HELPERS/program" executes
+	holds "$all_confirmed" "$all_covered" "r['program']['processes'] == 2"
+	torture 0 --inside "$HELPERS/program" stops
+	torture 0 --inside "$HELPERS/program" loads "$HELPERS/module.so"
+	holds "$all_confirmed" "$all_covered" \
+		"[s['covered'] == s['instructions'] for s in r['sections'] if s['symbol'].startswith('use+')] == [True]"
+}
+
+@test "a program that handles, ignores or blocks SIGTRAP is aborted as any other" {
+	torture 0 --inside "$HELPERS/program" traps
+	holds "$all_confirmed" "$all_covered" "r['injected'] >= 14" "r['spared'] == 0"
+	for what in threads handlers contexts ignores; do
+		echo "$what"
+		torture 0 --inside "$HELPERS/blocks" $what
+		holds "$all_confirmed" "$all_covered"
+	done
+}
+
+@test "a program that can't open files, and one that traces a child" {
+	torture 0 --inside "$HELPERS/blocks" exhausted
+	holds "$all_confirmed" "$all_covered"
+	torture 0 --inside "$HELPERS/program" traces
+	holds "$all_confirmed" "r['let_go'] == 1"
+	kernel_writes_text || skip "the kernel lets only a tracer write to text"
+	torture 0 --inside "$HELPERS/blocks" traced
+	holds "$all_confirmed" "r['let_go'] == 1"
+}
+
+@test "a thread of the C library that blocks all signals and allocates memory: the torture ends before" {
+	torture 0 --inside "$HELPERS/helpers"
+	holds "r['injected'] == r['confirmed'] >= 6" "r['spared'] == 1"
+}
+
+@test "threads without protection pass a breakpoint, which is then set again" {
+	kernel_writes_text || skip "the kernel lets only a tracer write to text"
+	torture 0 --inside "$HELPERS/blocks" unregistered
+	holds "$all_confirmed" "r['unprotected'] > 0" \
+		"[s['covered'] == s['instructions'] for s in r['sections'] if s['symbol'].startswith('add_in_thread')] == [True]"
+}
+
+@test "the program inherits no file, and its output is its own" {
+	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
+	[ "$output" = $'0\nend' ]
+}

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# report.bash - reads the reports of `rseqkit torture`.
+
+# Runs a program, and sets the variables of its JSON: field NAME.
+torture() { # STATUS OPTION... PROGRAM ARGUMENT...
+	local wanted=$1
+	shift
+	expect "$wanted" "$RSEQKIT" torture --json --output report.json "$@"
+}
+
+field() { # EXPRESSION of the report `r`
+	python3 -c "import json; r = json.load(open('report.json')); print(($1))"
+}
+
+is() { # EXPRESSION VALUE
+	local value
+	value=$(field "$1")
+	[ "$value" = "$2" ] || {
+		echo "$1 is $value, not $2"
+		return 1
+	}
+}
+
+holds() { # EXPRESSION...: all of these are true
+	python3 - "$@" <<-'EOF'
+		import json, sys
+		r = json.load(open('report.json'))
+		wrong = [expression for expression in sys.argv[1:] if not eval(expression)]
+		if wrong:
+		    r['sections'] = [s for s in r['sections'] if s['reached'] or s['unprotected']]
+		    sys.exit(f'not true: {wrong}\n{json.dumps(r, indent=1)}')
+	EOF
+}

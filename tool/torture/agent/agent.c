@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.c - librseqkit-torture.so, which `rseqkit torture --inside` preloads into the program: it meets the tool, and reports
+ * modules, children and tracers.
+ *
+ * The tool's memory is opened by a path from the environment, so programs that are executed find it, too, and inherit no file.
+ * The invariant: breakpoints are set only by the tool's answer to AGENT_SCAN, so after the handler of SIGTRAP and the list of
+ * modules are in place.
+ */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Gets a cell. A child keeps its parent's cell if the tool gives it none. */
+static bool meet(enum agent_request request)
+{
+	const uint64_t position = agent_ask(request, 0);
+
+	if (position == 0 || position >= AGENT_ROOM)
+		return false;
+	__atomic_store_n(&agent_cell, (struct agent_cell *)((char *)agent_shared + position), __ATOMIC_RELEASE);
+	return true;
+}
+
+/* r_debug_extended of <link.h>, which older C libraries don't have. Its first member is the r_debug of a namespace. */
+struct namespace {
+	struct r_debug base;
+	struct namespace *next;
+};
+
+static bool is_changing(void)
+{
+	for (const struct namespace *one = (const struct namespace *)&_r_debug; one != NULL;
+	     one = _r_debug.r_version >= 2 ? one->next : NULL)
+		if (one->base.r_state == RT_DELETE)
+			return true;
+	return false;
+}
+
+/* The dynamic linker calls this function instead of its own, which does nothing: modules come or go. */
+static void see_modules(void)
+{
+	(void)agent_ask(is_changing() ? AGENT_PAUSE : AGENT_SCAN, 0);
+}
+
+#if defined(__x86_64__)
+#define RETURN {0xc3}
+#define MARK {0xf3, 0x0f, 0x1e, 0xfa} /* endbr64 */
+#define JUMP {0xff, 0x25, 0, 0, 0, 0} /* jmp *0(%rip); the address follows */
+#else
+#define RETURN {0xc0, 0x03, 0x5f, 0xd6}
+#define MARK {0x5f, 0x24, 0x03, 0xd5} /* bti c */
+#define JUMP {0x50, 0, 0, 0x58, 0, 0x02, 0x1f, 0xd6} /* ldr x16, .+8; br x16; the address follows */
+#endif
+
+/*
+ * Writes a jump to see_modules() over the dynamic linker's empty function for debuggers. A breakpoint there would kill threads
+ * that load modules while they block all signals, as some helpers of the C library do. Functions begin at multiples of 16 bytes,
+ * and the rest of the empty one is padding.
+ */
+static bool watch_linker(void)
+{
+	static const uint8_t back[] = RETURN, mark[] = MARK, jump[] = JUMP;
+	const uint64_t address = _r_debug.r_brk, target = (uint64_t)(uintptr_t)see_modules;
+	const uint8_t *code = (const uint8_t *)(uintptr_t)address;
+	uint8_t bytes[sizeof(jump) + sizeof(target)];
+	size_t at = 0;
+
+	if (address == 0 || address % 16 != 0)
+		return false;
+	if (memcmp(code, mark, sizeof(mark)) == 0)
+		at = sizeof(mark);
+	if (memcmp(code + at, back, sizeof(back)) != 0)
+		return false;
+	memcpy(bytes, jump, sizeof(jump));
+	memcpy(bytes + sizeof(jump), &target, sizeof(target));
+	agent_write(address, bytes, sizeof(bytes));
+	return true;
+}
+
+static void after_fork(void)
+{
+	agent_process = getpid();
+	agent_renew_signal();
+	if (meet(AGENT_FORKED))
+		(void)agent_ask(AGENT_SCAN, 0);
+}
+
+/* Maps the tool's memory. */
+static bool open_memory(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *memory = fd >= 0 ? mmap(NULL, AGENT_ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0) : MAP_FAILED;
+
+	if (fd >= 0)
+		close(fd);
+	if (memory == MAP_FAILED)
+		return false;
+	(void)madvise(memory, AGENT_ROOM, MADV_DONTDUMP);
+	agent_shared = (struct agent_shared *)memory;
+	if (agent_shared->version == AGENT_VERSION)
+		return true;
+	(void)munmap(memory, AGENT_ROOM);
+	agent_shared = NULL;
+	return false;
+}
+
+__attribute__((__constructor__)) static void begin(void)
+{
+	const char *path = getenv(AGENT_ENVIRONMENT);
+	int error = errno;
+	struct timespec now;
+
+	if (path != NULL && open_memory(path)) {
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		agent_proof ^= (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&now;
+		agent_process = getpid();
+		if (meet(AGENT_HELLO)) {
+			agent_take_signal();
+			if (!watch_linker())
+				__atomic_add_fetch(&agent_shared->blind, 1, __ATOMIC_RELAXED);
+			(void)pthread_atfork(NULL, NULL, after_fork);
+			(void)agent_ask(AGENT_SCAN, 0);
+		}
+	}
+	errno = error;
+}
+
+/* A tracer would see our traps. So a process that is to be traced gets rid of them before. */
+EXPORTED long ptrace(enum __ptrace_request request, ...)
+{
+	DECLARE_NEXT(ptrace);
+	va_list list;
+	pid_t pid;
+	void *address, *data;
+
+	va_start(list, request);
+	pid = va_arg(list, pid_t);
+	address = va_arg(list, void *);
+	data = va_arg(list, void *);
+	va_end(list);
+	if (agent_cell != NULL && (request == PTRACE_TRACEME || request == PTRACE_ATTACH || request == PTRACE_SEIZE))
+		(void)agent_ask(AGENT_LET_GO, request == PTRACE_TRACEME ? getpid() : pid);
+	return NEXT(ptrace)(request, pid, address, data);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.h - what the parts of the agent share.
+ *
+ * The agent runs within a program that doesn't know it. The invariant: it allocates nothing, keeps no file open, prints nothing,
+ * and leaves errno as it was.
+ */
+#ifndef RK_TOOL_TORTURE_AGENT_AGENT_H
+#define RK_TOOL_TORTURE_AGENT_AGENT_H
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "shared.h"
+
+/* The shared memory, and this process's cell in it. NULL until the tool has accepted the process. */
+extern struct agent_shared *agent_shared;
+extern struct agent_cell *agent_cell;
+
+/* The process to which this memory belongs. A child of vfork uses it, too. */
+extern pid_t agent_process;
+
+/* By this number the tool knows that it looks at the right process. */
+extern uint64_t agent_proof;
+
+/* agent_ask.c: asks the tool. Returns the position of the process's cell, or 0 without an answer. Async-signal-safe. */
+uint64_t agent_ask(enum agent_request request, pid_t other);
+
+/* agent_strike.c: handles a trap. Returns false if it isn't one of ours. */
+bool agent_strike(const siginfo_t *info, void *context);
+
+/*
+ * agent_text.c: writes into the process's own text. All of this is async-signal-safe. agent_obey() sets or removes all
+ * breakpoints, if the tool wants this and can't do it itself.
+ */
+void agent_write(uint64_t address, const void *bytes, size_t size);
+void agent_set(const struct agent_insn *insn, uint64_t bias);
+void agent_clear(const struct agent_insn *insn, uint64_t bias);
+void agent_set_by_chance(const struct agent_module *module, uint32_t number, uint64_t bias);
+void agent_set_again(const struct agent_module *module, uint64_t bias);
+void agent_obey(void);
+
+/* What is at a position of the shared memory; a count there; are more aborts wanted at this instruction? */
+void *agent_at(uint64_t position);
+uint64_t agent_count(const uint64_t *count);
+bool agent_wants(const struct agent_insn *insn);
+
+/* agent_signals.c: takes SIGTRAP over from the program. A child of fork has to renew its lock. */
+void agent_take_signal(void);
+void agent_renew_signal(void);
+
+/* agent_masks.c: unblocks SIGTRAP in this thread. */
+void agent_unblock(void);
+
+static inline bool agent_is_active(void)
+{
+	return agent_cell != NULL;
+}
+
+/* Some of the functions that have to be replaced are old. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+#define EXPORTED __attribute__((__visibility__("default")))
+
+/* The C library's function of the same name. The name is looked up at its first use. */
+#define DECLARE_NEXT(function) static uintptr_t next_##function
+#define NEXT(function) ((__typeof__(&function))agent_next(#function, &next_##function))
+
+static inline uintptr_t agent_next(const char *name, uintptr_t *next)
+{
+	if (*next == 0)
+		*next = (uintptr_t)dlsym(RTLD_NEXT, name);
+	return *next;
+}
+
+#endif /* RK_TOOL_TORTURE_AGENT_AGENT_H */

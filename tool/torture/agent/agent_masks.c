@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_masks.c - keeps SIGTRAP unblocked in a program that blocks signals.
+ *
+ * The kernel kills a process if a thread reaches a breakpoint while it blocks SIGTRAP. So these functions of the C library are
+ * replaced by functions that leave SIGTRAP out of each mask. The program reads back the masks that it has set. Masks of handlers
+ * are in agent_signals.c.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <ucontext.h>
+
+#include "agent.h"
+
+/* Older C libraries don't have these. */
+int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *limit, const sigset_t *set);
+int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *set);
+
+DECLARE_NEXT(pthread_sigmask);
+DECLARE_NEXT(sigsuspend);
+DECLARE_NEXT(ppoll);
+DECLARE_NEXT(pselect);
+DECLARE_NEXT(epoll_pwait);
+DECLARE_NEXT(epoll_pwait2);
+DECLARE_NEXT(pthread_attr_setsigmask_np);
+DECLARE_NEXT(setcontext);
+DECLARE_NEXT(swapcontext);
+
+/* Does this thread block SIGTRAP, as far as the program knows? */
+static __thread bool is_blocked __attribute__((__tls_model__("initial-exec")));
+
+/* A mask without SIGTRAP. `copy` has room for it. */
+static const sigset_t *without_trap(const sigset_t *set, sigset_t *copy)
+{
+	if (set == NULL || !agent_is_active())
+		return set;
+	*copy = *set;
+	sigdelset(copy, SIGTRAP);
+	return copy;
+}
+
+void agent_unblock(void)
+{
+	sigset_t set, old;
+
+	/* Looked up now: later calls possibly come from handlers. */
+	(void)NEXT(sigsuspend);
+	(void)NEXT(ppoll);
+	(void)NEXT(pselect);
+	(void)NEXT(epoll_pwait);
+	(void)NEXT(epoll_pwait2);
+	(void)NEXT(setcontext);
+	(void)NEXT(swapcontext);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTRAP);
+	if (NEXT(pthread_sigmask)(SIG_UNBLOCK, &set, &old) == 0)
+		is_blocked = sigismember(&old, SIGTRAP) == 1;
+}
+
+static int change_mask(int how, const sigset_t *set, sigset_t *old)
+{
+	const bool named = set != NULL && sigismember(set, SIGTRAP) == 1, was_blocked = is_blocked;
+	sigset_t copy;
+	int result = NEXT(pthread_sigmask)(how, without_trap(set, &copy), old);
+
+	if (result != 0 || !agent_is_active())
+		return result;
+	if (old != NULL && was_blocked)
+		sigaddset(old, SIGTRAP);
+	if (set != NULL && (named || how == SIG_SETMASK))
+		is_blocked = how != SIG_UNBLOCK && named;
+	return 0;
+}
+
+EXPORTED int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	sigset_t given;
+
+	if (set != NULL)
+		given = *set; /* the two can be one */
+	return change_mask(how, set != NULL ? &given : NULL, old);
+}
+
+EXPORTED int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	int error = pthread_sigmask(how, set, old);
+
+	if (error != 0)
+		errno = error;
+	return error != 0 ? -1 : 0;
+}
+
+EXPORTED int sighold(int number)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	return sigaddset(&set, number) != 0 ? -1 : sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+EXPORTED int sigrelse(int number)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	return sigaddset(&set, number) != 0 ? -1 : sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The older functions have a mask of 32 bits. */
+static void widen(int bits, sigset_t *set)
+{
+	sigemptyset(set);
+	for (int number = 1; number <= 32; number++)
+		if (((unsigned)bits >> (number - 1) & 1) != 0)
+			sigaddset(set, number);
+}
+
+static int change_bits(int how, int bits)
+{
+	sigset_t set, old;
+	unsigned result = 0;
+
+	widen(bits, &set);
+	if (sigprocmask(how, &set, &old) != 0)
+		return -1;
+	for (int number = 1; number <= 32; number++)
+		if (sigismember(&old, number) == 1)
+			result |= 1u << (number - 1);
+	return (int)result;
+}
+
+EXPORTED int sigblock(int bits)
+{
+	return change_bits(SIG_BLOCK, bits);
+}
+
+EXPORTED int sigsetmask(int bits)
+{
+	return change_bits(SIG_SETMASK, bits);
+}
+
+EXPORTED int sigsuspend(const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(sigsuspend)(without_trap(set, &copy));
+}
+
+/* The C library's function of this name, to which <signal.h> gives another one in most programs. */
+EXPORTED int pause_by_bits(int bits) __asm__("sigpause");
+
+int pause_by_bits(int bits)
+{
+	sigset_t set;
+
+	widen(bits, &set);
+	return sigsuspend(&set);
+}
+
+EXPORTED int ppoll(struct pollfd *files, nfds_t count, const struct timespec *limit, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(ppoll)(files, count, limit, without_trap(set, &copy));
+}
+
+/* Programs with _FORTIFY_SOURCE call this function instead of ppoll(). */
+EXPORTED int checked_ppoll(struct pollfd *files, nfds_t count, const struct timespec *limit, const sigset_t *set,
+			   size_t room) __asm__("__ppoll_chk");
+
+int checked_ppoll(struct pollfd *files, nfds_t count, const struct timespec *limit, const sigset_t *set, size_t room)
+{
+	if (room / sizeof(*files) < count)
+		abort();
+	return ppoll(files, count, limit, set);
+}
+
+EXPORTED int pselect(int count, fd_set *in, fd_set *out, fd_set *other, const struct timespec *limit, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(pselect)(count, in, out, other, limit, without_trap(set, &copy));
+}
+
+EXPORTED int epoll_pwait(int fd, struct epoll_event *events, int count, int limit, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(epoll_pwait)(fd, events, count, limit, without_trap(set, &copy));
+}
+
+EXPORTED int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *limit, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(epoll_pwait2)(fd, events, count, limit, without_trap(set, &copy));
+}
+
+EXPORTED int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return NEXT(pthread_attr_setsigmask_np)(attributes, without_trap(set, &copy));
+}
+
+/* Contexts that a program has given a mask. Such a context is changed only if it has SIGTRAP. */
+static void free_context(const ucontext_t *context)
+{
+	if (agent_is_active() && context != NULL && sigismember(&context->uc_sigmask, SIGTRAP) == 1)
+		sigdelset((sigset_t *)(uintptr_t)&context->uc_sigmask, SIGTRAP);
+}
+
+EXPORTED int setcontext(const ucontext_t *context)
+{
+	free_context(context);
+	return NEXT(setcontext)(context);
+}
+
+EXPORTED int swapcontext(ucontext_t *old, const ucontext_t *context)
+{
+	free_context(context);
+	return NEXT(swapcontext)(old, context);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_signals.c - keeps the agent's handler of SIGTRAP in a program that changes handlers.
+ *
+ * The kernel kills a process if a thread reaches a breakpoint while it ignores SIGTRAP. So the C library's functions are
+ * replaced. The program reads back what it has set. A SIGTRAP that isn't ours goes to the program's handler, or does what the
+ * program chose. agent_masks.c is about blocked signals.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+DECLARE_NEXT(sigaction);
+DECLARE_NEXT(signal);
+DECLARE_NEXT(sigignore);
+DECLARE_NEXT(sigset);
+DECLARE_NEXT(sysv_signal);
+
+/* The program's own choice for SIGTRAP, and whether the masks of its handlers have SIGTRAP. */
+static struct sigaction chosen;
+static bool in_mask[NSIG];
+static uint32_t lock;
+
+/* All signals are blocked while the lock is held, so no handler waits for its own thread. No section runs meanwhile. */
+static void take_lock(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, old, NSIG / 8);
+	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) != 0)
+		(void)syscall(SYS_sched_yield);
+}
+
+static void drop_lock(const sigset_t *old)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, NSIG / 8);
+}
+
+/* Ends the process as SIGTRAP does by default. */
+static void die(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	(void)NEXT(sigaction)(SIGTRAP, &action, NULL);
+	(void)syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGTRAP);
+}
+
+/* Gives a SIGTRAP that isn't ours to the program. */
+static void pass_on(int number, siginfo_t *info, ucontext_t *context)
+{
+	struct sigaction action;
+	sigset_t mask, old;
+
+	take_lock(&old);
+	action = chosen;
+	if ((action.sa_flags & (int)SA_RESETHAND) != 0)
+		chosen.sa_handler = SIG_DFL;
+	drop_lock(&old);
+	if (action.sa_handler == SIG_IGN && info->si_code <= 0)
+		return;
+	if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
+		die();
+		return;
+	}
+	sigorset(&mask, &context->uc_sigmask, &action.sa_mask);
+	sigdelset(&mask, SIGTRAP);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, NSIG / 8);
+	if ((action.sa_flags & SA_SIGINFO) != 0)
+		action.sa_sigaction(number, info, context);
+	else
+		action.sa_handler(number);
+	sigdelset(&context->uc_sigmask, SIGTRAP);
+}
+
+static void handle(int number, siginfo_t *info, void *context)
+{
+	int error = errno;
+	bool ours = agent_strike(info, context);
+
+	errno = error;
+	if (!ours)
+		pass_on(number, info, (ucontext_t *)context);
+}
+
+/* The handler blocks all other signals, so none of the program's handlers runs within it. */
+static void install(struct sigaction *old)
+{
+	struct sigaction action = {.sa_sigaction = handle};
+
+	action.sa_flags = (int)(SA_SIGINFO | SA_NODEFER | SA_ONSTACK | ((unsigned)chosen.sa_flags & SA_RESTART));
+	if (chosen.sa_handler == SIG_IGN)
+		action.sa_flags |= SA_RESTART;
+	sigfillset(&action.sa_mask);
+	sigdelset(&action.sa_mask, SIGTRAP);
+	(void)NEXT(sigaction)(SIGTRAP, &action, old);
+}
+
+void agent_take_signal(void)
+{
+	(void)NEXT(signal); /* looked up now: later calls possibly come from handlers */
+	install(&chosen);
+	agent_unblock();
+}
+
+void agent_renew_signal(void)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+/* A child of vfork has handlers of its own, but its parent's memory. It executes another program soon: nothing is changed. */
+static void choose(const struct sigaction *action, struct sigaction *old)
+{
+	sigset_t mask;
+
+	take_lock(&mask);
+	if (old != NULL)
+		*old = chosen;
+	if (action != NULL && syscall(SYS_getpid) == agent_process) {
+		chosen = *action;
+		install(NULL);
+	}
+	drop_lock(&mask);
+}
+
+EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
+{
+	struct sigaction copy;
+	bool had;
+	int result;
+
+	if (!agent_is_active() || number <= 0 || number >= NSIG)
+		return NEXT(sigaction)(number, action, old);
+	if (number == SIGTRAP) {
+		struct sigaction given; /* the two can be one */
+
+		if (action != NULL)
+			given = *action;
+		choose(action != NULL ? &given : NULL, old);
+		return 0;
+	}
+	had = in_mask[number];
+	if (action != NULL) {
+		copy = *action;
+		sigdelset(&copy.sa_mask, SIGTRAP);
+		in_mask[number] = sigismember(&action->sa_mask, SIGTRAP) == 1;
+	}
+	result = NEXT(sigaction)(number, action != NULL ? &copy : NULL, old);
+	if (result != 0)
+		in_mask[number] = had;
+	else if (old != NULL && had)
+		sigaddset(&old->sa_mask, SIGTRAP);
+	return result;
+}
+
+static sighandler_t choose_handler(sighandler_t handler, int flags)
+{
+	struct sigaction action = {.sa_handler = handler}, old;
+
+	action.sa_flags = flags;
+	choose(&action, &old);
+	return old.sa_handler;
+}
+
+EXPORTED sighandler_t signal(int number, sighandler_t handler)
+{
+	if (agent_is_active() && number == SIGTRAP)
+		return choose_handler(handler, SA_RESTART);
+	return NEXT(signal)(number, handler);
+}
+
+EXPORTED sighandler_t bsd_signal(int number, sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+EXPORTED sighandler_t ssignal(int number, sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+EXPORTED sighandler_t sysv_signal(int number, sighandler_t handler)
+{
+	if (agent_is_active() && number == SIGTRAP)
+		return choose_handler(handler, (int)(SA_RESETHAND | SA_NODEFER));
+	return NEXT(sysv_signal)(number, handler);
+}
+
+/* Programs without the default features call this function instead of signal(). */
+EXPORTED sighandler_t old_signal(int number, sighandler_t handler) __asm__("__sysv_signal");
+
+sighandler_t old_signal(int number, sighandler_t handler)
+{
+	return sysv_signal(number, handler);
+}
+
+EXPORTED int sigignore(int number)
+{
+	if (!agent_is_active() || number != SIGTRAP)
+		return NEXT(sigignore)(number);
+	(void)choose_handler(SIG_IGN, 0);
+	return 0;
+}
+
+EXPORTED sighandler_t sigset(int number, sighandler_t handler)
+{
+	sighandler_t before;
+	sigset_t set, old;
+
+	if (!agent_is_active() || number != SIGTRAP)
+		return NEXT(sigset)(number, handler);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTRAP);
+	before = handler == SIG_HOLD ? chosen.sa_handler : choose_handler(handler, 0);
+	(void)sigprocmask(handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &set, &old);
+	return sigismember(&old, SIGTRAP) == 1 ? SIG_HOLD : before;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_strike.c - what happens to a thread that comes to a breakpoint.
+ *
+ * The kernel aborts the section when it delivers the signal. So the handler's context is at the abort handler, and the signal's
+ * address says which instruction the thread had reached. If the context is still at the breakpoint, the thread had no protection.
+ *
+ * There are no locks. The invariant: a trap at a known instruction is always ours. After it, the instruction is back in place, or
+ * the thread stands at the abort handler. So a write by another thread, or by the parent before a fork, costs one more trap at
+ * most.
+ */
+#define _GNU_SOURCE
+#include <ucontext.h>
+
+#include "agent.h"
+
+/* An instruction of this process. */
+struct known {
+	struct agent_module *module;
+	struct agent_insn *insns, *insn;
+	struct agent_section *section;
+	uint64_t bias;
+};
+
+static uint64_t *context_ip(ucontext_t *context)
+{
+#if defined(__x86_64__)
+	return (uint64_t *)&context->uc_mcontext.gregs[REG_RIP];
+#else
+	return (uint64_t *)&context->uc_mcontext.pc;
+#endif
+}
+
+static void set(const struct known *known, const struct agent_insn *insn)
+{
+	agent_set(insn, known->bias);
+}
+
+static void clear(const struct known *known)
+{
+	agent_clear(known->insn, known->bias);
+}
+
+static bool find_in(const struct agent_entry *entry, uint64_t address, struct known *known)
+{
+	struct agent_module *module = (struct agent_module *)agent_at(entry->module);
+	struct agent_insn *insns = (struct agent_insn *)agent_at(module->insns);
+	uint32_t low = 0, high = module->insn_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (insns[middle].address < address - entry->bias)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == module->insn_count || insns[low].address != address - entry->bias || !insns[low].usable)
+		return false;
+	*known = (struct known){
+		.module = module,
+		.insns = insns,
+		.insn = &insns[low],
+		.section = (struct agent_section *)agent_at(module->sections) + insns[low].section,
+		.bias = entry->bias,
+	};
+	return true;
+}
+
+static bool find(uint64_t address, struct known *known)
+{
+	const uint64_t position = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
+	const struct agent_list *list = (const struct agent_list *)agent_at(position);
+
+	for (uint64_t i = 0; position != 0 && i < list->count; i++)
+		if (address >= list->entries[i].low && address < list->entries[i].high &&
+		    find_in(&list->entries[i], address, known))
+			return true;
+	return false;
+}
+
+/* Where the trap was. */
+static bool find_trap(const siginfo_t *info, uint64_t ip, struct known *known)
+{
+	if (info->si_code > 0)
+		return find((uint64_t)(uintptr_t)info->si_addr - AGENT_TRAP_MOVES, known);
+	/* A SIGTRAP that was sent meanwhile replaces ours. The thread then stands in the middle of an instruction. */
+	return AGENT_TRAP_MOVES > 0 && find(ip - AGENT_TRAP_MOVES, known);
+}
+
+static uint64_t add_one(uint64_t *count)
+{
+	return __atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Sets again the breakpoints at the section's other instructions that have had fewer aborts. Returns whether one of the others
+ * has a breakpoint: those that no thread has reached still have theirs.
+ */
+static bool set_fewer(const struct known *known)
+{
+	const uint64_t injected = agent_count(&known->insn->injected);
+	bool others = false;
+
+	for (uint32_t i = known->section->first; i < known->module->insn_count; i++) {
+		const struct agent_insn *other = &known->insns[i];
+
+		if (other->address >= known->section->end)
+			break;
+		if (other == known->insn || other->section != known->insn->section || !agent_wants(other))
+			continue;
+		if (agent_count(&other->reached) == 0) {
+			others = true;
+		} else if (agent_count(&other->injected) < injected) {
+			set(known, other);
+			others = true;
+		}
+	}
+	return others;
+}
+
+/* After an abort: removes the breakpoint if it has done its work, or if other instructions are to have their turn. */
+static void go_on(const struct known *known)
+{
+	const uint64_t injected = agent_count(&known->insn->injected);
+	bool others, over;
+
+	if (__atomic_load_n(&agent_cell->let_go, __ATOMIC_ACQUIRE) || agent_shared->reach) {
+		clear(known);
+		return;
+	}
+	if (agent_shared->random > 0) {
+		clear(known);
+		if (agent_count(&agent_shared->confirmed) < agent_shared->random)
+			agent_set_by_chance(known->module, known->insn->section, known->bias);
+		return;
+	}
+	if (agent_count(&agent_cell->again) != 0 && __atomic_exchange_n(&agent_cell->again, 0, __ATOMIC_RELAXED) != 0)
+		agent_set_again(known->module, known->bias);
+	over = !agent_wants(known->insn);
+	if (!over && injected % AGENT_STREAK_MAX != 0)
+		return;
+	others = agent_shared->rounds > 1 && set_fewer(known);
+	if (over || others)
+		clear(known);
+}
+
+static void count_thread(void)
+{
+	static __thread bool is_counted __attribute__((__tls_model__("initial-exec")));
+
+	if (!is_counted)
+		add_one(&agent_shared->threads);
+	is_counted = true;
+}
+
+bool agent_strike(const siginfo_t *info, void *context)
+{
+	uint64_t *ip = context_ip((ucontext_t *)context);
+	struct known known;
+	uint64_t place;
+
+	if (agent_cell == NULL || !find_trap(info, *ip, &known))
+		return false;
+	place = known.insn->address + known.bias;
+	count_thread();
+	if (*ip == place + AGENT_TRAP_MOVES) {
+		add_one(&known.insn->idle);
+		add_one(&agent_shared->idle);
+		clear(&known);
+		*ip = place;
+		if (agent_shared->random > 0 && known.section->count > 1)
+			agent_set_by_chance(known.module, known.insn->section, known.bias);
+		return true;
+	}
+	add_one(&known.insn->reached);
+	if (!agent_shared->reach && !__atomic_load_n(&agent_cell->let_go, __ATOMIC_ACQUIRE)) {
+		add_one(&known.insn->injected);
+		add_one(&agent_shared->injected);
+		if (*ip == known.section->abort + known.bias) {
+			add_one(&known.insn->confirmed);
+			add_one(&agent_shared->confirmed);
+		}
+	}
+	go_on(&known);
+	return true;
+}

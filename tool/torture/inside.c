@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inside.c - starts the program with an agent, and answers the agents of all its processes until the last one has ended.
+ *
+ * The program is a child of the tool, and is killed if the tool dies.
+ */
+#define _GNU_SOURCE
+#include "inside.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "common/output.h"
+#include "exec/preload.h"
+#include "exec/program.h"
+#include "tool.h"
+
+#define LOOK_MS 20
+#define SET_S 0.1
+#define PROGRESS_S 0.2
+#define PROBE_MS 10000
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+#if defined(__x86_64__)
+#define TRAP_HERE ".byte 0xf1\n\t"
+#else
+#define TRAP_HERE ".inst 0xd4200000\n\t"
+#endif
+
+static void note_trap(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
+}
+
+/* In a child: does a trap say where it was? Some emulators don't know this instruction. */
+static int try_trap(int out, const void *argument)
+{
+	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};
+	sigset_t set;
+
+	(void)out;
+	(void)argument;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTRAP);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)sigaction(SIGTRAP, &action, NULL);
+#if defined(__x86_64__) || defined(__aarch64__)
+	__asm__ __volatile__(TRAP_HERE);
+#endif
+	return 1;
+}
+
+/* QEMU 7.2 stops the whole virtual machine at int1 if it emulates the instructions. So the instruction isn't even tried there. */
+static bool is_emulated(void)
+{
+#if defined(__x86_64__)
+	unsigned a = 0, b = 0, c = 0, d = 0;
+	char name[12];
+
+	if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> 31 & 1) == 0)
+		return false;
+	__cpuid(0x40000000, a, b, c, d);
+	memcpy(name, &b, 4);
+	memcpy(name + 4, &c, 4);
+	memcpy(name + 8, &d, 4);
+	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
+#else
+	return false;
+#endif
+}
+
+static bool can_trap(void)
+{
+	struct child_result result;
+
+	if (is_emulated()) {
+		complain("cannot abort from inside here: QEMU's emulator stops at the instruction int1. Leave out --inside");
+		return false;
+	}
+	child_run(try_trap, NULL, PROBE_MS, &result);
+	if (!child_succeeded(&result))
+		complain("cannot abort from inside here: a trap doesn't say where it was. Leave out --inside");
+	return child_succeeded(&result);
+}
+
+/* Can the agent be preloaded into the program? If not, prints why. */
+static bool can_meet(char *const *command)
+{
+	static const char *const libraries[] = {AGENT_LIBRARY, NULL};
+	struct program_search search;
+	char path[PATH_MAX];
+	const char *objection;
+
+	program_begin(&search, command[0]);
+	if (!program_next(&search, path))
+		return true; /* exec will say why */
+	objection = program_objection(path, command, libraries);
+	if (objection != NULL)
+		complain("nothing can be preloaded into %s: %s. Leave out --inside", path, objection);
+	return objection == NULL;
+}
+
+/* In the child: executes the program with the agent. */
+static _Noreturn void become_preloaded(const struct inside *inside, int failed, const sigset_t *mask)
+{
+	char path[64];
+	int error;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)inside->shared->tool, inside->memory);
+	if (setenv(AGENT_ENVIRONMENT, path, 1) != 0 || !preload_add(AGENT_LIBRARY))
+		_exit(EXIT_USAGE);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(inside->settings->command[0], inside->settings->command);
+	error = errno;
+	(void)!write(failed, &error, sizeof(error));
+	_exit(127);
+}
+
+/* Starts the program. Returns false after a message. `failed` gets the pipe that has exec's error. */
+static bool start_preloaded(struct inside *inside, const sigset_t *mask, int *failed)
+{
+	char path[PATH_MAX];
+	int error[2];
+
+	if (!preload_find(AGENT_LIBRARY, path)) {
+		complain("cannot find %s", AGENT_LIBRARY);
+		return false;
+	}
+	if (pipe2(error, O_CLOEXEC) != 0) {
+		complain("cannot make a pipe: %s", strerror(errno));
+		return false;
+	}
+	fflush(stdout);
+	inside->first = fork();
+	if (inside->first == 0)
+		become_preloaded(inside, error[1], mask);
+	close(error[1]);
+	if (inside->first < 0) {
+		complain("cannot start a process: %s", strerror(errno));
+		close(error[0]);
+		return false;
+	}
+	*failed = error[0];
+	return true;
+}
+
+static long futex(uint32_t *word, int operation, uint32_t value, const struct timespec *limit)
+{
+	return syscall(SYS_futex, word, operation, value, limit, NULL, 0);
+}
+
+/* Answers all agents that ask. Returns the bell's value from before. */
+static uint32_t answer_all(struct inside *inside)
+{
+	const uint32_t bell = __atomic_load_n(&inside->shared->bell, __ATOMIC_ACQUIRE);
+
+	for (int i = 0; i < AGENT_SLOTS; i++) {
+		struct agent_slot *slot = &inside->shared->slots[i], copy;
+		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+
+		/* A process that was killed leaves its answer. */
+		if (state == AGENT_ANSWERED && kill(slot->pid, 0) != 0 && errno == ESRCH)
+			__atomic_store_n(&slot->state, AGENT_FREE, __ATOMIC_RELEASE);
+		if (state != AGENT_ASKED)
+			continue;
+		memcpy(&copy, slot, sizeof(copy));
+		slot->cell = inside_answer(inside, &copy);
+		__atomic_store_n(&slot->state, AGENT_ANSWERED, __ATOMIC_RELEASE);
+		(void)futex(&slot->state, FUTEX_WAKE, INT_MAX, NULL);
+	}
+	return bell;
+}
+
+static void show_counts(const struct inside *inside, double began)
+{
+	static double last;
+	static uint64_t before;
+	const double now = seconds_now();
+	uint64_t done = 0, all = 0;
+	char text[120];
+
+	if (now - last < PROGRESS_S)
+		return;
+	for (const struct inside_module *one = inside->modules; one != NULL; one = one->next) {
+		for (uint32_t i = 0; i < one->module->insn_count; i++)
+			done += !memory_wants(inside, &one->insns[i]);
+		all += one->module->insn_count;
+	}
+	snprintf(text, sizeof(text), "%llu of %llu instructions, %.0f aborts a second, %.0f s", (unsigned long long)done,
+		 (unsigned long long)all, (double)(inside->shared->injected - before) / (now - last), now - began);
+	print_progress(text);
+	last = now;
+	before = inside->shared->injected;
+}
+
+/* Passes signals on that the terminal doesn't send to the program itself. */
+static void pass_signals(const struct inside *inside, const sigset_t *signals)
+{
+	const struct timespec none = {0, 0};
+	int number;
+
+	while ((number = sigtimedwait(signals, NULL, &none)) > 0)
+		if (number == SIGTERM || number == SIGHUP)
+			kill(inside->first, number);
+}
+
+/* Serves the agents until all processes have ended. */
+static void serve(struct inside *inside, const sigset_t *signals, double began)
+{
+	const struct timespec look = {0, LOOK_MS * 1000000};
+	double set = began;
+	bool living = true;
+
+	while (living) {
+		uint32_t bell = answer_all(inside);
+
+		if (!inside->result->ended && waitpid(inside->first, &inside->result->status, WNOHANG) == inside->first)
+			inside->result->ended = true;
+		living = inside_lives(inside) || !inside->result->ended;
+		pass_signals(inside, signals);
+		show_counts(inside, began);
+		if (seconds_now() - set > SET_S) {
+			inside_set_again(inside);
+			set = seconds_now();
+		}
+		if (living)
+			(void)futex(&inside->shared->bell, FUTEX_WAIT, bell, &look);
+	}
+}
+
+/* Says what went wrong, apart from the report. */
+static void warn(const struct inside *inside, uint64_t processes)
+{
+	const struct torture_result *result = inside->result;
+
+	if (result->processes == processes)
+		complain("the agent didn't start in the program, so nothing was aborted");
+	if (inside->shared->blind > 0)
+		complain("%llu processes have a dynamic linker that hides modules which are loaded later",
+			 (unsigned long long)inside->shared->blind);
+	if (result->ended && WIFSIGNALED(result->status) && WTERMSIG(result->status) == SIGTRAP)
+		complain("SIGTRAP killed the program. Possibly a thread reached a section while SIGTRAP was blocked by a system "
+			 "call that the agent doesn't see; leave out --inside");
+}
+
+int inside_run(const struct torture_settings *settings, struct torture_result *result)
+{
+	static const int waited[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+	struct inside inside = {.settings = settings, .result = result};
+	const uint64_t processes = result->processes;
+	const double began = seconds_now();
+	sigset_t signals, mask;
+	int failed = -1, error = 0;
+
+	if ((result->runs == 0 && (!can_trap() || !can_meet(settings->command))) || !memory_begin(&inside))
+		return EXIT_USAGE;
+	result->ended = false;
+	sigemptyset(&signals);
+	for (size_t i = 0; i < sizeof(waited) / sizeof(waited[0]); i++)
+		sigaddset(&signals, waited[i]);
+	(void)sigprocmask(SIG_BLOCK, &signals, &mask);
+	srandom((unsigned)settings->seed);
+	if (!start_preloaded(&inside, &mask, &failed)) {
+		memory_end(&inside);
+		return EXIT_USAGE;
+	}
+	serve(&inside, &signals, began);
+	print_progress(NULL);
+	result->seconds = seconds_now() - began;
+	__atomic_store_n(&inside.shared->closed, 1, __ATOMIC_RELEASE);
+	if (read(failed, &error, sizeof(error)) == (ssize_t)sizeof(error)) {
+		complain("cannot execute %s: %s", settings->command[0], strerror(error));
+		error = EXIT_USAGE;
+	} else {
+		error = EXIT_CLEAN;
+		warn(&inside, processes);
+	}
+	close(failed);
+	inside_forget(&inside);
+	memory_end(&inside);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	return error;
+}
