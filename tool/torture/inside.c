@@ -32,6 +32,7 @@
 #include "tool.h"
 
 #define LOOK_MS 20
+#define LOOK_RANDOM_MS 2 /* so long do sections rest */
 #define SET_S 0.1
 #define PROGRESS_S 0.2
 #define PROBE_MS 10000
@@ -233,7 +234,8 @@ static void pass_signals(const struct inside *inside, const sigset_t *signals)
 /* Serves the agents until all processes have ended. */
 static void serve(struct inside *inside, const sigset_t *signals, double began)
 {
-	const struct timespec look = {0, LOOK_MS * 1000000};
+	const bool is_random = inside->settings->random > 0;
+	const struct timespec look = {0, (is_random ? LOOK_RANDOM_MS : LOOK_MS) * 1000000};
 	double set = began;
 	bool living = true;
 
@@ -245,6 +247,8 @@ static void serve(struct inside *inside, const sigset_t *signals, double began)
 		living = inside_lives(inside) || !inside->result->ended;
 		pass_signals(inside, signals);
 		show_counts(inside, began);
+		if (is_random)
+			inside_wake(inside);
 		if (seconds_now() - set > SET_S) {
 			inside_set_again(inside);
 			set = seconds_now();

@@ -15,6 +15,7 @@ struct inside_module {
 	struct module *module;
 	uint64_t position;        /* of its struct agent_module */
 	struct agent_insn *insns; /* as many as the module has */
+	struct agent_section *sections;
 	struct inside_module *next;
 };
 
@@ -64,6 +65,9 @@ bool inside_lives(struct inside *inside);
 
 /* Sets breakpoints again that are still wanted, and that threads have removed. */
 void inside_set_again(struct inside *inside);
+
+/* In a random run: sets breakpoints in the sections that have rested. */
+void inside_wake(struct inside *inside);
 
 void inside_forget(struct inside *inside);
 

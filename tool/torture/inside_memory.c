@@ -139,7 +139,8 @@ struct inside_module *memory_module(struct inside *inside, const struct mapping 
 	one->module = mapping->module;
 	one->position = position;
 	one->insns = (struct agent_insn *)((char *)inside->shared + insns);
-	fill(module, (struct agent_section *)((char *)inside->shared + sections), one->insns);
+	one->sections = (struct agent_section *)((char *)inside->shared + sections);
+	fill(module, one->sections, one->insns);
 	shared = (struct agent_module *)((char *)inside->shared + position);
 	*shared = (struct agent_module){insns, sections, module->insn_count, module->section_count};
 	one->next = inside->modules;

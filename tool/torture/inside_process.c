@@ -171,19 +171,26 @@ static bool set_trap(const struct inside_process *process, const struct mapping 
 	return process_write(process->space, insn->address + mapping->bias, trap, AGENT_TRAP_SIZE);
 }
 
-/* Sets a breakpoint in each section, by chance. Returns false if the kernel refuses. */
-static bool set_by_chance(const struct inside_process *process, const struct mapping *mapping, const struct inside_module *one)
+/* Sets a breakpoint at an instruction of a section, by chance. Returns false if the kernel refuses. */
+static bool set_by_chance(const struct inside_process *process, const struct mapping *mapping, const struct inside_module *one,
+			  uint32_t section)
 {
 	const struct module *module = mapping->module;
+	uint32_t count = module->sections[section].count, at = catalog_find(module, module->sections[section].start);
+
+	for (uint32_t left = count > 0 ? (uint32_t)random() % count + 1 : 0; left > 0 && at < module->insn_count; at++)
+		if (module->insns[at].section == section && --left == 0 && one->insns[at].usable)
+			return set_trap(process, mapping, at);
+	return true;
+}
+
+static bool set_all_by_chance(const struct inside_process *process, const struct mapping *mapping,
+			      const struct inside_module *one)
+{
 	bool done = true;
 
-	for (uint32_t i = 0; i < module->section_count && done; i++) {
-		uint32_t count = module->sections[i].count, at = catalog_find(module, module->sections[i].start);
-
-		for (uint32_t left = count > 0 ? (uint32_t)random() % count + 1 : 0; left > 0 && at < module->insn_count; at++)
-			if (module->insns[at].section == i && --left == 0 && one->insns[at].usable)
-				done = set_trap(process, mapping, at);
-	}
+	for (uint32_t i = 0; i < mapping->module->section_count && done; i++)
+		done = set_by_chance(process, mapping, one, i);
 	return done;
 }
 
@@ -194,7 +201,7 @@ static bool set_new(struct inside *inside, const struct inside_process *process,
 	if (one == NULL)
 		return true;
 	if (inside->settings->random > 0)
-		return set_by_chance(process, mapping, one);
+		return set_all_by_chance(process, mapping, one);
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++)
 		if (memory_wants(inside, &one->insns[i]) && !set_trap(process, mapping, i))
 			return false;
@@ -291,6 +298,25 @@ bool inside_lives(struct inside *inside)
 			end_process(inside, process);
 	}
 	return inside->processes != NULL;
+}
+
+/* In a random run: sections that rest get a breakpoint in each process. */
+static void wake(struct inside *inside, const struct inside_module *one, uint32_t section)
+{
+	for (const struct inside_process *process = inside->processes; process != NULL; process = process->next)
+		for (const struct mapping *mapping = process->space->mappings; mapping != NULL; mapping = mapping->next)
+			if (mapping->module == one->module && !process->paused && !process->let_go &&
+			    process->space->memory >= 0 && !set_by_chance(process, mapping, one, section))
+				__atomic_store_n(&cell_of(inside, process)->again, 1, __ATOMIC_RELAXED);
+}
+
+void inside_wake(struct inside *inside)
+{
+	for (const struct inside_module *one = inside->modules; one != NULL; one = one->next)
+		for (uint32_t i = 0; i < one->module->section_count; i++)
+			if (__atomic_exchange_n(&one->sections[i].rests, 0, __ATOMIC_ACQUIRE) != 0 &&
+			    inside->shared->confirmed < inside->settings->random)
+				wake(inside, one, i);
 }
 
 void inside_set_again(struct inside *inside)

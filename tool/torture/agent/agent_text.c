@@ -106,7 +106,9 @@ void agent_set_again(const struct agent_module *module, uint64_t bias)
 {
 	const struct agent_insn *insns = (const struct agent_insn *)agent_at(module->insns);
 
-	for (uint32_t i = 0; i < module->insn_count; i++)
+	for (uint32_t i = 0; agent_shared->random > 0 && i < module->section_count; i++)
+		agent_set_by_chance(module, i, bias);
+	for (uint32_t i = 0; agent_shared->random == 0 && i < module->insn_count; i++)
 		if (agent_count(&insns[i].reached) + agent_count(&insns[i].idle) > 0 && agent_wants(&insns[i]))
 			agent_set(&insns[i], bias);
 }

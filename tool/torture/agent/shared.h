@@ -65,6 +65,8 @@ struct agent_insn {
 struct agent_section {
 	uint64_t end, abort;   /* in the file */
 	uint32_t first, count; /* instructions: the first one's index, and how many */
+	uint64_t aborts;       /* in a random run */
+	uint64_t rests;        /* in a random run: has no breakpoint until the tool sets one */
 };
 
 struct agent_module {
