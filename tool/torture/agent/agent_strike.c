@@ -131,10 +131,12 @@ static void go_on(const struct known *known)
 	}
 	if (agent_shared->random > 0) {
 		clear(known);
+		if (agent_count(&agent_shared->confirmed) >= agent_shared->random)
+			return;
 		/* Otherwise a section that a thread tries without end would get all aborts. */
 		if (add_one(&known->section->aborts) % AGENT_STREAK_MAX == 0)
 			__atomic_store_n(&known->section->rests, 1, __ATOMIC_RELEASE);
-		else if (agent_count(&agent_shared->confirmed) < agent_shared->random)
+		else
 			agent_set_by_chance(known->module, known->insn->section, known->bias);
 		return;
 	}
