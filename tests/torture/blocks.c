@@ -111,7 +111,7 @@ static int handlers(void)
 	const struct itimerval soon = {{0, 0}, {0, 1000}};
 	struct sigaction action = {.sa_handler = note_in_handler}, old;
 	struct epoll_event event;
-	sigset_t all;
+	sigset_t all, alarm_only;
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	sigfillset(&action.sa_mask);
@@ -124,6 +124,9 @@ static int handlers(void)
 	sigemptyset(&action.sa_mask);
 	action.sa_handler = note_in_wait;
 	(void)sigaction(SIGALRM, &action, &old);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm_only, NULL); /* the signal comes in the wait, not before */
 	for (int i = 0; i < 40; i++) {
 		setitimer(ITIMER_REAL, &soon, NULL);
 		if (i % 4 == 0)
