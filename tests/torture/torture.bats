@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# torture.bats - rseqkit torture: what is covered, what is found, and that programs see nothing but aborts. tests/torture/every
-# covers all of the library.
+# torture.bats - rseqkit torture: what is covered, what is found, and that programs see nothing but aborts. edges.bats has
+# what is rare, and tests/torture/every covers all of the library.
 
 load ../cli/helper
 load report
@@ -86,64 +86,6 @@ setup() {
 	is "r['let_go']" 1
 }
 
-# Programs of edges.c.
-edges() { # STATUS NAME ARGUMENT...
-	local wanted=$1
-	shift
-	echo "$1"
-	torture "$wanted" "$HELPERS/edges" "$@"
-	is "r['program']['status'], r['injected'] == r['confirmed']" "(0, True)"
-}
-
-@test "SIGTRAP that is blocked stays so; where it is ignored, or memory is closed, the rest isn't aborted" {
-	edges 0 blocks
-	is "r['confirmed'] > 0, r['spared']" "(True, 0)"
-	edges 3 ignores
-	assert_says "it ignores SIGTRAP"
-	(trap '' TRAP && edges 3 ignored)
-	edges 3 disturbed
-	edges 3 long-traps
-	edges 0 closes
-	[ "$(id -u)" -eq 0 ] || return 0
-	# Another user can possibly not execute what is in this tree.
-	place=$(mktemp -d)
-	chmod 755 "$place"
-	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"
-	expect 0 env LD_LIBRARY_PATH="$place" setpriv --reuid 65534 --clear-groups "$place/rseqkit" torture "$place/edges" closes
-	assert_says "closes its memory"
-}
-
-library() {
-	ldd "$HELPERS/edges" | awk '/librseqkit/ { print $3 }'
-}
-
-@test "the rest of a program whose vfork child is traced by it; new threads' CPUs; many children; children of killed parents" {
-	edges 0 spawns-traced
-	assert_says "calls ptrace()"
-	is "r['let_go'], r['confirmed'] > 0" "(1, True)"
-	edges 0 many
-	(ulimit -n 25 && edges 0 many)
-	edges 0 orphans
-	[ "$(nproc)" -gt 1 ] || skip "one CPU"
-	torture 0 --migrate --rounds 20 "$HELPERS/edges" narrows
-}
-
-@test "code that is mapped in part, replaced, or entered by another descriptor" {
-	edges 0 moves "$HELPERS/module.so"
-	edges 0 maps "$(library)" "$HELPERS/module.so"
-	"$HELPERS/hand" twice || skip "no sections by hand"
-	edges 0 replaces "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
-	is "[s['covered'] for s in r['sections'] if s['path'].endswith('replaced.so') and s['covered']]" "[3, 2]"
-	edges 0 unlinks "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
-	is "sum(s['covered'] for s in r['sections'] if 'unlinked' in s['path'])" 2
-	edges 0 loads-late "$HELPERS/hand-module.so"
-	is "sum(s['covered'] for s in r['sections'] if 'hand-module' in s['path'])" 2
-	torture 0 "$HELPERS/hand" twice
-	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
-	torture 0 --rounds 50 "$HELPERS/hand" pushes
-	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
-}
-
 @test "a store before the commit that others see: exit 1, with the place; a right section: none" {
 	torture 0 "$HELPERS/wrong" right
 	is "r['violations']" "[]"
@@ -167,20 +109,6 @@ library() {
 	assert_says "Wrong: wrong: section two_stores+"
 }
 
-@test "a changed input, and a handler that goes on in the middle: lint finds both, and torture makes the program fail" {
-	"$HELPERS/hand" clobbers || skip "no sections by hand"
-	expect 1 "$RSEQKIT" lint "$HELPERS/hand"
-	assert_says "clobbers+"
-	assert_says "[clobber]"
-	assert_says "middle+"
-	assert_says "[entry]"
-	for name in clobbers middle; do
-		"$HELPERS/hand" $name
-		torture 1 "$HELPERS/hand" $name
-		is "r['program']['status'], r['confirmed'] > 0" "(1, True)"
-	done
-}
-
 @test "a file without declarations: the same store is a note, and an error with --strict" {
 	torture 0 "$HELPERS/wrong-undeclared" two_stores
 	is "[v['sure'] for v in r['violations']]" "[False]"
@@ -197,132 +125,9 @@ library() {
 	torture 0 --migrate --rounds 20 "$HELPERS/wrong" right 100000
 }
 
-@test "a running process is tortured and goes on unharmed, however the command ends" {
-	"$HELPERS/program" forever >out &
-	pid=$!
-	wait_until grep -q begun out
-	for ((i = 0; i < 6; i++)); do
-		torture 0 --pid $pid --random 50 --time 100
-		is "r['confirmed'] >= 50" True
-		is "r['program']['status']" None
-		expect 0 "$RSEQKIT" torture --pid $pid --random 50 --time 100 --migrate
-	done
-	"$RSEQKIT" torture --pid $pid --rounds 1000000 >killed 2>&1 &
-	local command=$!
-	wait_until traced $pid
-	kill -KILL $command
-	wait_until untraced $pid
-	"$RSEQKIT" torture --pid $pid --rounds 1000000 >ended 2>&1 &
-	command=$!
-	wait_until traced $pid
-	sleep 0.5
-	kill -INT $command
-	wait $command || [ $? -eq 3 ] # it was possibly too busy to cover anything
-	grep -q "The program goes on" ended
-	untraced $pid
-	kill -USR1 $pid
-	wait $pid
-	pid=
-	grep -q exact out
-}
-
-@test "the time is over, though many threads stop all the time" {
-	"$HELPERS/program" forever 60 >out &
-	pid=$!
-	wait_until grep -q begun out
-	expect 0 timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1
-	kill -USR1 $pid
-	wait $pid
-	pid=
-	grep -q exact out
-}
-
-@test "a process of which another tracer has a thread isn't touched; a vfork child is taken along" {
-	mkfifo end
-	"$HELPERS/program" forever >out &
-	pid=$!
-	wait_until grep -q begun out
-	"$HELPERS/edges" attaches $pid <end >attached &
-	exec 9>end
-	wait_until grep -q attached attached
-	expect 2 "$RSEQKIT" torture --pid $pid --time 1
-	assert_says "traces it"
-	exec 9>&-
-	kill -USR1 $pid
-	wait $pid
-	pid=
-	"$HELPERS/edges" counts-late <end >out &
-	local late=$!
-	exec 9>end
-	wait_until grep -q begun out
-	torture 0 --pid $late --time 0.5
-	is "r['confirmed'] > 0" True
-	exec 9>&-
-	wait $late
-	"$HELPERS/edges" vforks <end >out &
-	local vforks=$!
-	exec 9>end
-	wait_until grep -q begun out
-	sleep 0.1
-	"$RSEQKIT" torture --pid $vforks --time 0.5 >/dev/null || [ $? -eq 3 ]
-	exec 9>&-
-	wait $vforks
-}
-
-@test "SIGTERM reaches the program in a later run" {
-	"$HELPERS/hand" twice || skip "no sections by hand"
-	: >runs
-	echo 'echo run >>runs; [ $(wc -l <runs) -gt 1 ] || exec "$HELPERS/hand" twice; "$HELPERS/hand" pushes; echo >later; exec sleep 100' >program
-	"$RSEQKIT" torture --runs 5 sh program >report 2>&1 &
-	local command=$!
-	wait_until test -s later
-	sleep 0.2
-	kill -TERM $command
-	status=0
-	wait $command || status=$?
-	[ "$status" -eq 1 ]
-	grep -q "killed by signal 15" report
-}
-
-@test "SIGTERM after the first process: the others go on" {
-	echo 'echo $$ >pid; (sleep 100 & echo $! >sleeper) >/dev/null 2>&1' >daemon
-	"$RSEQKIT" torture sh daemon >report 2>&1 &
-	local command=$!
-	wait_until test -s sleeper
-	pid=$(cat sleeper)
-	wait_until ended "$(cat pid)"
-	sleep 0.2
-	kill -TERM $command
-	wait $command || [ $? -eq 3 ]
-	kill -0 "$pid"
-}
-
-ended() { # PID
-	! kill -0 "$1" 2>/dev/null
-}
-
-teardown() {
-	[ -z "${place:-}" ] || rm -r "$place"
-	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
-}
-
 makes_it_fail() {
 	run "$RSEQKIT" torture --json --output report.json --migrate --rounds 20 "$HELPERS/wrong" stale 100000
 	[ "$status" -eq 1 ]
-}
-
-traced() { # PID
-	! untraced "$1"
-}
-
-untraced() {
-	grep -q '^TracerPid:[[:blank:]]0$' "/proc/$1/status"
-}
-
-@test "the processes of another PID namespace are left alone" {
-	unshare -p -f true || skip "no namespace can be made"
-	expect 2 unshare -p -f "$RSEQKIT" torture "$HELPERS/program" threads
-	assert_says "another PID namespace"
 }
 
 @test "a full disk and a closed output are errors" {
