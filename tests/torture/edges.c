@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * edges.c - programs that do rare things which a tracer can spoil, for tests of `rseqkit torture`. Each ends with status 0 only if
- * everything was as without a tracer, and a count is exact.
+ * edges.c - programs that do rare things which a tracer can spoil, for tests of `rseqkit torture`. Each ends with status 0 only
+ * if everything was as without a tracer, and a count is exact.
  *
  * usage: edges NAME [ARGUMENT...]
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <elf.h>
+#include "edges.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <rseqkit/counter.h>
@@ -16,21 +16,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60, MAPPED = 1 << 20, CODE = 100 << 10, FILLER = 0x11 };
+enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60 };
 
 static struct rk_counter *counter;
-static char **arguments;
+char **arguments;
 
-/* Counts in this thread. Returns whether the sum is exact. */
-static int counts(void)
+int counts(void)
 {
 	int64_t before = rk_counter_sum(counter);
 
@@ -243,111 +240,6 @@ static int orphans(void)
 	return 0;
 }
 
-/* The file's offset of its code. */
-static long find_code(int fd)
-{
-	Elf64_Ehdr header;
-	Elf64_Phdr segment;
-
-	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-		return -1;
-	for (int i = 0; i < header.e_phnum; i++)
-		if (pread(fd, &segment, sizeof(segment), (off_t)header.e_phoff + i * (off_t)sizeof(segment)) == (ssize_t)sizeof(segment) &&
-		    segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0)
-			return (long)segment.p_offset;
-	return -1;
-}
-
-/*
- * One page of a library's code is mapped, with data of the program behind it: the same bytes. Elsewhere the same code is mapped, and
- * then changed. Neither is changed by others when a module is loaded.
- */
-static int maps(void)
-{
-	int fd = open(arguments[0], O_RDONLY);
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const long offset = find_code(fd);
-	unsigned char *data, *same, *changed;
-
-	data = (unsigned char *)mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	changed = (unsigned char *)mmap(NULL, CODE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, offset);
-	same = (unsigned char *)malloc(MAPPED);
-	if (data == MAP_FAILED || changed == MAP_FAILED || same == NULL || offset < 0 || pread(fd, data, MAPPED, offset) < CODE)
-		return 0;
-	memset(changed, FILLER, CODE);
-	memcpy(same, data, MAPPED);
-	if (mprotect(changed, CODE, PROT_READ | PROT_EXEC) != 0 ||
-	    mmap(data, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, offset) == MAP_FAILED ||
-	    dlopen(arguments[1], RTLD_NOW) == NULL)
-		return 0;
-	for (size_t i = 0; i < CODE; i++)
-		if (changed[i] != FILLER)
-			return 0;
-	return memcmp(data + page, same + page, MAPPED - page) == 0 && counts();
-}
-
-static int use(const char *path)
-{
-	void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	int (*function)(void);
-	int result;
-
-	if (module == NULL)
-		return 0;
-	*(void **)&function = dlsym(module, "use");
-	result = function != NULL && function() == 0;
-	dlclose(module);
-	return result;
-}
-
-static int copy(const char *from, int to)
-{
-	char *command = NULL;
-	int done = asprintf(&command, "cat '%s' >/proc/%d/fd/%d", from, (int)getpid(), to) > 0 && system(command) == 0;
-
-	free(command);
-	return done;
-}
-
-/* A module is written over another one, in the same file, between their uses. */
-static int replaces(void)
-{
-	int fd = open("replaced.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);
-
-	return fd >= 0 && copy(arguments[0], fd) && use("./replaced.so") && copy(arguments[1], fd) && use("./replaced.so");
-}
-
-/* A module whose file has gone is used after another one was loaded. */
-static int unlinks(void)
-{
-	int fd = open("unlinked.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);
-	void *module;
-	int (*function)(void);
-
-	if (fd < 0 || !copy(arguments[0], fd))
-		return 0;
-	module = dlopen("./unlinked.so", RTLD_NOW | RTLD_LOCAL);
-	if (module == NULL || unlink("unlinked.so") != 0 || dlopen(arguments[1], RTLD_NOW) == NULL)
-		return 0;
-	*(void **)&function = dlsym(module, "use");
-	return function != NULL && function() == 0;
-}
-
-/* Code is copied to memory without a file, as programs do that want huge pages. Then a module is loaded. */
-static int moves(void)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)counts & ~(page - 1);
-	char *copied = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (copied == MAP_FAILED || !counts())
-		return 0;
-	memcpy(copied, (const void *)start, 2 * page);
-	if (mprotect(copied, 2 * page, PROT_READ | PROT_EXEC) != 0 ||
-	    mremap(copied, 2 * page, 2 * page, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) == MAP_FAILED)
-		return 0;
-	return dlopen(arguments[0], RTLD_NOW) != NULL && counts();
-}
-
 static volatile sig_atomic_t over;
 
 static void *send_signals(void *argument)
@@ -396,23 +288,6 @@ static int counts_late(void)
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, count_late, NULL) == 0)
-		pthread_exit(NULL);
-	return 0;
-}
-
-static void *load_late(void *argument)
-{
-	usleep(100000); /* the first thread ends meanwhile */
-	exit(!use(arguments[0]));
-	return argument;
-}
-
-/* A module is loaded after the first thread has ended. */
-static int loads_late(void)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, load_late, NULL) == 0)
 		pthread_exit(NULL);
 	return 0;
 }

@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: MIT
 # report.bash - reads the reports of `rseqkit torture`.
 
+# Skips a test where nothing can be traced. Goes to the test's folder.
+need_tracing() {
+	cd "$BATS_TEST_TMPDIR"
+	"$HELPERS/program" threads || skip "no sections here"
+	run "$RSEQKIT" torture "$HELPERS/program" threads
+	[[ "$output" != *"cannot trace"* ]] || skip "$output"
+}
+
 # Runs a program, and sets the variables of its JSON: field NAME.
 torture() { # STATUS OPTION... PROGRAM ARGUMENT...
 	local wanted=$1

@@ -6,10 +6,7 @@ load ../cli/helper
 load report
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	"$HELPERS/program" threads || skip "no sections here"
-	run "$RSEQKIT" torture "$HELPERS/program" threads
-	[[ "$output" != *"cannot trace"* ]] || skip "$output"
+	need_tracing
 }
 
 @test "help names the exit status; a program or a process is needed" {

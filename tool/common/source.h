@@ -6,8 +6,8 @@
 #include <elfutils/libdwfl.h>
 
 /*
- * The line in the compilation unit that contains the address; NULL if there is none. Not every compiler writes an index of the units
- * (.debug_aranges). Without the index, all units are searched.
+ * The line in the compilation unit that contains the address; NULL if there is none. Not every compiler writes an index of the
+ * units (.debug_aranges). Without the index, all units are searched.
  */
 Dwarf_Line *source_line(Dwfl_Module *module, Dwarf_Addr address);
 

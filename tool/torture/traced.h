@@ -104,8 +104,8 @@ void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
  * hold.c: stops the other threads of an address space. Their stops are kept for later. A thread that sleeps isn't stopped,
- * because this can change how long it sleeps. Returns false if one couldn't be stopped in time. traced_free() lets those go on whose stop
- * has no other reason. traced_slept(): have the threads that sleep done nothing since traced_hold()?
+ * because this can change how long it sleeps. Returns false if one couldn't be stopped in time. traced_free() lets those go on
+ * whose stop has no other reason. traced_slept(): have the threads that sleep done nothing since traced_hold()?
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
 bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);

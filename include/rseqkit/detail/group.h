@@ -69,10 +69,10 @@ leave:
 
 /*
  * Returns how many zeros come before the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and
- * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID for lzcnt when
- * a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt as a test,
- * because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a virtual
- * machine that hides lzcnt is possibly moved later, from a processor without lzcnt to a processor with lzcnt.
+ * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID
+ * for lzcnt when a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt
+ * as a test, because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a
+ * virtual machine that hides lzcnt is possibly moved later, from a processor without lzcnt to a processor with lzcnt.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_zeros(const struct rki_group_head *head, uint64_t word)
 {

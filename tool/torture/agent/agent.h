@@ -41,9 +41,13 @@ void agent_set_by_chance(const struct agent_module *module, uint32_t number, uin
 void agent_set_again(const struct agent_module *module, uint64_t bias);
 void agent_obey(void);
 
-/* What is at a position of the shared memory; a count there; are more aborts wanted at this instruction? */
+/* The address of a position in the shared memory. */
 void *agent_at(uint64_t position);
+
+/* Reads a count of the shared memory, which other processes possibly change. */
 uint64_t agent_count(const uint64_t *count);
+
+/* Is the instruction to be aborted more often? */
 bool agent_wants(const struct agent_insn *insn);
 
 /* agent_signals.c: takes SIGTRAP over from the program. A child of fork has to renew its lock. */
