@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "large.h"
+#include "operators.h"
 #include "system.h"
 
 #define EXPORT __attribute__((__visibility__("default")))
@@ -76,7 +77,12 @@ static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t
 	return class == 0 || class == CLASSES ? take_large(size, alignment, &zeroed) : take(class);
 }
 
-EXPORT void *malloc(size_t size)
+/*
+ * malloc() and operator new. Both are whole functions, because a call from one to the other would take a third of a pair's time.
+ * They differ in the functions for objects that aren't small, and for an empty array.
+ */
+static inline __attribute__((__always_inline__)) void *take_here(size_t size, void *(*other)(size_t alignment, size_t size),
+								 void *(*slow)(unsigned class))
 {
 	size_t number = (size - 1) / FINE; /* size 0 gives the largest number */
 	struct rk_cache *cache;
@@ -84,13 +90,18 @@ EXPORT void *malloc(size_t size)
 
 	__asm__("" : "+r"(number)); /* otherwise compilers compare the size, with a longer instruction */
 	if (RKI_UNLIKELY(number >= FINE_MAX / FINE))
-		return take_aligned(FINE, size);
+		return other(FINE, size);
 	cache = heap_fine[number + 1];
 	object = RKI_LIKELY(cache != NULL) ? rk_cache_get_here(cache) : NULL;
 	if (RKI_UNLIKELY(object == NULL))
-		return take_slow(fine_classes[number + 1]);
+		return slow(fine_classes[number + 1]);
 	*heap_mark(object) = 0;
 	return object;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	return take_here(size, take_aligned, take_slow);
 }
 
 static __attribute__((__noinline__)) void give_slow(void *object)
@@ -129,17 +140,20 @@ EXPORT void free(void *object)
 }
 
 /*
- * C23's functions. They trust the program, and ignore the sizes. The compiler makes the aliases, because in link-time
- * optimisation the assembler sees only a part of the functions. In C the aliases have other names, because free_sized() and
- * free_aligned_sized() have other types.
+ * C23's functions, glibc's other name, and C++'s operators. They trust the program, and ignore sizes and alignments. The compiler
+ * makes the aliases, because in link-time optimisation the assembler sees only a part of the functions. In C the aliases have
+ * other names, because their functions have other types.
  */
 #if __has_attribute(__leaf__) /* as the libc declares free(); clang 11 lacks the attribute */
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
 #else
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__))
 #endif
-EXPORT void sized(void *object) __asm__("free_sized") ALIAS_OF_FREE;
-EXPORT void aligned_sized(void *object) __asm__("free_aligned_sized") ALIAS_OF_FREE;
+#define FREE_AS(name, symbol) EXPORT void name(void *object) __asm__(symbol) ALIAS_OF_FREE;
+FREE_AS(sized, "free_sized")
+FREE_AS(aligned_sized, "free_aligned_sized")
+FREE_AS(libc_free, "__libc_free")
+OPERATORS_DELETE(FREE_AS)
 
 static size_t usable(void *object)
 {
@@ -219,7 +233,7 @@ EXPORT void *memalign(size_t alignment, size_t size)
 {
 	size_t power = FINE;
 
-	while (power < alignment && power <= SIZE_MAX / 4)
+	while (power < alignment && power <= SIZE_MAX / 2)
 		power *= 2;
 	if (power >= alignment)
 		return take_aligned(power, size);
@@ -288,6 +302,68 @@ EXPORT struct mallinfo2 mallinfo2(void)
 	};
 }
 #endif
+
+/* glibc's other names. Programs that wrap malloc() call them. */
+#if __has_attribute(__copy__)
+#define COPY_OF(name) , __copy__(name)
+#else
+#define COPY_OF(name)
+#endif
+#define LIBC_NAME(name, parameters)                                                                                    \
+	EXPORT void *libc_##name parameters __asm__("__libc_" #name)                                                   \
+		__attribute__((__alias__(#name) COPY_OF(name)));
+LIBC_NAME(malloc, (size_t size))
+LIBC_NAME(calloc, (size_t count, size_t size))
+LIBC_NAME(realloc, (void *object, size_t size))
+LIBC_NAME(memalign, (size_t alignment, size_t size))
+LIBC_NAME(valloc, (size_t size))
+LIBC_NAME(pvalloc, (size_t size))
+
+/* C++'s operators new, which end in the C++ library's operator if there is no memory (operators.h). */
+#define NEW_AS(name, parameters, symbol, array)                                                                        \
+	EXPORT void *name parameters __asm__(symbol);                                                                  \
+	EXPORT void *name##_of_array parameters __asm__(array) __attribute__((__alias__(symbol)));
+OPERATORS_NEW(NEW_AS)
+
+static __attribute__((__noinline__)) void *new_aligned(size_t alignment, size_t size)
+{
+	void *object = take_aligned(alignment, size);
+
+	return RKI_LIKELY(object != NULL) ? object : operators_fail(alignment, size, false);
+}
+
+static __attribute__((__noinline__)) void *new_slow(unsigned class)
+{
+	void *object = take_slow(class);
+
+	return RKI_LIKELY(object != NULL) ? object : operators_fail(FINE, size_classes[class].size, false);
+}
+
+void *new_object(size_t size)
+{
+	return take_here(size, new_aligned, new_slow);
+}
+
+void *new_aligned_object(size_t size, size_t alignment)
+{
+	return new_aligned(alignment < FINE ? FINE : alignment, size);
+}
+
+void *new_or_null(size_t size, const void *nothrow)
+{
+	void *object = malloc(size);
+
+	(void)nothrow;
+	return RKI_LIKELY(object != NULL) ? object : operators_fail(FINE, size, true);
+}
+
+void *new_aligned_or_null(size_t size, size_t alignment, const void *nothrow)
+{
+	void *object = take_aligned(alignment < FINE ? FINE : alignment, size);
+
+	(void)nothrow;
+	return RKI_LIKELY(object != NULL) ? object : operators_fail(alignment, size, true);
+}
 
 /*
  * A vfork child uses its parent's memory and caches, and has no registration. To let the child allocate, the parent's

@@ -77,6 +77,9 @@ static void what_cannot_be(void **state)
 	REFUSES(aligned_alloc(unknown(24), 100), EINVAL);
 	REFUSES(aligned_alloc(unknown(0), 100), EINVAL);
 	REFUSES(memalign(unknown(SIZE_MAX), 100), EINVAL);
+	REFUSES(memalign(unknown(((size_t)1 << 63) + 1), 100), EINVAL);
+	REFUSES(memalign(unknown((size_t)1 << 63), 100), ENOMEM);
+	REFUSES(memalign(unknown(((size_t)1 << 62) + 1), 100), ENOMEM);
 	REFUSES(aligned_alloc(unknown((size_t)1 << 62), 100), ENOMEM);
 	REFUSES(aligned_alloc(64, unknown(SIZE_MAX - 10)), ENOMEM);
 	REFUSES(pvalloc(unknown(SIZE_MAX - 10)), ENOMEM);

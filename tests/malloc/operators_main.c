@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * operators_main.c - runs operators.cc, which is linked or, if MODULE is given, loaded later. With MODULE this program begins
+ * without the C++ library, and no other component of the program finds that library's symbols.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#pragma weak run_operators
+int run_operators(void);
+
+int main(int argc, char **argv)
+{
+	union {
+		void *found;
+		int (*function)(void);
+	} run;
+	void *module;
+
+	if (argc < 2)
+		return run_operators();
+	module = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+	run.found = module == NULL ? NULL : dlsym(module, "run_operators");
+	if (run.found == NULL) {
+		puts(dlerror());
+		return 2;
+	}
+	return run.function();
+}
