@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - caches in front of the spans. A class gets its cache when it is first used.
+ * heap.c - caches in front of the spans. A class gets its cache when the program has some objects of the class.
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <rseqkit/thread.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include "large.h"
 #include "locks.h"
 #include "mark.h"
+#include "percpu/percpu.h"
 #include "spans.h"
+#include "structures/cache_place.h"
 #include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* bytes of the objects in a CPU's array; but at least 8 objects, and at most 256 */
@@ -24,18 +25,25 @@
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 uintptr_t heap_key;
 
-/* Caches reserve gigabytes of address space. If RLIMIT_AS is lower than this limit, the process uses no caches. */
-#define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
+/*
+ * The memory of all caches is reserved when the process starts. Later the kernel possibly refuses it: the process can limit its
+ * address space, or enter a sandbox. So a class gets its cache without a system call.
+ */
+static struct rk_cache *places[CLASSES]; /* where the cache of each class will be; NULL if nothing was reserved */
+static char *depots[CLASSES];
+static enum heap_mode without; /* why nothing was reserved, or HEAP_UNUSED */
+#define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
 
 /*
- * How many more objects of a class are taken from spans before the allocator tries again to create a cache. By then memory is
- * possibly available. Two threads can store the same count, because the exact number doesn't matter.
+ * How many more objects of a class are taken from spans before the class gets a cache. A cache takes a few pages, so a program
+ * that has only a few objects of a class needs none. Two threads can store the same count, because the exact number doesn't
+ * matter.
  */
 static uint32_t due_in[CLASSES];
-#define DUE_LATER 4096      /* with far fewer, tries would take much of the time: a try takes as long as a few hundred objects */
-#define DUE_NEVER UINT32_MAX
-static bool is_limited;
-static __thread bool is_creating; /* while this is true, allocations by the library or the libc make no cache */
+#define DUE_FIRST 16
+
+static bool has_begun;
+static __thread bool is_beginning; /* while this is true, the libc allocates for begin(), from spans */
 
 static size_t least(size_t a, size_t b)
 {
@@ -49,15 +57,46 @@ static size_t per_cpu(unsigned class)
 	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
 }
 
-/* Gives objects back to the spans: all objects in depots, and the objects in arrays that were not used since the last call. */
-static void collect(void)
+/*
+ * Collections so far, and the last one in which a thread on each CPU took part. Emptying the array of another CPU would need
+ * membarrier(2), which sandboxes refuse. So a collection empties the arrays of its own CPU, and each other CPU does so when a
+ * thread runs there next and finds a cache empty.
+ */
+static uint8_t collections, took_part[RK_CPUS_MAX];
+
+/* Gives objects back to the spans: those in depots, and in arrays of this CPU that weren't used since the last call. */
+static void collect_here(bool if_idle)
 {
 	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
 		if (heap_caches[i] == NULL)
 			continue;
-		(void)rk_cache_reclaim_idle(heap_caches[i]);
+		rk_cache_reclaim_here(heap_caches[i], if_idle);
 		(void)rk_cache_trim(heap_caches[i], 0);
 	}
+}
+
+static void take_part(uint8_t in, bool if_idle)
+{
+	int cpu = rk_cpu();
+
+	if (cpu >= 0 && cpu < RK_CPUS_MAX)
+		__atomic_store_n(&took_part[cpu], in, __ATOMIC_RELAXED);
+	collect_here(if_idle);
+}
+
+/* Takes part in the last collection, if this CPU hasn't. */
+static void follow(void)
+{
+	uint8_t last = __atomic_load_n(&collections, __ATOMIC_RELAXED);
+	int cpu = rk_cpu();
+
+	if (cpu >= 0 && cpu < RK_CPUS_MAX && __atomic_load_n(&took_part[cpu], __ATOMIC_RELAXED) != last)
+		take_part(last, true);
+}
+
+static void collect(bool if_idle)
+{
+	take_part(__atomic_add_fetch(&collections, 1, __ATOMIC_RELAXED), if_idle);
 }
 
 /*
@@ -68,10 +107,12 @@ static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got = spans_take(class, heap_caches[class], objects, most, false);
+	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got;
 
+	follow();
+	got = spans_take(class, heap_caches[class], objects, most, false);
 	if (got == 0) {
-		collect();
+		collect(true);
 		got = spans_take(class, heap_caches[class], objects, most, true);
 	}
 	if (got == 0)
@@ -89,20 +130,67 @@ static void destruct(void *context, void *object)
 	errno = saved;
 }
 
-/* Possibly runs before the libc is ready. Nothing in this function allocates. */
+static struct rk_cache_options options_of(unsigned class)
+{
+	return (struct rk_cache_options){
+		.per_cpu = (uint32_t)per_cpu(class),
+		.construct = construct,
+		.destruct = destruct,
+		.context = (void *)(uintptr_t)class,
+	};
+}
+
+/* Reserves the memory of all caches. Returns false if there is no memory, or if it would be more than `most` bytes. */
+static bool reserve(size_t most)
+{
+	struct rk_cache_place of[CLASSES], all = {0, 0};
+	char *depot = NULL;
+	void *item;
+
+	for (unsigned i = 1; i < CLASSES; i++) {
+		struct rk_cache_options options = options_of(i);
+
+		(void)rk_cache_measure(&of[i], &options, sizeof(options));
+		all.item += of[i].item;
+		all.depot += of[i].depot;
+	}
+	if (all.depot < most)
+		depot = system_map(all.depot, PAGE, true);
+	if (depot == NULL)
+		return false;
+	if (rk_percpu_reserve(all.item, most - all.depot, &item) < 0) {
+		system_unmap(depot, all.depot);
+		return false;
+	}
+	system_keep_small(depot, all.depot);
+	for (unsigned i = 1; i < CLASSES; i++) {
+		places[i] = item;
+		depots[i] = depot;
+		due_in[i] = DUE_FIRST;
+		item = (char *)item + of[i].item;
+		depot += of[i].depot;
+	}
+	return true;
+}
+
+/* Possibly runs before the libc is ready. */
 static void begin(void)
 {
 	struct rlimit limit;
 
+	is_beginning = true;
 	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
 		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* without getrandom(), only the stack's address is random */
 	heap_key |= 1; /* so that a mark is never an aligned address */
-	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;
-	if (is_limited)
-		memset(due_in, 0xff, sizeof(due_in)); /* DUE_NEVER */
+	if (getrlimit(RLIMIT_AS, &limit) != 0)
+		limit.rlim_cur = RLIM_INFINITY;
+	if (!reserve(limit.rlim_cur / SPACE_PART))
+		without = limit.rlim_cur != RLIM_INFINITY ? HEAP_LIMITED : HEAP_LACKING;
 	mode_publish(heap_mode());
 	system_keep_stderr();
 	locks_begin();
+	is_beginning = false;
+	__atomic_store_n(&has_begun, true, __ATOMIC_RELEASE);
 }
 
 /*
@@ -116,52 +204,41 @@ static void __attribute__((__constructor__)) begin_once(void)
 	(void)pthread_once(&once, begin);
 }
 
-/* If two threads race, each creates a cache. The later cache is destroyed, while it is still empty. */
-static struct rk_cache *create(unsigned class)
+/* Returns the cache of a class, which this function makes if it is due. NULL if the class has no cache yet. */
+static struct rk_cache *make_cache(unsigned class)
 {
-	struct rk_cache_options options = {
-		.per_cpu = (uint32_t)per_cpu(class),
-		.construct = construct,
-		.destruct = destruct,
-		.context = (void *)(uintptr_t)class,
-	};
-	struct rk_cache *cache = NULL, *first = NULL;
-
-	is_creating = true;
-	begin_once();
-	if (due_in[class] == 0 && rk_cache_create(&cache, &options, sizeof(options)) < 0)
-		__atomic_store_n(&due_in[class], DUE_LATER, __ATOMIC_RELAXED);
-	if (cache != NULL && !__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		(void)rk_cache_destroy(cache);
-	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
-		if (fine_classes[i] == class)
-			__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
-	mode_publish(heap_mode());
-	is_creating = false;
-	return first != NULL ? first : cache;
-}
-
-static bool is_due(unsigned class)
-{
+	struct rk_cache_options options = options_of(class);
 	uint32_t takes = __atomic_load_n(&due_in[class], __ATOMIC_RELAXED);
 
-	if (takes != 0 && takes != DUE_NEVER)
+	if (takes > 0)
 		__atomic_store_n(&due_in[class], takes - 1, __ATOMIC_RELAXED);
-	return takes == 0;
+	if (takes > 0 || places[class] == NULL || !lock_enter(class))
+		return NULL;
+	if (heap_caches[class] == NULL) {
+		struct rk_cache *cache = rk_cache_create_at(places[class], depots[class], &options, sizeof(options));
+
+		__atomic_store_n(&heap_caches[class], cache, __ATOMIC_RELEASE);
+		for (size_t i = 0; i <= FINE_MAX / FINE; i++)
+			if (fine_classes[i] == class)
+				__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
+	}
+	lock_leave(class);
+	mode_publish(HEAP_CACHED);
+	return heap_caches[class];
 }
 
 void *heap_take(unsigned class)
 {
-	struct rk_cache *cache = NULL;
+	struct rk_cache *cache = heap_caches[class];
 	void *object = NULL;
 	bool zeroed;
 
-	if (heap_caches[class] == NULL && !is_creating && is_due(class))
-		cache = create(class);
-	if (cache != NULL)
+	if (RKI_UNLIKELY(!__atomic_load_n(&has_begun, __ATOMIC_ACQUIRE)) && !is_beginning)
+		begin_once();
+	if (cache == NULL && !is_beginning && (cache = make_cache(class)) != NULL)
 		object = rk_cache_get(cache);
-	else
-		(void)spans_take(class, heap_caches[class], &object, 1, true);
+	if (object == NULL)
+		(void)spans_take(class, cache, &object, 1, true);
 	/* If the lock can't be taken, or there is no room for a span, the caller gets pages or a mapping. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
 }
@@ -177,19 +254,20 @@ void heap_give(void *object)
 	if (!begins_object(code, object))
 		system_die("no pointer from malloc", object);
 	heap_mark_free(object);
-	spans_give(code, object);
+	if (heap_caches[code] == NULL) {
+		spans_give(code, object);
+	} else { /* the span is older than the cache */
+		map_set_cache(object, heap_caches[code]);
+		rk_cache_put(heap_caches[code], object);
+	}
 }
 
 enum heap_mode heap_mode(void)
 {
-	bool lacks = false;
-
-	for (unsigned i = 1; i < CLASSES; i++) {
+	for (unsigned i = 1; i < CLASSES; i++)
 		if (heap_caches[i] != NULL)
 			return HEAP_CACHED;
-		lacks |= __atomic_load_n(&due_in[i], __ATOMIC_RELAXED) != 0;
-	}
-	return is_limited ? HEAP_LIMITED : lacks ? HEAP_LACKING : HEAP_UNUSED;
+	return without;
 }
 
 size_t heap_idle(void)
@@ -207,8 +285,7 @@ bool heap_trim(size_t keep)
 {
 	bool done = false;
 
-	collect();
-	collect();
+	collect(false);
 	if (lock_enter(LOCK_OF_PAGES)) {
 		large_trim();
 		done = pages_trim(keep);

@@ -116,7 +116,7 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 /* Puts an object into the cache of its page. */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-	if (RKI_UNLIKELY(!is_multiple(leaf->inverses[number], object))) {
+	if (RKI_UNLIKELY(!is_multiple(__atomic_load_n(&leaf->inverses[number], __ATOMIC_ACQUIRE), object))) {
 		give_slow(object);
 		return;
 	}

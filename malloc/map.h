@@ -18,7 +18,11 @@
 /* The code of a page. The number of a class means a span of that class. */
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ };
 
-/* The user of an object reads the entry of its page without a lock. The entry doesn't change until the object is freed. */
+/*
+ * The user of an object reads the entry of its page without a lock. The entry doesn't change until the object is freed, with
+ * one exception. A span that is older than its class's cache has none. When an object of such a span is freed, the entry gets
+ * the cache.
+ */
 struct leaf {
 	struct rk_cache *caches[65536]; /* where freed objects of a span go; valid if the inverse isn't 0 */
 	uint32_t inverses[65536];       /* the inverse of the class, for a span with a cache; otherwise 0 */
@@ -57,6 +61,9 @@ bool map_prepare(const void *address, size_t size);
 
 /* Sets the entry of a page whose leaf exists. Only the page's owner calls this. */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
+
+/* Sets the cache of a span that had none. Threads that use objects of the span call this, several at once. */
+void map_set_cache(const void *address, struct rk_cache *cache);
 
 #pragma GCC visibility pop
 

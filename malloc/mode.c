@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 /* No header declares this variable, because only debuggers read it. */
-__attribute__((__visibility__("default"))) char librseqkit_malloc_mode[] = "nothing allocated";
+__attribute__((__visibility__("default"))) char librseqkit_malloc_mode[] = "no cache needed yet";
 
 static const char *const names[] = {
-	[HEAP_UNUSED] = "nothing allocated",
+	[HEAP_UNUSED] = "no cache needed yet",
 	[HEAP_CACHED] = "per-CPU caches",
 	[HEAP_LIMITED] = "no caches: limit",
 	[HEAP_LACKING] = "no caches: memory",

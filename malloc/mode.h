@@ -10,7 +10,7 @@ enum heap_mode {
 	HEAP_UNUSED,
 	HEAP_CACHED,
 	HEAP_LIMITED, /* the limit on address space is too low for caches */
-	HEAP_LACKING  /* there was no memory or address space for a cache; the allocator tries again later */
+	HEAP_LACKING  /* there was no memory or address space for caches when the process started */
 };
 
 /* The mode as text. Debuggers and readers of core files find it in librseqkit_malloc_mode. */

@@ -25,9 +25,9 @@ static const char *explained(enum heap_mode mode)
 {
 	switch (mode) {
 	case HEAP_LIMITED:
-		return " of address space (RLIMIT_AS) below 16 GiB; each call takes a lock";
+		return " of address space (RLIMIT_AS) too low at the start; each call takes a lock";
 	case HEAP_LACKING:
-		return " or address space for them couldn't be had; each call takes a lock";
+		return " or address space for them couldn't be had at the start; each call takes a lock";
 	default:
 		return "";
 	}

@@ -353,6 +353,21 @@ int rk_percpu_alloc(struct rk_percpu *pool, void **item)
 	return rk_percpu_alloc_for(pool, item, __builtin_return_address(0));
 }
 
+int rk_percpu_reserve(size_t size, size_t most, void **item)
+{
+	const struct rk_percpu_options options = {.item_size = size, .alignment = 64};
+	struct rk_percpu *pool;
+	int r = rk_percpu_create(&pool, &options, sizeof(options));
+
+	if (r < 0)
+		return r;
+	pool->most = most;
+	r = rk_percpu_alloc(pool, item);
+	if (r < 0)
+		(void)rk_percpu_destroy(pool);
+	return r;
+}
+
 int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 {
 	bool debug = pool != NULL && (pool->flags & RK_PERCPU_DEBUG);

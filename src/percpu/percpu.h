@@ -69,4 +69,11 @@ static inline const void **rk_item_callers(const struct rk_percpu *pool, const s
 int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller);
 int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
 
+/*
+ * Reserves an item of `size` bytes, at most RK_STRIDE, in a pool of its own. The item begins at a multiple of 64, and is never
+ * freed. It reserves addresses only for the CPU numbers of this kernel: some megabytes, instead of 2 GiB. Returns 0; or -ENOMEM
+ * if there is no memory, or these are more than `most` bytes.
+ */
+int rk_percpu_reserve(size_t size, size_t most, void **item);
+
 #endif /* RK_SRC_PERCPU_H */

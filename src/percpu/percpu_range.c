@@ -62,11 +62,11 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * Returns the number of indexes for which to reserve addresses: the highest number that any kernel has or, if address space is
- * limited, the number of this kernel. If pointers have 32 bits, returns 0. In that case only indexes with memory have
- * addresses.
+ * Returns the number of indexes for which to reserve addresses. This is the highest number that any kernel has. If address
+ * space is limited, or the pool's ranges are, it is the number of this kernel. If pointers have 32 bits, returns 0. In that
+ * case only indexes with memory have addresses.
  */
-static int indexes_to_reserve(void)
+static int indexes_to_reserve(const struct rk_percpu *pool)
 {
 	struct {
 		uint64_t now, most;
@@ -74,7 +74,7 @@ static int indexes_to_reserve(void)
 	unsigned long mask[RK_CPUS_MAX / BITS];
 	long bytes;
 
-	if (INTPTR_MAX == INT64_MAX && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
+	if (INTPTR_MAX == INT64_MAX && pool->most == 0 && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
 	    limit.now == UINT64_MAX)
 		return RK_CPUS_MAX;
 	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
@@ -266,16 +266,22 @@ static bool open_range(const struct rk_percpu *pool, struct range *closed, char 
 
 static struct range *range_new(const struct rk_percpu *pool)
 {
-	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve();
+	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve(pool);
 	size_t least = pool->head + strides(highest + 1), size = pool->head + strides(clear > highest ? clear : highest + 1);
 	struct range closed = {.highest = highest};
-	char *mapping = reserve(size);
+	char *mapping;
 
+	if (pool->most > 0 && size > pool->most)
+		return NULL;
+	mapping = reserve(size);
 	if (mapping == NULL)
 		mapping = reserve(size = least);
 	if (mapping == NULL)
 		return NULL;
-	prepare_memory(mapping, size);
+	if (pool->most > 0) /* made at the start of the process, before it calls mlockall() */
+		(void)madvise(mapping, size, MADV_NOHUGEPAGE);
+	else
+		prepare_memory(mapping, size);
 	closed.mapped = size;
 	closed.slot0 = mapping + pool->head + SHARED_INDEXES * RK_STRIDE;
 	if (open_range(pool, &closed, mapping))

@@ -44,6 +44,7 @@ struct rk_percpu {
 	unsigned flags;
 	bool has_initial;
 	bool is_large;    /* slots hold pointers */
+	size_t most;      /* if not 0: bytes that a range may have; it reserves only the addresses of this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* never below the number of items, in all ranges, that aren't taken */
 	size_t hint;                           /* the range to look at first */

@@ -62,8 +62,7 @@ static ptrdiff_t offset_of_element(size_t number)
 	return (ptrdiff_t)(sizeof(struct rk_array) + number * sizeof(void *));
 }
 
-/* Takes up to n objects from this CPU's array. Returns how many: 0 when the array is empty or can't be used. */
-static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
+size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n)
 {
 	enum rk_result outcome = rk_bracket_is_open() ? RK_NO_RSEQ : RK_ABORTED;
 
@@ -244,7 +243,7 @@ static bool flush(struct rk_cache *cache)
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *batch[RK_CACHE_BATCH_MAX];
 	size_t may = (size_t)rk_depot_grant(&shared->depot, shared->batch);
-	size_t got = take_here(cache, batch, may);
+	size_t got = rk_cache_take_here(cache, batch, may);
 
 	rk_depot_return(&shared->depot, may - got);
 	if (got == 0)
@@ -279,7 +278,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 	size_t got = 0, now;
 
 	while (got < wanted) {
-		now = take_here(cache, objects + got, wanted - got);
+		now = rk_cache_take_here(cache, objects + got, wanted - got);
 		if (now == 0) {
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			count(&shared_of(cache)->count.depot_gets, now);

@@ -13,7 +13,7 @@
 /* A CPU's slot begins with this struct. The slot's two banks follow. */
 struct arrays {
 	struct rk_bank_slot slot;
-	intptr_t seen; /* the state when rk_cache_reclaim_idle() last looked */
+	intptr_t seen; /* the state when rk_cache_reclaim_idle() or rk_cache_reclaim_here() last looked */
 };
 
 #define BANKS_AT 64 /* bytes from the slot to its first bank */
@@ -87,6 +87,9 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
  * unknown.
  */
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
+
+/* Takes up to n objects from this CPU's array. Returns how many: 0 when the array is empty or can't be used. */
+size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n);
 
 /*
  * Puts objects into the depot, and destructs the objects for which there is no room. `granted` says whether the objects have

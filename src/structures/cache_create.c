@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_create.c - creates and destroys caches. The invariants are in cache.c. */
 #include "cache.h"
+#include "cache_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,21 +20,26 @@ static struct rk_percpu *pools[POOLS];
 _Static_assert((1 << (SMALLEST + POOLS - 1)) == RK_CACHE_PER_CPU_MAX, "the last pool is for the largest arrays");
 _Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks are behind it");
 
-static size_t bank_size_of(int which)
+static size_t bank_size_for(size_t per_cpu)
 {
-	return (sizeof(struct rk_array) + (sizeof(void *) << (SMALLEST + which)) + 63) / 64 * 64;
+	return (sizeof(struct rk_array) + sizeof(void *) * per_cpu + 63) / 64 * 64;
 }
 
-static size_t item_size_of(int which)
+static size_t bank_size_of(int which)
 {
-	size_t size = BANKS_AT + 2 * bank_size_of(which);
+	return bank_size_for((size_t)1 << (SMALLEST + which));
+}
+
+static size_t item_size_for(size_t bank_size)
+{
+	size_t size = BANKS_AT + 2 * bank_size;
 
 	return size < sizeof(struct rk_cache_shared) ? sizeof(struct rk_cache_shared) : size;
 }
 
 static int get_cache_pool(int which, struct rk_percpu **out)
 {
-	struct rk_percpu_options options = {.item_size = item_size_of(which), .alignment = 64};
+	struct rk_percpu_options options = {.item_size = item_size_for(bank_size_of(which)), .alignment = 64};
 
 	return rk_pool_get_fenced(&pools[which], &options, out);
 }
@@ -70,6 +76,24 @@ const char *rk_cache_options_fault(const struct rk_cache_options *given, size_t 
 	return r < 0 ? rk_error_text(r) : complete(&options);
 }
 
+/* Copies the caller's options, and fills in the defaults. */
+static int read_options(struct rk_cache_options *options, const struct rk_cache_options *given, size_t size)
+{
+	int r = rk_question(options, sizeof(*options), given, size);
+
+	return r == 0 && complete(options) != NULL ? -EINVAL : r;
+}
+
+static void fill_in(struct rk_cache_shared *shared, const struct rk_cache_options *options, size_t bank_size)
+{
+	shared->per_cpu = options->per_cpu;
+	shared->batch = options->batch;
+	shared->bank_size = bank_size;
+	shared->construct = options->construct;
+	shared->destruct = options->destruct;
+	shared->context = options->context;
+}
+
 int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given, size_t size)
 {
 	struct rk_cache_options options;
@@ -81,9 +105,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	if (cache == NULL)
 		return -EINVAL;
 	*cache = NULL;
-	r = rk_question(&options, sizeof(options), given, size);
-	if (r == 0 && complete(&options) != NULL)
-		r = -EINVAL;
+	r = read_options(&options, given, size);
 	if (r < 0)
 		return r;
 	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)
@@ -99,14 +121,33 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
 		return r;
 	}
-	shared->per_cpu = options.per_cpu;
-	shared->batch = options.batch;
-	shared->bank_size = bank_size_of(which);
-	shared->construct = options.construct;
-	shared->destruct = options.destruct;
-	shared->context = options.context;
+	fill_in(shared, &options, bank_size_of(which));
 	*cache = (struct rk_cache *)item;
 	return 0;
+}
+
+int rk_cache_measure(struct rk_cache_place *place, const struct rk_cache_options *given, size_t size)
+{
+	struct rk_cache_options options;
+	int r = read_options(&options, given, size);
+
+	if (r < 0)
+		return r;
+	place->item = (item_size_for(bank_size_for(options.per_cpu)) + 63) / 64 * 64;
+	place->depot = (rk_depot_bytes(options.limit) + 63) / 64 * 64;
+	return 0;
+}
+
+struct rk_cache *rk_cache_create_at(void *item, void *depot, const struct rk_cache_options *given, size_t size)
+{
+	struct rk_cache_shared *shared = shared_of((struct rk_cache *)item);
+	struct rk_cache_options options;
+
+	if (read_options(&options, given, size) < 0)
+		return NULL;
+	rk_depot_create_at(&shared->depot, depot, options.limit, options.budget, options.weight);
+	fill_in(shared, &options, bank_size_for(options.per_cpu));
+	return (struct rk_cache *)item;
 }
 
 /* Returns the pool of a cache, and stores the cache's place in *place. Returns NULL if `cache` doesn't point to a cache. */

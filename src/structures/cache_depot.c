@@ -58,23 +58,37 @@ static struct magazine *empty_magazine(struct depot *depot)
 	return m != NULL ? m : fresh_magazine(depot);
 }
 
-int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
+static uint64_t magazines_for(uint64_t limit)
 {
-	uint64_t magazines = limit / RK_CACHE_BATCH_MAX * (PART + 1) / PART + SPARE;
-	void *memory = rk_map_lazily(magazines * sizeof(struct magazine));
+	return limit / RK_CACHE_BATCH_MAX * (PART + 1) / PART + SPARE;
+}
 
-	if (memory == NULL)
-		return -ENOMEM;
+size_t rk_depot_bytes(uint64_t limit)
+{
+	return magazines_for(limit) * sizeof(struct magazine);
+}
+
+void rk_depot_create_at(struct depot *depot, void *memory, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
+{
 	*depot = (struct depot){.full = KIND_FULL,
 				.empty = KIND_EMPTY,
 				.fresh = KIND_FRESH,
-				.magazines = (uint32_t)magazines,
-				.mapped = magazines * sizeof(struct magazine),
+				.magazines = (uint32_t)magazines_for(limit),
+				.mapped = rk_depot_bytes(limit),
 				.memory = memory,
 				.left = (int64_t)limit,
 				.limit = limit,
 				.weight = weight,
 				.budget = budget};
+}
+
+int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
+{
+	void *memory = rk_map_lazily(rk_depot_bytes(limit));
+
+	if (memory == NULL)
+		return -ENOMEM;
+	rk_depot_create_at(depot, memory, limit, budget, weight);
 	return 0;
 }
 

@@ -47,6 +47,10 @@ struct depot {
 /* Creates a depot for `limit` objects. Returns 0 or -ENOMEM. */
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight);
 
+/* The bytes of a depot's memory. rk_depot_create_at() creates a depot in such memory, which reads as zero. */
+size_t rk_depot_bytes(uint64_t limit);
+void rk_depot_create_at(struct depot *depot, void *memory, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight);
+
 /* Frees the depot's memory, and returns all grants to the budget. */
 void rk_depot_destroy(struct depot *depot);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_reclaim.c - takes objects from a cache's arrays and depot, and reports on the cache. The invariants are in cache.c. */
 #include "cache.h"
+#include "cache_place.h"
+
+#include <rseqkit/thread.h>
 
 #include <errno.h>
 #include <string.h>
@@ -63,6 +66,16 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 	return word == 0 || (rk_bank_is_open(word) && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
 }
 
+/* Has the CPU's array another state than at the last call? Two callers at once possibly get the same answer. */
+static bool is_news(struct arrays *arrays, intptr_t state)
+{
+	bool is = __atomic_load_n(&arrays->seen, __ATOMIC_RELAXED) != state;
+
+	if (is)
+		__atomic_store_n(&arrays->seen, state, __ATOMIC_RELAXED);
+	return is;
+}
+
 /* The caller holds the claim of the CPU's slot. */
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
@@ -73,10 +86,8 @@ static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 		return 0;
 	if (if_idle && !rk_bank_is_out(&arrays->slot)) {
 		state = state_of(rk_cache_array(cache, cpu));
-		if (state != arrays->seen) {
-			arrays->seen = state;
+		if (is_news(arrays, state))
 			return 0;
-		}
 	}
 	return empty_bank(cache, cpu);
 }
@@ -118,6 +129,22 @@ int rk_cache_reclaim_idle(struct rk_cache *cache)
 		result = r < 0 ? r : result;
 	}
 	return result;
+}
+
+void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle)
+{
+	const struct rk_array *array = rk_cache_array(cache, rk_cpu());
+	void *batch[RK_CACHE_BATCH_MAX];
+	size_t now;
+
+	if (array == NULL || RK_ARRAY_LENGTH(state_of(array)) == 0)
+		return;
+	if (if_idle && is_news(arrays_of(cache, rk_cpu()), state_of(array)))
+		return;
+	while ((now = rk_cache_take_here(cache, batch, RK_CACHE_BATCH_MAX)) > 0) {
+		count(&shared_of(cache)->count.reclaimed, now);
+		rk_cache_to_depot(cache, batch, now, false);
+	}
 }
 
 size_t rk_cache_trim(struct rk_cache *cache, size_t keep)

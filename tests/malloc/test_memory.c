@@ -95,33 +95,35 @@ static void little_memory(void **state)
 	assert_int_equal(in_child(with_little_memory), 0);
 }
 
-/* The first object of a size is allocated without memory for a cache. The cache is created later, when there is memory. */
-static int make_cache_later(void)
+/*
+ * The process limits its own address space, after the allocator has reserved what it needs. After that each class is used, most
+ * of them for the first time. Every object is allocated several times, so that its class gets a cache.
+ */
+static int limit_itself(void)
 {
-	struct rlimit before, limit;
-	long had;
+	static void *held[100];
+	struct rlimit limit = {(rlim_t)1 << 30, (rlim_t)1 << 30};
 
-	CHECK(getrlimit(RLIMIT_AS, &before) == 0);
-	limit = before;
-	limit.rlim_cur = (rlim_t)memory("/proc/self/status", "VmSize") * 1024;
 	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-	sink = malloc(7000);
-	CHECK(sink != NULL);
-	free(sink);
-	CHECK(setrlimit(RLIMIT_AS, &before) == 0);
-	had = memory("/proc/self/status", "VmSize");
-	for (int i = 0; i < 10000; i++) {
-		sink = malloc(7000);
-		free(sink);
+	for (size_t size = 16; size <= 32768; size += (size + 127) / 128 * 16) {
+		for (int i = 0; i < 100; i++) {
+			held[i] = malloc(size);
+			CHECK(held[i] != NULL);
+			memset(held[i], 1, size);
+		}
+		for (int i = 0; i < 100; i++)
+			free(held[i]);
 	}
-	/* Between these two readings only the cache's creation maps memory. */
-	return memory("/proc/self/status", "VmSize") > had ? 0 : 1;
+	for (int i = 0; i < 100; i++)
+		CHECK((held[i] = malloc((size_t)4 << 20)) != NULL);
+	return 0;
 }
 
-static void caches_are_made_later(void **state)
+static void limit_set_later(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(make_cache_later), 0);
+	assert_true(memory("/proc/self/status", "VmSize") < 512 * 1024);
+	assert_int_equal(in_child(limit_itself), 0);
 }
 
 static void memory_goes_back(void **state)
@@ -348,7 +350,7 @@ static void threads_leave_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(guards_are_the_allocators), /* first, while the mapping is kept */
-	cmocka_unit_test(caches_are_made_later),     /* before another test uses that size */
+	cmocka_unit_test(limit_set_later), /* before other tests use the classes */
 	cmocka_unit_test(no_memory),
 	cmocka_unit_test(little_memory),
 	cmocka_unit_test(places_that_become_free),
