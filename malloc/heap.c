@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <rseqkit/thread.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include "large.h"
 #include "locks.h"
 #include "mark.h"
-#include "percpu/percpu.h"
 #include "spans.h"
 #include "structures/cache_place.h"
 #include "system.h"
@@ -29,9 +29,9 @@ uintptr_t heap_key;
  * The memory of all caches is reserved when the process starts. Later the kernel possibly refuses it: the process can limit its
  * address space, or enter a sandbox. So a class gets its cache without a system call.
  */
-static struct rk_cache *places[CLASSES]; /* where the cache of each class will be; NULL if nothing was reserved */
-static char *depots[CLASSES];
-static enum heap_mode without; /* why nothing was reserved, or HEAP_UNUSED */
+static struct rk_cache_options options[CLASSES]; /* class 0 has the options of class 1, and no cache */
+static struct rk_cache_place places[CLASSES];    /* NULL if nothing was reserved */
+static const char *without = "no cache needed yet";
 #define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
 
 /*
@@ -42,8 +42,24 @@ static enum heap_mode without; /* why nothing was reserved, or HEAP_UNUSED */
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
 
-static bool has_begun;
 static __thread bool is_beginning; /* while this is true, the libc allocates for begin(), from spans */
+
+const char *heap_mode(void)
+{
+	for (unsigned i = 1; i < CLASSES; i++)
+		if (heap_caches[i] != NULL)
+			return "per-CPU caches";
+	return without;
+}
+
+/* No header declares this variable, because only debuggers and readers of core files read it. */
+__attribute__((__visibility__("default"))) char librseqkit_malloc_mode[128] = "nothing allocated";
+
+/* Threads that race write the same text, or a text that was right a moment before. */
+static void publish_mode(void)
+{
+	(void)strcpy(librseqkit_malloc_mode, heap_mode());
+}
 
 static size_t least(size_t a, size_t b)
 {
@@ -64,9 +80,17 @@ static size_t per_cpu(unsigned class)
  */
 static uint8_t collections, took_part[RK_CPUS_MAX];
 
-/* Gives objects back to the spans: those in depots, and in arrays of this CPU that weren't used since the last call. */
-static void collect_here(bool if_idle)
+/*
+ * Takes part in the last collection, if this CPU hasn't. Gives objects back to the spans: those in depots, and in arrays of
+ * this CPU that weren't used since the last call.
+ */
+static void take_part(bool if_idle)
 {
+	uint8_t last = __atomic_load_n(&collections, __ATOMIC_RELAXED);
+	int cpu = rk_cpu();
+
+	if (cpu < 0 || cpu >= RK_CPUS_MAX || __atomic_exchange_n(&took_part[cpu], last, __ATOMIC_RELAXED) == last)
+		return;
 	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
 		if (heap_caches[i] == NULL)
 			continue;
@@ -75,28 +99,10 @@ static void collect_here(bool if_idle)
 	}
 }
 
-static void take_part(uint8_t in, bool if_idle)
-{
-	int cpu = rk_cpu();
-
-	if (cpu >= 0 && cpu < RK_CPUS_MAX)
-		__atomic_store_n(&took_part[cpu], in, __ATOMIC_RELAXED);
-	collect_here(if_idle);
-}
-
-/* Takes part in the last collection, if this CPU hasn't. */
-static void follow(void)
-{
-	uint8_t last = __atomic_load_n(&collections, __ATOMIC_RELAXED);
-	int cpu = rk_cpu();
-
-	if (cpu >= 0 && cpu < RK_CPUS_MAX && __atomic_load_n(&took_part[cpu], __ATOMIC_RELAXED) != last)
-		take_part(last, true);
-}
-
 static void collect(bool if_idle)
 {
-	take_part(__atomic_add_fetch(&collections, 1, __ATOMIC_RELAXED), if_idle);
+	__atomic_fetch_add(&collections, 1, __ATOMIC_RELAXED);
+	take_part(if_idle);
 }
 
 /*
@@ -109,7 +115,7 @@ static void *construct(void *context)
 	void *objects[RK_CACHE_BATCH_MAX];
 	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got;
 
-	follow();
+	take_part(true);
 	got = spans_take(class, heap_caches[class], objects, most, false);
 	if (got == 0) {
 		collect(true);
@@ -130,49 +136,6 @@ static void destruct(void *context, void *object)
 	errno = saved;
 }
 
-static struct rk_cache_options options_of(unsigned class)
-{
-	return (struct rk_cache_options){
-		.per_cpu = (uint32_t)per_cpu(class),
-		.construct = construct,
-		.destruct = destruct,
-		.context = (void *)(uintptr_t)class,
-	};
-}
-
-/* Reserves the memory of all caches. Returns false if there is no memory, or if it would be more than `most` bytes. */
-static bool reserve(size_t most)
-{
-	struct rk_cache_place of[CLASSES], all = {0, 0};
-	char *depot = NULL;
-	void *item;
-
-	for (unsigned i = 1; i < CLASSES; i++) {
-		struct rk_cache_options options = options_of(i);
-
-		(void)rk_cache_measure(&of[i], &options, sizeof(options));
-		all.item += of[i].item;
-		all.depot += of[i].depot;
-	}
-	if (all.depot < most)
-		depot = system_map(all.depot, PAGE, true);
-	if (depot == NULL)
-		return false;
-	if (rk_percpu_reserve(all.item, most - all.depot, &item) < 0) {
-		system_unmap(depot, all.depot);
-		return false;
-	}
-	system_keep_small(depot, all.depot);
-	for (unsigned i = 1; i < CLASSES; i++) {
-		places[i] = item;
-		depots[i] = depot;
-		due_in[i] = DUE_FIRST;
-		item = (char *)item + of[i].item;
-		depot += of[i].depot;
-	}
-	return true;
-}
-
 /* Possibly runs before the libc is ready. */
 static void begin(void)
 {
@@ -184,13 +147,23 @@ static void begin(void)
 	heap_key |= 1; /* so that a mark is never an aligned address */
 	if (getrlimit(RLIMIT_AS, &limit) != 0)
 		limit.rlim_cur = RLIM_INFINITY;
-	if (!reserve(limit.rlim_cur / SPACE_PART))
-		without = limit.rlim_cur != RLIM_INFINITY ? HEAP_LIMITED : HEAP_LACKING;
-	mode_publish(heap_mode());
+	for (uintptr_t i = 0; i < CLASSES; i++) {
+		due_in[i] = DUE_FIRST;
+		options[i] = (struct rk_cache_options){
+			.per_cpu = (uint32_t)per_cpu(i == 0 ? 1 : (unsigned)i),
+			.construct = construct,
+			.destruct = destruct,
+			.context = (void *)i,
+		};
+	}
+	if (rk_cache_reserve(places, options, CLASSES, limit.rlim_cur / SPACE_PART) < 0)
+		without = limit.rlim_cur != RLIM_INFINITY ?
+				  "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
+				  "no caches, and each call takes a lock: memory or addresses were lacking at the start";
+	publish_mode();
 	system_keep_stderr();
 	locks_begin();
 	is_beginning = false;
-	__atomic_store_n(&has_begun, true, __ATOMIC_RELEASE);
 }
 
 /*
@@ -207,15 +180,14 @@ static void __attribute__((__constructor__)) begin_once(void)
 /* Returns the cache of a class, which this function makes if it is due. NULL if the class has no cache yet. */
 static struct rk_cache *make_cache(unsigned class)
 {
-	struct rk_cache_options options = options_of(class);
 	uint32_t takes = __atomic_load_n(&due_in[class], __ATOMIC_RELAXED);
 
 	if (takes > 0)
 		__atomic_store_n(&due_in[class], takes - 1, __ATOMIC_RELAXED);
-	if (takes > 0 || places[class] == NULL || !lock_enter(class))
+	if (takes > 0 || places[class].item == NULL || !lock_enter(class))
 		return NULL;
 	if (heap_caches[class] == NULL) {
-		struct rk_cache *cache = rk_cache_create_at(places[class], depots[class], &options, sizeof(options));
+		struct rk_cache *cache = rk_cache_create_at(&places[class], &options[class]);
 
 		__atomic_store_n(&heap_caches[class], cache, __ATOMIC_RELEASE);
 		for (size_t i = 0; i <= FINE_MAX / FINE; i++)
@@ -223,7 +195,7 @@ static struct rk_cache *make_cache(unsigned class)
 				__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
 	}
 	lock_leave(class);
-	mode_publish(HEAP_CACHED);
+	publish_mode();
 	return heap_caches[class];
 }
 
@@ -233,7 +205,7 @@ void *heap_take(unsigned class)
 	void *object = NULL;
 	bool zeroed;
 
-	if (RKI_UNLIKELY(!__atomic_load_n(&has_begun, __ATOMIC_ACQUIRE)) && !is_beginning)
+	if (!is_beginning)
 		begin_once();
 	if (cache == NULL && !is_beginning && (cache = make_cache(class)) != NULL)
 		object = rk_cache_get(cache);
@@ -257,27 +229,25 @@ void heap_give(void *object)
 	if (heap_caches[code] == NULL) {
 		spans_give(code, object);
 	} else { /* the span is older than the cache */
-		map_set_cache(object, heap_caches[code]);
+		map_set(object, code, heap_caches[code], map_owner(object));
 		rk_cache_put(heap_caches[code], object);
 	}
 }
 
-enum heap_mode heap_mode(void)
+size_t heap_free_objects(unsigned class)
 {
-	for (unsigned i = 1; i < CLASSES; i++)
-		if (heap_caches[i] != NULL)
-			return HEAP_CACHED;
-	return without;
+	struct rk_cache_report report = {0};
+
+	(void)rk_cache_query(heap_caches[class], &report, sizeof(report));
+	return spans_free(class) + report.in_arrays + report.in_depot;
 }
 
 size_t heap_idle(void)
 {
-	struct rk_cache_report report;
-	size_t bytes = spans_free();
+	size_t bytes = 0;
 
 	for (unsigned i = 1; i < CLASSES; i++)
-		if (rk_cache_query(heap_caches[i], &report, sizeof(report)) == 0)
-			bytes += (report.in_arrays + report.in_depot) * size_classes[i].size;
+		bytes += heap_free_objects(i) * size_classes[i].size;
 	return bytes;
 }
 

@@ -8,7 +8,6 @@
 #include <rseqkit/cache.h>
 #include <stdbool.h>
 #include "classes.h"
-#include "mode.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -25,10 +24,13 @@ void *heap_take(unsigned class) __attribute__((__cold__));
  */
 void heap_give(void *object);
 
-/* The mode that the allocator runs in now. */
-enum heap_mode heap_mode(void);
+/* The mode that the allocator runs in now, as text: whether objects come from caches, and if not, why. */
+const char *heap_mode(void);
 
-/* The bytes of free small objects, in caches and spans. */
+/* The number of a class's free objects, in its cache and its spans. */
+size_t heap_free_objects(unsigned class);
+
+/* The bytes of free small objects of all classes. */
 size_t heap_idle(void);
 
 /* Gives memory back to the system, until at most `keep` bytes of free pages are dirty. True if it gave back any. */

@@ -153,7 +153,13 @@ EXPORT void free(void *object)
 FREE_AS(sized, "free_sized")
 FREE_AS(aligned_sized, "free_aligned_sized")
 FREE_AS(libc_free, "__libc_free")
-OPERATORS_DELETE(FREE_AS)
+#define DELETE_AS(name, rest) FREE_AS(delete_##name, "_ZdlPv" rest) FREE_AS(delete_array_##name, "_ZdaPv" rest)
+DELETE_AS(plain, "")
+DELETE_AS(sized, "m")
+DELETE_AS(nothrow, "RKSt9nothrow_t")
+DELETE_AS(aligned, "St11align_val_t")
+DELETE_AS(sized_aligned, "mSt11align_val_t")
+DELETE_AS(aligned_nothrow, "St11align_val_tRKSt9nothrow_t")
 
 static size_t usable(void *object)
 {
@@ -286,32 +292,10 @@ EXPORT int malloc_trim(size_t keep)
 	return heap_trim(keep);
 }
 
-#if __GLIBC_PREREQ(2, 33)
-EXPORT struct mallinfo2 mallinfo2(void)
-{
-	size_t idle = heap_idle();
-	struct numbers now = numbers; /* a copy, because other threads can change the numbers */
-
-	return (struct mallinfo2){
-		.arena = now.chunks,
-		.hblks = now.mappings,
-		.hblkhd = now.mapped,
-		.uordblks = now.used - (idle < now.used ? idle : now.used),
-		.fordblks = now.chunks - now.used + idle,
-		.keepcost = now.dirty,
-	};
-}
-#endif
-
 /* glibc's other names. Programs that wrap malloc() call them. */
-#if __has_attribute(__copy__)
-#define COPY_OF(name) , __copy__(name)
-#else
-#define COPY_OF(name)
-#endif
 #define LIBC_NAME(name, parameters)                                                                                    \
 	EXPORT void *libc_##name parameters __asm__("__libc_" #name)                                                   \
-		__attribute__((__alias__(#name) COPY_OF(name)));
+		__attribute__((__alias__(#name)));
 LIBC_NAME(malloc, (size_t size))
 LIBC_NAME(calloc, (size_t count, size_t size))
 LIBC_NAME(realloc, (void *object, size_t size))
@@ -319,15 +303,21 @@ LIBC_NAME(memalign, (size_t alignment, size_t size))
 LIBC_NAME(valloc, (size_t size))
 LIBC_NAME(pvalloc, (size_t size))
 
-/* C++'s operators new, which end in the C++ library's operator if there is no memory (operators.h). */
-#define NEW_AS(name, parameters, symbol, array)                                                                        \
-	EXPORT void *name parameters __asm__(symbol);                                                                  \
-	EXPORT void *name##_of_array parameters __asm__(array) __attribute__((__alias__(symbol)));
-OPERATORS_NEW(NEW_AS)
+/*
+ * C++'s operators new, which end in the C++ library's operator if there is no memory (operators.h). Their symbols are those of
+ * C++'s ABI for a size_t of 64 bits (Itanium C++ ABI, section 5.1). The operators ignore their parameter std::nothrow.
+ */
+#define NEW_AS(name, parameters, rest)                                                                                 \
+	EXPORT void *name parameters __asm__("_Znw" rest);                                                             \
+	EXPORT void *name##_array parameters __asm__("_Zna" rest) __attribute__((__alias__("_Znw" rest)));
+NEW_AS(new_plain, (size_t size), "m")
+NEW_AS(new_aligned, (size_t size, size_t alignment), "mSt11align_val_t")
+NEW_AS(new_or_null, (size_t size), "mRKSt9nothrow_t")
+NEW_AS(new_aligned_or_null, (size_t size, size_t alignment), "mSt11align_val_tRKSt9nothrow_t")
 
-static __attribute__((__noinline__)) void *new_aligned(size_t alignment, size_t size)
+static __attribute__((__noinline__)) void *new_other(size_t alignment, size_t size)
 {
-	void *object = take_aligned(alignment, size);
+	void *object = take_aligned(alignment < FINE ? FINE : alignment, size);
 
 	return RKI_LIKELY(object != NULL) ? object : operators_fail(alignment, size, false);
 }
@@ -339,29 +329,27 @@ static __attribute__((__noinline__)) void *new_slow(unsigned class)
 	return RKI_LIKELY(object != NULL) ? object : operators_fail(FINE, size_classes[class].size, false);
 }
 
-void *new_object(size_t size)
+void *new_plain(size_t size)
 {
-	return take_here(size, new_aligned, new_slow);
+	return take_here(size, new_other, new_slow);
 }
 
-void *new_aligned_object(size_t size, size_t alignment)
+void *new_aligned(size_t size, size_t alignment)
 {
-	return new_aligned(alignment < FINE ? FINE : alignment, size);
+	return new_other(alignment, size);
 }
 
-void *new_or_null(size_t size, const void *nothrow)
+void *new_or_null(size_t size)
 {
 	void *object = malloc(size);
 
-	(void)nothrow;
 	return RKI_LIKELY(object != NULL) ? object : operators_fail(FINE, size, true);
 }
 
-void *new_aligned_or_null(size_t size, size_t alignment, const void *nothrow)
+void *new_aligned_or_null(size_t size, size_t alignment)
 {
 	void *object = take_aligned(alignment < FINE ? FINE : alignment, size);
 
-	(void)nothrow;
 	return RKI_LIKELY(object != NULL) ? object : operators_fail(alignment, size, true);
 }
 

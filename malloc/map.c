@@ -39,26 +39,15 @@ bool map_prepare(const void *address, size_t size)
 	return true;
 }
 
-/* free() loads an inverse before it loads the cache. So the cache is stored first. */
-static void set_cache(struct leaf *leaf, uint16_t number, uint32_t inverse, struct rk_cache *cache)
-{
-	leaf->caches[number] = cache;
-	__atomic_store_n(&leaf->inverses[number], inverse, __ATOMIC_RELEASE);
-}
-
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner)
 {
 	struct leaf *leaf = root[(uintptr_t)address >> 32];
 	uint16_t number = map_number(address);
+	uint32_t inverse = code < CLASSES && cache != NULL ? size_classes[code].inverse : 0;
 
 	leaf->owners[number] = owner;
 	leaf->codes[number] = (uint8_t)code;
-	set_cache(leaf, number, code < CLASSES && cache != NULL ? size_classes[code].inverse : 0, cache);
-}
-
-void map_set_cache(const void *address, struct rk_cache *cache)
-{
-	struct leaf *leaf = root[(uintptr_t)address >> 32];
-
-	set_cache(leaf, map_number(address), size_classes[map_code(address)].inverse, cache);
+	/* free() loads the inverse before the cache. */
+	leaf->caches[number] = cache;
+	__atomic_store_n(&leaf->inverses[number], inverse, __ATOMIC_RELEASE);
 }

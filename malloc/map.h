@@ -59,11 +59,11 @@ static inline void *map_owner(const void *address)
 /* Makes the leaves for a range of memory. False if there is no memory for them, or the range lies above 2^48. */
 bool map_prepare(const void *address, size_t size);
 
-/* Sets the entry of a page whose leaf exists. Only the page's owner calls this. */
+/*
+ * Sets the entry of a page whose leaf exists. Only the page's owner calls this, with one exception. Threads that free objects
+ * of a span without a cache set only the cache, several at once.
+ */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
-
-/* Sets the cache of a span that had none. Threads that use objects of the span call this, several at once. */
-void map_set_cache(const void *address, struct rk_cache *cache);
 
 #pragma GCC visibility pop
 

@@ -28,26 +28,21 @@ static void *in_library(const char *symbol)
 	return found;
 }
 
-/* No function of this file keeps anything in memory, because the library's operator possibly leaves it by an exception. */
+/* Neither function keeps anything in memory, because the library's operator possibly leaves them by an exception. */
 void *operators_fail(size_t alignment, size_t size, bool or_null)
 {
 	union {
 		void *found;
-		void *(*plain)(size_t size);
-		void *(*aligned)(size_t size, size_t alignment);
-		void *(*plain_or_null)(size_t size, const void *nothrow);
-		void *(*aligned_or_null)(size_t size, size_t alignment, const void *nothrow);
-	} of;
+		/* An operator ignores arguments that it doesn't have. */
+		void *(*call)(size_t size, uintptr_t second, const void *third);
+	} new;
 	bool aligned = alignment > FINE;
 
-	of.found = in_library(or_null ? aligned ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t" :
-			      aligned ? "_ZnwmSt11align_val_t" :
-					"_Znwm");
-	if (of.found == NULL && !or_null)
+	new.found = in_library(or_null ? aligned ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t" :
+			       aligned ? "_ZnwmSt11align_val_t" : "_Znwm");
+	if (new.found != NULL)
+		return new.call(size, aligned ? alignment : (uintptr_t)&new, &new);
+	if (!or_null)
 		system_die("no memory for operator new, and no C++ library to throw; bytes", (void *)(uintptr_t)size);
-	if (of.found == NULL)
-		return NULL;
-	if (or_null)
-		return aligned ? of.aligned_or_null(size, alignment, &of) : of.plain_or_null(size, &of);
-	return aligned ? of.aligned(size, alignment) : of.plain(size);
+	return NULL;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pages.c - see pages.h. */
+#define _GNU_SOURCE
 #include "pages.h"
 
+#include <sys/mman.h>
 #include "system.h"
 
 #define CHUNK_PAGES 64
@@ -58,7 +60,7 @@ static struct chunk *make_chunk(void)
 	}
 	unmapped = chunk->next;
 	if (numbers.chunks < CHUNKS_OF_SMALL_PAGES * CHUNK_SIZE)
-		system_keep_small(base, CHUNK_SIZE);
+		(void)madvise(base, CHUNK_SIZE, MADV_NOHUGEPAGE);
 	*chunk = (struct chunk){.base = base, .free = ~(uint64_t)0, .next = chunks};
 	chunks = chunk;
 	numbers.chunks += CHUNK_SIZE;

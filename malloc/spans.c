@@ -154,18 +154,15 @@ void spans_give(unsigned class, void *object)
 	lock_leave(class);
 }
 
-size_t spans_free(void)
+size_t spans_free(unsigned class)
 {
-	size_t bytes = 0;
+	const struct span *span;
+	size_t objects = 0;
 
-	for (unsigned i = 1; i < CLASSES; i++) {
-		const struct span *span;
-
-		if (!enter(i))
-			continue;
-		LIST_FOREACH(span, &centrals[i].having, others)
-			bytes += (size_t)(span->many - span->out) * size_classes[i].size;
-		lock_leave(i);
-	}
-	return bytes;
+	if (!enter(class))
+		return 0;
+	LIST_FOREACH(span, &centrals[class].having, others)
+		objects += (size_t)(span->many - span->out);
+	lock_leave(class);
+	return objects;
 }

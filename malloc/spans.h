@@ -24,7 +24,7 @@ size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t
 /* Gives an object back to its span. Ends the process if the span already has it. */
 void spans_give(unsigned class, void *object);
 
-/* Returns the bytes of the objects of all classes that are in spans. */
-size_t spans_free(void);
+/* Returns how many objects of the class are in spans. 0 if the lock can't be taken. */
+size_t spans_free(unsigned class);
 
 #endif /* MALLOC_SPANS_H */

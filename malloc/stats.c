@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - malloc_stats(), which prints the allocator's mode and how many bytes are in use. A debugger can call this function.
- * With RSEQKIT_MALLOC=stats in the environment the function also runs when the program exits.
+ * stats.c - the functions that tell how much memory is in use, and the allocator's mode. A debugger can call malloc_stats(),
+ * and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment the function also runs when the program exits.
  *
- * A reader of a core file can't call functions, so the mode is also in a variable (mode.c). Nothing in this file allocates.
+ * A reader of a core file can't call functions, so the mode is also in a variable (heap.c). Only malloc_info() allocates, by
+ * stdio.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <rseqkit/thread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "heap.h"
@@ -19,19 +21,6 @@
 #include "system.h"
 
 #define EXPORT __attribute__((__visibility__("default")))
-
-/* Returns the end of a sentence that begins with mode_name(): "no caches: limit" or "no caches: memory". */
-static const char *explained(enum heap_mode mode)
-{
-	switch (mode) {
-	case HEAP_LIMITED:
-		return " of address space (RLIMIT_AS) too low at the start; each call takes a lock";
-	case HEAP_LACKING:
-		return " or address space for them couldn't be had at the start; each call takes a lock";
-	default:
-		return "";
-	}
-}
 
 /* Waits at most 100 ms for room in stderr. If stderr is a pipe without a reader, SIGPIPE doesn't end the process. */
 static void say(const char *text, size_t size)
@@ -50,26 +39,83 @@ static void say(const char *text, size_t size)
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/*
+ * Returns the numbers, and stores the used and the free bytes of chunks. Other threads change the numbers meanwhile, so they
+ * possibly don't fit together.
+ */
+static struct numbers count_now(size_t *used, size_t *idle)
+{
+	struct numbers now = numbers;
+	size_t objects = heap_idle();
+
+	*used = now.used - (objects < now.used ? objects : now.used);
+	*idle = now.chunks > *used ? now.chunks - *used : 0;
+	return now;
+}
+
+#if __GLIBC_PREREQ(2, 33)
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+	size_t used, idle;
+	struct numbers now = count_now(&used, &idle);
+
+	return (struct mallinfo2){.arena = now.chunks, .hblks = now.mappings, .hblkhd = now.mapped,
+				  .uordblks = used, .fordblks = idle, .keepcost = now.dirty};
+}
+#endif
+
+/* The libc's function says nothing of an allocator that is preloaded. The elements are those of the libc, and `mode`. */
+EXPORT int malloc_info(int options, FILE *file)
+{
+	size_t used, idle, objects;
+	struct numbers now = count_now(&used, &idle);
+
+	if (options != 0)
+		return EINVAL;
+	(void)fprintf(file, "<malloc version=\"1\">\n<heap nr=\"0\">\n<mode text=\"%s\"/>\n<sizes>\n", heap_mode());
+	for (unsigned i = 1; i < CLASSES; i++)
+		if ((objects = heap_free_objects(i)) > 0)
+			(void)fprintf(file, "  <size from=\"%u\" to=\"%u\" total=\"%zu\" count=\"%zu\"/>\n",
+				      size_classes[i - 1].size + 1, size_classes[i].size, objects * size_classes[i].size,
+				      objects);
+	(void)fprintf(file, "</sizes>\n<total type=\"rest\" size=\"%zu\"/>\n<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n",
+		      idle, now.mappings, now.mapped);
+	(void)fprintf(file, "<system type=\"current\" size=\"%zu\"/>\n</heap>\n</malloc>\n", now.chunks + now.mapped);
+	return 0;
+}
+
+/* Writes the text and the number. Returns the end. */
+static char *put(char *at, const char *text, size_t number)
+{
+	char digits[24], *first = digits + sizeof(digits) - 1;
+
+	at = stpcpy(at, text);
+	*first = '\0';
+	do
+		*--first = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	return stpcpy(at, first);
+}
+
+/* Async-signal-safe. In a handler that interrupted the allocator, objects in spans count as used. */
 EXPORT void malloc_stats(void)
 {
-	enum heap_mode mode = heap_mode();
 	enum rk_reason reason = rk_thread_reason();
-	int saved = errno, size, pid = (int)getpid();
-	struct numbers now = numbers;
-	size_t idle = heap_idle(), used = now.used - (idle < now.used ? idle : now.used) + now.mapped;
-	char text[512];
+	int saved = errno;
+	size_t used, idle, pid = (size_t)getpid();
+	struct numbers now = count_now(&used, &idle);
+	char text[1024], *at = put(text, "librseqkit-malloc[", pid);
 
-	size = snprintf(text, sizeof(text),
-			"librseqkit-malloc[%d]: %s%s\n"
-			"librseqkit-malloc[%d]: rseq in this thread: %s%s%s\n"
-			"librseqkit-malloc[%d]: %zu KiB in use, %zu KiB free in caches and spans, %zu KiB of chunks, %zu mappings\n",
-			pid, mode_name(mode), explained(mode), pid, rk_owner_name(rk_thread_owner()),
-			reason == RK_REASON_NONE ? "" : ", ", reason == RK_REASON_NONE ? "" : rk_reason_text(reason), pid,
-			used / 1024, idle / 1024, now.chunks / 1024, now.mappings);
-	if (size > (int)sizeof(text) - 1)
-		size = (int)sizeof(text) - 1;
-	if (size > 0)
-		say(text, (size_t)size);
+	at = stpcpy(stpcpy(at, "]: "), heap_mode());
+	at = stpcpy(put(at, "\nlibrseqkit-malloc[", pid), "]: rseq in this thread: ");
+	at = stpcpy(at, rk_owner_name(rk_thread_owner()));
+	if (reason != RK_REASON_NONE)
+		at = stpcpy(stpcpy(at, ", "), rk_reason_text(reason));
+	at = put(put(at, "\nlibrseqkit-malloc[", pid), "]: ", (used + now.mapped) / 1024);
+	at = put(at, " KiB in use, ", (now.used - used) / 1024);
+	at = put(at, " KiB free in caches and spans, ", now.chunks / 1024);
+	at = stpcpy(put(at, " KiB of chunks, ", now.mappings), " mappings\n");
+	say(text, (size_t)(at - text));
 	errno = saved;
 }
 

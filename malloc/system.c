@@ -51,11 +51,6 @@ void system_purge(void *address, size_t size)
 		memset(address, 0, size);
 }
 
-void system_keep_small(void *address, size_t size)
-{
-	(void)madvise(address, size, MADV_NOHUGEPAGE);
-}
-
 void system_allow(void *address, size_t size, bool accessible)
 {
 	(void)mprotect(address, size, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);

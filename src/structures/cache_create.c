@@ -126,28 +126,55 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	return 0;
 }
 
-int rk_cache_measure(struct rk_cache_place *place, const struct rk_cache_options *given, size_t size)
+/* Calculates the bytes of a cache's item, and of its depot's memory. Both are multiples of 64. */
+static int measure(const struct rk_cache_options *given, size_t *item, size_t *depot)
 {
 	struct rk_cache_options options;
-	int r = read_options(&options, given, size);
+	int r = read_options(&options, given, sizeof(options));
 
+	*item = r < 0 ? 0 : (item_size_for(bank_size_for(options.per_cpu)) + 63) / 64 * 64;
+	*depot = r < 0 ? 0 : (rk_depot_bytes(options.limit) + 63) / 64 * 64;
+	return r;
+}
+
+int rk_cache_reserve(struct rk_cache_place *places, const struct rk_cache_options *options, unsigned count, size_t most)
+{
+	size_t items = 0, depots = 0, item, depot;
+	void *first;
+	char *memory;
+	int r = 0;
+
+	for (unsigned i = 0; i < count && r == 0; i++) {
+		r = measure(&options[i], &item, &depot);
+		items += item;
+		depots += depot;
+	}
+	if (r == 0)
+		r = depots >= most ? -ENOMEM : rk_percpu_reserve(items, most - depots, &first);
 	if (r < 0)
 		return r;
-	place->item = (item_size_for(bank_size_for(options.per_cpu)) + 63) / 64 * 64;
-	place->depot = (rk_depot_bytes(options.limit) + 63) / 64 * 64;
+	memory = rk_map_lazily(depots);
+	if (memory == NULL)
+		return -ENOMEM; /* the item stays reserved */
+	for (unsigned i = 0; i < count; i++) {
+		places[i] = (struct rk_cache_place){first, memory};
+		(void)measure(&options[i], &item, &depot);
+		first = (char *)first + item;
+		memory += depot;
+	}
 	return 0;
 }
 
-struct rk_cache *rk_cache_create_at(void *item, void *depot, const struct rk_cache_options *given, size_t size)
+struct rk_cache *rk_cache_create_at(const struct rk_cache_place *place, const struct rk_cache_options *given)
 {
-	struct rk_cache_shared *shared = shared_of((struct rk_cache *)item);
+	struct rk_cache_shared *shared = shared_of((struct rk_cache *)place->item);
 	struct rk_cache_options options;
 
-	if (read_options(&options, given, size) < 0)
+	if (read_options(&options, given, sizeof(options)) < 0)
 		return NULL;
-	rk_depot_create_at(&shared->depot, depot, options.limit, options.budget, options.weight);
+	rk_depot_create_at(&shared->depot, place->depot, options.limit, options.budget, options.weight);
 	fill_in(shared, &options, bank_size_for(options.per_cpu));
-	return (struct rk_cache *)item;
+	return (struct rk_cache *)place->item;
 }
 
 /* Returns the pool of a cache, and stores the cache's place in *place. Returns NULL if `cache` doesn't point to a cache. */

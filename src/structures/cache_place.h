@@ -3,8 +3,7 @@
  * cache_place.h - caches in memory of the caller, for an allocator.
  *
  * A sandbox or a limit that a process sets itself possibly refuses all memory that isn't reserved at the start. So an allocator
- * reserves the memory of all its caches at once (rk_percpu_reserve() in percpu/percpu.h). Later it makes a cache without a system
- * call.
+ * reserves the memory of all its caches at once. Later it makes a cache without a system call.
  */
 #ifndef RK_SRC_CACHE_PLACE_H
 #define RK_SRC_CACHE_PLACE_H
@@ -12,20 +11,22 @@
 #include <rseqkit/cache.h>
 #include <stdbool.h>
 
-/* The bytes of a cache: per-CPU memory and the depot's memory. Both are multiples of 64. */
+/* The memory of a cache: its item of per-CPU memory, and the memory of its depot. */
 struct rk_cache_place {
-	size_t item, depot;
+	void *item, *depot;
 };
 
-/* Calculates what a cache needs. Returns 0, or the error of rk_cache_create(). */
-int rk_cache_measure(struct rk_cache_place *place, const struct rk_cache_options *options, size_t size);
+/*
+ * Reserves the memory of `count` caches with these options. Returns 0, or the error of rk_cache_create(). Also returns -ENOMEM
+ * if the memory would be more than `most` bytes, or more than RK_STRIDE bytes for each CPU. The memory is never freed.
+ */
+int rk_cache_reserve(struct rk_cache_place *places, const struct rk_cache_options *options, unsigned count, size_t most);
 
 /*
- * Makes a cache in an item of zeros. `depot` is memory of zeros, too. Both have the sizes that rk_cache_measure() returned for
- * the same options, and begin at multiples of 64. The function makes no system call. The cache can't be destroyed. Other threads
- * may use the cache when they get its address by an acquire load.
+ * Makes a cache in its place. The options are those that the place was reserved for. The function makes no system call. The cache
+ * can't be destroyed. Other threads may use the cache when they get its address by an acquire load.
  */
-struct rk_cache *rk_cache_create_at(void *item, void *depot, const struct rk_cache_options *options, size_t size);
+struct rk_cache *rk_cache_create_at(const struct rk_cache_place *place, const struct rk_cache_options *options);
 
 /*
  * Like rk_cache_reclaim(), but for the CPU on which the caller runs, and without a fence: sections of that CPU take the objects.

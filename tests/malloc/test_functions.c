@@ -144,7 +144,8 @@ static void contents_move_along(void **state)
 /* These functions must be the library's, too, like malloc(). */
 static void other_names(void **state)
 {
-	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized", "mallinfo2"};
+	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized",
+					    "mallinfo2", "malloc_info", "malloc_stats"};
 	Dl_info ours, its;
 	void (*free_any)(void *);
 
@@ -195,6 +196,75 @@ static void numbers_add_up(void **state)
 	assert_true(now.uordblks <= before.uordblks + 65536);
 }
 
+/* Reads a number after `word` in the text of malloc_info() or malloc_stats(). */
+static size_t number_after(const char *text, const char *word)
+{
+	const char *at = strstr(text, word);
+
+	if (at == NULL)
+		fail_msg("no %s in: %s", word, text);
+	return (size_t)strtoull(at + strlen(word), NULL, 10);
+}
+
+/* Runs in a handler. Both texts go to files, because a pipe could be full. */
+static char text[16384];
+static int written;
+static void write_stats(int signal)
+{
+	int before = dup(STDERR_FILENO);
+
+	(void)signal;
+	(void)dup2(written, STDERR_FILENO);
+	malloc_stats();
+	(void)dup2(before, STDERR_FILENO);
+	(void)close(before);
+}
+
+static const char *text_of(int fd)
+{
+	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
+
+	assert_true(length > 0);
+	text[length] = '\0';
+	return text;
+}
+
+/* A thousand objects of a class are counted, and counted as free after they are freed. Their class has no other objects. */
+static void texts_are_true(void **state)
+{
+	static void *held[1000];
+	size_t used, idle;
+	FILE *file = tmpfile();
+
+	(void)state;
+	assert_non_null(file);
+	written = fileno(tmpfile());
+	for (int i = 0; i < 1000; i++)
+		held[i] = malloc(3000);
+	assert_true(signal(SIGUSR1, write_stats) != SIG_ERR);
+	assert_int_equal(raise(SIGUSR1), 0);
+	used = number_after(strstr(text_of(written), "rseq in this thread"), "]: ");
+	idle = number_after(text, "in use, ");
+	for (int i = 0; i < 1000; i++)
+		free(held[i]);
+	assert_int_equal(ftruncate(written, 0), 0);
+	assert_int_equal(lseek(written, 0, SEEK_SET), 0);
+	assert_int_equal(raise(SIGUSR1), 0);
+	assert_true(used - number_after(strstr(text_of(written), "rseq in this thread"), "]: ") >= 3000);
+	/* At least the objects of the arrays and the depot stay in the cache. */
+	assert_true(number_after(text, "in use, ") >= idle);
+	assert_non_null(strstr(text, "per-CPU caches"));
+	assert_int_equal(malloc_info(1, file), EINVAL);
+	assert_int_equal(malloc_info(0, file), 0);
+	assert_int_equal(fflush(file), 0);
+	assert_true(number_after(text_of(fileno(file)), "to=\"3072\" total=\"") % 3072 == 0);
+	assert_true(number_after(text, "to=\"3072\" total=\"") >= (size_t)20 * 3072);
+	assert_int_equal(number_after(text, "current\" size=\""), mallinfo2().arena + mallinfo2().hblkhd);
+	assert_non_null(strstr(text, "</malloc>"));
+	(void)fclose(file);
+	(void)close(written);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(sizes_and_alignments),
 	cmocka_unit_test(what_cannot_be),
@@ -203,6 +273,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(other_names),
 	cmocka_unit_test(marks_are_no_canaries),
 	cmocka_unit_test(numbers_add_up),
+	cmocka_unit_test(texts_are_true),
 };
 
 RUN(tests)
