@@ -29,8 +29,8 @@ uintptr_t heap_key;
  * The memory of all caches is reserved when the process starts. Later the kernel possibly refuses it: the process can limit its
  * address space, or enter a sandbox. So a class gets its cache without a system call.
  */
-static struct rk_cache_options options[CLASSES]; /* class 0 has the options of class 1, and no cache */
-static struct rk_cache_place places[CLASSES];    /* NULL if nothing was reserved */
+static struct rk_cache_options options[CLASSES];
+static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
 static const char *without = "no cache needed yet";
 #define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
 
@@ -42,7 +42,7 @@ static const char *without = "no cache needed yet";
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
 
-static __thread bool is_beginning; /* while this is true, the libc allocates for begin(), from spans */
+static __thread bool is_beginning; /* while this is true, the libc or a handler allocates during begin(), from spans */
 
 const char *heap_mode(void)
 {
@@ -52,14 +52,11 @@ const char *heap_mode(void)
 	return without;
 }
 
-/* No header declares this variable, because only debuggers and readers of core files read it. */
+/*
+ * The mode, for debuggers and readers of core files. No header declares this variable. Threads that race write the same text,
+ * or a text that was right a moment before.
+ */
 __attribute__((__visibility__("default"))) char librseqkit_malloc_mode[128] = "nothing allocated";
-
-/* Threads that race write the same text, or a text that was right a moment before. */
-static void publish_mode(void)
-{
-	(void)strcpy(librseqkit_malloc_mode, heap_mode());
-}
 
 static size_t least(size_t a, size_t b)
 {
@@ -139,31 +136,28 @@ static void destruct(void *context, void *object)
 /* Possibly runs before the libc is ready. */
 static void begin(void)
 {
-	struct rlimit limit;
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
-	is_beginning = true;
 	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
 		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* without getrandom(), only the stack's address is random */
 	heap_key |= 1; /* so that a mark is never an aligned address */
-	if (getrlimit(RLIMIT_AS, &limit) != 0)
-		limit.rlim_cur = RLIM_INFINITY;
-	for (uintptr_t i = 0; i < CLASSES; i++) {
+	(void)getrlimit(RLIMIT_AS, &limit);
+	for (uintptr_t i = 1; i < CLASSES; i++) {
 		due_in[i] = DUE_FIRST;
 		options[i] = (struct rk_cache_options){
-			.per_cpu = (uint32_t)per_cpu(i == 0 ? 1 : (unsigned)i),
+			.per_cpu = (uint32_t)per_cpu((unsigned)i),
 			.construct = construct,
 			.destruct = destruct,
 			.context = (void *)i,
 		};
 	}
-	if (rk_cache_reserve(places, options, CLASSES, limit.rlim_cur / SPACE_PART) < 0)
+	if (rk_cache_reserve(places + 1, options + 1, CLASSES - 1, limit.rlim_cur / SPACE_PART) < 0)
 		without = limit.rlim_cur != RLIM_INFINITY ?
 				  "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
 				  "no caches, and each call takes a lock: memory or addresses were lacking at the start";
-	publish_mode();
+	(void)strcpy(librseqkit_malloc_mode, heap_mode());
 	system_keep_stderr();
 	locks_begin();
-	is_beginning = false;
 }
 
 /*
@@ -174,7 +168,9 @@ static void __attribute__((__constructor__)) begin_once(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	is_beginning = true;
 	(void)pthread_once(&once, begin);
+	is_beginning = false;
 }
 
 /* Returns the cache of a class, which this function makes if it is due. NULL if the class has no cache yet. */
@@ -195,7 +191,7 @@ static struct rk_cache *make_cache(unsigned class)
 				__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
 	}
 	lock_leave(class);
-	publish_mode();
+	(void)strcpy(librseqkit_malloc_mode, heap_mode());
 	return heap_caches[class];
 }
 

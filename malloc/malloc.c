@@ -113,10 +113,17 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 	errno = saved;
 }
 
-/* Puts an object into the cache of its page. */
+/* Puts an object into the cache of its page. The page's inverse is loaded before its cache (map.h). */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-	if (RKI_UNLIKELY(!is_multiple(__atomic_load_n(&leaf->inverses[number], __ATOMIC_ACQUIRE), object))) {
+#ifdef __x86_64__ /* loads stay in order; for an atomic load compilers need one more instruction */
+	uint32_t inverse = leaf->inverses[number];
+
+	__atomic_signal_fence(__ATOMIC_ACQUIRE);
+#else
+	uint32_t inverse = __atomic_load_n(&leaf->inverses[number], __ATOMIC_ACQUIRE);
+#endif
+	if (RKI_UNLIKELY(!is_multiple(inverse, object))) {
 		give_slow(object);
 		return;
 	}
