@@ -165,6 +165,7 @@ static int end_of(void (*how)(void), char *text, size_t size)
 	return status;
 }
 
+/* First no class has a cache, except those that cmocka uses. */
 static void misuse_ends_the_process(void **state)
 {
 	char text[512];
@@ -176,6 +177,19 @@ static void misuse_ends_the_process(void **state)
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(text, misuses[i].says) == NULL)
 			fail_msg("%s: status %#x, says \"%s\"", misuses[i].name, (unsigned)status, text);
 	}
+}
+
+static void misuse_of_caches_ends_the_process(void **state)
+{
+	void *held[200];
+
+	for (size_t size = 16; size <= 32768; size += (size + 127) / 128 * 16) {
+		for (int i = 0; i < 200; i++)
+			held[i] = malloc(size);
+		for (int i = 0; i < 200; i++)
+			free(held[i]);
+	}
+	misuse_ends_the_process(state);
 }
 
 static void write_behind_span(void)
@@ -215,6 +229,7 @@ static void guards_are_there(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(misuse_ends_the_process),
+	cmocka_unit_test(misuse_of_caches_ends_the_process),
 	cmocka_unit_test(guards_are_there),
 };
 
