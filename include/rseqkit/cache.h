@@ -91,8 +91,14 @@ struct rk_cache_options {
 	struct rk_cache_budget *budget;                  /* a limit that this cache shares with other caches; NULL for none */
 	uint64_t weight;                                 /* an object's weight in the budget's unit; not 0 if there is a budget */
 	void *(*construct)(void *context);               /* makes an object, or returns NULL; optional */
-	void (*destruct)(void *context, void *object);   /* destroys an object; required */
-	void *context;                                   /* passed to both callbacks */
+	void (*destruct)(void *context, void *object);   /* destroys an object; required without destruct_batch */
+	void *context;                                   /* passed to all callbacks */
+	/*
+	 * Destroys `count` objects, at most RK_CACHE_BATCH_MAX; optional. A cache that has this callback never calls `destruct`.
+	 * If neither the array nor the depot has room, a put then destroys a batch of the array's objects, instead of one object.
+	 * So a destructor that takes a lock takes it once for a batch.
+	 */
+	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 };
 
 /* The statistics and the state of a cache. The numbers are exact only while no thread uses the cache. */
@@ -119,7 +125,7 @@ RKI_BEGIN_DECLS
 /*
  * Creates an empty cache.
  *
- * The constructor and the destructor are callbacks. Both callbacks run without a lock, in any get, put or other call that
+ * The constructor and the destructors are callbacks. All callbacks run without a lock, in any get, put or other call that
  * needs a callback. So a callback possibly runs in a signal handler, and on any CPU. A callback has to return: it must not
  * throw an exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, also its own. If a
  * constructor makes many objects at once, it returns one object and puts the other objects into the cache. A destructor is

@@ -37,7 +37,9 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 	struct rk_cache_shared *shared = shared_of(cache);
 
 	count(&shared->count.destructed, n);
-	for (size_t i = 0; i < n; i++)
+	if (shared->destruct_batch != NULL && n > 0)
+		shared->destruct_batch(shared->context, objects, n);
+	for (size_t i = 0; i < n && shared->destruct_batch == NULL; i++)
 		shared->destruct(shared->context, objects[i]);
 }
 
@@ -237,20 +239,25 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	return batch[0];
 }
 
-/* Makes room in this CPU's full array: moves a batch to the depot. */
+/*
+ * Makes room in this CPU's full array: moves a batch to the depot. A cache that can destruct a batch at once destructs the
+ * objects for which the depot has no room. Other caches leave these objects in the array.
+ */
 static bool flush(struct rk_cache *cache)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *batch[RK_CACHE_BATCH_MAX];
 	size_t may = (size_t)rk_depot_grant(&shared->depot, shared->batch);
-	size_t got = rk_cache_take_here(cache, batch, may);
+	size_t got = rk_cache_take_here(cache, batch, shared->destruct_batch != NULL ? shared->batch : may);
+	size_t stay = least(got, may);
 
-	rk_depot_return(&shared->depot, may - got);
+	rk_depot_return(&shared->depot, may - stay);
 	if (got == 0)
 		return false;
 	count(&shared->count.flushes, 1);
 	count(&shared->count.flushed, got);
-	rk_cache_to_depot(cache, batch, got, true);
+	rk_cache_to_depot(cache, batch, stay, true);
+	rk_cache_destruct(cache, batch + stay, got - stay);
 	return true;
 }
 

@@ -25,6 +25,7 @@ struct rk_cache_shared {
 	size_t bank_size;
 	void *(*construct)(void *context);
 	void (*destruct)(void *context, void *object);
+	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 	void *context;
 	struct {
 		uint64_t depot_gets, depot_puts, constructed, destructed;

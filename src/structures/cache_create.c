@@ -49,8 +49,8 @@ static const char *complete(struct rk_cache_options *options)
 {
 	uint64_t cpus = (uint64_t)rk_cpus_count();
 
-	if (options->destruct == NULL)
-		return "there is no destruct, which is required";
+	if (options->destruct == NULL && options->destruct_batch == NULL)
+		return "there is no destruct, which is required without a destruct_batch";
 	if (options->per_cpu > RK_CACHE_PER_CPU_MAX)
 		return "per_cpu is above RK_CACHE_PER_CPU_MAX";
 	if (options->limit > RK_CACHE_LIMIT_MAX)
@@ -91,6 +91,7 @@ static void fill_in(struct rk_cache_shared *shared, const struct rk_cache_option
 	shared->bank_size = bank_size;
 	shared->construct = options->construct;
 	shared->destruct = options->destruct;
+	shared->destruct_batch = options->destruct_batch;
 	shared->context = options->context;
 }
 

@@ -74,7 +74,7 @@ static inline void create(struct rk_cache_options options)
 	barren = false;
 	if (options.construct == NULL)
 		options.construct = construct;
-	if (options.destruct == NULL)
+	if (options.destruct == NULL && options.destruct_batch == NULL)
 		options.destruct = destruct;
 	options.context = &cache;
 	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets
- * objects from the cache.
+ * objects from the cache. Also tests the destructor of batches.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -88,9 +88,57 @@ static void destroyed_while_moved(void **state)
 		destroy_with_a_depot_of(number);
 }
 
+static int batches;
+
+static void destruct_many(void *context, void *const *many, size_t count)
+{
+	assert_true(count > 0 && count <= RK_CACHE_BATCH_MAX);
+	batches++;
+	for (size_t i = 0; i < count; i++)
+		destruct(context, many[i]);
+}
+
+/* A put for which there is no room destroys a batch. The next puts find room, and destroy nothing. */
+static void batches_are_destructed(void **state)
+{
+	struct rk_cache_options options = {.per_cpu = 64, .batch = 16, .limit = 64, .destruct_batch = destruct_many};
+	struct object *held[100];
+
+	(void)state;
+	create(options);
+	batches = 0;
+	for (int i = 0; i < 100; i++)
+		held[i] = get();
+	for (int i = 0; i < 64; i++)
+		put(held[i]);
+	assert_int_equal(batches, 0);
+	for (int i = 64; i < 80; i++) {
+		put(held[i]);
+		assert_int_equal(batches, 1);
+		assert_int_equal(destructed, 16);
+	}
+	put(held[80]);
+	assert_int_equal(batches, 2);
+	assert_int_equal(stats().destructed, 32);
+	assert_int_equal(stats().flushes, 2);
+	assert_int_equal(stats().in_arrays, 81 - 32);
+	for (int i = 81; i < 100; i++)
+		move(held[i], HELD, CACHED);
+	rk_cache_put_batch(cache, (void **)held + 81, 19); /* the last four find no room: they are the third batch */
+	assert_int_equal(batches, 3);
+	assert_int_equal(stats().destructed, 36);
+	assert_int_equal(rk_cache_reclaim(cache, rk_cpu()), 0);
+	assert_int_equal(rk_cache_trim(cache, 0), 64);
+	assert_int_equal(batches, 4);
+	assert_int_equal(destructed, constructed);
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(wrong_objects, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(callbacks_use_the_cache, stay, go),
 	cmocka_unit_test_setup_teardown(destroyed_while_moved, stay, go),
+	cmocka_unit_test_setup_teardown(batches_are_destructed, stay, go),
 };
 
 RUN(tests)
