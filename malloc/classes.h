@@ -35,7 +35,12 @@
 	X(33, 7168, 8192) X(34, 8192, 9344) X(35, 9344, 10880) X(36, 10880, 13056)                                     \
 	X(37, 13056, 16384) X(38, 16384, 21760) X(39, 21760, 32768)
 
-#define CLASSES 40 /* class 0 means no class */
+/* Objects of one to four spans. */
+#define SPAN_CLASSES(X) X(40, SMALL_MAX, 65536) X(41, 65536, 131072) X(42, 131072, 196608) X(43, 196608, 262144)
+
+#define SMALL_CLASSES 39
+#define CLASSES 44 /* class 0 means no class */
+#define CLASSES_MAX (4 * SPAN_SIZE)
 
 /* The size of each class, and the numbers that show whether an offset is a multiple of it (classes.c). */
 struct size_class {
@@ -52,7 +57,9 @@ static inline unsigned class_of(size_t size)
 {
 	if (size <= FINE_MAX)
 		return fine_classes[(size + FINE - 1) / FINE];
-	return size <= SMALL_MAX ? coarse_classes[(size + COARSE - 1) / COARSE] : 0;
+	if (size <= SMALL_MAX)
+		return coarse_classes[(size + COARSE - 1) / COARSE];
+	return size <= CLASSES_MAX ? SMALL_CLASSES + (unsigned)((size + SPAN_SIZE - 1) / SPAN_SIZE) : 0;
 }
 
 /*

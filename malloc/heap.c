@@ -9,29 +9,31 @@
 #include <pthread.h>
 #include <rseqkit/thread.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include "large.h"
 #include "locks.h"
 #include "mark.h"
+#include "os/cpus.h"
 #include "spans.h"
 #include "structures/cache_place.h"
 #include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* bytes of the objects in a CPU's array; but at least 8 objects, and at most 256 */
-#define PER_CPU_LEAST 8
-#define PER_CPU_MOST 256
+#define PER_CPU_OF_SPANS ((size_t)2 << 20) /* the same for objects of whole spans */
+#define ALL_OF_SPANS ((int64_t)32 << 20)   /* the same for all CPUs and all classes of such objects */
+#define PER_CPU_LEAST 32
+#define PER_CPU_MOST 1024
+#define IN_DEPOT 12 /* how many full arrays' objects a depot has at least room for */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
-uintptr_t heap_key;
 
 /*
  * The memory of all caches is reserved when the process starts. Later the kernel possibly refuses it: the process can limit its
  * address space, or enter a sandbox. So a class gets its cache without a system call.
  */
 static struct rk_cache_options options[CLASSES];
+static struct rk_cache_budget budget = {.left = ALL_OF_SPANS};
 static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
-static const char *without = "no cache needed yet";
 #define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
 
 /*
@@ -44,19 +46,8 @@ static uint32_t due_in[CLASSES];
 
 static __thread bool is_beginning; /* while this is true, the libc or a handler allocates during begin(), from spans */
 
-const char *heap_mode(void)
-{
-	for (unsigned i = 1; i < CLASSES; i++)
-		if (heap_caches[i] != NULL)
-			return "per-CPU caches";
-	return without;
-}
-
-/*
- * The mode, for debuggers and readers of core files. No header declares this variable. Threads that race write the same text,
- * or a text that was right a moment before.
- */
-__attribute__((__visibility__("default"))) char librseqkit_malloc_mode[128] = "nothing allocated";
+/* Threads that race write the same text. */
+char librseqkit_malloc_mode[128] = "nothing allocated";
 
 static size_t least(size_t a, size_t b)
 {
@@ -67,6 +58,8 @@ static size_t per_cpu(unsigned class)
 {
 	size_t fit = PER_CPU_BYTES / size_classes[class].size;
 
+	if (class > SMALL_CLASSES)
+		return PER_CPU_OF_SPANS / size_classes[class].size;
 	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
 }
 
@@ -110,7 +103,7 @@ static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got;
+	size_t most = class > SMALL_CLASSES ? 1 : least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got;
 
 	take_part(true);
 	got = spans_take(class, heap_caches[class], objects, most, false);
@@ -125,11 +118,11 @@ static void *construct(void *context)
 	return objects[0];
 }
 
-static void destruct(void *context, void *object)
+static void destruct(void *context, void *const *objects, size_t count)
 {
 	int saved = errno; /* free() must not change errno, and hasn't saved it before this call */
 
-	spans_give((unsigned)(uintptr_t)context, object);
+	spans_give((unsigned)(uintptr_t)context, objects, count);
 	errno = saved;
 }
 
@@ -137,25 +130,28 @@ static void destruct(void *context, void *object)
 static void begin(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	const char *mode = "no cache needed yet";
 
-	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
-		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* without getrandom(), only the stack's address is random */
-	heap_key |= 1; /* so that a mark is never an aligned address */
+	map_begin();
+	mark_begin();
 	(void)getrlimit(RLIMIT_AS, &limit);
 	for (uintptr_t i = 1; i < CLASSES; i++) {
 		due_in[i] = DUE_FIRST;
 		options[i] = (struct rk_cache_options){
 			.per_cpu = (uint32_t)per_cpu((unsigned)i),
+			.limit = per_cpu((unsigned)i) * (2 * (size_t)rk_cpus_count() + (i > SMALL_CLASSES ? 0 : IN_DEPOT)),
 			.construct = construct,
-			.destruct = destruct,
+			.destruct_batch = destruct,
 			.context = (void *)i,
+			.budget = size_classes[i].size > PER_CPU_BYTES / PER_CPU_LEAST ? &budget : NULL,
+			.weight = size_classes[i].size,
 		};
 	}
 	if (rk_cache_reserve(places + 1, options + 1, CLASSES - 1, limit.rlim_cur / SPACE_PART) < 0)
-		without = limit.rlim_cur != RLIM_INFINITY ?
-				  "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
-				  "no caches, and each call takes a lock: memory or addresses were lacking at the start";
-	(void)strcpy(librseqkit_malloc_mode, heap_mode());
+		mode = limit.rlim_cur != RLIM_INFINITY ?
+			       "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
+			       "no caches, and each call takes a lock: memory or addresses were lacking at the start";
+	(void)strcpy(librseqkit_malloc_mode, mode);
 	system_keep_stderr();
 	locks_begin();
 }
@@ -164,10 +160,12 @@ static void begin(void)
  * Runs before every other constructor (-z initfirst). So before a fork, handlers of other modules run before the allocator's
  * handler. They can wait for locks, because the allocator isn't locked yet.
  */
-static void __attribute__((__constructor__)) begin_once(void)
+void __attribute__((__constructor__)) heap_begin(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	if (is_beginning)
+		return;
 	is_beginning = true;
 	(void)pthread_once(&once, begin);
 	is_beginning = false;
@@ -191,7 +189,7 @@ static struct rk_cache *make_cache(unsigned class)
 				__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
 	}
 	lock_leave(class);
-	(void)strcpy(librseqkit_malloc_mode, heap_mode());
+	(void)strcpy(librseqkit_malloc_mode, "per-CPU caches");
 	return heap_caches[class];
 }
 
@@ -201,14 +199,15 @@ void *heap_take(unsigned class)
 	void *object = NULL;
 	bool zeroed;
 
-	if (!is_beginning)
-		begin_once();
+	heap_begin();
 	if (cache == NULL && !is_beginning && (cache = make_cache(class)) != NULL)
 		object = rk_cache_get(cache);
 	if (object == NULL)
 		(void)spans_take(class, cache, &object, 1, true);
-	/* If the lock can't be taken, or there is no room for a span, the caller gets pages or a mapping. */
-	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
+	if (object == NULL) /* the lock can't be taken, or there is no room for a span */
+		return large_take(size_classes[class].size, FINE, &zeroed);
+	mark_used(object);
+	return object;
 }
 
 void heap_give(void *object)
@@ -221,9 +220,11 @@ void heap_give(void *object)
 	}
 	if (!begins_object(code, object))
 		system_die("no pointer from malloc", object);
-	heap_mark_free(object);
+	if (mark_is_there(object))
+		system_die("freed twice", object);
+	mark_free(object);
 	if (heap_caches[code] == NULL) {
-		spans_give(code, object);
+		spans_give(code, &object, 1);
 	} else { /* the span is older than the cache */
 		map_set(object, code, heap_caches[code], map_owner(object));
 		rk_cache_put(heap_caches[code], object);
@@ -253,7 +254,6 @@ bool heap_trim(size_t keep)
 
 	collect(false);
 	if (lock_enter(LOCK_OF_PAGES)) {
-		large_trim();
 		done = pages_trim(keep);
 		lock_leave(LOCK_OF_PAGES);
 	}

@@ -15,6 +15,9 @@
 extern struct rk_cache *heap_caches[CLASSES];
 extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
+/* Prepares the allocator, once. heap_take() does so by itself. */
+void heap_begin(void);
+
 /* Returns an object of a class that has no cache, or whose cache is empty. NULL if there is no memory. */
 void *heap_take(unsigned class) __attribute__((__cold__));
 
@@ -24,8 +27,11 @@ void *heap_take(unsigned class) __attribute__((__cold__));
  */
 void heap_give(void *object);
 
-/* The mode that the allocator runs in now, as text: whether objects come from caches, and if not, why. */
-const char *heap_mode(void);
+/*
+ * The mode that the allocator runs in now: whether objects come from caches, and if not, why. Debuggers and readers of core files
+ * find it by this name.
+ */
+extern __attribute__((__visibility__("default"))) char librseqkit_malloc_mode[128];
 
 /* The number of a class's free objects, in its cache and its spans. */
 size_t heap_free_objects(unsigned class);

@@ -18,48 +18,30 @@ struct large {
 
 static struct large *forgotten; /* free descriptions */
 static void *aside;             /* objects that were freed without the lock */
-static struct run kept;         /* a freed mapping; its size is 0 if none is kept */
-static size_t freed_last;
 static bool can_move = true;
-
-#define KEPT_MOST ((size_t)32 << 20)
 
 /* Atomic, because some callers don't hold the lock. */
 #define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
-
-/* Is `size` equal to `other`, or larger by at most a quarter? */
-static bool is_about(size_t size, size_t other)
-{
-	return size >= other && size - other <= other / 4;
-}
 
 static size_t up(size_t size, size_t to)
 {
 	return (size + to - 1) & ~(to - 1);
 }
 
-/*
- * With the lock, takes pages, the mapping that is kept, or a new mapping. Without the lock, takes a new mapping. The mapping
- * that is kept has no room for a guard, so an object with a guard never gets it.
- */
+/* With the lock, takes pages of a chunk, or a new mapping. Without the lock, takes a new mapping. */
 static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
 {
 	size_t size = large->size + large->guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
 
-	if (has_lock && pages <= RUN_MAX && alignment <= SPAN_SIZE && pages_take(&large->run, (unsigned)pages, zeroed))
+	if (has_lock && pages <= CHUNK_PAGES && alignment <= SPAN_SIZE && pages_take(&large->run, (unsigned)pages, zeroed))
 		return true;
-	*zeroed = !has_lock || alignment > SPAN_SIZE || large->guard > 0 || !is_about(kept.size, large->size);
-	if (!*zeroed) {
-		large->run = kept;
-		kept.size = 0;
-	} else {
-		large->run = (struct run){NULL, system_map(size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true), size};
-		if (large->run.base == NULL)
-			return false;
-		if (!map_prepare(large->run.base, 1)) {
-			system_unmap(large->run.base, size);
-			return false;
-		}
+	*zeroed = true;
+	large->run = (struct run){NULL, system_map(size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true), size};
+	if (large->run.base == NULL)
+		return false;
+	if (!map_prepare(large->run.base, 1)) {
+		system_unmap(large->run.base, size);
+		return false;
 	}
 	COUNT(mappings, 1);
 	COUNT(mapped, large->run.size);
@@ -76,22 +58,6 @@ static struct large *large_of(const void *object)
 	return large;
 }
 
-/*
- * Keeps `run` if it has at most KEPT_MOST bytes, and the mapping that was freed before it had about the same size. Returns the
- * run to unmap; its size is 0 if there is none.
- */
-static struct run keep(struct run run)
-{
-	bool again = is_about(run.size, freed_last) || is_about(freed_last, run.size);
-	struct run goes = kept;
-
-	freed_last = run.size;
-	if (!again || run.size > KEPT_MOST)
-		return run;
-	kept = run;
-	return goes;
-}
-
 /* Call with the lock. Returns the run to unmap; its size is 0 if there is none. */
 static struct run forget(struct large *large)
 {
@@ -105,7 +71,7 @@ static struct run forget(struct large *large)
 	}
 	COUNT(mappings, (size_t)-1);
 	COUNT(mapped, -run.size);
-	return large->guard == 0 ? keep(run) : run;
+	return run;
 }
 
 /* Takes the lock, and frees what was put aside. Returns false if lock_enter() does. */
@@ -132,7 +98,6 @@ void *large_take(size_t size, size_t alignment, bool *zeroed)
 	bool has_lock = size <= LARGEST && enter();
 	struct large *large = has_lock ? forgotten : NULL;
 	void *object = NULL;
-	bool found;
 
 	if (large == NULL && size <= LARGEST)
 		large = has_lock ? system_describe(sizeof(*large)) : system_map(sizeof(*large), PAGE, true);
@@ -140,13 +105,8 @@ void *large_take(size_t size, size_t alignment, bool *zeroed)
 		forgotten = large;
 	if (large != NULL) {
 		large->size = up(size == 0 ? 1 : size, PAGE);
-		large->guard = system_wants_guards() ? PAGE : 0;
-		found = find_memory(large, alignment, has_lock, zeroed);
-		if (!found && has_lock && kept.size > 0) {
-			large_trim();
-			found = find_memory(large, alignment, has_lock, zeroed);
-		}
-		if (found) {
+		large->guard = system_wants(GUARDS) ? PAGE : 0;
+		if (find_memory(large, alignment, has_lock, zeroed)) {
 			if (has_lock)
 				forgotten = large->next;
 			object = large->run.base;
@@ -177,12 +137,6 @@ void large_give(void *object)
 	run = forget(large);
 	lock_leave(LOCK_OF_PAGES);
 	system_unmap(run.base, run.size);
-}
-
-void large_trim(void)
-{
-	system_unmap(kept.base, kept.size);
-	kept.size = 0;
 }
 
 size_t large_size(const void *object)
@@ -234,7 +188,7 @@ static bool resize(struct large *large, size_t size)
 		return true;
 	}
 	if (pages > has)
-		return pages <= RUN_MAX && pages_extend(&large->run, (unsigned)(pages - has));
+		return pages <= CHUNK_PAGES && pages_extend(&large->run, (unsigned)(pages - has));
 	if (pages < has) {
 		pages_give(&(struct run){large->run.chunk, large->run.base + pages * SPAN_SIZE, (has - pages) * SPAN_SIZE});
 		large->run.size = pages * SPAN_SIZE;

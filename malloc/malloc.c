@@ -23,6 +23,7 @@
 #include "operators.h"
 #include "system.h"
 
+#define GROWS_ALONE ((size_t)2 << 20) /* an object that realloc() makes larger than this gets a mapping */
 #define EXPORT __attribute__((__visibility__("default")))
 
 /* Restores errno, or sets it to ENOMEM if `object` is NULL. Returns `object`. */
@@ -40,8 +41,8 @@ static __attribute__((__noinline__)) void *take_slow(unsigned class)
 
 	if (RKI_UNLIKELY(object == NULL))
 		object = heap_take(class);
-	if (object != NULL)
-		*heap_mark(object) = 0;
+	else
+		mark_used(object);
 	return told(object, saved);
 }
 
@@ -49,6 +50,7 @@ static void *take_large(size_t size, size_t alignment, bool *zeroed)
 {
 	int saved = errno;
 
+	heap_begin();
 	return told(large_take(size, alignment, zeroed), saved);
 }
 
@@ -59,7 +61,7 @@ static inline void *take(unsigned class)
 
 	if (RKI_UNLIKELY(object == NULL))
 		return take_slow(class);
-	*heap_mark(object) = 0;
+	mark_used(object);
 	return object;
 }
 
@@ -69,12 +71,20 @@ static inline void *take(unsigned class)
  */
 static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t size)
 {
-	unsigned class = alignment <= SMALL_MAX ? class_of(size < alignment ? alignment : size) : 0;
+	unsigned class = class_of(size < alignment ? alignment : size);
 	bool zeroed;
 
-	while (class != 0 && class < CLASSES && (size_classes[class].size & (alignment - 1)) != 0)
+	if (class > SMALL_CLASSES && system_wants(GUARDS))
+		class = 0;
+	while (alignment > FINE && class != 0 && (size_classes[class].size & (alignment - 1)) != 0)
 		class++;
-	return class == 0 || class == CLASSES ? take_large(size, alignment, &zeroed) : take(class);
+	return class == 0 || alignment > SPAN_SIZE ? take_large(size, alignment, &zeroed) : take(class);
+}
+
+/* Most sizes above FINE_MAX need only a table. */
+static __attribute__((__noinline__)) void *take_coarse(size_t alignment, size_t size)
+{
+	return RKI_LIKELY(size - 1 < SMALL_MAX) ? take(class_of(size)) : take_aligned(alignment, size);
 }
 
 /*
@@ -95,13 +105,13 @@ static inline __attribute__((__always_inline__)) void *take_here(size_t size, vo
 	object = RKI_LIKELY(cache != NULL) ? rk_cache_get_here(cache) : NULL;
 	if (RKI_UNLIKELY(object == NULL))
 		return slow(fine_classes[number + 1]);
-	*heap_mark(object) = 0;
+	mark_used(object);
 	return object;
 }
 
 EXPORT void *malloc(size_t size)
 {
-	return take_here(size, take_aligned, take_slow);
+	return take_here(size, take_coarse, take_slow);
 }
 
 static __attribute__((__noinline__)) void give_slow(void *object)
@@ -127,13 +137,16 @@ static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 		give_slow(object);
 		return;
 	}
-	heap_mark_free(object);
+	mark_free(object);
 	rk_cache_put(leaf->caches[number], object);
 }
 
 static __attribute__((__noinline__)) void give_elsewhere(void *object)
 {
-	give(map_leaf(object), map_number(object), object);
+	uintptr_t number;
+	const struct leaf *leaf = map_leaf(object, &number);
+
+	give(leaf, number, object);
 }
 
 EXPORT void free(void *object)
@@ -176,7 +189,7 @@ static size_t usable(void *object)
 		return large_size(object);
 	if (!begins_object(code, object))
 		system_die("no pointer from malloc", object);
-	if (*heap_mark(object) == ((uintptr_t)object ^ heap_key))
+	if (mark_is_there(object))
 		system_die("freed already", object);
 	return size_classes[code].size;
 }
@@ -190,14 +203,15 @@ EXPORT void *calloc(size_t count, size_t size)
 
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return told(NULL, 0);
-	class = class_of(bytes);
-	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed);
+	class = bytes <= SMALL_MAX ? class_of(bytes) : 0;
+	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed); /* new pages read as zero */
 	return object == NULL || zeroed ? object : memset(object, 0, bytes);
 }
 
 EXPORT void *realloc(void *object, size_t size)
 {
 	int saved = errno;
+	bool zeroed;
 	size_t had;
 	void *moved;
 
@@ -208,14 +222,15 @@ EXPORT void *realloc(void *object, size_t size)
 		return NULL;
 	}
 	had = usable(object);
-	/* A small object that shrinks by at most a quarter stays where it is. */
-	if (size <= had && had <= SMALL_MAX && (size >= had - had / 4 || had <= 64))
+	/* An object of a class that shrinks by at most a quarter stays where it is. */
+	if (size <= had && (size >= had - had / 4 || had <= 64) && map_code(object) != CODE_LARGE)
 		return object;
 	moved = large_resize(object, size);
 	errno = saved;
 	if (moved != NULL)
 		return moved;
-	moved = malloc(size);
+	/* A large object gets its own run or mapping, because it probably grows again. */
+	moved = size <= SMALL_MAX ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
 	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */
 		errno = saved;
 		return object;
@@ -348,9 +363,7 @@ void *new_aligned(size_t size, size_t alignment)
 
 void *new_or_null(size_t size)
 {
-	void *object = malloc(size);
-
-	return RKI_LIKELY(object != NULL) ? object : operators_fail(FINE, size, true);
+	return new_aligned_or_null(size, FINE);
 }
 
 void *new_aligned_or_null(size_t size, size_t alignment)

@@ -4,27 +4,45 @@
 
 #include "system.h"
 
+#define LEAF_PAGES 65536
+#define LEAF_SHIFT 32
+
 static struct leaf *root[65536];
 struct leaf *map_first;
 uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses */
 
-const struct leaf *map_leaf(const void *address)
+static bool is_in_window(uintptr_t page)
+{
+	return page - map_first_page < LEAF_PAGES;
+}
+
+void map_begin(void)
+{
+	map_first = system_map(sizeof(*map_first), 4096, true);
+	if (map_first != NULL)
+		map_first_page = ((uintptr_t)map_first >> SPAN_SHIFT) - LEAF_PAGES / 4 * 3;
+}
+
+const struct leaf *map_leaf(const void *address, uintptr_t *number)
 {
 	static struct leaf nothing; /* not const: the zeros of a const object would take space in the file */
-	uintptr_t number = (uintptr_t)address >> 32;
-	const struct leaf *leaf = number < 65536 ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : NULL;
+	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT, high = (uintptr_t)address >> LEAF_SHIFT;
+	const struct leaf *leaf = high < 65536 ? __atomic_load_n(&root[high], __ATOMIC_ACQUIRE) : NULL;
 
-	return leaf == NULL ? &nothing : leaf;
+	*number = is_in_window(page) ? page - map_first_page : page % LEAF_PAGES;
+	return is_in_window(page) ? map_first : leaf == NULL ? &nothing : leaf;
 }
 
 bool map_prepare(const void *address, size_t size)
 {
-	uintptr_t first = (uintptr_t)address >> 32, last = ((uintptr_t)address + size - 1) >> 32;
+	uintptr_t first = (uintptr_t)address >> LEAF_SHIFT, last = ((uintptr_t)address + size - 1) >> LEAF_SHIFT;
 
+	if (is_in_window((uintptr_t)address >> SPAN_SHIFT) && is_in_window(((uintptr_t)address + size - 1) >> SPAN_SHIFT))
+		return true;
 	if (last >= 65536)
 		return false;
 	for (uintptr_t i = first; i <= last; i++) {
-		struct leaf *leaf, *none = NULL, *no_first = NULL;
+		struct leaf *leaf, *none = NULL;
 
 		if (__atomic_load_n(&root[i], __ATOMIC_ACQUIRE) != NULL)
 			continue;
@@ -33,17 +51,15 @@ bool map_prepare(const void *address, size_t size)
 			return false;
 		if (!__atomic_compare_exchange_n(&root[i], &none, leaf, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			system_unmap(leaf, sizeof(*leaf));
-		else if (__atomic_compare_exchange_n(&map_first, &no_first, leaf, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			__atomic_store_n(&map_first_page, i << 16, __ATOMIC_RELEASE);
 	}
 	return true;
 }
 
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner)
 {
-	struct leaf *leaf = root[(uintptr_t)address >> 32];
-	uint16_t number = map_number(address);
-	uint32_t inverse = code < CLASSES && cache != NULL ? size_classes[code].inverse : 0;
+	uintptr_t number;
+	struct leaf *leaf = (struct leaf *)map_leaf(address, &number);
+	uint32_t inverse = code < CLASSES && cache != NULL && !system_wants(GUARDS) ? size_classes[code].inverse : 0;
 
 	leaf->owners[number] = owner;
 	leaf->codes[number] = (uint8_t)code;

@@ -3,9 +3,9 @@
  * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of the
  * description of the page's owner.
  *
- * The map has two levels: the root has a leaf for each 4 GiB. All pages of a small heap have their entries in the first leaf that
- * was made. free() finds that leaf without a load from the root. No page of the map has memory that the program writes to. Leaves
- * are never given back.
+ * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, is for the addresses around it, which
+ * free() finds without a load from the root. No page of the map has memory that the program writes to. Leaves are never given
+ * back.
  */
 #ifndef MALLOC_MAP_H
 #define MALLOC_MAP_H
@@ -30,30 +30,37 @@ struct leaf {
 	void *owners[65536];
 };
 
-/* The first leaf that was made, and the number of its first page in the address space. free() uses both. */
+/*
+ * The window: map_first has the entries of the 3 GiB below itself and of the 1 GiB above. All other addresses have the leaf of
+ * their 4 GiB. The kernel places new mappings below older ones, so almost all memory of a process is in the window.
+ */
 extern struct leaf *map_first;
-extern uintptr_t map_first_page;
+extern uintptr_t map_first_page; /* the number of the window's first page in the address space */
+
+/* Makes the window, if there is memory for it. Runs before all other functions. */
+void map_begin(void);
 
 /*
- * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. The map ends at 2^48: without
- * an address hint the kernel maps no memory above.
+ * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. Stores the number of the
+ * address's entry. The map ends at 2^48: without an address hint the kernel maps no memory above.
  */
-const struct leaf *map_leaf(const void *address);
-
-static inline uint16_t map_number(const void *address)
-{
-	return (uint16_t)((uintptr_t)address >> SPAN_SHIFT);
-}
+const struct leaf *map_leaf(const void *address, uintptr_t *number);
 
 static inline unsigned map_code(const void *address)
 {
-	return map_leaf(address)->codes[map_number(address)];
+	uintptr_t number;
+	const struct leaf *leaf = map_leaf(address, &number);
+
+	return leaf->codes[number];
 }
 
 /* Returns the owner of an address whose code isn't CODE_NONE: a struct span or a struct large. */
 static inline void *map_owner(const void *address)
 {
-	return map_leaf(address)->owners[map_number(address)];
+	uintptr_t number;
+	const struct leaf *leaf = map_leaf(address, &number);
+
+	return leaf->owners[number];
 }
 
 /* Makes the leaves for a range of memory. False if there is no memory for them, or the range lies above 2^48. */

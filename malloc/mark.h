@@ -4,27 +4,40 @@
 #define MALLOC_MARK_H
 
 #include <rseqkit/api.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "system.h"
 
 #pragma GCC visibility push(hidden)
 
 /* The second word of a free object is this key, combined with the object's address. */
-extern uintptr_t heap_key;
+extern uintptr_t mark_key;
 
-static inline uintptr_t *heap_mark(void *object)
+/* Chooses the key. Runs before the first object is allocated. */
+void mark_begin(void);
+
+static inline uintptr_t *mark_of(void *object)
 {
 	return (uintptr_t *)object + 1;
 }
 
-/* Marks an object as free. Ends the process if the object is already marked. */
-static inline void heap_mark_free(void *object)
+/* Marks an object as free, without reading its memory, which is possibly not in the processor's cache. */
+static inline void mark_free(void *object)
 {
-	uintptr_t mark = (uintptr_t)object ^ heap_key;
+	*mark_of(object) = (uintptr_t)object ^ mark_key;
+}
 
-	if (RKI_UNLIKELY(*heap_mark(object) == mark))
-		system_die("freed twice", object);
-	*heap_mark(object) = mark;
+static inline bool mark_is_there(void *object)
+{
+	return *mark_of(object) == ((uintptr_t)object ^ mark_key);
+}
+
+/* Removes the mark of an object that is handed out. If there is none, ends the process: another user possibly has the object. */
+static inline void mark_used(void *object)
+{
+	if (RKI_UNLIKELY(!mark_is_there(object)))
+		system_die("freed twice, or written to after it was freed", object);
+	*mark_of(object) = 0;
 }
 
 #pragma GCC visibility pop

@@ -1,96 +1,139 @@
 /* SPDX-License-Identifier: MIT */
-/* pages.c - see pages.h. */
+/*
+ * pages.c - see pages.h. A run gets the first place in a chunk that is large enough, so used pages stay close together.
+ */
 #define _GNU_SOURCE
 #include "pages.h"
 
+#include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include "system.h"
 
-#define CHUNK_PAGES 64
-#define CHUNK_SIZE (CHUNK_PAGES * SPAN_SIZE)
+#define CHUNK_ALIGNMENT ((size_t)2 << 20) /* the size of a huge page */
+#define WORD 64
+#define WORDS (CHUNK_PAGES / WORD)
 
 /*
- * While the heap has fewer chunks than this, new chunks use no huge pages. With huge pages a small heap would take much memory,
+ * While the chunks have fewer bytes than this, new chunks use no huge pages. With huge pages a small heap would take much memory,
  * because its spans lie apart.
  */
-#define CHUNKS_OF_SMALL_PAGES 8
+#define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
-#define DIRTY_ALWAYS ((size_t)4 << 20)
+#define DIRTY_ALWAYS ((size_t)64 << 20)
+#define DECAY 1 /* s */
+#define SETTLED_STEP ((size_t)4 << 20)
 
 struct chunk {
 	char *base;
-	uint64_t free, dirty; /* a bit for each page; a dirty page is also free */
+	unsigned pages, free_pages; /* how many pages the chunk has, and how many of them are free */
+	uint64_t free[WORDS], dirty[WORDS]; /* a bit for each page; a dirty page is also free */
 	struct chunk *next;
 };
 
 static struct chunk *chunks, *unmapped;
+static size_t dirty_least; /* the least bytes that were dirty since the last decay */
 struct numbers numbers;
 
-static uint64_t bits(unsigned pages, unsigned at)
+/* Returns the first page from `at` on whose bit isn't `bit`, or CHUNK_PAGES. */
+static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
 {
-	return (~(uint64_t)0 >> (CHUNK_PAGES - pages)) << at;
-}
+	while (at < CHUNK_PAGES) {
+		uint64_t word = (bits[at / WORD] ^ (bit ? ~(uint64_t)0 : 0)) >> at % WORD;
 
-/* Returns the number of the first of `pages` free pages in a row, or -1. */
-static int find(uint64_t free, unsigned pages)
-{
-	for (unsigned have = 1; have < pages && free != 0;) {
-		unsigned step = have < pages - have ? have : pages - have;
-
-		free &= free >> step;
-		have += step;
+		if (word != 0)
+			return at + (unsigned)__builtin_ctzll(word);
+		at = at / WORD * WORD + WORD;
 	}
-	return free == 0 ? -1 : __builtin_ctzll(free);
+	return CHUNK_PAGES;
 }
 
-static struct chunk *make_chunk(void)
+/* Sets the bits of `pages` pages. Returns how many bits it changed. */
+static unsigned set(uint64_t *bits, unsigned at, unsigned pages, bool bit)
 {
+	unsigned changed = 0;
+
+	for (unsigned end = at + pages, n; at < end; at += n) {
+		uint64_t *word = &bits[at / WORD], mask;
+
+		n = end - at < WORD - at % WORD ? end - at : WORD - at % WORD;
+		mask = ~(uint64_t)0 >> (WORD - n) << at % WORD;
+		changed += (unsigned)__builtin_popcountll((bit ? ~*word : *word) & mask);
+		*word = bit ? *word | mask : *word & ~mask;
+	}
+	return changed;
+}
+
+/* Returns the number of the first of `pages` free pages in a row, or CHUNK_PAGES. */
+static unsigned find(const struct chunk *chunk, unsigned pages)
+{
+	unsigned at = chunk->free_pages < pages ? CHUNK_PAGES : end_of(chunk->free, 0, false), end;
+
+	while (at < CHUNK_PAGES && (end = end_of(chunk->free, at, true)) - at < pages)
+		at = end_of(chunk->free, end, false);
+	return at;
+}
+
+/* While the kernel refuses a whole chunk, chunks have fewer pages, but at least `pages`. */
+static struct chunk *make_chunk(unsigned pages)
+{
+	static unsigned has = CHUNK_PAGES; /* what the kernel granted last */
 	struct chunk *chunk;
-	char *base;
+	char *base = NULL;
 
 	if (unmapped == NULL)
 		unmapped = system_describe(sizeof(*unmapped));
 	chunk = unmapped;
-	base = chunk == NULL ? NULL : system_map(CHUNK_SIZE, CHUNK_SIZE, true);
+	has = has * 2 < pages ? pages : has * 2 < CHUNK_PAGES ? has * 2 : CHUNK_PAGES;
+	while (chunk != NULL && base == NULL) {
+		base = system_map(has * SPAN_SIZE, has == CHUNK_PAGES ? CHUNK_ALIGNMENT : SPAN_SIZE, true);
+		if (base == NULL && has / 2 < pages)
+			break;
+		has = base == NULL ? has / 2 : has;
+	}
 	if (base == NULL)
 		return NULL;
-	if (!map_prepare(base, CHUNK_SIZE)) {
-		system_unmap(base, CHUNK_SIZE);
+	if (!map_prepare(base, has * SPAN_SIZE)) {
+		system_unmap(base, has * SPAN_SIZE);
 		return NULL;
 	}
 	unmapped = chunk->next;
-	if (numbers.chunks < CHUNKS_OF_SMALL_PAGES * CHUNK_SIZE)
-		(void)madvise(base, CHUNK_SIZE, MADV_NOHUGEPAGE);
-	*chunk = (struct chunk){.base = base, .free = ~(uint64_t)0, .next = chunks};
+	if (numbers.chunks < BYTES_OF_SMALL_PAGES)
+		(void)madvise(base, has * SPAN_SIZE, MADV_NOHUGEPAGE);
+	*chunk = (struct chunk){.base = base, .pages = has, .free_pages = has, .next = chunks};
+	(void)set(chunk->free, 0, has, true);
 	chunks = chunk;
-	numbers.chunks += CHUNK_SIZE;
+	numbers.chunks += has * SPAN_SIZE;
 	return chunk;
 }
 
-static void use(struct chunk *chunk, uint64_t which)
+/* Returns how many of the pages were dirty. */
+static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 {
-	numbers.used += (size_t)__builtin_popcountll(which) * SPAN_SIZE;
-	numbers.dirty -= (size_t)__builtin_popcountll(chunk->dirty & which) * SPAN_SIZE;
-	chunk->free &= ~which;
-	chunk->dirty &= ~which;
+	unsigned dirty = set(chunk->dirty, at, pages, false);
+
+	chunk->free_pages -= set(chunk->free, at, pages, false);
+	numbers.used += pages * SPAN_SIZE;
+	numbers.dirty -= dirty * SPAN_SIZE;
+	dirty_least = numbers.dirty < dirty_least ? numbers.dirty : dirty_least;
+	return dirty;
 }
 
 bool pages_take(struct run *run, unsigned pages, bool *zeroed)
 {
 	struct chunk *chunk = chunks;
-	uint64_t which;
-	int at;
+	unsigned at;
 
-	while (chunk != NULL && find(chunk->free, pages) < 0)
+	while (chunk != NULL && find(chunk, pages) == CHUNK_PAGES)
 		chunk = chunk->next;
 	if (chunk == NULL)
-		chunk = make_chunk();
+		chunk = make_chunk(pages);
 	if (chunk == NULL)
 		return false;
-	at = find(chunk->free, pages);
-	which = bits(pages, (unsigned)at);
-	*zeroed = (chunk->dirty & which) == 0;
-	use(chunk, which);
+	at = find(chunk, pages);
+	*zeroed = use(chunk, at, pages) == 0;
+	if (numbers.used > numbers.settled)
+		numbers.settled = (numbers.used + SETTLED_STEP - 1) & ~(SETTLED_STEP - 1);
 	*run = (struct run){chunk, chunk->base + (size_t)at * SPAN_SIZE, pages * SPAN_SIZE};
 	return true;
 }
@@ -102,26 +145,25 @@ static unsigned number(const struct chunk *chunk, const char *address)
 
 bool pages_extend(struct run *run, unsigned more)
 {
-	struct chunk *chunk = run->chunk;
-	unsigned behind = number(chunk, run->base + run->size);
+	unsigned after = number(run->chunk, run->base + run->size);
 
-	if (behind + more > CHUNK_PAGES || (chunk->free & bits(more, behind)) != bits(more, behind))
+	if (after + more > CHUNK_PAGES || end_of(run->chunk->free, after, true) < after + more)
 		return false;
-	use(chunk, bits(more, behind));
+	(void)use(run->chunk, after, more);
 	run->size += more * SPAN_SIZE;
 	return true;
 }
 
-static void clean(struct chunk *chunk)
+/* Gives back dirty pages, the last ones first, because the first ones are used again earlier. */
+static void clean(struct chunk *chunk, size_t keep)
 {
-	while (chunk->dirty != 0) {
-		unsigned at = (unsigned)__builtin_ctzll(chunk->dirty);
-		uint64_t rest = ~(chunk->dirty >> at);
-		unsigned pages = rest == 0 ? CHUNK_PAGES - at : (unsigned)__builtin_ctzll(rest);
-
-		system_purge(chunk->base + at * SPAN_SIZE, pages * SPAN_SIZE);
-		chunk->dirty &= ~bits(pages, at);
-		numbers.dirty -= pages * SPAN_SIZE;
+	for (unsigned at = CHUNK_PAGES, from, end; at > 0 && numbers.dirty > keep; at -= WORD) {
+		for (from = at - WORD; (from = end_of(chunk->dirty, from, false)) < at; from = end) {
+			end = end_of(chunk->dirty, from, true);
+			end = end < at ? end : at;
+			system_purge(chunk->base + from * SPAN_SIZE, (end - from) * SPAN_SIZE);
+			numbers.dirty -= set(chunk->dirty, from, end - from, false) * SPAN_SIZE;
+		}
 	}
 }
 
@@ -130,32 +172,50 @@ bool pages_trim(size_t keep)
 	size_t before = numbers.dirty;
 
 	for (struct chunk **at = &chunks, *chunk; (chunk = *at) != NULL && numbers.dirty > keep;) {
-		if (chunk->free != ~(uint64_t)0) {
-			clean(chunk);
+		if (chunk->free_pages < chunk->pages) {
+			clean(chunk, keep);
 			at = &chunk->next;
 			continue;
 		}
-		numbers.dirty -= (size_t)__builtin_popcountll(chunk->dirty) * SPAN_SIZE;
-		numbers.chunks -= CHUNK_SIZE;
-		system_unmap(chunk->base, CHUNK_SIZE);
+		numbers.dirty -= set(chunk->dirty, 0, chunk->pages, false) * SPAN_SIZE;
+		numbers.chunks -= chunk->pages * SPAN_SIZE;
+		system_unmap(chunk->base, chunk->pages * SPAN_SIZE);
 		*at = chunk->next;
 		chunk->next = unmapped;
 		unmapped = chunk;
 	}
+	numbers.settled = numbers.used;
 	return numbers.dirty < before;
+}
+
+/* Gives back the memory of pages that were free during the whole last second. Their number is that of the least dirty pages. */
+static void decay(void)
+{
+	static uint8_t calls;
+	static time_t last;
+	struct timespec now;
+
+	if (++calls % 16 != 0 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0 || now.tv_sec - last < DECAY)
+		return;
+	last = now.tv_sec;
+	if (dirty_least > 0)
+		(void)pages_trim(numbers.dirty - dirty_least);
+	dirty_least = numbers.dirty;
 }
 
 void pages_give(const struct run *run)
 {
 	struct chunk *chunk = run->chunk;
-	uint64_t which = bits((unsigned)(run->size / SPAN_SIZE), number(chunk, run->base));
+	unsigned at = number(chunk, run->base), pages = (unsigned)(run->size / SPAN_SIZE);
 	size_t most;
 
-	chunk->free |= which;
-	chunk->dirty |= which;
+	chunk->free_pages += set(chunk->free, at, pages, true);
+	(void)set(chunk->dirty, at, pages, true);
 	numbers.used -= run->size;
 	numbers.dirty += run->size;
 	most = numbers.used / 8 > DIRTY_ALWAYS ? numbers.used / 8 : DIRTY_ALWAYS;
 	if (numbers.dirty > most)
-		(void)pages_trim(most / 2);
+		(void)pages_trim(most - most / 4);
+	else
+		decay();
 }

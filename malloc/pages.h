@@ -13,7 +13,8 @@
 
 #include "map.h"
 
-#define RUN_MAX 32 /* pages */
+#define CHUNK_PAGES 512
+#define CHUNK_SIZE (CHUNK_PAGES * SPAN_SIZE)
 
 struct chunk;
 
@@ -36,7 +37,7 @@ bool pages_trim(size_t keep);
 
 /* All members are bytes, except `mappings`, which is a count. Mappings belong to large objects. */
 extern struct numbers {
-	size_t chunks, used, dirty, mapped, mappings;
+	size_t chunks, used, dirty, mapped, mappings, settled;
 } numbers;
 
 #endif /* MALLOC_PAGES_H */

@@ -32,7 +32,8 @@ static struct spans forgotten; /* free descriptions; under the lock of pages */
  */
 static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {
-	size_t guard = PAGE < SPAN_SIZE && system_wants_guards() ? PAGE : 0;
+	size_t guard = PAGE < SPAN_SIZE && class <= SMALL_CLASSES && system_wants(GUARDS) ? PAGE : 0;
+	size_t bytes = class <= SMALL_CLASSES ? SPAN_SIZE : size_classes[class].size;
 	struct span *span;
 	struct run run;
 	bool zeroed;
@@ -41,10 +42,11 @@ static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 	span = LIST_FIRST(&forgotten);
 	if (span == NULL && (span = system_describe(sizeof(*span))) != NULL)
 		LIST_INSERT_HEAD(&forgotten, span, others);
-	if (span != NULL && (grow || numbers.used < numbers.chunks) && pages_take(&run, 1, &zeroed)) {
+	if (span != NULL && (grow || numbers.used < numbers.settled) &&
+	    pages_take(&run, (unsigned)(bytes / SPAN_SIZE), &zeroed)) {
 		LIST_REMOVE(span, others);
 		*span = (struct span){.run = run, .class = (uint16_t)class, .guard = (uint16_t)guard,
-				      .many = (uint16_t)((SPAN_SIZE - guard) / size_classes[class].size)};
+				      .many = (uint16_t)((bytes - guard) / size_classes[class].size)};
 		map_set(run.base, class, cache, span);
 		if (guard > 0)
 			system_allow(run.base + SPAN_SIZE - guard, guard, false);
@@ -62,7 +64,7 @@ static void release(struct span *span)
 
 	(void)lock_enter(LOCK_OF_PAGES);
 	for (unsigned i = 0; i < span->carved; i++)
-		*heap_mark(span->run.base + i * size) = 0;
+		*mark_of(span->run.base + i * size) = 0;
 	if (span->guard > 0)
 		system_allow(span->run.base + SPAN_SIZE - span->guard, span->guard, true);
 	map_set(span->run.base, CODE_NONE, NULL, NULL);
@@ -73,6 +75,8 @@ static void release(struct span *span)
 
 static void *take_one(struct span *span)
 {
+	void *object;
+
 	span->out++;
 	for (unsigned i = 0; i < (span->carved + 63u) / 64; i++) {
 		if (span->here[i] != 0) {
@@ -82,14 +86,16 @@ static void *take_one(struct span *span)
 			return span->run.base + (size_t)(i * 64 + bit) * size_classes[span->class].size;
 		}
 	}
-	return span->run.base + (size_t)span->carved++ * size_classes[span->class].size;
+	object = span->run.base + (size_t)span->carved++ * size_classes[span->class].size;
+	mark_free(object);
+	return object;
 }
 
 /* Call with the class's lock. A span is in the list while it has objects. */
 static void put_back(struct central *central, void *object)
 {
 	struct span *span = map_owner(object);
-	unsigned index = (unsigned)((uintptr_t)object % SPAN_SIZE) / size_classes[span->class].size;
+	unsigned index = (unsigned)((uintptr_t)object % SPAN_SIZE * size_classes[span->class].inverse >> 32);
 	uint64_t bit = (uint64_t)1 << index % 64;
 
 	if (index >= span->carved || (span->here[index / 64] & bit) != 0)
@@ -142,16 +148,19 @@ size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t
 	return got;
 }
 
-void spans_give(unsigned class, void *object)
+void spans_give(unsigned class, void *const *objects, size_t count)
 {
 	struct central *central = &centrals[class];
+	bool has_lock = enter(class);
 
-	if (!enter(class)) {
-		put_aside(&central->aside, object);
-		return;
+	for (size_t i = 0; i < count; i++) {
+		if (has_lock)
+			put_back(central, objects[i]);
+		else
+			put_aside(&central->aside, objects[i]);
 	}
-	put_back(central, object);
-	lock_leave(class);
+	if (has_lock)
+		lock_leave(class);
 }
 
 size_t spans_free(unsigned class)

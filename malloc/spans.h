@@ -21,8 +21,8 @@
  */
 size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 
-/* Gives an object back to its span. Ends the process if the span already has it. */
-void spans_give(unsigned class, void *object);
+/* Gives objects back to their spans. Ends the process if a span already has one of them. */
+void spans_give(unsigned class, void *const *objects, size_t count);
 
 /* Returns how many objects of the class are in spans. 0 if the lock can't be taken. */
 size_t spans_free(unsigned class);

@@ -72,7 +72,7 @@ EXPORT int malloc_info(int options, FILE *file)
 
 	if (options != 0)
 		return EINVAL;
-	(void)fprintf(file, "<malloc version=\"1\">\n<heap nr=\"0\">\n<mode text=\"%s\"/>\n<sizes>\n", heap_mode());
+	(void)fprintf(file, "<malloc version=\"1\">\n<heap nr=\"0\">\n<mode text=\"%s\"/>\n<sizes>\n", librseqkit_malloc_mode);
 	for (unsigned i = 1; i < CLASSES; i++)
 		if ((objects = heap_free_objects(i)) > 0)
 			(void)fprintf(file, "  <size from=\"%u\" to=\"%u\" total=\"%zu\" count=\"%zu\"/>\n",
@@ -106,7 +106,7 @@ EXPORT void malloc_stats(void)
 	struct numbers now = count_now(&used, &idle);
 	char text[1024], *at = put(text, "librseqkit-malloc[", pid);
 
-	at = stpcpy(stpcpy(at, "]: "), heap_mode());
+	at = stpcpy(stpcpy(at, "]: "), librseqkit_malloc_mode);
 	at = stpcpy(put(at, "\nlibrseqkit-malloc[", pid), "]: rseq in this thread: ");
 	at = stpcpy(at, rk_owner_name(rk_thread_owner()));
 	if (reason != RK_REASON_NONE)
@@ -121,6 +121,6 @@ EXPORT void malloc_stats(void)
 
 __attribute__((__destructor__)) static void at_exit(void)
 {
-	if (system_wants_stats() && system_has_same_stderr())
+	if (system_wants(STATS) && system_has_same_stderr())
 		malloc_stats();
 }

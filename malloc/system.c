@@ -89,9 +89,7 @@ void system_die(const char *what, const void *pointer)
 	abort();
 }
 
-enum wish { KNOWN = 1, GUARDS = 2, STATS = 4 };
-
-static bool wants(enum wish wish)
+bool system_wants(enum wish wish)
 {
 	static uint8_t wishes; /* 0 until the libc has started and set environ */
 	uint8_t said = __atomic_load_n(&wishes, __ATOMIC_RELAXED);
@@ -99,7 +97,7 @@ static bool wants(enum wish wish)
 	if (said == 0 && environ != NULL) {
 		const char *options = secure_getenv("RSEQKIT_MALLOC");
 
-		said = KNOWN;
+		said = 1;
 		if (options != NULL && strstr(options, "guard") != NULL)
 			said |= GUARDS;
 		if (options != NULL && strstr(options, "stats") != NULL)
@@ -107,16 +105,6 @@ static bool wants(enum wish wish)
 		__atomic_store_n(&wishes, said, __ATOMIC_RELAXED);
 	}
 	return (said & wish) != 0;
-}
-
-bool system_wants_guards(void)
-{
-	return wants(GUARDS);
-}
-
-bool system_wants_stats(void)
-{
-	return wants(STATS);
 }
 
 static struct stat stderr_at_start;

@@ -39,8 +39,8 @@ __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const 
  * Does RSEQKIT_MALLOC in the environment contain "guard", or "stats"? The environment is read once, because threads can change
  * it later.
  */
-bool system_wants_guards(void);
-bool system_wants_stats(void);
+enum wish { GUARDS = 2, STATS = 4 };
+bool system_wants(enum wish wish);
 
 /*
  * Remembers which file stderr is. Called at the start, when the environment possibly can't be read yet. So the function is called

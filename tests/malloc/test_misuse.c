@@ -17,12 +17,45 @@ static void *hide(void *pointer)
 	return pointer;
 }
 
+/* A cache finds the second free when it hands the object out again. */
+static void hand_out(size_t size)
+{
+	char *held[5000];
+
+	for (int i = 0; i < 5000; i++)
+		held[i] = malloc(size);
+	for (int i = 0; i < 5000; i++)
+		free(held[i]);
+}
+
 static void free_small_twice(void)
 {
 	char *at = malloc(100);
 
 	free(hide(at));
 	free(hide(at));
+	hand_out(100);
+}
+
+/* The object is handed out again between the two calls, so its first user owns it until the second call. */
+static void free_what_is_anothers(void)
+{
+	char *at = malloc(100), *again;
+
+	free(hide(at));
+	free(hide(at));
+	again = malloc(100);
+	memset(again, 0, 100);
+	hand_out(100);
+}
+
+static void write_to_freed(void)
+{
+	char *at = malloc(100);
+
+	free(hide(at));
+	memset(hide(at), 0, 100);
+	hand_out(100);
 }
 
 static void free_small_twice_later(void)
@@ -35,6 +68,7 @@ static void free_small_twice_later(void)
 	for (int i = 0; i < 5000; i++)
 		free(others[i]);
 	free(hide(at));
+	hand_out(100);
 }
 
 /* The object's mark was overwritten, so the span must detect the second free. */
@@ -52,9 +86,18 @@ static void free_after_writing(void)
 	malloc_trim(0);
 }
 
-static void free_large_twice(void)
+static void free_spans_twice(void)
 {
 	char *at = malloc(100000);
+
+	free(hide(at));
+	free(hide(at));
+	hand_out(100000);
+}
+
+static void free_large_twice(void)
+{
+	char *at = malloc(1000000);
 
 	free(hide(at));
 	free(hide(at));
@@ -62,7 +105,7 @@ static void free_large_twice(void)
 
 static void free_mapping_twice(void)
 {
-	char *at = malloc(10 << 20);
+	char *at = malloc(40 << 20);
 
 	free(hide(at));
 	free(hide(at));
@@ -76,6 +119,11 @@ static void free_inside(void)
 static void free_inside_misaligned(void)
 {
 	free((char *)hide(malloc(100)) + 1);
+}
+
+static void free_inside_spans(void)
+{
+	free((char *)hide(malloc(100000)) + 65536);
 }
 
 static void free_inside_large(void)
@@ -125,10 +173,13 @@ static const struct misuse {
 	{"small, twice", "freed twice", free_small_twice},
 	{"small, twice, much later", "freed twice", free_small_twice_later},
 	{"small, twice, written to in between", "freed twice", free_after_writing},
+	{"small, another's", "freed twice", free_what_is_anothers},
+	{"spans, twice", "librseqkit-malloc: ", free_spans_twice},
 	{"large, twice", "no pointer from malloc", free_large_twice},
 	{"mapping, twice", "no pointer from malloc", free_mapping_twice},
 	{"inside", "no pointer from malloc", free_inside},
 	{"inside, misaligned", "no pointer from malloc", free_inside_misaligned},
+	{"inside of spans", "no pointer from malloc", free_inside_spans},
 	{"inside of large", "no pointer from malloc", free_inside_large},
 	{"static", "no pointer from malloc", free_static},
 	{"stack", "no pointer from malloc", free_stack},
@@ -136,6 +187,10 @@ static const struct misuse {
 	{"realloc of freed", "freed already", resize_freed},
 	{"realloc inside", "no pointer from malloc", resize_inside},
 	{"usable size of static", "no pointer from malloc", ask_size_of_static},
+};
+
+static const struct misuse of_caches[] = {
+	{"small, written to", "written to after", write_to_freed},
 };
 
 /* Runs `how` in a child and stores its standard error in `text`. Returns the child's wait status. */
@@ -165,31 +220,38 @@ static int end_of(void (*how)(void), char *text, size_t size)
 	return status;
 }
 
-/* First no class has a cache, except those that cmocka uses. */
-static void misuse_ends_the_process(void **state)
+static void expect_all(const struct misuse *list, size_t count)
 {
 	char text[512];
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
-		int status = end_of(misuses[i].how, text, sizeof(text));
+	for (size_t i = 0; i < count; i++) {
+		int status = end_of(list[i].how, text, sizeof(text));
 
-		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(text, misuses[i].says) == NULL)
-			fail_msg("%s: status %#x, says \"%s\"", misuses[i].name, (unsigned)status, text);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(text, list[i].says) == NULL)
+			fail_msg("%s: status %#x, says \"%s\"", list[i].name, (unsigned)status, text);
 	}
+}
+
+/* First no class has a cache, except those that cmocka uses. */
+static void misuse_ends_the_process(void **state)
+{
+	(void)state;
+	expect_all(misuses, sizeof(misuses) / sizeof(misuses[0]));
 }
 
 static void misuse_of_caches_ends_the_process(void **state)
 {
 	void *held[200];
 
-	for (size_t size = 16; size <= 32768; size += (size + 127) / 128 * 16) {
+	(void)state;
+	for (size_t size = 16; size <= 262144; size += (size + 127) / 128 * 16) {
 		for (int i = 0; i < 200; i++)
 			held[i] = malloc(size);
 		for (int i = 0; i < 200; i++)
 			free(held[i]);
 	}
-	misuse_ends_the_process(state);
+	expect_all(misuses, sizeof(misuses) / sizeof(misuses[0]));
+	expect_all(of_caches, sizeof(of_caches) / sizeof(of_caches[0]));
 }
 
 static void write_behind_span(void)
@@ -208,7 +270,15 @@ static void write_behind_large(void)
 	memset(at, 1, malloc_usable_size(at) + 1);
 }
 
-/* Guards exist with RSEQKIT_MALLOC=guard in the environment. */
+static void free_twice_and_end(void)
+{
+	char *at = malloc(100);
+
+	free(hide(at));
+	free(hide(at));
+}
+
+/* Guards exist with RSEQKIT_MALLOC=guard in the environment. With guards the second free is found at once. */
 static void guards_are_there(void **state)
 {
 	const char *option = getenv("RSEQKIT_MALLOC");
@@ -225,6 +295,9 @@ static void guards_are_there(void **state)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	else
 		assert_int_equal(status, 0);
+	status = end_of(free_twice_and_end, text, sizeof(text));
+	if (is_on)
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -38,7 +38,7 @@ static size_t some_size(uint64_t *random)
 	/* Sizes of mappings and runs, sizes near the largest class, and most often small sizes. */
 	static const struct {
 		unsigned below, size;
-	} kinds[] = {{1, 5 << 20}, {5, 70000}, {20, 4096}, {64, 300}};
+	} kinds[] = {{1, 5 << 20}, {5, 270000}, {20, 4096}, {64, 300}};
 	uint64_t r = next(random);
 	int i = 0;
 
