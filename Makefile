@@ -64,11 +64,11 @@ bench:  ## measure rseqkit and its alternatives: figures, ratios, conclusions; a
 bars: bench  ## make bench, then fail if a ratio exceeds one of this project's limits; needs an idle machine
 	@bench/check_bars $(BUILD)/bench.json
 
-malloc:  ## compare our malloc with others, in loops, programs and servers (doc/allocator.md), ten minutes
+malloc:  ## compare our malloc with others: loops, short processes, memory, programs, servers (doc/allocator.md), 15 minutes
 	@scripts/deps build
 	@-scripts/deps bench
 	@$(MAKE) --no-print-directory all
-	@ninja -C $(BUILD) --quiet malloc/librseqkit-malloc.so bench/malloc/loops bench/malloc/peak
+	@ninja -C $(BUILD) --quiet malloc/librseqkit-malloc.so $(addprefix bench/malloc/,loops peak phases short_process)
 	@bench/malloc/compare $(BUILD)
 
 check:  ## build and run the everyday tests, four minutes; ends with a line of counts [TESTS="counter rcu"]
