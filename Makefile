@@ -125,6 +125,7 @@ check-matrix:  ## run the coexistence matrix: three times, three times under ful
 
 check-programs:  ## run installed programs under rseqkit exec, and check that every thread is registered; then with our malloc
 	@scripts/deps check
+	@-scripts/deps $@
 	@$(setup) gcc
 	@ninja -C $(CHECK)/gcc --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(CHECK)/gcc)"
