@@ -23,6 +23,7 @@
 #define ALL_OF_SPANS ((int64_t)32 << 20)   /* the same for all CPUs and all classes of such objects */
 #define PER_CPU_LEAST 32
 #define PER_CPU_MOST 1024
+#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once */
 #define IN_DEPOT 12 /* how many full arrays' objects a depot has at least room for */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
@@ -103,7 +104,7 @@ static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t most = class > SMALL_CLASSES ? 1 : least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got;
+	size_t fit = CONSTRUCT_BYTES / size_classes[class].size, most = fit == 0 ? 1 : least(fit, RK_CACHE_BATCH_MAX), got;
 
 	take_part(true);
 	got = spans_take(class, heap_caches[class], objects, most, false);

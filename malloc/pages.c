@@ -64,13 +64,13 @@ static unsigned set(uint64_t *bits, unsigned at, unsigned pages, bool bit)
 	return changed;
 }
 
-/* Returns the number of the first of `pages` free pages in a row, or CHUNK_PAGES. */
-static unsigned find(const struct chunk *chunk, unsigned pages)
+/* Returns the first of `pages` pages in a row that have the bit, or CHUNK_PAGES. */
+static unsigned find(const uint64_t *bits, unsigned pages)
 {
-	unsigned at = chunk->free_pages < pages ? CHUNK_PAGES : end_of(chunk->free, 0, false), end;
+	unsigned at = end_of(bits, 0, false), end;
 
-	while (at < CHUNK_PAGES && (end = end_of(chunk->free, at, true)) - at < pages)
-		at = end_of(chunk->free, end, false);
+	while (at < CHUNK_PAGES && (end = end_of(bits, at, true)) - at < pages)
+		at = end_of(bits, end, false);
 	return at;
 }
 
@@ -107,6 +107,17 @@ static struct chunk *make_chunk(unsigned pages)
 	return chunk;
 }
 
+/* Finds free pages, which are all dirty if possible, so that others needn't get memory. Makes a chunk if there are none. */
+static struct chunk *search(unsigned pages, unsigned *at)
+{
+	for (int any = numbers.dirty < pages * SPAN_SIZE; any < 2; any++)
+		for (struct chunk *chunk = chunks; chunk != NULL; chunk = chunk->next)
+			if (chunk->free_pages >= pages && (*at = find(any ? chunk->free : chunk->dirty, pages)) < CHUNK_PAGES)
+				return chunk;
+	*at = 0;
+	return make_chunk(pages);
+}
+
 /* Returns how many of the pages were dirty. */
 static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 {
@@ -121,16 +132,11 @@ static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 
 bool pages_take(struct run *run, unsigned pages, bool *zeroed)
 {
-	struct chunk *chunk = chunks;
 	unsigned at;
+	struct chunk *chunk = search(pages, &at);
 
-	while (chunk != NULL && find(chunk, pages) == CHUNK_PAGES)
-		chunk = chunk->next;
-	if (chunk == NULL)
-		chunk = make_chunk(pages);
 	if (chunk == NULL)
 		return false;
-	at = find(chunk, pages);
 	*zeroed = use(chunk, at, pages) == 0;
 	if (numbers.used > numbers.settled)
 		numbers.settled = (numbers.used + SETTLED_STEP - 1) & ~(SETTLED_STEP - 1);
