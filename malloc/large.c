@@ -28,24 +28,42 @@ static size_t up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-/* With the lock, takes pages of a chunk, or a new mapping. Without the lock, takes a new mapping. */
-static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
+/*
+ * Returns a description of memory for an object, or NULL. With the lock, takes pages of a chunk, or a new mapping. Without the lock,
+ * takes a new mapping, which also contains the description.
+ */
+static struct large *find_memory(struct large wanted, size_t alignment, bool has_lock, bool *zeroed)
 {
-	size_t size = large->size + large->guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
+	size_t size = wanted.size + wanted.guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
+	struct large *large = has_lock ? forgotten : NULL;
 
-	if (has_lock && pages <= CHUNK_PAGES && alignment <= SPAN_SIZE && pages_take(&large->run, (unsigned)pages, zeroed))
-		return true;
-	*zeroed = true;
-	large->run = (struct run){NULL, system_map(size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true), size};
-	if (large->run.base == NULL)
-		return false;
-	if (!map_prepare(large->run.base, 1)) {
-		system_unmap(large->run.base, size);
-		return false;
+	if (has_lock && large == NULL && (large = forgotten = system_describe(sizeof(*large))) == NULL)
+		return NULL;
+	if (!has_lock || pages > CHUNK_PAGES || alignment > SPAN_SIZE || !pages_take(&wanted.run, (unsigned)pages, zeroed)) {
+		*zeroed = true;
+		wanted.run.size = has_lock ? size : size + PAGE;
+		wanted.run.base = system_map(wanted.run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);
+		if (wanted.run.base == NULL)
+			return NULL;
+		if (!map_prepare(wanted.run.base, 1)) {
+			system_unmap(wanted.run.base, wanted.run.size);
+			return NULL;
+		}
+		COUNT(mappings, 1);
+		COUNT(mapped, wanted.run.size);
 	}
-	COUNT(mappings, 1);
-	COUNT(mapped, large->run.size);
-	return true;
+	if (has_lock)
+		forgotten = large->next;
+	else
+		large = (struct large *)(void *)(wanted.run.base + size);
+	*large = wanted;
+	return large;
+}
+
+/* Is the description in the object's mapping? */
+static bool has_description(const struct large *large)
+{
+	return (uintptr_t)large - (uintptr_t)large->run.base < large->run.size;
 }
 
 /* Needs no lock, because only the object's user reads the object's description. */
@@ -63,8 +81,10 @@ static struct run forget(struct large *large)
 {
 	struct run run = large->run;
 
-	large->next = forgotten;
-	forgotten = large;
+	if (!has_description(large)) {
+		large->next = forgotten;
+		forgotten = large;
+	}
 	if (run.chunk != NULL) {
 		pages_give(&run);
 		return (struct run){0};
@@ -89,37 +109,24 @@ static bool enter(void)
 	return true;
 }
 
-/*
- * Without the lock, the object gets a mapping, and its description gets another mapping. When the object is freed, the list of
- * free descriptions gets the description.
- */
 void *large_take(size_t size, size_t alignment, bool *zeroed)
 {
 	bool has_lock = size <= LARGEST && enter();
-	struct large *large = has_lock ? forgotten : NULL;
-	void *object = NULL;
+	struct large *large = NULL;
 
-	if (large == NULL && size <= LARGEST)
-		large = has_lock ? system_describe(sizeof(*large)) : system_map(sizeof(*large), PAGE, true);
-	if (has_lock)
-		forgotten = large;
+	if (size <= LARGEST) {
+		struct large wanted = {.size = up(size == 0 ? 1 : size, PAGE), .guard = system_wants(GUARDS) ? PAGE : 0};
+
+		large = find_memory(wanted, alignment, has_lock, zeroed);
+	}
 	if (large != NULL) {
-		large->size = up(size == 0 ? 1 : size, PAGE);
-		large->guard = system_wants(GUARDS) ? PAGE : 0;
-		if (find_memory(large, alignment, has_lock, zeroed)) {
-			if (has_lock)
-				forgotten = large->next;
-			object = large->run.base;
-			if (large->guard > 0)
-				system_allow(large->run.base + large->size, large->guard, false);
-			map_set(object, CODE_LARGE, NULL, large);
-		} else if (!has_lock) {
-			system_unmap(large, sizeof(*large));
-		}
+		if (large->guard > 0)
+			system_allow(large->run.base + large->size, large->guard, false);
+		map_set(large->run.base, CODE_LARGE, NULL, large);
 	}
 	if (has_lock)
 		lock_leave(LOCK_OF_PAGES);
-	return object;
+	return large == NULL ? NULL : large->run.base;
 }
 
 void large_give(void *object)
@@ -177,7 +184,7 @@ static bool resize(struct large *large, size_t size)
 {
 	size_t pages = up(size, SPAN_SIZE) / SPAN_SIZE, has = large->run.size / SPAN_SIZE;
 
-	if (large->guard > 0)
+	if (large->guard > 0 || has_description(large))
 		return false;
 	if (large->run.chunk == NULL && size > large->run.size)
 		return grow(large, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* operators.c - see operators.h. The symbols of the C++ library are searched only after an allocation has failed. */
+/* operators.c - see operators.h. */
 #include "operators.h"
 
 #include <dlfcn.h>
@@ -28,7 +28,30 @@ static void *in_library(const char *symbol)
 	return found;
 }
 
-/* Neither function keeps anything in memory, because the library's operator possibly leaves them by an exception. */
+/*
+ * The library's operators, by alignment and by what they do without memory. If the program was started with a library, they are
+ * found at the start, because dlopen() needs memory. A library that is loaded later is searched when it is needed.
+ */
+static void *operators[2][2];
+
+static void find_operators(void)
+{
+	static const char *const names[2][2] = {{"_Znwm", "_ZnwmRKSt9nothrow_t"},
+						{"_ZnwmSt11align_val_t", "_ZnwmSt11align_val_tRKSt9nothrow_t"}};
+
+	for (int i = 0; i < 4; i++)
+		operators[i / 2][i % 2] = in_library(names[i / 2][i % 2]);
+}
+
+void __cxa_throw(void) __attribute__((__weak__)); /* each C++ library has it */
+
+static void __attribute__((__constructor__)) find_at_start(void)
+{
+	if (__cxa_throw != NULL)
+		find_operators();
+}
+
+/* This function keeps nothing in memory, because the library's operator possibly leaves it by an exception. */
 void *operators_fail(size_t alignment, size_t size, bool or_null)
 {
 	union {
@@ -38,8 +61,9 @@ void *operators_fail(size_t alignment, size_t size, bool or_null)
 	} new;
 	bool aligned = alignment > FINE;
 
-	new.found = in_library(or_null ? aligned ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t" :
-			       aligned ? "_ZnwmSt11align_val_t" : "_Znwm");
+	if (operators[aligned][or_null] == NULL)
+		find_operators();
+	new.found = operators[aligned][or_null];
 	if (new.found != NULL)
 		return new.call(size, aligned ? alignment : (uintptr_t)&new, &new);
 	if (!or_null)

@@ -98,8 +98,9 @@ static void put_back(struct central *central, void *object)
 	unsigned index = (unsigned)((uintptr_t)object % SPAN_SIZE * size_classes[span->class].inverse >> 32);
 	uint64_t bit = (uint64_t)1 << index % 64;
 
-	if (index >= span->carved || (span->here[index / 64] & bit) != 0)
-		system_die("freed twice", object);
+	/* Without its mark the object is in use: it was freed twice, and one of the two was handed out. */
+	if (index >= span->carved || (span->here[index / 64] & bit) != 0 || !mark_is_there(object))
+		system_die("freed twice, or written to after it was freed", object);
 	span->here[index / 64] |= bit;
 	if (span->out-- == span->many)
 		LIST_INSERT_HEAD(&central->having, span, others);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -84,8 +85,8 @@ void system_die(const char *what, const void *pointer)
 
 	for (int i = 0; i < 16; i++)
 		digits[4 + i] = "0123456789abcdef"[(uintptr_t)pointer >> (60 - 4 * i) & 15];
-	while (writev(STDERR_FILENO, text, 3) < 0 && errno == EINTR)
-		;
+	while (syscall(SYS_writev, STDERR_FILENO, text, 3) < 0 && errno == EINTR)
+		; /* writev() would be a cancellation point */
 	abort();
 }
 

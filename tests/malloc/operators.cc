@@ -4,8 +4,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <list>
 #include <new>
 #include <dlfcn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int faults;
 
@@ -107,6 +111,35 @@ static void without_memory()
 	std::set_new_handler(nullptr);
 }
 
+// All memory is in use. In a C program whose module brings the library, dlopen() has no memory then, so this isn't tested there.
+static void with_all_memory_in_use()
+{
+	int status = -1;
+	pid_t pid = dlsym(RTLD_DEFAULT, "__cxa_throw") == nullptr ? -1 : fork();
+
+	if (pid == 0) {
+		const struct rlimit limit = {rlim_t(300) << 20, rlim_t(300) << 20};
+
+		for (int i = 0; i < 3; i++) {
+			std::list<long> list;
+			bool caught = false;
+
+			if (setrlimit(RLIMIT_AS, &limit) != 0)
+				_exit(1);
+			try {
+				for (;;)
+					list.push_back(i);
+			} catch (const std::bad_alloc &) {
+				caught = true;
+			}
+			if (!caught || list.size() < 1000)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	CHECK(pid < 0 || (waitpid(pid, &status, 0) == pid && status == 0));
+}
+
 // The operators that other components of this program get are the allocator's.
 static void whose()
 {
@@ -135,6 +168,7 @@ extern "C" int run_operators()
 {
 	with_memory();
 	without_memory();
+	with_all_memory_in_use();
 	whose();
 	if (faults == 0)
 		std::puts("right");

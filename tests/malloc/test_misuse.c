@@ -2,6 +2,7 @@
 /* test_misuse.c - frees pointers twice, and pointers that never came from malloc(). The process must end with a message. */
 #include "../unit/test.h"
 #include <malloc.h>
+#include <pthread.h>
 
 static char not_from_malloc[64];
 
@@ -84,6 +85,34 @@ static void free_after_writing(void)
 	for (int i = 0; i < 3000; i++)
 		free(held[i]);
 	malloc_trim(0);
+}
+
+/* One of the two went to another user, and the other goes back to its span. */
+static void free_what_is_anothers_to_span(void)
+{
+	char *at = malloc(100), *again;
+
+	free(hide(at));
+	free(hide(at));
+	again = malloc(100);
+	memset(again, 0, 100);
+	(void)malloc_trim(0);
+	hand_out(100);
+}
+
+static void *free_when_cancelled(void *nonsense)
+{
+	(void)pthread_cancel(pthread_self());
+	free(nonsense);
+	return NULL;
+}
+
+static void free_in_cancelled_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, free_when_cancelled, hide((void *)0x4141414141414141)) == 0)
+		pthread_join(thread, NULL);
 }
 
 static void free_spans_twice(void)
@@ -174,6 +203,8 @@ static const struct misuse {
 	{"small, twice, much later", "freed twice", free_small_twice_later},
 	{"small, twice, written to in between", "freed twice", free_after_writing},
 	{"small, another's", "freed twice", free_what_is_anothers},
+	{"small, another's, to its span", "freed twice", free_what_is_anothers_to_span},
+	{"nonsense, in a cancelled thread", "no pointer from malloc", free_in_cancelled_thread},
 	{"spans, twice", "librseqkit-malloc: ", free_spans_twice},
 	{"large, twice", "no pointer from malloc", free_large_twice},
 	{"mapping, twice", "no pointer from malloc", free_mapping_twice},

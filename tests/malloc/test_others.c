@@ -191,7 +191,7 @@ static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void
 		void *objects[50];
 
 		for (int i = 0; i < 50; i++)
-			objects[i] = malloc(i % 2 != 0 ? 20000 : 70000);
+			objects[i] = malloc(i % 2 != 0 ? 20000 : 400000);
 		for (int i = 0; i < 50; i++)
 			free(objects[i]);
 	}
@@ -199,6 +199,30 @@ static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	if (beside != NULL)
 		pthread_join(thread, NULL);
+}
+
+/* Returns the bytes that are mapped, but are neither in chunks nor in mappings for objects. */
+static long other_memory(void)
+{
+	struct mallinfo2 now = mallinfo2();
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_true(file != NULL && fscanf(file, "%ld", &pages) == 1);
+	fclose(file);
+	return pages * sysconf(_SC_PAGESIZE) - (long)now.arena - (long)now.hblkhd;
+}
+
+/* If a handler interrupts the code for pages, its objects are mappings. Nothing stays of them. */
+static void handlers_leave_nothing(void **state)
+{
+	long before;
+
+	(void)state;
+	interrupted_by(allocate_in_handler, (int)ROUNDS(300), NULL);
+	before = other_memory();
+	interrupted_by(allocate_in_handler, (int)ROUNDS(6000), NULL);
+	assert_true(other_memory() - before < (1 << 20));
 }
 
 static void handlers_fork(void **state)
@@ -301,6 +325,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_of_fork_allocate),
 	cmocka_unit_test(handlers_interrupt_forks), /* before tests with threads: the libc's fork can't do this with threads */
 	cmocka_unit_test(the_environment_changes),
+	cmocka_unit_test(handlers_leave_nothing),
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),
 	cmocka_unit_test(contents_of_new_memory_say_nothing),
