@@ -208,9 +208,15 @@ void *large_resize(void *object, size_t size)
 	struct large *large;
 	void *moved = NULL;
 
-	if (map_code(object) != CODE_LARGE || size <= SMALL_MAX || size > LARGEST || !enter())
+	if (map_code(object) != CODE_LARGE || size <= SMALL_MAX || size > LARGEST)
 		return NULL;
 	large = large_of(object);
+	if (large->run.chunk != NULL && large->guard == 0 && up(size, SPAN_SIZE) == large->run.size) {
+		large->size = up(size, PAGE); /* the same pages */
+		return object;
+	}
+	if (!enter())
+		return NULL;
 	size = up(size, PAGE);
 	if (resize(large, size)) {
 		large->size = size;
