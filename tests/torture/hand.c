@@ -81,6 +81,7 @@ static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 	if (&__rseq_offset == NULL)
 		return 77;
 	area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	count = FIRST;
 	for (int64_t i = 0; i < rounds; i++)
 		add(area, 1);
 	*(volatile __u64 *)&area->rseq_cs = 0; /* the module can be unloaded */

@@ -112,6 +112,32 @@ kernel_writes_text() {
 		"[s['covered'] == s['instructions'] for s in r['sections'] if s['symbol'].startswith('add_in_thread')] == [True]"
 }
 
+# Programs of scarce.c.
+scarce() { # NAME ARGUMENT...
+	echo "$1"
+	torture 0 --inside "${options[@]}" "$HELPERS/scarce" "$@"
+	holds "$all_confirmed"
+}
+
+@test "little shared memory is used again; when it is full, the rest goes on" {
+	options=(--rounds 20)
+	ulimit -f 64
+	scarce forks
+	[[ "$output" != *"is full"* ]]
+	"$HELPERS/hand" twice || skip "no sections by hand"
+	scarce loads "$HELPERS/hand-module.so"
+	[[ "$output" != *"is full"* ]]
+	expect 0 "$RSEQKIT" torture --inside --rounds 20 --output report "$HELPERS/scarce" modules "$HELPERS/hand-module.so"
+	assert_says "is full"
+}
+
+@test "few descriptors: children and new modules are known all the same" {
+	options=(--rounds 20)
+	ulimit -n 20
+	scarce crowds "$HELPERS/module.so"
+	is "r['unreadable']" "[]"
+}
+
 @test "the program inherits no file, and its output is its own" {
 	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
 	[ "$output" = $'0\nend' ]

@@ -6,6 +6,7 @@
  * writes structures of constant size to a file in memory; the parent checks their number, and ends their strings.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,12 @@ struct module *catalog_read(int fd, const char *name)
 		module->problem = accept(task.out, module) ? NULL : "its sections can't be read";
 	if (task.out >= 0)
 		close(task.out);
+	/* Without descriptors for the child, the file can still be read another time. */
+	if (task.out < 0 || (result.end == CHILD_NOT_RUN && result.number != 0)) {
+		catalog_forget(module);
+		errno = EMFILE;
+		return NULL;
+	}
 	return module;
 }
 

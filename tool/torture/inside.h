@@ -21,12 +21,33 @@ struct inside_module {
 
 struct inside_process {
 	struct process *space;
-	int handle;               /* a pidfd */
+	int handle;               /* a pidfd; -1: none */
+	uint64_t started;         /* in clock ticks after the machine's start */
 	bool paused;              /* nothing may be written to the process: a module is about to be unmapped */
 	bool let_go;              /* no breakpoints any more: another process traces it, or it blocks SIGTRAP */
-	uint64_t cell, list;      /* positions */
-	uint64_t list_size;       /* in bytes */
+	uint64_t cell, list;      /* positions; 0: none */
+	unsigned list_kind;
+	uint32_t generation;      /* of the list */
+	uint64_t list_left;       /* the list's room of before, until the new list is shown; 0: none */
+	unsigned left_kind;
+	struct agent_list *shown; /* a copy of the list */
 	struct inside_process *next;
+};
+
+/* The kinds of room: for a cell, or for a list of up to 2^kind modules. */
+enum { MEMORY_CELL = 0, MEMORY_LIST = 2, MEMORY_KINDS = 17 };
+
+/* The size of a list, which begins at a multiple of 64 bytes. */
+#define MEMORY_LIST_SIZE(entries) ((sizeof(struct agent_list) + (entries) * sizeof(struct agent_entry) + 63) & ~(uint64_t)63)
+
+/* Room that processes have left, the oldest first. */
+struct inside_room {
+	uint64_t position;
+	struct inside_room *next;
+};
+
+struct inside_left {
+	struct inside_room *first, *last;
 };
 
 struct inside {
@@ -34,9 +55,12 @@ struct inside {
 	struct torture_result *result;
 	int memory;               /* a file in memory, which the agents open */
 	struct agent_shared *shared;
-	uint64_t used;            /* bytes of the memory */
+	uint64_t room, used;      /* bytes of the memory */
+	bool full;                /* room was wanted that there isn't */
+	struct inside_left left[MEMORY_KINDS];
 	struct inside_module *modules;
 	struct inside_process *processes;
+	unsigned handles;         /* open pidfds */
 	pid_t first;
 	pid_t awaited;            /* a process that is to be traced, and that hasn't met the tool yet; 0: none */
 };
@@ -48,14 +72,41 @@ int inside_run(const struct torture_settings *settings, struct torture_result *r
 bool memory_begin(struct inside *inside);
 void memory_end(struct inside *inside);
 
-/* Room for a table, of zeros. Returns its position, or 0 if there is no room. */
-uint64_t memory_take(struct inside *inside, uint64_t size);
+/* Room of zeros for a cell, or for both halves of a list. Returns its position, or 0 if there is no room. */
+uint64_t memory_take(struct inside *inside, unsigned kind);
+void memory_give(struct inside *inside, unsigned kind, uint64_t position);
 
 /* The tables of the mapping's module. NULL if there is no room. */
 struct inside_module *memory_module(struct inside *inside, const struct mapping *mapping);
 
 /* Are more aborts wanted at this instruction? */
 bool memory_wants(const struct inside *inside, const struct agent_insn *insn);
+
+/* inside_lists.c: makes the process's list of modules. Returns false if there is no room for one. */
+bool list_publish(struct inside *inside, struct inside_process *process);
+
+/* Gives the room of a process that has ended. */
+void list_forget(struct inside *inside, struct inside_process *process);
+
+/* Forgets modules that have gone. */
+void list_drop_gone(struct inside_process *process);
+
+/* inside_handle.c: notes when the process was started, and opens a handle if this is allowed. */
+void handle_open(struct inside *inside, struct inside_process *process, bool allowed);
+void handle_close(struct inside *inside, struct inside_process *process);
+bool handle_lives(const struct inside_process *process);
+
+/* inside_traps.c: removes the breakpoints of a module. Returns false if the kernel refuses. */
+bool traps_remove(const struct inside *inside, struct process *space, const struct mapping *mapping);
+
+/* Removes the process's breakpoints for good. */
+void traps_restore(const struct inside *inside, struct inside_process *process);
+
+/* Sets the breakpoints that are wanted in a module. */
+void traps_set(struct inside *inside, struct inside_process *process, struct mapping *mapping);
+
+/* BREAKPOINT_SET marks instructions whose breakpoints have been set once, here or in a child's parent. Returns: any new ones? */
+bool traps_mark(const struct mapping *mapping);
 
 /* inside_process.c: answers a request. Returns the process's cell; 0: it is none that can be tortured. */
 uint64_t inside_answer(struct inside *inside, const struct agent_slot *slot);

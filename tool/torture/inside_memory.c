@@ -2,26 +2,45 @@
 /*
  * inside_memory.c - makes the memory that is shared with the agents, and the tables of the modules in it.
  *
- * Room is taken and never given back, so an agent's position stays valid. The invariant: the tool keeps its own positions and
- * sizes, and reads nothing but counts from the memory.
+ * Room for modules is taken and never given back. Room of cells and lists is used again, but only for the same purpose. This
+ * begins when the rest is full, because a child can use its parent's cell after the parent's end. The invariant: the tool keeps
+ * its own positions and sizes, and reads nothing but counts from the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "inside.h"
 #include "tool.h"
 
+#define PAGE 4096
+#define ROOM_LEAST ((uint64_t)64 << 10)
+
+/* A limit of the length of files is one for this memory, too. */
+static uint64_t room_allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= AGENT_ROOM)
+		return AGENT_ROOM;
+	return (uint64_t)limit.rlim_cur & ~(uint64_t)(PAGE - 1);
+}
+
 bool memory_begin(struct inside *inside)
 {
 	void *memory = MAP_FAILED;
 
-	inside->memory = memfd_create("rseqkit-torture", MFD_CLOEXEC);
-	if (inside->memory >= 0 && ftruncate(inside->memory, (off_t)AGENT_ROOM) == 0)
-		memory = mmap(NULL, AGENT_ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, inside->memory, 0);
+	inside->room = room_allowed();
+	inside->memory = memfd_create("rseqkit-torture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	errno = EFBIG;
+	if (inside->memory >= 0 && inside->room >= ROOM_LEAST && ftruncate(inside->memory, (off_t)inside->room) == 0 &&
+	    fcntl(inside->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0)
+		memory = mmap(NULL, inside->room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, inside->memory, 0);
 	if (memory == MAP_FAILED) {
 		complain("cannot make shared memory: %s", strerror(errno));
 		if (inside->memory >= 0)
@@ -67,18 +86,68 @@ void memory_end(struct inside *inside)
 		inside->modules = next;
 	}
 	inside->result->threads += inside->shared->threads;
-	munmap(inside->shared, AGENT_ROOM);
+	for (size_t i = 0; i < sizeof(inside->left) / sizeof(inside->left[0]); i++)
+		while (inside->left[i].first != NULL) {
+			struct inside_room *next = inside->left[i].first->next;
+
+			free(inside->left[i].first);
+			inside->left[i].first = next;
+		}
+	munmap(inside->shared, inside->room);
 	close(inside->memory);
 }
 
-uint64_t memory_take(struct inside *inside, uint64_t size)
+/* Room that wasn't used before. Returns 0 if there is none. */
+static uint64_t take(struct inside *inside, uint64_t size)
 {
 	const uint64_t position = (inside->used + 63) & ~(uint64_t)63;
 
-	if (position >= AGENT_ROOM || size > AGENT_ROOM - position)
-		return 0;
-	inside->used = position + size;
+	if (position < inside->room && size <= inside->room - position) {
+		inside->used = position + size;
+		return position;
+	}
+	if (!inside->full)
+		complain("the shared memory is full (%llu KiB): new modules and processes possibly aren't aborted",
+			 (unsigned long long)inside->room >> 10);
+	inside->full = true;
+	return 0;
+}
+
+static uint64_t size_of(unsigned kind)
+{
+	return kind == MEMORY_CELL ? sizeof(struct agent_cell) : 2 * (uint64_t)MEMORY_LIST_SIZE((uint64_t)1 << kind);
+}
+
+uint64_t memory_take(struct inside *inside, unsigned kind)
+{
+	struct inside_left *left = &inside->left[kind];
+	struct inside_room *room = left->first;
+	uint64_t position = 0;
+
+	if (room == NULL || inside->used + size_of(kind) + 64 <= inside->room)
+		return take(inside, size_of(kind));
+	left->first = room->next;
+	if (room->next == NULL)
+		left->last = NULL;
+	position = room->position;
+	free(room);
+	memset((char *)inside->shared + position, 0, size_of(kind));
 	return position;
+}
+
+void memory_give(struct inside *inside, unsigned kind, uint64_t position)
+{
+	struct inside_left *left = &inside->left[kind];
+	struct inside_room *room = position != 0 ? (struct inside_room *)calloc(1, sizeof(*room)) : NULL;
+
+	if (room == NULL)
+		return;
+	room->position = position;
+	if (left->last != NULL)
+		left->last->next = room;
+	else
+		left->first = room;
+	left->last = room;
 }
 
 bool memory_wants(const struct inside *inside, const struct agent_insn *insn)
@@ -128,14 +197,14 @@ struct inside_module *memory_module(struct inside *inside, const struct mapping 
 	for (one = inside->modules; one != NULL; one = one->next)
 		if (one->module == module)
 			return one;
-	position = memory_take(inside, sizeof(*shared));
-	sections = memory_take(inside, module->section_count * sizeof(struct agent_section));
-	insns = memory_take(inside, module->insn_count * sizeof(struct agent_insn));
-	one = (struct inside_module *)calloc(1, sizeof(*one));
-	if (one == NULL || position == 0 || sections == 0 || insns == 0) {
-		free(one);
+	sections = (sizeof(*shared) + 63) & ~(uint64_t)63;
+	insns = (sections + module->section_count * sizeof(struct agent_section) + 63) & ~(uint64_t)63;
+	position = take(inside, insns + module->insn_count * sizeof(struct agent_insn));
+	one = position != 0 ? (struct inside_module *)calloc(1, sizeof(*one)) : NULL;
+	if (one == NULL)
 		return NULL;
-	}
+	sections += position;
+	insns += position;
 	one->module = mapping->module;
 	one->position = position;
 	one->insns = (struct agent_insn *)((char *)inside->shared + insns);

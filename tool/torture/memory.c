@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -28,13 +29,27 @@ void process_close(struct process *process)
 	process->memory = -1;
 }
 
-static unsigned opened_max(void)
+static unsigned held; /* see process_hold() */
+
+unsigned process_files(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPENED_MAX + OTHERS)
-		return OPENED_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT_MAX)
+		return UINT_MAX;
 	return limit.rlim_cur > OTHERS ? (unsigned)limit.rlim_cur - OTHERS : 1;
+}
+
+void process_hold(unsigned count)
+{
+	held = count;
+}
+
+static unsigned opened_max(void)
+{
+	const unsigned files = process_files(), left = files > held ? files - held : 1;
+
+	return left < OPENED_MAX ? left : OPENED_MAX;
 }
 
 /* The first thread has possibly ended. Then another one still has the memory. */

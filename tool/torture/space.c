@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "space.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,6 +82,19 @@ struct process *process_copy(const struct process *parent, pid_t pid)
 	return process;
 }
 
+bool process_take_mappings(struct process *process, const struct process *parent)
+{
+	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
+		struct mapping *copy = add_mapping(process, one->module, one->bias);
+
+		if (copy == NULL)
+			return false;
+		memcpy(copy->set, one->set, one->module->insn_count);
+		copy->seen = one->seen;
+	}
+	return true;
+}
+
 void process_release(struct process *process)
 {
 	if (process == NULL || --process->users > 0)
@@ -132,9 +146,11 @@ static bool is_same_file(const struct stat *one, const struct stat *other)
 static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
 {
 	struct module *module = result->modules;
-	int fd = mapped_open(mapped, line->name, line->start);
 	struct stat file;
+	int fd;
 
+	errno = 0;
+	fd = mapped_open(mapped, line->name, line->start);
 	if (fd < 0)
 		return NULL;
 	if (fstat(fd, &file) != 0) {
@@ -210,45 +226,49 @@ static struct mapping *find_mapping(const struct process *process, const struct 
 	return NULL;
 }
 
-static void scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
+static bool scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
 		      const struct torture_settings *settings, struct torture_result *result)
 {
 	uint64_t bias;
 	struct mapping *mapping = find_mapping(process, line, &bias);
 	struct module *module = mapping != NULL ? mapping->module : module_of(mapped, line, result);
 
-	if (module == NULL || !bias_of(module, line, &bias))
-		return;
+	if (module == NULL)
+		return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+	if (!bias_of(module, line, &bias))
+		return true;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
 		if (!process->inside && module->functions[kind].address != 0 && process->extras[kind].address == 0)
 			add_extra(process, (enum extra_kind)kind, &module->functions[kind], bias);
 	if (module->insn_count == 0)
-		return;
+		return true;
 	for (mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		if (mapping->module == module && mapping->bias == bias)
 			break;
 	if (mapping == NULL) {
 		mapping = add_mapping(process, module, bias);
 		if (mapping == NULL)
-			return;
+			return false;
 	}
 	mapping->seen = true;
 	if (!admit(mapping, line))
-		return;
+		return true;
 	if (process->inherits)
 		process_inherit(process, mapping);
 	if (!process->spared && !process->inside)
 		process_set_mapping(process, mapping, settings);
+	return true;
 }
 
-void process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
+bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
 {
 	struct mapped mapped;
+	bool done = true;
 	char *rest;
 
 	mapped_read(tid, &mapped);
 	if (mapped.maps == NULL)
-		return;
+		return false;
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		mapping->was_seen = mapping->seen;
 		mapping->seen = false;
@@ -261,8 +281,8 @@ void process_scan(struct process *process, pid_t tid, const struct torture_setti
 		end = strchr(text, '\n');
 		if (end != NULL)
 			*end++ = '\0';
-		if (parse_line(text, &line))
-			scan_line(process, &mapped, &line, settings, result);
+		if (parse_line(text, &line) && !scan_line(process, &mapped, &line, settings, result))
+			done = false;
 	}
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		if (!mapping->seen)
@@ -270,6 +290,7 @@ void process_scan(struct process *process, pid_t tid, const struct torture_setti
 	process->inherits = false;
 	free(rest);
 	free(mapped.maps);
+	return done;
 }
 
 void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)

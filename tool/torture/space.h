@@ -24,6 +24,7 @@ struct mapping {
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
 	bool seen, was_seen;          /* by the last scan, and by the one before. A thread's place can be in one that has gone */
+	bool listed;                  /* with --inside: the process's agent knows it */
 	struct mapping *next;
 };
 
@@ -74,14 +75,17 @@ struct process *process_copy(const struct process *parent, pid_t pid);
 /* The address space of a child whose parent is unknown, because it died while it made the child. Scan it next. */
 struct process *process_orphan(pid_t pid);
 
+/* With --inside: a child gets the modules and breakpoints of its parent. Returns false if memory is short. */
+bool process_take_mappings(struct process *process, const struct process *parent);
+
 /* A thread less uses the address space. The last one releases it. */
 void process_release(struct process *process);
 
 /*
  * Looks for modules that are new or gone. Adds new ones to the result, and sets breakpoints in them. `tid` is a thread of the
- * process that lives.
+ * process that lives. Returns false if the modules couldn't all be looked at, because memory or descriptors are short.
  */
-void process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
+bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
 /* memory.c: finds the instruction at an address. Returns false if it is no instruction of a section. */
 bool process_find(const struct process *process, uint64_t address, struct place *place);
@@ -132,6 +136,10 @@ bool process_set_random(struct process *process, struct mapping *mapping, uint32
 /* Opens the memory if it isn't open, and closes it. */
 bool process_open(struct process *process);
 void process_close(struct process *process);
+
+/* The number of descriptors that processes may take. The caller tells how many it has for other purposes of processes. */
+unsigned process_files(void);
+void process_hold(unsigned count);
 
 bool process_read(struct process *process, uint64_t address, void *to, size_t size);
 bool process_write(struct process *process, uint64_t address, const void *from, size_t size);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ static bool meet(enum agent_request request)
 {
 	const uint64_t position = agent_ask(request, 0);
 
-	if (position == 0 || position >= AGENT_ROOM)
+	if (position == 0 || position >= agent_room)
 		return false;
 	__atomic_store_n(&agent_cell, (struct agent_cell *)((char *)agent_shared + position), __ATOMIC_RELEASE);
 	return true;
@@ -97,21 +98,37 @@ static void after_fork(void)
 		(void)agent_ask(AGENT_SCAN, 0);
 }
 
+/*
+ * If the tool has been killed, another process can have its number, and another file this path. Only a file in memory that
+ * can't become shorter is mapped.
+ */
+static bool is_whole(int fd, struct stat *status)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, status) == 0 &&
+	       (uint64_t)status->st_size >= sizeof(struct agent_shared) && (uint64_t)status->st_size <= AGENT_ROOM;
+}
+
 /* Maps the tool's memory. */
 static bool open_memory(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *memory = fd >= 0 ? mmap(NULL, AGENT_ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0) : MAP_FAILED;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	void *memory = MAP_FAILED;
+	struct stat status;
 
+	if (fd >= 0 && is_whole(fd, &status))
+		memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	if (memory == MAP_FAILED)
 		return false;
-	(void)madvise(memory, AGENT_ROOM, MADV_DONTDUMP);
+	agent_room = (uint64_t)status.st_size;
+	(void)madvise(memory, agent_room, MADV_DONTDUMP);
 	agent_shared = (struct agent_shared *)memory;
 	if (agent_shared->version == AGENT_VERSION)
 		return true;
-	(void)munmap(memory, AGENT_ROOM);
+	(void)munmap(memory, agent_room);
 	agent_shared = NULL;
 	return false;
 }

@@ -16,6 +16,7 @@
 
 /* The shared memory, and this process's cell in it. NULL until the tool has accepted the process. */
 extern struct agent_shared *agent_shared;
+extern uint64_t agent_room; /* bytes of the memory */
 extern struct agent_cell *agent_cell;
 
 /* The process to which this memory belongs. A child of vfork uses it, too. */
@@ -43,6 +44,12 @@ void agent_obey(void);
 
 /* The address of a position in the shared memory. */
 void *agent_at(uint64_t position);
+
+/*
+ * Copies an entry of the process's list of modules. Returns false after the last one. If the tool replaces the list meanwhile,
+ * the copy is from the new one.
+ */
+bool agent_entry(uint64_t number, struct agent_entry *entry);
 
 /* Reads a count of the shared memory, which other processes possibly change. */
 uint64_t agent_count(const uint64_t *count);

@@ -59,7 +59,7 @@ static uint64_t ask(enum agent_request request, pid_t other)
 	slot->other = other;
 	slot->proof_address = (uint64_t)(uintptr_t)&agent_proof;
 	slot->proof = agent_proof;
-	slot->cell = 0;
+	slot->cell = agent_cell != NULL ? (uint64_t)((char *)agent_cell - (char *)agent_shared) : 0;
 	__atomic_store_n(&slot->state, AGENT_ASKED, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&agent_shared->bell, 1, __ATOMIC_RELEASE);
 	(void)futex(&agent_shared->bell, FUTEX_WAKE, INT_MAX, NULL);

@@ -31,15 +31,14 @@ DECLARE_NEXT(lio_listio64);
 /* Is the program's malloc in a module that has sections? */
 static bool has_sections(void)
 {
-	const uint64_t position = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
-	const struct agent_list *list = (const struct agent_list *)((const char *)agent_shared + position);
 	const void *allocate = dlsym(RTLD_DEFAULT, "malloc");
+	struct agent_entry entry;
 	Dl_info info;
 
 	if (allocate == NULL || dladdr(allocate, &info) == 0)
 		return true;
-	for (uint64_t i = 0; position != 0 && i < list->count; i++)
-		if (list->entries[i].bias == (uint64_t)(uintptr_t)info.dli_fbase || list->entries[i].bias == 0)
+	for (uint64_t i = 0; agent_entry(i, &entry); i++)
+		if (entry.bias == (uint64_t)(uintptr_t)info.dli_fbase || entry.bias == 0)
 			return true;
 	return false;
 }

@@ -69,13 +69,15 @@ static bool find_in(const struct agent_entry *entry, uint64_t address, struct kn
 
 static bool find(uint64_t address, struct known *known)
 {
-	const uint64_t position = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
-	const struct agent_list *list = (const struct agent_list *)agent_at(position);
+	struct agent_entry entry;
+	uint64_t list;
 
-	for (uint64_t i = 0; position != 0 && i < list->count; i++)
-		if (address >= list->entries[i].low && address < list->entries[i].high &&
-		    find_in(&list->entries[i], address, known))
-			return true;
+	do {
+		list = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
+		for (uint64_t i = 0; agent_entry(i, &entry); i++)
+			if (address >= entry.low && address < entry.high && find_in(&entry, address, known))
+				return true;
+	} while (list != __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE));
 	return false;
 }
 

@@ -16,6 +16,7 @@
 #include "agent.h"
 
 struct agent_shared *agent_shared;
+uint64_t agent_room;
 struct agent_cell *agent_cell;
 pid_t agent_process;
 
@@ -24,6 +25,24 @@ static const uint8_t trap[] = AGENT_TRAP;
 void *agent_at(uint64_t position)
 {
 	return (char *)agent_shared + position;
+}
+
+bool agent_entry(uint64_t number, struct agent_entry *entry)
+{
+	uint64_t list, now = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
+	bool has;
+
+	do {
+		const struct agent_list *at = (const struct agent_list *)agent_at((uint32_t)now);
+
+		list = now;
+		has = (uint32_t)list != 0 && number < __atomic_load_n(&at->count, __ATOMIC_RELAXED);
+		for (size_t i = 0; has && i < sizeof(*entry) / sizeof(uint64_t); i++)
+			((uint64_t *)entry)[i] = __atomic_load_n((const uint64_t *)&at->entries[number] + i, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		now = __atomic_load_n(&agent_cell->list, __ATOMIC_RELAXED);
+	} while (now != list);
+	return has;
 }
 
 /* Makes the page writable for good. Only so is no other thread in the way, which possibly writes at the same time. */
@@ -128,12 +147,11 @@ static void change_module(const struct agent_module *module, uint64_t bias, bool
 
 void agent_obey(void)
 {
-	const uint64_t position = __atomic_load_n(&agent_cell->list, __ATOMIC_ACQUIRE);
-	const struct agent_list *list = (const struct agent_list *)agent_at(position);
 	const bool set = __atomic_load_n(&agent_cell->let_go, __ATOMIC_ACQUIRE) == 0;
+	struct agent_entry entry;
 
 	if (__atomic_exchange_n(&agent_cell->own, 0, __ATOMIC_ACQ_REL) == 0)
 		return;
-	for (uint64_t i = 0; position != 0 && i < list->count; i++)
-		change_module((const struct agent_module *)agent_at(list->entries[i].module), list->entries[i].bias, set);
+	for (uint64_t i = 0; agent_entry(i, &entry); i++)
+		change_module((const struct agent_module *)agent_at(entry.module), entry.bias, set);
 }

@@ -3,8 +3,8 @@
  * shared.h - the memory that `rseqkit torture --inside` shares with its agents, the objects that it preloads into processes.
  *
  * The tool makes the tables, and agents count in them. Positions are distances from the beginning of the memory. The invariant:
- * a table doesn't change once a cell refers to it, except for its counts. The tool uses only counts and requests from here,
- * because a program that fails can overwrite anything.
+ * a table doesn't change once a cell refers to it, except for its counts. A list that was replaced can be filled again, but
+ * always as a list. The tool uses only counts and requests from here, because a program that fails can overwrite anything.
  */
 #ifndef RK_TOOL_TORTURE_AGENT_SHARED_H
 #define RK_TOOL_TORTURE_AGENT_SHARED_H
@@ -15,7 +15,7 @@
 #define AGENT_LIBRARY "librseqkit-torture.so"
 #define AGENT_ENVIRONMENT "RSEQKIT_TORTURE" /* the path of the memory */
 #define AGENT_VERSION 0x72736571746f7201ull
-#define AGENT_ROOM ((uint64_t)256 << 20)    /* bytes */
+#define AGENT_ROOM ((uint64_t)256 << 20)    /* bytes; less where files may not be so long */
 
 enum {
 	AGENT_SLOTS = 64,
@@ -51,7 +51,7 @@ struct agent_slot {
 	uint32_t request;
 	int32_t pid, other;
 	uint64_t proof_address, proof; /* the process `pid` has the number `proof` at this address */
-	uint64_t cell;         /* the answer; 0: none */
+	uint64_t cell;         /* the cell of before, or the parent's; then the answer; 0: none */
 };
 
 struct agent_insn {
@@ -86,7 +86,7 @@ struct agent_list {
 };
 
 struct agent_cell {
-	uint64_t list;         /* 0: none yet */
+	uint64_t list;         /* its position, and in the upper half a number that each new list changes; 0: none yet */
 	uint64_t let_go;       /* no breakpoints are wanted any more */
 	uint64_t own;          /* the agent has to set or remove the breakpoints itself */
 	uint64_t again;        /* breakpoints that were removed are to be set again */

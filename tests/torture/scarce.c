@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scarce.c - programs that use up what `rseqkit torture --inside` needs, or take it from the agent. Each counts with a per-CPU
+ * counter, and ends with status 0 only if the count is exact in all its processes.
+ *
+ * usage: scarce NAME [ARGUMENT...]
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <rseqkit/counter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ADDS = 2000, COPIES = 100, LOADS = 1500, FORKS = 300, AT_ONCE = 60 };
+
+static struct rk_counter *counter;
+static char **arguments;
+
+static int counts(void)
+{
+	int64_t before = rk_counter_sum(counter);
+
+	for (int i = 0; i < ADDS; i++)
+		rk_counter_add(counter, 1);
+	return rk_counter_sum(counter) - before == ADDS;
+}
+
+/* Loads a module and uses its section. Returns NULL if that fails. */
+static void *load(const char *path)
+{
+	void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	int (*use)(void);
+
+	if (module == NULL) {
+		printf("%s\n", dlerror());
+		return NULL;
+	}
+	*(void **)&use = dlsym(module, "use");
+	return use != NULL && use() == 0 ? module : NULL;
+}
+
+static int all_end_well(void)
+{
+	int status, wrong = 0;
+
+	while (wait(&status) > 0)
+		wrong += status != 0;
+	if (wrong != 0)
+		printf("%d children failed\n", wrong);
+	return wrong == 0;
+}
+
+/* One child after the other. */
+static int forks(void)
+{
+	for (int i = 0; i < FORKS; i++) {
+		if (fork() == 0)
+			_exit(!counts());
+		if (!all_end_well())
+			return 0;
+	}
+	return counts();
+}
+
+/* A module is loaded again and again, often at another address. */
+static int loads(void)
+{
+	void *pieces[8] = {NULL};
+	size_t sizes[8] = {0};
+
+	for (int i = 0; i < LOADS; i++) {
+		void *module = load(arguments[0]);
+
+		if (module == NULL)
+			return 0;
+		dlclose(module);
+		if (pieces[i % 8] != NULL)
+			munmap(pieces[i % 8], sizes[i % 8]);
+		sizes[i % 8] = 4096 * (1 + (size_t)random() % 100);
+		pieces[i % 8] = mmap(NULL, sizes[i % 8], PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	}
+	return counts();
+}
+
+static int copy(const char *from, const char *to)
+{
+	char bytes[65536];
+	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+	size_t size;
+
+	if (in == NULL || out == NULL)
+		return 0;
+	while ((size = fread(bytes, 1, sizeof(bytes), in)) > 0)
+		fwrite(bytes, 1, size, out);
+	return (fclose(in) == 0) & (fclose(out) == 0);
+}
+
+/* In a child: uses all copies after the parent has unloaded them, and loads another module. */
+static int use_late(const int *go)
+{
+	char path[64], byte;
+
+	close(go[1]);
+	(void)!read(go[0], &byte, 1);
+	for (int i = 0; i < COPIES; i++) {
+		snprintf(path, sizeof(path), "./copy-%d.so", i);
+		if (load(path) == NULL)
+			return 0;
+	}
+	return counts() && load(arguments[0]) != NULL;
+}
+
+/* Many modules are loaded, and used by children alone. */
+static int modules(void)
+{
+	void *copies[COPIES];
+	char path[64];
+	int go[2];
+
+	for (int i = 0; i < COPIES; i++) {
+		snprintf(path, sizeof(path), "./copy-%d.so", i);
+		if (!copy(arguments[0], path))
+			return 0;
+		copies[i] = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		if (copies[i] == NULL)
+			return 0;
+	}
+	if (pipe(go) != 0)
+		return 0;
+	for (int i = 0; i < 10; i++)
+		if (fork() == 0)
+			_exit(!use_late(go));
+	for (int i = 0; i < COPIES; i++)
+		dlclose(copies[i]);
+	close(go[0]);
+	close(go[1]);
+	return load(arguments[0]) != NULL && all_end_well() && counts();
+}
+
+/* Many processes at once, each of which loads a module. */
+static int crowds(void)
+{
+	for (int i = 0; i < AT_ONCE; i++)
+		if (fork() == 0) {
+			int right = 1;
+
+			for (int j = 0; j < 40; j++) {
+				right = right && counts();
+				usleep(10000);
+			}
+			_exit(!(right && load(arguments[0]) != NULL && counts()));
+		}
+	return all_end_well() && counts();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void);
+		int arguments;
+	} programs[] = {
+		{"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
+	};
+	int right = 0;
+
+	if (argc < 2 || rk_counter_create(&counter) != 0)
+		return 2;
+	arguments = argv + 2;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(programs[i].name, argv[1]) == 0 && argc == 2 + programs[i].arguments)
+			right = programs[i].run();
+	rk_counter_destroy(counter);
+	return !right;
+}
