@@ -138,6 +138,11 @@ scarce() { # NAME ARGUMENT...
 	is "r['unreadable']" "[]"
 }
 
+@test "a program that can't write to its code any more: the torture ends, and says so" {
+	expect 0 timeout 60 "$RSEQKIT" torture --inside --output report "$HELPERS/scarce" refused
+	assert_says "in 2 processes the torture ended early"
+}
+
 @test "the program inherits no file, and its output is its own" {
 	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
 	[ "$output" = $'0\nend' ]

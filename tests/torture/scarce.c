@@ -7,11 +7,17 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <rseqkit/counter.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +163,36 @@ static int crowds(void)
 	return all_end_well() && counts();
 }
 
+/* From now on the kernel refuses all ways to write to code. */
+static int refuse(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_writev, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/* The code can't be written any more, neither here nor in a program that is executed. */
+static int refused(void)
+{
+	if (!refuse() || !counts())
+		return 0;
+	if (fork() == 0) {
+		execl("/proc/self/exe", "scarce", "forks", NULL);
+		_exit(9);
+	}
+	return all_end_well() && counts();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -164,7 +200,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 		int arguments;
 	} programs[] = {
-		{"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
+		{"refused", refused, 0}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
 	};
 	int right = 0;
 

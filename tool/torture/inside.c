@@ -265,6 +265,10 @@ static void warn(const struct inside *inside, uint64_t processes)
 
 	if (result->processes == processes)
 		complain("the agent didn't start in the program, so nothing was aborted");
+	if (inside->unable > 0)
+		complain("in %llu processes the torture ended early: they can't write to their code, neither by /proc/self/mem nor by "
+			 "mprotect(2)",
+			 (unsigned long long)inside->unable);
 	if (inside->shared->blind > 0)
 		complain("%llu processes have a dynamic linker that hides modules which are loaded later",
 			 (unsigned long long)inside->shared->blind);

@@ -56,6 +56,7 @@ struct inside {
 	int memory;               /* a file in memory, which the agents open */
 	struct agent_shared *shared;
 	uint64_t room, used;      /* bytes of the memory */
+	uint64_t unable;          /* processes whose code can't be written */
 	bool full;                /* room was wanted that there isn't */
 	struct inside_left left[MEMORY_KINDS];
 	struct inside_module *modules;

@@ -176,6 +176,13 @@ static void spare(struct inside *inside, struct inside_process *process)
 	traps_restore(inside, process);
 }
 
+/* The agent can't remove breakpoints. The tool possibly can. */
+static void end_unable(struct inside *inside, struct inside_process *process)
+{
+	inside->unable += !process->let_go;
+	traps_restore(inside, process);
+}
+
 uint64_t inside_answer(struct inside *inside, const struct agent_slot *slot)
 {
 	struct inside_process *process;
@@ -191,6 +198,8 @@ uint64_t inside_answer(struct inside *inside, const struct agent_slot *slot)
 		process->paused = true;
 	else if (slot->request == AGENT_SPARE)
 		spare(inside, process);
+	else if (slot->request == AGENT_UNABLE)
+		end_unable(inside, process);
 	else if (slot->request == AGENT_LET_GO)
 		let_go(inside, slot->other);
 	return process->cell;

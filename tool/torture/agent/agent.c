@@ -86,8 +86,7 @@ static bool watch_linker(void)
 		return false;
 	memcpy(bytes, jump, sizeof(jump));
 	memcpy(bytes + sizeof(jump), &target, sizeof(target));
-	agent_write(address, bytes, sizeof(bytes));
-	return true;
+	return agent_write(address, bytes, sizeof(bytes));
 }
 
 static void after_fork(void)
@@ -143,7 +142,12 @@ __attribute__((__constructor__)) static void begin(void)
 		(void)clock_gettime(CLOCK_MONOTONIC, &now);
 		agent_proof ^= (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&now;
 		agent_process = getpid();
-		if (meet(AGENT_HELLO)) {
+		if (!meet(AGENT_HELLO)) {
+			/* The process can't be tortured. */
+		} else if (!agent_can_write()) {
+			(void)agent_ask(AGENT_UNABLE, 0);
+			agent_cell = NULL;
+		} else {
 			agent_take_signal();
 			if (!watch_linker())
 				__atomic_add_fetch(&agent_shared->blind, 1, __ATOMIC_RELAXED);

@@ -32,12 +32,13 @@ uint64_t agent_ask(enum agent_request request, pid_t other);
 bool agent_strike(const siginfo_t *info, void *context);
 
 /*
- * agent_text.c: writes into the process's own text. All of this is async-signal-safe. agent_obey() sets or removes all
- * breakpoints, if the tool wants this and can't do it itself.
+ * agent_text.c: writes into the process's own text. All of this is async-signal-safe. agent_write() and agent_clear() return
+ * false if the kernel refuses. agent_obey() sets or removes all breakpoints, if the tool wants this and can't do it itself.
  */
-void agent_write(uint64_t address, const void *bytes, size_t size);
+bool agent_write(uint64_t address, const void *bytes, size_t size);
+bool agent_can_write(void);
 void agent_set(const struct agent_insn *insn, uint64_t bias);
-void agent_clear(const struct agent_insn *insn, uint64_t bias);
+bool agent_clear(const struct agent_insn *insn, uint64_t bias);
 void agent_set_by_chance(const struct agent_module *module, uint32_t number, uint64_t bias);
 void agent_set_again(const struct agent_module *module, uint64_t bias);
 void agent_obey(void);

@@ -36,9 +36,11 @@ static void set(const struct known *known, const struct agent_insn *insn)
 	agent_set(insn, known->bias);
 }
 
+/* A breakpoint that stays aborts the thread without end. So the tool has to remove it, and sets no other ones. */
 static void clear(const struct known *known)
 {
-	agent_clear(known->insn, known->bias);
+	if (!agent_clear(known->insn, known->bias))
+		(void)agent_ask(AGENT_UNABLE, 0);
 }
 
 static bool find_in(const struct agent_entry *entry, uint64_t address, struct known *known)

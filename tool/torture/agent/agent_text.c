@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -45,22 +46,28 @@ bool agent_entry(uint64_t number, struct agent_entry *entry)
 	return has;
 }
 
-/* Makes the page writable for good. Only so is no other thread in the way, which possibly writes at the same time. */
-static void write_by_store(uint64_t address, const void *bytes, size_t size)
+/*
+ * Makes the page writable for good. Only so is no other thread in the way, which possibly writes at the same time. If the kernel
+ * refuses this now (PR_SET_MDWE), the page has possibly been writable since another breakpoint.
+ */
+static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), start = address & ~(page - 1);
+	struct iovec from = {(void *)(uintptr_t)bytes, size}, to = {(void *)(uintptr_t)address, size};
 
-	if (syscall(SYS_mprotect, start, address + size - start, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
-		return;
-	memcpy((void *)(uintptr_t)address, bytes, size);
+	if (syscall(SYS_mprotect, start, address + size - start, PROT_READ | PROT_WRITE | PROT_EXEC) == 0)
+		memcpy((void *)(uintptr_t)address, bytes, size);
+	else if (syscall(SYS_process_vm_writev, syscall(SYS_getpid), &from, 1, &to, 1, 0) != (long)size)
+		return false;
 	__builtin___clear_cache((char *)(uintptr_t)address, (char *)(uintptr_t)(address + size));
+	return true;
 }
 
 /* Some kernels let only a tracer write to text by this file. */
 static bool is_refused;
 
 /* The file is opened each time. A child of fork must not write to its parent, and the program can close any file. */
-void agent_write(uint64_t address, const void *bytes, size_t size)
+bool agent_write(uint64_t address, const void *bytes, size_t size)
 {
 	int fd = is_refused ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_WRONLY | O_CLOEXEC);
 	bool done = fd >= 0 && syscall(SYS_pwrite64, fd, bytes, size, address) == (long)size;
@@ -69,20 +76,26 @@ void agent_write(uint64_t address, const void *bytes, size_t size)
 		(void)syscall(SYS_close, fd);
 	if (fd >= 0 && !done)
 		is_refused = true;
-	if (!done)
-		write_by_store(address, bytes, size);
+	return done || write_by_store(address, bytes, size);
+}
+
+bool agent_can_write(void)
+{
+	const uint64_t address = (uint64_t)(uintptr_t)agent_can_write;
+	uint8_t byte = *(const uint8_t *)(uintptr_t)address;
+
+	return agent_write(address, &byte, 1);
 }
 
 void agent_set(const struct agent_insn *insn, uint64_t bias)
 {
 	if (insn->usable)
-		agent_write(insn->address + bias, trap, AGENT_TRAP_SIZE);
+		(void)agent_write(insn->address + bias, trap, AGENT_TRAP_SIZE);
 }
 
-void agent_clear(const struct agent_insn *insn, uint64_t bias)
+bool agent_clear(const struct agent_insn *insn, uint64_t bias)
 {
-	if (insn->usable)
-		agent_write(insn->address + bias, insn->original, AGENT_TRAP_SIZE);
+	return !insn->usable || agent_write(insn->address + bias, insn->original, AGENT_TRAP_SIZE);
 }
 
 uint64_t agent_count(const uint64_t *count)
@@ -140,7 +153,7 @@ static void change_module(const struct agent_module *module, uint64_t bias, bool
 		agent_set_by_chance(module, i, bias);
 	for (uint32_t i = 0; i < module->insn_count; i++)
 		if (!set)
-			agent_clear(&insns[i], bias);
+			(void)agent_clear(&insns[i], bias);
 		else if (agent_shared->random == 0 && agent_wants(&insns[i]))
 			agent_set(&insns[i], bias);
 }

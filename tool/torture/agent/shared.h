@@ -41,6 +41,7 @@ enum agent_request {
 	AGENT_SCAN,   /* look for modules, and set breakpoints in new ones */
 	AGENT_PAUSE,  /* write nothing into this process until the next AGENT_SCAN: a module is about to be unmapped */
 	AGENT_SPARE,  /* remove all breakpoints: threads are about to start that block all signals */
+	AGENT_UNABLE, /* remove all breakpoints: the agent can't write to text any more */
 	AGENT_LET_GO  /* remove all breakpoints from the process `other`: another process is to trace it */
 };
 
