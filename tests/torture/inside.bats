@@ -143,6 +143,38 @@ scarce() { # NAME ARGUMENT...
 	assert_says "in 2 processes the torture ended early"
 }
 
+gone() { # PID
+	! kill -0 "$1" 2>/dev/null
+}
+
+teardown() {
+	: >"$BATS_TEST_TMPDIR/end"
+}
+
+@test "orphans and daemons: the tool waits for them, and after SIGTERM they go on alone" {
+	torture 0 --inside "$HELPERS/scarce" orphans
+	holds "$all_confirmed"
+	# A child without an agent gets one after the end of its parent.
+	torture 0 --inside sh -c 'P=$LD_PRELOAD exec env -u LD_PRELOAD sh -c "(sleep 0.3; LD_PRELOAD=\$P exec $HELPERS/program threads) &"'
+	holds "$all_confirmed"
+	torture 0 --inside --rounds 100000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" &
+	local command=$!
+	sleep 0.5
+	kill -0 $command
+	: >end
+	wait $command
+	[ -e ended ]
+	rm end ended
+	"$RSEQKIT" torture --inside --rounds 1000000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" >report 2>&1 &
+	command=$!
+	sleep 0.5
+	kill -TERM $command
+	wait_until gone $command
+	[ ! -e ended ]
+	: >end
+	wait_until test -e ended
+}
+
 @test "the program inherits no file, and its output is its own" {
 	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
 	[ "$output" = $'0\nend' ]

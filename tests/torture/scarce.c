@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <rseqkit/counter.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ADDS = 2000, COPIES = 100, LOADS = 1500, FORKS = 300, AT_ONCE = 60 };
+enum { ADDS = 2000, COPIES = 100, LOADS = 1500, FORKS = 300, AT_ONCE = 60, ORPHANS = 20 };
 
 static struct rk_counter *counter;
 static char **arguments;
@@ -193,6 +194,47 @@ static int refused(void)
 	return all_end_well() && counts();
 }
 
+/* Orphans are taken away after their end. */
+static int orphans(void)
+{
+	pid_t all[ORPHANS], pid;
+	int pipes[2];
+
+	if (pipe(pipes) != 0)
+		return 0;
+	for (int i = 0; i < ORPHANS; i++) {
+		if (fork() == 0) {
+			pid = fork();
+			_exit(pid == 0 ? !counts() : write(pipes[1], &pid, sizeof(pid)) != (ssize_t)sizeof(pid));
+		}
+		if (!all_end_well() || read(pipes[0], &all[i], sizeof(all[i])) != (ssize_t)sizeof(all[i]))
+			return 0;
+	}
+	for (int tries = 0, left = 1; left > 0 && tries < 100; tries++) {
+		left = 0;
+		usleep(50000);
+		for (int i = 0; i < ORPHANS; i++)
+			left += kill(all[i], 0) == 0;
+		if (left == 0)
+			return counts();
+	}
+	return 0;
+}
+
+/* The first process ends at once, and another one goes on until there is a file. Then it makes another file. */
+static int daemon_until(void)
+{
+	if (fork() != 0)
+		return 1;
+	setsid();
+	while (access(arguments[0], F_OK) != 0) {
+		if (!counts() || getppid() == 0)
+			return 0;
+		usleep(10000);
+	}
+	return fclose(fopen(arguments[1], "w")) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -200,7 +242,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 		int arguments;
 	} programs[] = {
-		{"refused", refused, 0}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
+		{"refused", refused, 0}, {"orphans", orphans, 0}, {"daemon", daemon_until, 2}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
 	};
 	int right = 0;
 

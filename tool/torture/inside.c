@@ -2,14 +2,11 @@
 /*
  * inside.c - starts the program with an agent, and answers the agents of all its processes until the last one has ended.
  *
- * The program is a child of the tool, and is killed if the tool dies.
+ * The program is a child of the tool, and is killed if the tool dies. Its orphans come to the tool.
  */
 #define _GNU_SOURCE
 #include "inside.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,20 +19,16 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
-#include "common/child.h"
 #include "common/output.h"
 #include "exec/preload.h"
-#include "exec/program.h"
 #include "tool.h"
 
 #define LOOK_MS 20
 #define LOOK_RANDOM_MS 2 /* so long do sections rest */
 #define SET_S 0.1
 #define PROGRESS_S 0.2
-#define PROBE_MS 10000
 
 static double seconds_now(void)
 {
@@ -43,87 +36,6 @@ static double seconds_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-#if defined(__x86_64__)
-#define TRAP_HERE ".byte 0xf1\n\t"
-#else
-#define TRAP_HERE ".inst 0xd4200000\n\t"
-#endif
-
-static void note_trap(int number, siginfo_t *info, void *context)
-{
-	(void)number;
-	(void)context;
-	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
-}
-
-/* In a child: does a trap say where it was? Some emulators don't know this instruction. */
-static int try_trap(int out, const void *argument)
-{
-	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};
-	sigset_t set;
-
-	(void)out;
-	(void)argument;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTRAP);
-	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	(void)sigaction(SIGTRAP, &action, NULL);
-#if defined(__x86_64__) || defined(__aarch64__)
-	__asm__ __volatile__(TRAP_HERE);
-#endif
-	return 1;
-}
-
-/* QEMU 7.2 stops the whole virtual machine at int1 if it emulates the instructions. So the instruction isn't even tried there. */
-static bool is_emulated(void)
-{
-#if defined(__x86_64__)
-	unsigned a = 0, b = 0, c = 0, d = 0;
-	char name[12];
-
-	if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> 31 & 1) == 0)
-		return false;
-	__cpuid(0x40000000, a, b, c, d);
-	memcpy(name, &b, 4);
-	memcpy(name + 4, &c, 4);
-	memcpy(name + 8, &d, 4);
-	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
-#else
-	return false;
-#endif
-}
-
-static bool can_trap(void)
-{
-	struct child_result result;
-
-	if (is_emulated()) {
-		complain("cannot abort from inside here: QEMU's emulator stops at the instruction int1. Leave out --inside");
-		return false;
-	}
-	child_run(try_trap, NULL, PROBE_MS, &result);
-	if (!child_succeeded(&result))
-		complain("cannot abort from inside here: a trap doesn't say where it was. Leave out --inside");
-	return child_succeeded(&result);
-}
-
-/* Can the agent be preloaded into the program? If not, prints why. */
-static bool can_meet(char *const *command)
-{
-	static const char *const libraries[] = {AGENT_LIBRARY, NULL};
-	struct program_search search;
-	char path[PATH_MAX];
-	const char *objection;
-
-	program_begin(&search, command[0]);
-	if (!program_next(&search, path))
-		return true; /* exec will say why */
-	objection = program_objection(path, command, libraries);
-	if (objection != NULL)
-		complain("nothing can be preloaded into %s: %s. Leave out --inside", path, objection);
-	return objection == NULL;
 }
 
 /* In the child: executes the program with the agent. */
@@ -220,15 +132,45 @@ static void show_counts(const struct inside *inside, double began)
 	before = inside->shared->injected;
 }
 
-/* Passes signals on that the terminal doesn't send to the program itself. */
-static void pass_signals(const struct inside *inside, const sigset_t *signals)
+/*
+ * Passes signals on that the terminal doesn't send to the program itself. After the end of the first process they end the torture:
+ * another process can then have its number.
+ */
+static void pass_signals(struct inside *inside, const sigset_t *signals)
 {
 	const struct timespec none = {0, 0};
 	int number;
 
 	while ((number = sigtimedwait(signals, NULL, &none)) > 0)
-		if (number == SIGTERM || number == SIGHUP)
+		if (inside->result->ended)
+			inside->stopping = true;
+		else if (number == SIGTERM || number == SIGHUP)
 			kill(inside->first, number);
+}
+
+/*
+ * Takes the ends of the program and of its orphans, which become children of the tool. Returns whether the program has processes,
+ * also such as haven't met the tool yet.
+ */
+static bool reap(struct inside *inside)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == inside->first) {
+			inside->result->status = status;
+			inside->result->ended = true;
+		}
+	return inside->alone ? pid == 0 : !inside->result->ended;
+}
+
+/* Did this process have children before the program? They are none of the program's. */
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 /* Serves the agents until all processes have ended. */
@@ -242,10 +184,11 @@ static void serve(struct inside *inside, const sigset_t *signals, double began)
 	while (living) {
 		uint32_t bell = answer_all(inside);
 
-		if (!inside->result->ended && waitpid(inside->first, &inside->result->status, WNOHANG) == inside->first)
-			inside->result->ended = true;
-		living = inside_lives(inside) || !inside->result->ended;
+		living = reap(inside);
+		living = inside_lives(inside) || living;
 		pass_signals(inside, signals);
+		if (inside->stopping)
+			break;
 		show_counts(inside, began);
 		if (is_random)
 			inside_wake(inside);
@@ -286,7 +229,7 @@ int inside_run(const struct torture_settings *settings, struct torture_result *r
 	sigset_t signals, mask;
 	int failed = -1, error = 0;
 
-	if ((result->runs == 0 && (!can_trap() || !can_meet(settings->command))) || !memory_begin(&inside))
+	if ((result->runs == 0 && (!probe_trap() || !probe_program(settings->command))) || !memory_begin(&inside))
 		return EXIT_USAGE;
 	result->ended = false;
 	sigemptyset(&signals);
@@ -294,11 +237,17 @@ int inside_run(const struct torture_settings *settings, struct torture_result *r
 		sigaddset(&signals, waited[i]);
 	(void)sigprocmask(SIG_BLOCK, &signals, &mask);
 	srandom((unsigned)settings->seed);
+	inside.alone = !has_children() && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 	if (!start_preloaded(&inside, &mask, &failed)) {
 		memory_end(&inside);
 		return EXIT_USAGE;
 	}
 	serve(&inside, &signals, began);
+	if (inside.stopping) {
+		inside_restore(&inside);
+		result->runs = settings->runs;
+	}
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
 	print_progress(NULL);
 	result->seconds = seconds_now() - began;
 	__atomic_store_n(&inside.shared->closed, 1, __ATOMIC_RELEASE);

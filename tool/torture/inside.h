@@ -62,6 +62,8 @@ struct inside {
 	struct inside_module *modules;
 	struct inside_process *processes;
 	unsigned handles;         /* open pidfds */
+	bool alone;               /* all children are the program's */
+	bool stopping;            /* the processes that are left go on without torture */
 	pid_t first;
 	pid_t awaited;            /* a process that is to be traced, and that hasn't met the tool yet; 0: none */
 };
@@ -92,6 +94,10 @@ void list_forget(struct inside *inside, struct inside_process *process);
 /* Forgets modules that have gone. */
 void list_drop_gone(struct inside_process *process);
 
+/* inside_probe.c: can a program be tortured so here? Can the agent be preloaded into this program? False after a message. */
+bool probe_trap(void);
+bool probe_program(char *const *command);
+
 /* inside_handle.c: notes when the process was started, and opens a handle if this is allowed. */
 void handle_open(struct inside *inside, struct inside_process *process, bool allowed);
 void handle_close(struct inside *inside, struct inside_process *process);
@@ -120,6 +126,9 @@ void inside_set_again(struct inside *inside);
 
 /* In a random run: sets breakpoints in the sections that have rested. */
 void inside_wake(struct inside *inside);
+
+/* Removes all breakpoints from all processes. */
+void inside_restore(struct inside *inside);
 
 void inside_forget(struct inside *inside);
 

@@ -217,6 +217,12 @@ bool inside_lives(struct inside *inside)
 	return inside->processes != NULL;
 }
 
+void inside_restore(struct inside *inside)
+{
+	for (struct inside_process *process = inside->processes; process != NULL; process = process->next)
+		traps_restore(inside, process);
+}
+
 void inside_forget(struct inside *inside)
 {
 	while (inside->processes != NULL)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* inside_probe.c - finds out whether a program can be tortured from inside here. If not, a message says why. */
+#define _GNU_SOURCE
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "exec/program.h"
+#include "inside.h"
+#include "tool.h"
+
+#define PROBE_MS 10000
+
+#if defined(__x86_64__)
+#define TRAP_HERE ".byte 0xf1\n\t"
+#else
+#define TRAP_HERE ".inst 0xd4200000\n\t"
+#endif
+
+static void note_trap(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
+}
+
+/* In a child: does a trap say where it was? Some emulators don't know this instruction. */
+static int try_trap(int out, const void *argument)
+{
+	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};
+	sigset_t set;
+
+	(void)out;
+	(void)argument;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTRAP);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)sigaction(SIGTRAP, &action, NULL);
+#if defined(__x86_64__) || defined(__aarch64__)
+	__asm__ __volatile__(TRAP_HERE);
+#endif
+	return 1;
+}
+
+/* QEMU 7.2 stops the whole virtual machine at int1 if it emulates the instructions. So the instruction isn't even tried there. */
+static bool is_emulated(void)
+{
+#if defined(__x86_64__)
+	unsigned a = 0, b = 0, c = 0, d = 0;
+	char name[12];
+
+	if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> 31 & 1) == 0)
+		return false;
+	__cpuid(0x40000000, a, b, c, d);
+	memcpy(name, &b, 4);
+	memcpy(name + 4, &c, 4);
+	memcpy(name + 8, &d, 4);
+	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
+#else
+	return false;
+#endif
+}
+
+bool probe_trap(void)
+{
+	struct child_result result;
+
+	if (is_emulated()) {
+		complain("cannot abort from inside here: QEMU's emulator stops at the instruction int1. Leave out --inside");
+		return false;
+	}
+	child_run(try_trap, NULL, PROBE_MS, &result);
+	if (!child_succeeded(&result))
+		complain("cannot abort from inside here: a trap doesn't say where it was. Leave out --inside");
+	return child_succeeded(&result);
+}
+
+bool probe_program(char *const *command)
+{
+	static const char *const libraries[] = {AGENT_LIBRARY, NULL};
+	struct program_search search;
+	char path[PATH_MAX];
+	const char *objection;
+
+	program_begin(&search, command[0]);
+	if (!program_next(&search, path))
+		return true; /* exec will say why */
+	objection = program_objection(path, command, libraries);
+	if (objection != NULL)
+		complain("nothing can be preloaded into %s: %s. Leave out --inside", path, objection);
+	return objection == NULL;
+}
