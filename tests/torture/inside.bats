@@ -175,6 +175,16 @@ teardown() {
 	wait_until test -e ended
 }
 
+@test "a path that leads to another file is left alone" {
+	agent=$("$RSEQKIT" torture --inside --output report sh -c 'echo "$LD_PRELOAD"') || [ $? -eq 3 ]
+	: >empty
+	truncate -s 256M long
+	mkfifo fifo
+	for file in empty long fifo none /dev/null; do
+		expect 0 env RSEQKIT_TORTURE="$file" LD_PRELOAD="$agent" timeout 20 "$HELPERS/program" threads
+	done
+}
+
 @test "the program inherits no file, and its output is its own" {
 	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
 	[ "$output" = $'0\nend' ]

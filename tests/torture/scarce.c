@@ -221,6 +221,24 @@ static int orphans(void)
 	return 0;
 }
 
+/* A child that outlives the tool makes children itself, and then the file. */
+static int outlives(void)
+{
+	if (fork() != 0) {
+		pause();
+		return 1;
+	}
+	setsid();
+	for (int i = 0; i < 20; i++) {
+		if (fork() == 0)
+			_exit(!counts());
+		if (!all_end_well())
+			return 0;
+		usleep(100000);
+	}
+	return fclose(fopen(arguments[0], "w")) == 0;
+}
+
 /* The first process ends at once, and another one goes on until there is a file. Then it makes another file. */
 static int daemon_until(void)
 {
@@ -242,7 +260,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 		int arguments;
 	} programs[] = {
-		{"refused", refused, 0}, {"orphans", orphans, 0}, {"daemon", daemon_until, 2}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
+		{"refused", refused, 0}, {"orphans", orphans, 0}, {"outlives", outlives, 1}, {"daemon", daemon_until, 2}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
 	};
 	int right = 0;
 

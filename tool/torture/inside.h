@@ -94,6 +94,10 @@ void list_forget(struct inside *inside, struct inside_process *process);
 /* Forgets modules that have gone. */
 void list_drop_gone(struct inside_process *process);
 
+/* inside_life.c: between these two, the kernel tells the agents if the tool is killed. */
+void life_begin(struct inside *inside);
+void life_end(void);
+
 /* inside_probe.c: can a program be tortured so here? Can the agent be preloaded into this program? False after a message. */
 bool probe_trap(void);
 bool probe_program(char *const *command);

@@ -55,6 +55,7 @@ bool memory_begin(struct inside *inside)
 	inside->shared->random = inside->settings->random;
 	inside->shared->confirmed = inside->settings->random > 0 ? inside->result->confirmed : 0;
 	inside->shared->seed = (inside->settings->seed + inside->result->runs + 1) * 0x9e3779b97f4a7c15ull;
+	life_begin(inside);
 	inside->shared->version = AGENT_VERSION;
 	return true;
 }
@@ -93,6 +94,7 @@ void memory_end(struct inside *inside)
 			free(inside->left[i].first);
 			inside->left[i].first = next;
 		}
+	life_end();
 	munmap(inside->shared, inside->room);
 	close(inside->memory);
 }

@@ -21,9 +21,11 @@ static long futex(uint32_t *word, int operation, uint32_t value, const struct ti
 	return syscall(SYS_futex, word, operation, value, limit, NULL, 0);
 }
 
+/* If the tool was killed, another process can have its number. */
 static bool is_tool_gone(void)
 {
 	return __atomic_load_n(&agent_shared->closed, __ATOMIC_ACQUIRE) != 0 ||
+	       (__atomic_load_n(&agent_shared->life, __ATOMIC_ACQUIRE) & FUTEX_OWNER_DIED) != 0 ||
 	       (syscall(SYS_kill, agent_shared->tool, 0) != 0 && errno == ESRCH);
 }
 

@@ -96,6 +96,7 @@ struct agent_cell {
 struct agent_shared {
 	uint64_t version;
 	int32_t tool;          /* its process */
+	uint32_t life;         /* the tool's thread. At its end the kernel sets FUTEX_OWNER_DIED, as in a robust mutex */
 	uint32_t closed;       /* the tool answers no more */
 	uint32_t bell;         /* a futex: counts requests */
 	uint32_t reach;
