@@ -185,6 +185,16 @@ teardown() {
 	done
 }
 
+@test "a program with AddressSanitizer: the tool says what is to be set" {
+	sanitized=$HELPERS/sanitized
+	[ -x "$sanitized" ] && "$sanitized" twice || skip "no AddressSanitizer as a library, or no sections by hand"
+	expect 2 "$RSEQKIT" torture --inside "$sanitized" twice
+	assert_says "verify_asan_link_order=0"
+	export ASAN_OPTIONS=verify_asan_link_order=0
+	torture 0 --inside "$sanitized" twice
+	is "r['confirmed'] > 0" True
+}
+
 @test "the program inherits no file, and its output is its own" {
 	run "$RSEQKIT" torture --inside --output report.json bash -c 'ls -l /proc/self/fd | grep -c rseqkit-torture; echo end'
 	[ "$output" = $'0\nend' ]

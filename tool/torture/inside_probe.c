@@ -6,10 +6,12 @@
 #endif
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "common/binary.h"
 #include "common/child.h"
 #include "exec/program.h"
 #include "inside.h"
@@ -81,6 +83,27 @@ bool probe_trap(void)
 	return child_succeeded(&result);
 }
 
+static bool is_asan(int64_t tag, const char *name, void *result)
+{
+	if (tag == DT_NEEDED && strncmp(name, "libasan.so", strlen("libasan.so")) == 0)
+		*(bool *)result = true;
+	return !*(bool *)result;
+}
+
+/* The library of gcc's AddressSanitizer ends a process in which it isn't the first one. */
+static bool is_refused_by_asan(const char *path)
+{
+	const char *chosen = getenv("ASAN_OPTIONS");
+	struct binary file;
+	bool found = false;
+
+	if ((chosen != NULL && strstr(chosen, "verify_asan_link_order=0") != NULL) || !binary_open(path, &file))
+		return false;
+	binary_names(&file, is_asan, &found);
+	binary_close(&file);
+	return found;
+}
+
 bool probe_program(char *const *command)
 {
 	static const char *const libraries[] = {AGENT_LIBRARY, NULL};
@@ -94,5 +117,10 @@ bool probe_program(char *const *command)
 	objection = program_objection(path, command, libraries);
 	if (objection != NULL)
 		complain("nothing can be preloaded into %s: %s. Leave out --inside", path, objection);
-	return objection == NULL;
+	if (objection != NULL || !is_refused_by_asan(path))
+		return objection == NULL;
+	complain("AddressSanitizer's library has to be the first one in %s, and the preloaded agent would be before it. Set "
+		 "ASAN_OPTIONS=verify_asan_link_order=0, or leave out --inside",
+		 path);
+	return false;
 }
