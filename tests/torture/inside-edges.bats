@@ -54,3 +54,35 @@ in_namespace() { # SCRIPT
 		done
 		exit 1'
 }
+
+# Copies a program with its libraries to a folder that all users can read.
+copy_program() { # PROGRAM
+	place=$(mktemp -d)
+	chmod 755 "$place"
+	(cd "$place" && for file in "$1" $(ldd "$1" | grep -o '/[^ ]*'); do
+		cp --parents "$file" .
+	done)
+}
+
+teardown() {
+	[ -z "${place:-}" ] || rm -r "$place"
+}
+
+@test "a program that is executed with another root or as another user: it runs, and the tool says what it missed" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	copy_program "$(type -P true)"
+	run "$RSEQKIT" torture --inside --output report chroot "$place" "$(type -P true)"
+	[ "$status" -eq 3 ]
+	[[ "$output" != *ld.so* ]]
+	assert_says "1 programs were executed without torture"
+	run "$RSEQKIT" torture --inside --output report chroot "$place" "$HELPERS/none"
+	[[ "$output" != *"without torture"* ]]
+	cp "$HELPERS/program" "$(dirname "$RSEQKIT")/librseqkit-torture.so" "$place"
+	library=$(ldd "$HELPERS/program" | awk '/librseqkit/ { print $3 }')
+	cp "$RSEQKIT" "$library" "$place"
+	export LD_LIBRARY_PATH=$place
+	run "$place/rseqkit" torture --inside --output report setpriv --reuid 65534 --clear-groups "$place/program" threads
+	[ "$status" -eq 3 ]
+	assert_says "1 programs were executed without torture"
+	grep -q "ended with status 0" report
+}

@@ -90,6 +90,12 @@ kernel_writes_text() {
 	done
 }
 
+@test "each mask reads back as the program has set it, also in threads, handlers and executed programs" {
+	"$HELPERS/views"
+	torture 0 --inside --rounds 20 "$HELPERS/views"
+	holds "$all_confirmed" "r['confirmed'] >= 100"
+}
+
 @test "a program that can't open files, and one that traces a child" {
 	torture 0 --inside "$HELPERS/blocks" exhausted
 	holds "$all_confirmed" "$all_covered"

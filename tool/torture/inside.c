@@ -212,6 +212,10 @@ static void warn(const struct inside *inside, uint64_t processes)
 		complain("in %llu processes the torture ended early: they can't write to their code, neither by /proc/self/mem nor by "
 			 "mprotect(2)",
 			 (unsigned long long)inside->unable);
+	if (inside->shared->lost > 0)
+		complain("%llu programs were executed without torture: as another user, or with another root, they can't reach "
+			 AGENT_LIBRARY " or the tool",
+			 (unsigned long long)inside->shared->lost);
 	if (inside->shared->blind > 0)
 		complain("%llu processes have a dynamic linker that hides modules which are loaded later",
 			 (unsigned long long)inside->shared->blind);

@@ -148,6 +148,7 @@ __attribute__((__constructor__)) static void begin(void)
 			(void)agent_ask(AGENT_UNABLE, 0);
 			agent_cell = NULL;
 		} else {
+			agent_note_paths(path);
 			agent_take_signal();
 			if (!watch_linker())
 				__atomic_add_fetch(&agent_shared->blind, 1, __ATOMIC_RELAXED);

@@ -62,8 +62,19 @@ bool agent_wants(const struct agent_insn *insn);
 void agent_take_signal(void);
 void agent_renew_signal(void);
 
-/* agent_masks.c: unblocks SIGTRAP in this thread. */
+/*
+ * agent_masks.c: in the kernel's masks, a signal that Linux never sends stands for SIGTRAP. So new threads, children and saved
+ * masks have what the program has set. agent_hide() turns a mask of the program into one for the kernel, and agent_show() turns
+ * it back.
+ */
+void agent_hide(sigset_t *set);
+void agent_show(sigset_t *set);
+
+/* Unblocks SIGTRAP in this thread. */
 void agent_unblock(void);
+
+/* agent_exec.c: notes how the agent and the memory can be found again. */
+void agent_note_paths(const char *memory);
 
 static inline bool agent_is_active(void)
 {

@@ -20,6 +20,7 @@
 /* Older C libraries don't have these. */
 int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *limit, const sigset_t *set);
 int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *set);
+int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset_t *set);
 
 DECLARE_NEXT(pthread_sigmask);
 DECLARE_NEXT(sigsuspend);
@@ -28,11 +29,31 @@ DECLARE_NEXT(pselect);
 DECLARE_NEXT(epoll_pwait);
 DECLARE_NEXT(epoll_pwait2);
 DECLARE_NEXT(pthread_attr_setsigmask_np);
+DECLARE_NEXT(pthread_attr_getsigmask_np);
 DECLARE_NEXT(setcontext);
 DECLARE_NEXT(swapcontext);
 
-/* Does this thread block SIGTRAP, as far as the program knows? */
-static __thread bool is_blocked __attribute__((__tls_model__("initial-exec")));
+/* It was meant for a coprocessor's stack that overflows. No program names it, but masks of all signals have it. */
+#define STAND_IN SIGSTKFLT
+
+void agent_hide(sigset_t *set)
+{
+	if (sigismember(set, SIGTRAP) == 1)
+		sigaddset(set, STAND_IN);
+	else
+		sigdelset(set, STAND_IN);
+	sigdelset(set, SIGTRAP);
+}
+
+/* A mask with another rare signal is one of all signals. Only there does the program see the stand-in. */
+void agent_show(sigset_t *set)
+{
+	if (sigismember(set, STAND_IN) != 1)
+		return;
+	sigaddset(set, SIGTRAP);
+	if (sigismember(set, SIGPWR) != 1)
+		sigdelset(set, STAND_IN);
+}
 
 /* A mask without SIGTRAP. `copy` has room for it. */
 static const sigset_t *without_trap(const sigset_t *set, sigset_t *copy)
@@ -40,7 +61,7 @@ static const sigset_t *without_trap(const sigset_t *set, sigset_t *copy)
 	if (set == NULL || !agent_is_active())
 		return set;
 	*copy = *set;
-	sigdelset(copy, SIGTRAP);
+	agent_hide(copy);
 	return copy;
 }
 
@@ -58,23 +79,20 @@ void agent_unblock(void)
 	(void)NEXT(swapcontext);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTRAP);
-	if (NEXT(pthread_sigmask)(SIG_UNBLOCK, &set, &old) == 0)
-		is_blocked = sigismember(&old, SIGTRAP) == 1;
+	if (NEXT(pthread_sigmask)(SIG_UNBLOCK, &set, &old) != 0 || sigismember(&old, SIGTRAP) != 1)
+		return;
+	agent_hide(&set);
+	(void)NEXT(pthread_sigmask)(SIG_BLOCK, &set, NULL);
 }
 
 static int change_mask(int how, const sigset_t *set, sigset_t *old)
 {
-	const bool named = set != NULL && sigismember(set, SIGTRAP) == 1, was_blocked = is_blocked;
 	sigset_t copy;
 	int result = NEXT(pthread_sigmask)(how, without_trap(set, &copy), old);
 
-	if (result != 0 || !agent_is_active())
-		return result;
-	if (old != NULL && was_blocked)
-		sigaddset(old, SIGTRAP);
-	if (set != NULL && (named || how == SIG_SETMASK))
-		is_blocked = how != SIG_UNBLOCK && named;
-	return 0;
+	if (result == 0 && old != NULL && agent_is_active())
+		agent_show(old);
+	return result;
 }
 
 EXPORTED int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
@@ -208,11 +226,20 @@ EXPORTED int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset
 	return NEXT(pthread_attr_setsigmask_np)(attributes, without_trap(set, &copy));
 }
 
+EXPORTED int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset_t *set)
+{
+	int result = NEXT(pthread_attr_getsigmask_np)(attributes, set);
+
+	if (result == 0 && agent_is_active())
+		agent_show(set);
+	return result;
+}
+
 /* Contexts that a program has given a mask. Such a context is changed only if it has SIGTRAP. */
 static void free_context(const ucontext_t *context)
 {
 	if (agent_is_active() && context != NULL && sigismember(&context->uc_sigmask, SIGTRAP) == 1)
-		sigdelset((sigset_t *)(uintptr_t)&context->uc_sigmask, SIGTRAP);
+		agent_hide((sigset_t *)(uintptr_t)&context->uc_sigmask);
 }
 
 EXPORTED int setcontext(const ucontext_t *context)

@@ -22,9 +22,8 @@ DECLARE_NEXT(sigignore);
 DECLARE_NEXT(sigset);
 DECLARE_NEXT(sysv_signal);
 
-/* The program's own choice for SIGTRAP, and whether the masks of its handlers have SIGTRAP. */
+/* The program's own choice for SIGTRAP. */
 static struct sigaction chosen;
-static bool in_mask[NSIG];
 static uint32_t lock;
 
 /* All signals are blocked while the lock is held, so no handler waits for its own thread. No section runs meanwhile. */
@@ -70,14 +69,17 @@ static void pass_on(int number, siginfo_t *info, ucontext_t *context)
 		die();
 		return;
 	}
+	if ((action.sa_flags & (int)SA_NODEFER) == 0)
+		sigaddset(&action.sa_mask, SIGTRAP);
+	agent_hide(&action.sa_mask);
 	sigorset(&mask, &context->uc_sigmask, &action.sa_mask);
-	sigdelset(&mask, SIGTRAP);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, NSIG / 8);
 	if ((action.sa_flags & SA_SIGINFO) != 0)
 		action.sa_sigaction(number, info, context);
 	else
 		action.sa_handler(number);
-	sigdelset(&context->uc_sigmask, SIGTRAP);
+	if (sigismember(&context->uc_sigmask, SIGTRAP) == 1)
+		agent_hide(&context->uc_sigmask);
 }
 
 static void handle(int number, siginfo_t *info, void *context)
@@ -133,7 +135,6 @@ static void choose(const struct sigaction *action, struct sigaction *old)
 EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
 	struct sigaction copy;
-	bool had;
 	int result;
 
 	if (!agent_is_active() || number <= 0 || number >= NSIG)
@@ -146,17 +147,13 @@ EXPORTED int sigaction(int number, const struct sigaction *action, struct sigact
 		choose(action != NULL ? &given : NULL, old);
 		return 0;
 	}
-	had = in_mask[number];
 	if (action != NULL) {
 		copy = *action;
-		sigdelset(&copy.sa_mask, SIGTRAP);
-		in_mask[number] = sigismember(&action->sa_mask, SIGTRAP) == 1;
+		agent_hide(&copy.sa_mask);
 	}
 	result = NEXT(sigaction)(number, action != NULL ? &copy : NULL, old);
-	if (result != 0)
-		in_mask[number] = had;
-	else if (old != NULL && had)
-		sigaddset(&old->sa_mask, SIGTRAP);
+	if (result == 0 && old != NULL)
+		agent_show(&old->sa_mask);
 	return result;
 }
 

@@ -103,6 +103,7 @@ struct agent_shared {
 	uint64_t rounds, random;
 	uint64_t seed;
 	uint64_t injected, confirmed, idle, threads;
+	uint64_t lost;         /* programs that were executed where the agent or the memory can't be reached */
 	uint64_t blind;        /* processes whose later modules can't be seen */
 	struct agent_slot slots[AGENT_SLOTS];
 };
