@@ -103,7 +103,8 @@ static int copy(const char *from, const char *to)
 		return 0;
 	while ((size = fread(bytes, 1, sizeof(bytes), in)) > 0)
 		fwrite(bytes, 1, size, out);
-	return (fclose(in) == 0) & (fclose(out) == 0);
+	fclose(in);
+	return fclose(out) == 0;
 }
 
 /* In a child: uses all copies after the parent has unloaded them, and loads another module. */
@@ -260,7 +261,8 @@ int main(int argc, char **argv)
 		int (*run)(void);
 		int arguments;
 	} programs[] = {
-		{"refused", refused, 0}, {"orphans", orphans, 0}, {"outlives", outlives, 1}, {"daemon", daemon_until, 2}, {"forks", forks, 0}, {"loads", loads, 1}, {"modules", modules, 1}, {"crowds", crowds, 1},
+		{"refused", refused, 0}, {"orphans", orphans, 0}, {"outlives", outlives, 1}, {"daemon", daemon_until, 2},
+		{"forks", forks, 0},     {"loads", loads, 1},     {"modules", modules, 1},   {"crowds", crowds, 1},
 	};
 	int right = 0;
 

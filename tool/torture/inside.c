@@ -133,8 +133,8 @@ static void show_counts(const struct inside *inside, double began)
 }
 
 /*
- * Passes signals on that the terminal doesn't send to the program itself. After the end of the first process they end the torture:
- * another process can then have its number.
+ * Passes signals on that the terminal doesn't send to the program itself. After the end of the first process they end the
+ * torture: another process can then have its number.
  */
 static void pass_signals(struct inside *inside, const sigset_t *signals)
 {

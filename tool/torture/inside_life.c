@@ -2,8 +2,9 @@
 /*
  * inside_life.c - lets the kernel tell the agents when the tool is killed.
  *
- * The kernel walks a thread's list of robust futexes when the thread ends. The list has one entry, for a word of the shared memory.
- * The invariant: the word has the number of the tool's thread, or the tool has ended. This thread has no other robust futexes.
+ * The kernel walks a thread's list of robust futexes when the thread ends. The list has one entry, for a word of the shared
+ * memory. The invariant: the word has the number of the tool's thread, or the tool has ended. This thread has no other robust
+ * futexes.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>

@@ -84,7 +84,7 @@ static char *without_agent(const char *variable, char *copy)
 	return copy[sizeof(preload) - 1] != '\0' ? copy : NULL;
 }
 
-/* What is to be executed. */
+/* The program that is to be executed, and how. */
 struct call {
 	enum { BY_PATH, BY_SEARCH, BY_FOLDER, BY_DESCRIPTOR, BY_SPAWN, BY_SPAWN_SEARCH } way;
 	int fd, flags;
