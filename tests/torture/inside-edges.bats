@@ -14,7 +14,7 @@ setup() {
 # Runs a script in a PID namespace, where it can choose the numbers of processes.
 in_namespace() { # SCRIPT
 	unshare -p -f --mount-proc sh -c 'echo 100 >/proc/sys/kernel/ns_last_pid' 2>/dev/null || skip "no PID namespace can be made"
-	expect 0 timeout 60 unshare -p -f --mount-proc bash -ec "$1"
+	expect 0 timeout -s KILL 30 unshare -p -f --kill-child --mount-proc bash -ec "$1"
 }
 
 @test "the tool is killed, and another process gets its number: a child doesn't wait for it" {
