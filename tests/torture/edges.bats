@@ -27,12 +27,40 @@ edges() { # STATUS NAME ARGUMENT...
 	edges 3 long-traps
 	edges 0 closes
 	[ "$(id -u)" -eq 0 ] || return 0
+	edges 0 drops
+	is "r['spared']" 0
+	expect 0 setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace "$RSEQKIT" torture "$HELPERS/edges" drops
+	assert_says "closes its memory"
 	# Another user can possibly not execute what is in this tree.
 	place=$(mktemp -d)
 	chmod 755 "$place"
 	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"
 	expect 0 env LD_LIBRARY_PATH="$place" setpriv --reuid 65534 --clear-groups "$place/rseqkit" torture "$place/edges" closes
 	assert_says "closes its memory"
+	chmod 711 "$place/edges"
+	expect 3 env LD_LIBRARY_PATH="$place" setpriv --reuid 65534 --clear-groups "$place/rseqkit" torture "$place/edges" closes
+	assert_says "may not read its memory"
+}
+
+@test "a library whose file has gone is named in the report" {
+	[ "$(id -u)" -eq 0 ] || skip "not for this user"
+	place=$(mktemp -d)
+	chmod 755 "$place"
+	mkdir "$place/gone"
+	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"
+	cp "$(library)" "$place/gone"
+	mkfifo end
+	LD_LIBRARY_PATH="$place/gone" setpriv --reuid 65534 --clear-groups "$place/edges" forks-forever <end >out &
+	pid=$!
+	exec 9>end
+	wait_until grep -q begun out
+	rm -r "$place/gone"
+	run env LD_LIBRARY_PATH="$place" setpriv --reuid 65534 --clear-groups "$place/rseqkit" torture --time 0.1 --pid $pid
+	[ "$status" -ne 2 ] || skip "$output"
+	assert_says "can't be opened; its sections are not covered"
+	exec 9>&-
+	wait $pid
+	pid=
 }
 
 library() {
@@ -58,8 +86,12 @@ library() {
 	is "[s['covered'] for s in r['sections'] if s['path'].endswith('replaced.so') and s['covered']]" "[3, 2]"
 	edges 0 unlinks "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
 	is "sum(s['covered'] for s in r['sections'] if 'unlinked' in s['path'])" 2
+	edges 0 alternates "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
+	torture 0 --random 1000000 "$HELPERS/edges" alternates "$HELPERS/hand-module.so" "$HELPERS/hand-other.so"
 	edges 0 loads-late "$HELPERS/hand-module.so"
 	is "sum(s['covered'] for s in r['sections'] if 'hand-module' in s['path'])" 2
+	torture 0 "$HELPERS/hand" own-ptrace
+	is "r['let_go']" 0
 	torture 0 "$HELPERS/hand" twice
 	is "[s['covered'] for s in r['sections'] if s['covered']]" "[2]"
 	torture 0 --rounds 50 "$HELPERS/hand" pushes
@@ -78,6 +110,18 @@ library() {
 		torture 1 "$HELPERS/hand" $name
 		is "r['program']['status'], r['confirmed'] > 0" "(1, True)"
 	done
+}
+
+@test "stores of several elements, and by a segment, are judged; thread-local memory is the thread's own; nested sections" {
+	"$HELPERS/hand" repeats || skip "no sections by hand"
+	for name in repeats by-segment; do
+		torture 1 --strict "$HELPERS/hand" $name
+		is "len(r['violations']), r['program']['status']" "(1, 0)"
+	done
+	torture 0 --random 3000 "$HELPERS/hand" nests
+	is "sum(s['confirmed'] > 200 for s in r['sections'])" 3
+	torture 0 --strict --rounds 20 "$HELPERS/hand" local
+	is "r['violations']" "[]"
 }
 
 @test "a running process is tortured and goes on unharmed, however the command ends" {
@@ -107,6 +151,39 @@ library() {
 	wait $pid
 	pid=
 	grep -q exact out
+}
+
+@test "children of fork, while other threads come to breakpoints, and children of a process from which the tool detaches" {
+	for options in "--rounds 10" "--rounds 400" "--random 100000000"; do
+		torture 0 $options "$HELPERS/edges" forks-counting
+		torture 0 $options "$HELPERS/edges" forks-masked
+	done
+	mkfifo end
+	"$HELPERS/edges" forks-forever <end >out &
+	pid=$!
+	exec 9>end
+	wait_until grep -q begun out
+	for ((i = 0; i < 15; i++)); do
+		"$RSEQKIT" torture --pid $pid --time 0.05 --rounds 1000 >/dev/null || [ $? -eq 3 ]
+		"$RSEQKIT" torture --pid $pid --time 0.05 --random 1000000 >/dev/null || [ $? -eq 3 ]
+	done
+	exec 9>&-
+	wait $pid
+	pid=
+}
+
+@test "calls that the tool watches aren't missed while another thread makes one" {
+	for options in "--rounds 10" "--random 100000000"; do
+		torture 0 $options "$HELPERS/edges" masks-race
+		torture 0 $options "$HELPERS/edges" actions-race
+	done
+}
+
+@test "a closed stderr ends neither the tool nor the program; a killed process is no error" {
+	"$RSEQKIT" torture --output report.json --json "$HELPERS/edges" ignores-long 2>&1 | true
+	is "r['program']['status']" 0
+	torture 0 --rounds 100000 "$HELPERS/edges" killed
+	[[ "$output" != *"can't be removed"* ]]
 }
 
 @test "the time is over, though many threads stop all the time" {
@@ -165,6 +242,20 @@ library() {
 	wait $command || status=$?
 	[ "$status" -eq 1 ]
 	grep -q "killed by signal 15" report
+}
+
+@test "a signal to the tool reaches the program; one to the whole group reaches it once" {
+	mkfifo end
+	setsid "$RSEQKIT" torture --output report --json "$HELPERS/edges" ends-twice <end >out &
+	local command=$!
+	exec 9>end
+	wait_until grep -q begun out
+	kill -TERM $command
+	sleep 0.5
+	kill -HUP -- -$command
+	sleep 0.5
+	exec 9>&-
+	wait $command
 }
 
 @test "SIGTERM after the first process: the others go on" {

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60 };
+enum { ADDS = 3000, CALLS = 2000, CHILDREN = 300, ORPHANS = 60, OTHER_USER = 65534 };
 
 static struct rk_counter *counter;
 char **arguments;
@@ -34,6 +34,14 @@ int counts(void)
 	for (int i = 0; i < ADDS; i++)
 		rk_counter_add(counter, 1);
 	return rk_counter_sum(counter) - before == ADDS;
+}
+
+void count_some(void)
+{
+	for (int i = 0; i < 3; i++) {
+		rk_counter_add(counter, 1);
+		rk_counter_add(counter, 2);
+	}
 }
 
 static int is_blocked(void)
@@ -87,6 +95,15 @@ static int ignores(void)
 	return ignored();
 }
 
+/* Goes on after the message about this. */
+static int ignores_long(void)
+{
+	int right = counts() && ignores();
+
+	usleep(300000);
+	return right && counts();
+}
+
 static volatile sig_atomic_t traps;
 
 static void note(int signal)
@@ -131,6 +148,20 @@ static int closes(void)
 	pid_t pid;
 
 	if (!counts() || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return 0;
+	pid = fork();
+	if (pid == 0)
+		_exit(counts() ? 0 : 1);
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* The program gives up its privileges before it makes a child. */
+static int drops(void)
+{
+	int status;
+	pid_t pid;
+
+	if (!counts() || setgid(OTHER_USER) != 0 || setuid(OTHER_USER) != 0 || !counts())
 		return 0;
 	pid = fork();
 	if (pid == 0)
@@ -336,7 +367,10 @@ static const struct {
 	{"spawns-traced", spawns_traced, 0}, {"closes", closes, 0},   {"narrows", narrows, 0}, {"many", many, 0},
 	{"orphans", orphans, 0},   {"maps", maps, 2},       {"replaces", replaces, 2}, {"attaches", attaches, 1},
 	{"vforks", vforks, 0},     {"unlinks", unlinks, 2}, {"moves", moves, 1},       {"loads-late", loads_late, 1},
-	{"disturbed", disturbed, 0}, {"counts-late", counts_late, 0},
+	{"disturbed", disturbed, 0}, {"counts-late", counts_late, 0}, {"alternates", alternates, 2},
+	{"forks-masked", forks_masked, 0}, {"forks-counting", forks_counting, 0}, {"forks-forever", forks_forever, 0},
+	{"drops", drops, 0},       {"ignores-long", ignores_long, 0}, {"killed", is_killed, 0},    {"ends-twice", ends_twice, 0},
+	 {"masks-race", masks_race, 0}, {"actions-race", actions_race, 0},
 };
 
 int main(int argc, char **argv)

@@ -6,6 +6,9 @@
 /* Counts in this thread. Returns whether the sum is exact. */
 int counts(void);
 
+/* Counts a few times, in two sections. The sum isn't compared. */
+void count_some(void);
+
 /* The program's arguments behind its name. */
 extern char **arguments;
 
@@ -15,5 +18,15 @@ int replaces(void);
 int unlinks(void);
 int moves(void);
 int loads_late(void);
+int alternates(void);
+
+/* edges_races.c */
+int forks_masked(void);
+int forks_counting(void);
+int forks_forever(void);
+int masks_race(void);
+int actions_race(void);
+int is_killed(void);
+int ends_twice(void);
 
 #endif /* EDGES_H */

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAPPED = 1 << 20, CODE = 100 << 10, FILLER = 0x11 };
+enum { LOADS = 20, MAPPED = 1 << 20, CODE = 100 << 10, FILLER = 0x11 };
 
 /* The file's offset of its code. */
 static long find_code(int fd)
@@ -72,6 +73,27 @@ static int use(const char *path)
 	result = function != NULL && function() == 0;
 	dlclose(module);
 	return result;
+}
+
+/* Two modules lie in turn at one place. At first they are loaded only, so that their breakpoints are left. */
+int alternates(void)
+{
+	ElfW(Addr) last = 0;
+	int same = 0;
+
+	for (int i = 0; i < LOADS; i++) {
+		void *module = dlopen(arguments[i % 2], RTLD_NOW | RTLD_LOCAL);
+		struct link_map *map;
+
+		if (module == NULL || dlinfo(module, RTLD_DI_LINKMAP, &map) != 0)
+			return 0;
+		same += map->l_addr == last;
+		last = map->l_addr;
+		dlclose(module);
+		if (i > 1 && !use(arguments[i % 2]))
+			return 0;
+	}
+	return same > 0 && counts();
 }
 
 static int copy(const char *from, int to)

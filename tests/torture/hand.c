@@ -13,6 +13,7 @@
 #include <string.h>
 
 int use(void);
+long ptrace(long request);
 
 #if defined(__x86_64__)
 
@@ -24,13 +25,14 @@ int use(void);
 
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 enum { FIRST = 100 };
-static int64_t count = FIRST;
+static int64_t counts[3] = {FIRST};
+static __thread int64_t scratch;
 
 #define DESCRIPTOR(label, abort) #label ": .long 0, 0\n\t.quad 1f, 2f - 1f, " abort "\n\t"
 
 /*
- * A section of the body, with descriptors and an abort handler. Operand 1 is the address of the count, and operand 2 is 1. Register
- * rcx is free.
+ * A section of the body, with descriptors and an abort handler. Operand 1 is the address of the count, and operand 2 is 1.
+ * Registers rcx and rdi are free.
  */
 #define SECTION(descriptors, body, handler)                                                                             \
 	__asm__ __volatile__ goto(".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n\t" descriptors ".popsection\n\t"       \
@@ -43,8 +45,8 @@ static int64_t count = FIRST;
 				  "4: " handler "\n"                                                                     \
 				  "5:\n"                                                                                 \
 				  :                                                                                      \
-				  : "r"(area), "r"(&count), "r"(step)                                                    \
-				  : "rax", "rcx", "cc", "memory"                                                         \
+				  : "r"(area), "r"(counts), "r"(step)                                                    \
+				  : "rax", "rcx", "rdi", "cc", "memory"                                                  \
 				  : aborted)
 
 /* An operation that adds 1 to the count, and tries again after an abort. */
@@ -60,6 +62,8 @@ static int64_t count = FIRST;
 /* The section is armed by the second of two descriptors of the same range. */
 OPERATION(twice, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]")
 
+OPERATION(twice_again, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]")
+
 /* The abort handler saves the flags. */
 OPERATION(pushes, DESCRIPTOR(3, "4f"), ADD, "pushfq\n\tpopfq\n\tjmp %l[aborted]")
 
@@ -69,10 +73,34 @@ OPERATION(clobbers, DESCRIPTOR(3, "4f"), "addq (%1), %2\n\tmovq %2, (%1)\n", "jm
 /* The abort handler goes on in the middle of the section, with a count from before the abort. */
 OPERATION(middle, DESCRIPTOR(3, "4f"), "movq (%1), %%rcx\n7:\tincq %%rcx\n\tmovq %%rcx, (%1)\n", "jmp 7b")
 
+/* Other threads see the words after the count before the commit. */
+#define LOAD_COUNT "movq (%1), %%rcx\n\t"
+OPERATION(repeats, DESCRIPTOR(3, "4f"), "leaq 8(%1), %%rdi\n\tmovq (%1), %%rax\n\tmovl $2, %%ecx\n\trep stosq\n\tincq (%1)\n",
+	  "jmp %l[aborted]")
+OPERATION(by_segment, DESCRIPTOR(3, "4f"),
+	  LOAD_COUNT "leaq 8(%1), %%rdi\n\tsubq %%fs:0, %%rdi\n\tmovq %%rcx, %%fs:(%%rdi)\n\tincq (%1)\n", "jmp %l[aborted]")
+
+/* Operand 2 is the address of thread-local memory, which no other thread sees. */
+OPERATION(local, DESCRIPTOR(3, "4f"), LOAD_COUNT "movq %%rcx, (%2)\n\tincq (%1)\n", "jmp %l[aborted]")
+
+/* The abort handler passes another section, and a third section comes after them. */
+static void nests(struct rseq *area, int64_t step)
+{
+	goto begin;
+aborted:
+	twice(area, step);
+	counts[0]--;
+begin:
+	SECTION(DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]");
+	twice_again(area, step);
+	counts[0]--;
+}
+
 static const struct {
 	const char *name;
 	void (*add)(struct rseq *area, int64_t step);
-} operations[] = {{"twice", twice}, {"pushes", pushes}, {"clobbers", clobbers}, {"middle", middle}};
+} operations[] = {{"twice", twice}, {"pushes", pushes}, {"clobbers", clobbers}, {"middle", middle},
+		  {"repeats", repeats}, {"by-segment", by_segment}, {"local", local}, {"nests", nests}};
 
 static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 {
@@ -81,11 +109,11 @@ static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 	if (&__rseq_offset == NULL)
 		return 77;
 	area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
-	count = FIRST;
+	counts[0] = FIRST;
 	for (int64_t i = 0; i < rounds; i++)
-		add(area, 1);
+		add(area, add == local ? (int64_t)(intptr_t)&scratch : 1);
 	*(volatile __u64 *)&area->rseq_cs = 0; /* the module can be unloaded */
-	return count != FIRST + rounds;
+	return counts[0] != FIRST + rounds;
 }
 
 int use(void)
@@ -93,8 +121,16 @@ int use(void)
 	return run(twice, 1000);
 }
 
+/* A function of the program's own, with a name of the C library's. */
+long ptrace(long request)
+{
+	return request;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "own-ptrace") == 0)
+		return ptrace(0) != 0 || run(twice, 1000) != 0;
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		if (argc > 1 && strcmp(argv[1], operations[i].name) == 0)
 			return run(operations[i].add, 1000);
@@ -102,6 +138,11 @@ int main(int argc, char **argv)
 }
 
 #else
+
+long ptrace(long request)
+{
+	return request;
+}
 
 int use(void)
 {

@@ -16,6 +16,8 @@ setup() {
 	expect 2 "$RSEQKIT" torture --wrong
 	expect 2 "$RSEQKIT" torture --pid 1 ls
 	expect 2 "$RSEQKIT" torture --reach --migrate ls
+	expect 2 "$RSEQKIT" torture --time 1 ls
+	expect 2 "$RSEQKIT" torture --rounds 3 --random 5 ls
 	expect 2 "$RSEQKIT" torture ./none
 	assert_says "cannot execute ./none"
 }

@@ -43,18 +43,20 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status)
 	child = traced_find(torture, tid);
 	if (child == NULL)
 		child = traced_add(torture, tid, tid, NULL);
-	if (child == NULL || child->process != NULL)
+	if (child == NULL)
+		return;
+	migrate_inherited(parent, child);
+	if (child->process != NULL)
 		return;
 	if (shares_memory(parent->tid, tid, event)) {
 		child->process = parent->process;
 		child->process->users++;
 	} else {
-		child->process = process_copy(parent->process, tid);
+		child->process = process_copy(parent->process, tid, torture->settings, torture->result);
 		torture->result->processes++;
 	}
 	child->group = event == PTRACE_EVENT_CLONE ? group_of(tid) : tid;
 	child->blocks_trap = parent->blocks_trap;
-	migrate_inherited(parent, tid);
 }
 
 static bool shares_with(pid_t tid, const struct thread *other)

@@ -11,10 +11,7 @@
 
 #include "space.h"
 
-/*
- * Does memory have the bytes there? The first ones are those that a trap replaces. A byte behind them is possibly the trap of an
- * instruction that begins within this one.
- */
+/* Does memory have the bytes there? The first ones are those that a trap replaces. */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
 	uint8_t now[CODE_MAX];
@@ -34,12 +31,16 @@ static bool put_trap(struct process *process, uint64_t address, const uint8_t *c
 	return has(process, address, code, code, size) && process_write(process, address, machine_trap, machine_trap_size);
 }
 
-/* Returns false if the memory can't be written. */
-static bool take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size)
+{
+	return memcmp(code, machine_trap, machine_trap_size) != 0 && has(process, address, machine_trap, code, size);
+}
+
+bool process_take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
 {
 	uint8_t byte;
 
-	if (has(process, address, machine_trap, code, size))
+	if (process_has_ours(process, address, code, size))
 		return process_write(process, address, code, machine_trap_size);
 	return process_read(process, address, &byte, 1);
 }
@@ -64,7 +65,7 @@ bool process_clear(struct process *process, const struct place *place)
 	if (*set <= BREAKPOINT_NEVER)
 		return true;
 	*set = BREAKPOINT_CLEARED;
-	return take_trap(process, place_address(place), insn->code, insn->size);
+	return process_take_trap(process, place_address(place), insn->code, insn->size);
 }
 
 /* Changes the breakpoints of the place's section that are in one state. */
@@ -113,13 +114,47 @@ bool extra_set(struct process *process, enum extra_kind kind)
 	return extra->set;
 }
 
+bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place)
+{
+	const uint32_t number = place_insn(place)->section;
+	const struct torture_section *section = &place->mapping->module->sections[number];
+	struct extra *end = &process->extras[kind];
+
+	end->address = section->end + place->mapping->bias;
+	memcpy(end->code, section->end_code, sizeof(end->code));
+	place->mapping->ends[number] = 1;
+	return extra_set(process, kind);
+}
+
 void extra_clear(struct process *process, enum extra_kind kind)
 {
 	struct extra *extra = &process->extras[kind];
 
 	if (extra->set)
-		(void)take_trap(process, extra->address, extra->code, machine_trap_size);
+		(void)process_take_trap(process, extra->address, extra->code, machine_trap_size);
 	extra->set = false;
+}
+
+bool extra_copy(struct process *process, enum extra_kind kind)
+{
+	struct extra *extra = &process->extras[kind];
+
+	if (extra->copied)
+		return true;
+	extra->copied = extra->copy != 0 && process_read(process, extra->copy, extra->replaced, extra->size) &&
+			process_write(process, extra->copy, extra->code, extra->size);
+	return extra->copied;
+}
+
+void extra_remove_copies(struct process *process)
+{
+	for (int kind = 0; kind < EXTRAS; kind++) {
+		struct extra *extra = &process->extras[kind];
+
+		if (extra->copied)
+			(void)process_write(process, extra->copy, extra->replaced, extra->size);
+		extra->copied = false;
+	}
 }
 
 void process_clear_sections(struct process *process)
@@ -162,27 +197,10 @@ bool process_set_random(struct process *process, struct mapping *mapping, uint32
 void process_leave(struct process *process, struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
+		process->unloads |= mapping->set[i] != BREAKPOINT_OUTSIDE;
 		(void)process_clear(process, &(struct place){mapping, i});
 		mapping->set[i] = BREAKPOINT_OUTSIDE;
 	}
-}
-
-void process_inherit(struct process *process, struct mapping *mapping)
-{
-	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
-		const struct torture_insn *insn = &mapping->module->insns[i];
-
-		if (mapping->set[i] == BREAKPOINT_NEVER && memcmp(insn->code, machine_trap, machine_trap_size) != 0 &&
-		    has(process, insn->address + mapping->bias, machine_trap, insn->code, insn->size))
-			mapping->set[i] = BREAKPOINT_SET;
-	}
-}
-
-void extra_inherit(struct process *process, enum extra_kind kind)
-{
-	struct extra *extra = &process->extras[kind];
-
-	extra->set = has(process, extra->address, machine_trap, extra->code, machine_trap_size);
 }
 
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings)
@@ -202,6 +220,17 @@ void process_pause(struct process *process, pid_t pid)
 {
 	process_clear_all(process);
 	process->paused = pid;
+}
+
+void process_spare(struct process *process, bool all)
+{
+	process->spared = true;
+	process_clear_sections(process);
+	for (int kind = 0; kind < EXTRAS; kind++)
+		if (kind != EXTRA_PTRACE)
+			extra_clear(process, (enum extra_kind)kind);
+	if (all)
+		process_pause(process, process->pid);
 }
 
 static bool has_code(struct process *process, uint64_t address, const uint8_t *code, size_t size)

@@ -108,7 +108,11 @@ static bool accept(int fd, struct module *module)
 	module->segment_count = contents.segments;
 	module->section_count = contents.sections;
 	module->insn_count = contents.insns;
+	module->thread_local = contents.thread_local;
 	memcpy(module->functions, contents.functions, sizeof(module->functions));
+	for (uint32_t i = 0; i < FUNCTIONS; i++)
+		if (module->functions[i].size > CODE_MAX)
+			return false;
 	for (uint32_t i = 0; i < contents.sections; i++) {
 		module->sections[i].symbol[SYMBOL_MAX - 1] = '\0';
 		module->sections[i].source[SOURCE_MAX - 1] = '\0';
@@ -125,9 +129,20 @@ static bool accept(int fd, struct module *module)
 	return true;
 }
 
-struct module *catalog_read(int fd, const char *name)
+struct module *catalog_unread(const char *name, const char *problem)
 {
 	struct module *module = (struct module *)calloc(1, sizeof(*module));
+
+	if (module == NULL)
+		return NULL;
+	module->path = strdup(name);
+	module->problem = problem;
+	return module;
+}
+
+struct module *catalog_read(int fd, const char *name)
+{
+	struct module *module = catalog_unread(name, "cannot be read");
 	struct task task = {.fd = fd, .out = memfd_create("catalog", MFD_CLOEXEC)};
 	struct child_result result = {.end = CHILD_NOT_RUN};
 
@@ -136,8 +151,6 @@ struct module *catalog_read(int fd, const char *name)
 			close(task.out);
 		return NULL;
 	}
-	module->path = strdup(name);
-	module->problem = "cannot be read";
 	if (task.out >= 0 && fstat(fd, &task.status) == 0 && task.status.st_size > 0)
 		child_run(read_in_child, &task, LIMIT_MS, &result);
 	if (child_succeeded(&result) && result.size == 1)

@@ -10,6 +10,8 @@
 #include "lint/check.h"
 #include "machine.h"
 
+#define PAGE 4096 /* or more */
+
 static bool put(FILE *out, const void *bytes, size_t size)
 {
 	return fwrite(bytes, 1, size, out) == size;
@@ -60,11 +62,12 @@ static void describe_store(const struct image *image, const struct node *node, s
 	if (!node_stores(node, &which) || node_stores_to_stack(node, image->arch))
 		return;
 	memory = &node->insn.memory[which];
-	if (memory->unknown_address || memory->repeated || memory->width == 0 || memory->width > STORE_MAX)
+	if (memory->unknown_address || memory->width == 0 || memory->width > STORE_MAX)
 		return;
 	*store = (struct torture_store){
 		.width = (uint8_t)memory->width,
 		.thread = memory->thread,
+		.repeated = memory->repeated,
 		.base = memory->base,
 		.index = memory->index,
 		.factor = memory->factor,
@@ -143,10 +146,7 @@ static void describe_section(struct check *check, const struct section *section,
 	}
 }
 
-/*
- * The address of a function that the file defines, by its dynamic symbols, or in a static program by all symbols. Returns 0 if
- * the file has none.
- */
+/* The address of a global function that the file defines. Returns 0 if the file has none. */
 static uint64_t find_function(const struct image *image, const char *wanted)
 {
 	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section != NULL; section = elf_nextscn(image->elf, section)) {
@@ -167,11 +167,67 @@ static uint64_t find_function(const struct image *image, const char *wanted)
 	return 0;
 }
 
-static void describe_function(const struct image *image, const char *name, struct torture_function *function)
+/* Does the instruction depend on its address? Unknown ones possibly do. */
+static bool is_movable(const struct insn *insn)
 {
-	function->address = find_function(image, name);
-	if (function->address != 0)
-		put_code(function->code, image, function->address, machine_trap_size);
+	if (insn->unknown || (insn->kind != INSN_PLAIN && insn->kind != INSN_INDIRECT))
+		return false;
+	for (unsigned i = 0; i < insn->memories; i++)
+		if (insn->memory[i].unknown_address ||
+		    (insn->memory[i].base == NO_REGISTER && insn->memory[i].index == NO_REGISTER && !insn->memory[i].thread))
+			return false;
+	/* The sum of an instruction that computes an address in the file is a constant. */
+	return insn->sum.to == NO_REGISTER || insn->sum.first.source != SOURCE_NONE || insn->sum.second.source != SOURCE_NONE ||
+	       insn->sum.constant == 0;
+}
+
+/*
+ * Bytes after the end of the file's code, in its last page. They are mapped as code, too, but nothing uses them. Returns 0 if
+ * there are too few.
+ */
+static uint64_t find_room(const struct image *image)
+{
+	uint64_t start = 0, end = 0;
+	GElf_Phdr header;
+	size_t headers = 0;
+
+	(void)elf_getphdrnum(image->elf, &headers);
+	for (size_t i = 0; i < headers && start == 0; i++)
+		if (gelf_getphdr(image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
+		    (header.p_flags & PF_X) != 0 && header.p_filesz == header.p_memsz) {
+			start = (header.p_vaddr + header.p_filesz + CODE_MAX - 1) & ~(uint64_t)(CODE_MAX - 1);
+			end = (header.p_vaddr + header.p_filesz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+		}
+	for (size_t i = 0; i < headers; i++)
+		if (gelf_getphdr(image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD && header.p_vaddr < end &&
+		    header.p_vaddr + header.p_memsz > start)
+			return 0;
+	return start + FUNCTIONS * CODE_MAX <= end ? start : 0;
+}
+
+/* Is this the C library, or a static program, which has it? Other files can have functions of the same names. */
+static bool has_library(const struct image *image)
+{
+	return find_function(image, "__libc_start_main") != 0 ||
+	       find_function(image, "__pthread_initialize_minimal") != 0; /* glibc before 2.34 has two files */
+}
+
+static void describe_function(const struct check *check, const char *name, uint64_t room, struct torture_function *function)
+{
+	struct insn insn;
+
+	function->address = find_function(check->image, name);
+	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* fork() calls it, if there is one */
+		function->address = find_function(check->image, "fork");
+	if (function->address == 0)
+		return;
+	put_code(function->code, check->image, function->address, machine_trap_size);
+	if (!image_decode(check->image, check->decoder, function->address, &insn) || insn.size > CODE_MAX)
+		return;
+	function->size = insn.size;
+	function->movable = is_movable(&insn);
+	function->room = room;
+	put_code(function->code, check->image, function->address, insn.size);
 }
 
 /* Several descriptors can have one range, and ranges can overlap. Keeps the first instruction of each address. */
@@ -188,17 +244,22 @@ static void drop_copies(struct torture_insn *insns, uint32_t *count)
 /* Decodes each section that the kernel accepts. */
 static bool describe(struct check *check, FILE *out)
 {
-	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace", "sigaction", "pthread_sigmask", "prctl"};
+	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace",		"sigaction",
+							 "pthread_sigmask", "prctl", "_Fork"};
 	struct torture_section *sections = (struct torture_section *)calloc(check->found.count + 1, sizeof(*sections));
 	struct torture_insn *insns = NULL;
 	struct contents contents = {.segments = 0};
+	const uint64_t room = find_room(check->image);
 	GElf_Phdr header;
 	size_t headers = 0;
 	bool done = sections != NULL && elf_getphdrnum(check->image->elf, &headers) == 0;
 	struct segment segments[64];
 
-	for (size_t i = 0; i < FUNCTIONS; i++)
-		describe_function(check->image, functions[i], &contents.functions[i]);
+	for (size_t i = 0; i < (has_library(check->image) ? FUNCTIONS : 1); i++)
+		describe_function(check, functions[i], room != 0 ? room + i * CODE_MAX : 0, &contents.functions[i]);
+	for (size_t i = 0; i < headers; i++)
+		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_TLS)
+			contents.thread_local = header.p_memsz + header.p_align;
 	for (size_t i = 0; i < headers && contents.segments < 64; i++)
 		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
 		    (header.p_flags & PF_X) != 0)

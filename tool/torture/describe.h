@@ -9,6 +9,7 @@
 /* The beginning. `struct segment`, `struct torture_section` and `struct torture_insn` follow, as many as it says. */
 struct contents {
 	uint32_t segments, sections, insns;
+	uint64_t thread_local;
 	struct torture_function functions[FUNCTIONS];
 };
 

@@ -9,11 +9,14 @@
  * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
  *
  * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
- * more.
+ * more. setuid() and its like have the same effect. fork() looks whether the memory is closed, by whatever way.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
@@ -70,10 +73,12 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	    !process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) ||
 	    handler == (uint64_t)(uintptr_t)SIG_DFL)
 		return;
-	if (is_guest(torture, thread)) /* this isn't its parent's action */
+	if (is_guest(torture, thread)) { /* this isn't its parent's action */
 		process_pause(thread->process, thread->tid);
-	else
-		spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
+		return;
+	}
+	spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
+	traced_finish(torture, thread, thread->process); /* a trap after the call would end the ignoring */
 }
 
 /* pthread_sigmask() is called. */
@@ -101,6 +106,20 @@ static void handle_prctl(struct torture *torture, struct thread *thread, const s
 	spare_process(torture, thread->process, SPARE_CLOSED);
 }
 
+/* fork() is called. */
+static void handle_fork(struct torture *torture, struct thread *thread)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)thread->tid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EACCES || errno == EPERM)
+		spare_process(torture, thread->process, SPARE_CLOSED);
+}
+
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers)
 {
@@ -112,33 +131,18 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 		handle_mask(thread, registers);
 	if (kind == EXTRA_PRCTL)
 		handle_prctl(torture, thread, registers);
-	if (kind == EXTRA_END) {
+	if (kind == EXTRA_FORK)
+		handle_fork(torture, thread);
+	if (kind == EXTRA_END)
 		migrate_passed(torture, thread);
-		strike_passed(thread);
-	}
+	if (kind >= EXTRA_REST)
+		strike_passed(thread, kind);
 	if (kind == EXTRA_PTRACE && !handle_request(torture, thread, registers))
 		return;
 	if (!thread->process->extras[kind].set) {
 		traced_go(thread, 0);
 		return;
 	}
-	extra_clear(thread->process, kind);
 	thread->extra = kind;
-	traced_step(thread, STEP_EXTRA);
-}
-
-static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
-{
-	if (kind != EXTRA_END)
-		return !torture->detaching;
-	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (thread->waits && thread->process == process)
-			return true;
-	return false;
-}
-
-void extra_left(struct torture *torture, const struct thread *thread)
-{
-	if (is_needed(torture, thread->process, thread->extra))
-		(void)extra_set(thread->process, thread->extra);
+	extra_pass(torture, thread);
 }

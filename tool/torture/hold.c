@@ -19,6 +19,7 @@
 
 #define WAIT_S 1.0
 #define PATIENCE_S 100.0 /* for all threads of a process that is let go. Many threads on few CPUs take long */
+#define SETTLE_S 0.05 /* for threads that wait in the kernel for a moment. A parent in vfork() waits longer */
 #define LOOK_EVERY 4 /* short sleeps until the first look at a thread's state */
 
 static void sleep_shortly(void)
@@ -143,7 +144,7 @@ bool traced_hold(struct torture *torture, const struct thread *except, const str
 	return hold(torture, except, process, false);
 }
 
-static bool is_request(int status)
+bool traced_is_request(int status)
 {
 	return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP;
 }
@@ -152,10 +153,47 @@ void traced_free(struct torture *torture, const struct thread *except, const str
 {
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
 		if (is_held(thread, except, process) && thread->state == THREAD_STOPPED && thread->has_status && !thread->waits &&
-		    is_request(thread->status)) {
+		    traced_is_request(thread->status)) {
 			thread->has_status = false;
 			traced_go(thread, 0);
 		}
+}
+
+void traced_settle(struct torture *torture, const struct process *process)
+{
+	const double deadline = traced_now() + SETTLE_S;
+	struct inspect_status status;
+
+	(void)traced_hold(torture, NULL, process);
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		while (is_held(thread, NULL, process) && thread->asleep && inspect_status(thread->group, thread->tid, &status) &&
+		       status.state == 'D' && traced_now() < deadline)
+			sleep_shortly();
+	traced_free(torture, NULL, process);
+}
+
+/* A request to stop is reported before a trap. */
+static bool has_trap_behind(const struct thread *thread)
+{
+	return thread->has_status && traced_is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
+	       !proc_has_signal(thread->tid, "SigBlk", SIGTRAP);
+}
+
+void traced_finish(struct torture *torture, const struct thread *except, const struct process *process)
+{
+	(void)traced_hold(torture, except, process);
+	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
+		if (!is_held(thread, except, process) || thread->state != THREAD_STOPPED || !thread->has_status ||
+		    !traced_is_request(thread->status) || (thread->step == STEP_NONE && !has_trap_behind(thread)))
+			continue;
+		thread->has_status = false;
+		traced_go(thread, 0);
+		if (traced_wait(thread)) {
+			thread->has_status = true;
+			thread->status = SIGTRAP << 8 | 0x7f;
+		}
+	}
+	traced_free(torture, except, process);
 }
 
 /* The code of the signal at which a thread has stopped. */
@@ -183,9 +221,7 @@ static int undo_stop(struct thread *thread)
 {
 	struct machine_registers registers;
 
-	/* A request to stop is reported before a trap. */
-	if (thread->has_status && is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
-	    !proc_has_signal(thread->tid, "SigBlk", SIGTRAP)) {
+	if (has_trap_behind(thread)) {
 		thread->has_status = false;
 		traced_end_step(thread);
 		traced_go(thread, 0);
@@ -230,8 +266,11 @@ void traced_detach(struct torture *torture, const struct process *process)
 	if (process == NULL)
 		adopt_all(torture);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (thread->process != NULL && is_held(thread, NULL, process))
+		if (thread->process != NULL && is_held(thread, NULL, process)) {
+			extra_put_back(thread);
 			process_clear_all(thread->process);
+			extra_remove_copies(thread->process);
+		}
 	for (struct thread *thread = torture->threads; thread != NULL; thread = next) {
 		int signal = 0;
 

@@ -35,7 +35,8 @@ const uint8_t machine_trap[TRAP_MAX] = {0xcc}; /* int3 */
 const uint8_t machine_trap_size = 1, machine_trap_moves = 1;
 const uint8_t machine_long_trap[TRAP_MAX] = {0xcd, 3}, machine_long_trap_size = 2; /* int $3 */
 const uint8_t machine_pushes_flags = 0x9c; /* pushf */
-const int machine_stack = 4, machine_arguments[2] = {7, 6};
+const bool machine_local_below = true;
+const int machine_stack = 4, machine_count = 1, machine_arguments[2] = {7, 6};
 
 bool machine_read(pid_t tid, struct machine_registers *registers)
 {
@@ -63,7 +64,8 @@ const bool machine_has_port = true;
 const uint8_t machine_trap[TRAP_MAX] = {0x00, 0x00, 0x20, 0xd4}; /* brk #0 */
 const uint8_t machine_trap_size = 4, machine_trap_moves = 0;
 const uint8_t machine_long_trap[TRAP_MAX] = {0}, machine_long_trap_size = 0, machine_pushes_flags = 0;
-const int machine_stack = 31, machine_arguments[2] = {0, 1};
+const int machine_stack = 31, machine_count = 0, machine_arguments[2] = {0, 1};
+const bool machine_local_below = false;
 
 bool machine_read(pid_t tid, struct machine_registers *registers)
 {
@@ -98,7 +100,8 @@ const bool machine_has_port = false;
 const uint8_t machine_trap[TRAP_MAX] = {0};
 const uint8_t machine_trap_size = 1, machine_trap_moves = 0;
 const uint8_t machine_long_trap[TRAP_MAX] = {0}, machine_long_trap_size = 0, machine_pushes_flags = 0;
-const int machine_stack = 0, machine_arguments[2] = {0, 0};
+const int machine_stack = 0, machine_count = 0, machine_arguments[2] = {0, 0};
+const bool machine_local_below = false;
 
 bool machine_read(pid_t tid, struct machine_registers *registers)
 {

@@ -27,6 +27,8 @@ struct machine_registers {
 };
 
 extern const int machine_arguments[2]; /* the registers of a function's first two arguments */
+extern const bool machine_local_below; /* thread-local memory lies below the thread pointer, and not above it */
+extern const int machine_count; /* the register that counts the elements of a repeated store */
 extern const int machine_stack; /* the number of the stack pointer */
 
 bool machine_read(pid_t tid, struct machine_registers *registers);

@@ -117,7 +117,9 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
 
-		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias) {
+		/* A module that has gone is possibly still listed at the place of another one. */
+		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
+		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
 			*place = (struct place){mapping, number};
 			return true;
 		}

@@ -9,7 +9,6 @@
  */
 #define _GNU_SOURCE
 #include <stddef.h>
-#include <string.h>
 
 #include "traced.h"
 
@@ -32,6 +31,7 @@ static bool narrow(struct thread *thread, int cpu)
 {
 	CPU_ZERO(&thread->narrowed);
 	CPU_SET(cpu, &thread->narrowed);
+	CPU_SET(cpu, &thread->single);
 	thread->moved = sched_setaffinity(thread->tid, sizeof(thread->narrowed), &thread->narrowed) == 0;
 	return thread->moved;
 }
@@ -40,7 +40,7 @@ static bool narrow(struct thread *thread, int cpu)
 static bool move(struct thread *thread)
 {
 	thread->old_cpu = cpu_of(thread);
-	if (thread->old_cpu < 0 || sched_getaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus) != 0)
+	if (thread->old_cpu < 0 || (!thread->moved && sched_getaffinity(thread->tid, sizeof(thread->cpus), &thread->cpus) != 0))
 		return false;
 	for (int i = 1; i < CPU_SETSIZE; i++) {
 		int cpu = (thread->old_cpu + i) % CPU_SETSIZE;
@@ -90,16 +90,12 @@ static void call_back(struct torture *torture, const struct process *process)
 bool migrate_away(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
-	const struct torture_insn *insn = place_insn(&thread->place);
-	const struct torture_section *section = &thread->place.mapping->module->sections[insn->section];
 
 	if (process->extras[EXTRA_END].set || thread->sent || !move(thread) || !send_other(torture, thread)) {
 		torture->result->unmigrated++;
 		return false;
 	}
-	process->extras[EXTRA_END].address = section->end + thread->place.mapping->bias;
-	memcpy(process->extras[EXTRA_END].code, section->end_code, sizeof(section->end_code));
-	if (!extra_set(process, EXTRA_END)) {
+	if (!extra_set_end(process, EXTRA_END, &thread->place)) {
 		call_back(torture, process);
 		torture->result->unmigrated++;
 		return false;
@@ -158,14 +154,21 @@ void migrate_back(struct thread *thread)
 	thread->moved = false;
 }
 
-void migrate_inherited(const struct thread *parent, pid_t child)
+void migrate_inherited(const struct thread *parent, struct thread *child)
 {
-	cpu_set_t choice = parent->cpus, now;
+	cpu_set_t choice = parent->cpus, now, common;
 
-	/* The parent has possibly got its choice back since it made the child. */
-	if (CPU_COUNT(&parent->narrowed) == 0 || sched_getaffinity(child, sizeof(now), &now) != 0 ||
-	    !CPU_EQUAL(&now, &parent->narrowed) ||
+	/* Since it made the child, the parent has possibly got its choice back, and was then narrowed to another CPU. */
+	if (CPU_COUNT(&parent->single) == 0 || sched_getaffinity(child->tid, sizeof(now), &now) != 0)
+		return;
+	if (child->moved) /* the child was let go before its parent reported it */
+		now = child->cpus;
+	CPU_AND(&common, &now, &parent->single);
+	if (CPU_COUNT(&now) != 1 || CPU_COUNT(&common) == 0 ||
 	    (!parent->moved && sched_getaffinity(parent->tid, sizeof(choice), &choice) != 0))
 		return;
-	(void)sched_setaffinity(child, sizeof(choice), &choice);
+	if (child->moved)
+		child->cpus = choice;
+	else
+		(void)sched_setaffinity(child->tid, sizeof(choice), &choice);
 }

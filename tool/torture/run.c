@@ -213,7 +213,7 @@ static bool attach(struct torture *torture)
 		return false;
 	}
 	while (seize_threads(torture, process, pid, &refusal) + seize_guests(torture, process, &refusal) > 0)
-		continue;
+		traced_settle(torture, process);
 	if (torture->threads == NULL || refusal.tid != 0) {
 		if (refusal.tid != 0)
 			complain_of(&refusal);
@@ -311,20 +311,20 @@ static bool is_time(const struct torture *torture, double began, int stop)
 	       (stop >= 0 && (read(stop, &byte, 1) >= 0 || errno != EAGAIN));
 }
 
-static void handle_signal(struct torture *torture, int signal)
+static void handle_signal(struct torture *torture, int signal, const siginfo_t *info)
 {
-	if (signal == SIGCHLD)
+	if (signal == SIGCHLD || signal == SIGPIPE) /* a closed stderr must not end the tracer, and with it the program */
 		return;
 	/* The terminal sends SIGINT and SIGQUIT to the program, too. Processes that have outlived the first one go on. */
 	if (torture->result->ended)
 		torture->stopping = true;
-	else if (signal == SIGTERM || signal == SIGHUP)
-		kill(torture->first, signal);
+	else
+		signals_got(torture, info);
 }
 
 int torture_run(const struct torture_settings *settings, struct torture_result *result, int stop)
 {
-	static const int waited[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+	static const int waited[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
 	struct torture torture = {.settings = settings, .result = result};
 	const struct timespec look = {0, LOOK_MS * 1000000}, no_time = {0, 0};
 	sigset_t signals, mask;
@@ -341,9 +341,11 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 		return EXIT_USAGE;
 	while (torture.threads != NULL && !torture.stopping && !is_time(&torture, began, stop)) {
 		const bool more = handle_all(&torture);
+		siginfo_t info;
 		int signal;
 
 		migrate_expire(&torture);
+		signals_pass(&torture);
 		show_progress(&torture, began);
 		if (traced_now() - set > SET_S) {
 			strike_again(&torture);
@@ -352,15 +354,19 @@ int torture_run(const struct torture_settings *settings, struct torture_result *
 		}
 		if (torture.threads == NULL)
 			break;
-		signal = sigtimedwait(&signals, NULL, more ? &no_time : &look);
+		signal = sigtimedwait(&signals, &info, more ? &no_time : &look);
 		if (signal > 0)
-			handle_signal(&torture, signal);
+			handle_signal(&torture, signal, &info);
 	}
 	torture.detaching = true;
 	migrate_expire(&torture);
 	traced_detach(&torture, NULL);
 	print_progress(NULL);
 	result->seconds = traced_now() - began;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	while (sigtimedwait(&signals, NULL, &no_time) > 0)
+		continue;
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (failed < 0)
 		return EXIT_CLEAN;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/mapped.h"
+#include "tool.h"
 
 #define PAGE 4096
 struct process *process_new(pid_t pid)
@@ -38,7 +39,7 @@ struct process *process_orphan(pid_t pid)
 	return process;
 }
 
-static struct mapping *add_mapping(struct process *process, struct module *module, uint64_t bias)
+struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias)
 {
 	struct mapping *mapping = (struct mapping *)calloc(1, sizeof(*mapping));
 
@@ -47,7 +48,10 @@ static struct mapping *add_mapping(struct process *process, struct module *modul
 	mapping->module = module;
 	mapping->bias = bias;
 	mapping->set = (uint8_t *)calloc((size_t)module->insn_count + 1, 1);
-	if (mapping->set == NULL) {
+	mapping->ends = (uint8_t *)calloc((size_t)module->section_count + 1, 1);
+	if (mapping->set == NULL || mapping->ends == NULL) {
+		free(mapping->set);
+		free(mapping->ends);
 		free(mapping);
 		return NULL;
 	}
@@ -56,36 +60,10 @@ static struct mapping *add_mapping(struct process *process, struct module *modul
 	return mapping;
 }
 
-struct process *process_copy(const struct process *parent, pid_t pid)
-{
-	struct process *process = process_new(pid);
-
-	if (process == NULL)
-		return NULL;
-	memcpy(process->extras, parent->extras, sizeof(process->extras));
-	process->spared = parent->spared;
-	process->paused = parent->paused == parent->pid ? pid : 0;
-	extra_clear(process, EXTRA_END);
-	for (int kind = 0; kind < FUNCTIONS; kind++)
-		(void)extra_set(process, (enum extra_kind)kind);
-	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
-		struct mapping *copy = add_mapping(process, one->module, one->bias);
-
-		if (copy == NULL)
-			break;
-		memcpy(copy->set, one->set, one->module->insn_count);
-		copy->seen = one->seen;
-		while (one == parent->resting.mapping && !process->spared &&
-		       !process_set_random(process, copy, place_insn(&parent->resting)->section))
-			continue;
-	}
-	return process;
-}
-
 bool process_take_mappings(struct process *process, const struct process *parent)
 {
 	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
-		struct mapping *copy = add_mapping(process, one->module, one->bias);
+		struct mapping *copy = process_add_mapping(process, one->module, one->bias);
 
 		if (copy == NULL)
 			return false;
@@ -103,6 +81,7 @@ void process_release(struct process *process)
 		struct mapping *next = process->mappings->next;
 
 		free(process->mappings->set);
+		free(process->mappings->ends);
 		free(process->mappings);
 		process->mappings = next;
 	}
@@ -142,6 +121,33 @@ static bool is_same_file(const struct stat *one, const struct stat *other)
 	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
 }
 
+static struct module *add_module(struct torture_result *result, struct module *module, const struct line *line)
+{
+	if (module == NULL)
+		return NULL;
+	module->inode = line->inode;
+	module->map_device = line->device;
+	module->next = result->modules;
+	result->modules = module;
+	return module;
+}
+
+/* Does a file possibly open later? */
+static bool is_lack(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* The module of a line whose file can't be opened. It has gone, and the process gives it only to a tool with privileges. */
+static struct module *missing_module(const struct line *line, struct torture_result *result)
+{
+	struct module *module = result->modules;
+
+	while (module != NULL && (module->map_device != line->device || module->inode != line->inode))
+		module = module->next;
+	return module != NULL ? module : add_module(result, catalog_unread(line->name, "can't be opened"), line);
+}
+
 /* The module of a line. A new one is read. */
 static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
 {
@@ -152,7 +158,7 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 	errno = 0;
 	fd = mapped_open(mapped, line->name, line->start);
 	if (fd < 0)
-		return NULL;
+		return is_lack(errno) ? NULL : missing_module(line, result);
 	if (fstat(fd, &file) != 0) {
 		close(fd);
 		return NULL;
@@ -161,14 +167,9 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 				  !is_same_file(&module->file, &file)))
 		module = module->next;
 	if (module == NULL) {
-		module = catalog_read(fd, line->name);
-		if (module != NULL) {
+		module = add_module(result, catalog_read(fd, line->name), line);
+		if (module != NULL)
 			module->file = file;
-			module->inode = line->inode;
-			module->map_device = line->device;
-			module->next = result->modules;
-			result->modules = module;
-		}
 	}
 	close(fd);
 	return module;
@@ -193,6 +194,8 @@ static void add_extra(struct process *process, enum extra_kind kind, const struc
 	struct extra *extra = &process->extras[kind];
 
 	extra->address = function->address + bias;
+	extra->copy = function->movable && function->room != 0 ? function->room + bias : 0;
+	extra->size = function->size;
 	memcpy(extra->code, function->code, sizeof(extra->code));
 	if (process->inherits)
 		extra_inherit(process, kind);
@@ -234,9 +237,10 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 	struct module *module = mapping != NULL ? mapping->module : module_of(mapped, line, result);
 
 	if (module == NULL)
-		return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+		return !is_lack(errno);
 	if (!bias_of(module, line, &bias))
 		return true;
+	process->thread_local += module->thread_local;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
 		if (!process->inside && module->functions[kind].address != 0 && process->extras[kind].address == 0)
 			add_extra(process, (enum extra_kind)kind, &module->functions[kind], bias);
@@ -246,7 +250,7 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 		if (mapping->module == module && mapping->bias == bias)
 			break;
 	if (mapping == NULL) {
-		mapping = add_mapping(process, module, bias);
+		mapping = process_add_mapping(process, module, bias);
 		if (mapping == NULL)
 			return false;
 	}
@@ -254,10 +258,24 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 	if (!admit(mapping, line))
 		return true;
 	if (process->inherits)
-		process_inherit(process, mapping);
+		process_inherit(process, mapping, true);
 	if (!process->spared && !process->inside)
 		process_set_mapping(process, mapping, settings);
 	return true;
+}
+
+/* Says that the tool may not look into a process. */
+static void note_closed(const struct process *process, pid_t tid, struct torture_result *result)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if ((errno == EACCES || errno == EPERM) && !process->spared && result->closed++ == 0)
+		complain("the sections of process %d are not aborted: the tool may not read its memory", (int)process->pid);
 }
 
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
@@ -267,12 +285,15 @@ bool process_scan(struct process *process, pid_t tid, const struct torture_setti
 	char *rest;
 
 	mapped_read(tid, &mapped);
-	if (mapped.maps == NULL)
+	if (mapped.maps == NULL) {
+		note_closed(process, tid, result);
 		return false;
+	}
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		mapping->was_seen = mapping->seen;
 		mapping->seen = false;
 	}
+	process->thread_local = 0;
 	/* mapped.maps is read by mapped_open(), so the lines are taken from a copy. */
 	rest = strdup(mapped.maps);
 	for (char *text = rest, *end; text != NULL && *text != '\0'; text = end) {

@@ -23,10 +23,14 @@ struct mapping {
 	struct module *module;
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
+	uint8_t *ends;                /* for each section: its end has had a breakpoint */
 	bool seen, was_seen;          /* by the last scan, and by the one before. A thread's place can be in one that has gone */
 	bool listed;                  /* with --inside: the process's agent knows it */
 	struct mapping *next;
 };
+
+/* Sections that rest at once: the abort handler of one can pass another one. */
+enum { RESTS = 4 };
 
 /* Breakpoints outside the sections. Threads pass them without an abort. */
 enum extra_kind {
@@ -35,14 +39,19 @@ enum extra_kind {
 	EXTRA_SIGACTION,
 	EXTRA_SIGMASK,
 	EXTRA_PRCTL,
-	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass, or while the section rests */
-	EXTRAS
+	EXTRA_FORK,
+	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass */
+	EXTRA_REST,      /* the ends of sections that rest */
+	EXTRAS = EXTRA_REST + RESTS
 };
 
 struct extra {
 	uint64_t address; /* 0: none */
-	uint8_t code[CODE_MAX];
+	uint64_t copy;    /* where a copy of the instruction can be executed; 0: nowhere */
+	uint8_t code[CODE_MAX], replaced[CODE_MAX]; /* the instruction, and what was at the place of the copy */
+	uint8_t size;     /* of the instruction */
 	bool set;
+	bool copied;      /* the copy is there */
 };
 
 /* A place in a process: an instruction of a mapping. */
@@ -60,17 +69,23 @@ struct process {
 	struct extra extras[EXTRAS];
 	uint64_t round;               /* of strike_again() */
 	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
-	struct place resting;         /* its section has no breakpoint until a thread passes; mapping NULL: none */
+	struct place resting[RESTS];  /* their sections have no breakpoint until a thread passes; mapping NULL: none */
 	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
+	bool unloads;                 /* a module has gone */
+	uint64_t thread_local;        /* bytes that each thread has for the modules of the last scan */
 	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */
 };
 
 struct process *process_new(pid_t pid);
 
-/* The address space of a child of fork. */
-struct process *process_copy(const struct process *parent, pid_t pid);
+/* A module in the process, or NULL if memory is short. */
+struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias);
+
+/* copy.c: the address space of a child of fork. A module that the parent's scan hasn't seen is added to the result. */
+struct process *process_copy(const struct process *parent, pid_t pid, const struct torture_settings *settings,
+			     struct torture_result *result);
 
 /* The address space of a child whose parent is unknown, because it died while it made the child. Scan it next. */
 struct process *process_orphan(pid_t pid);
@@ -103,8 +118,15 @@ void process_suspend(struct process *process, const struct place *place);
 void process_suspend_one(const struct place *place);
 void process_resume(struct process *process, const struct place *place);
 
-/* Sets or removes a breakpoint outside the sections. */
+/*
+ * Makes the copy of the instruction if it can be made, and removes all copies. No thread executes one at that time.
+ */
+bool extra_copy(struct process *process, enum extra_kind kind);
+void extra_remove_copies(struct process *process);
+
+/* Sets or removes a breakpoint outside the sections. extra_set_end() does it at the end of the place's section. */
 bool extra_set(struct process *process, enum extra_kind kind);
+bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place);
 void extra_clear(struct process *process, enum extra_kind kind);
 
 /* Removes the breakpoints in sections. */
@@ -120,9 +142,24 @@ void process_clear_all(struct process *process);
 void process_pause(struct process *process, pid_t pid);
 void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
-/* Takes over the breakpoints that a child has from its parent, whose state isn't known. */
-void process_inherit(struct process *process, struct mapping *mapping);
+/* Sets no breakpoints in sections any more. Removes all, or all but that of ptrace(). */
+void process_spare(struct process *process, bool all);
+
+/*
+ * Takes over the breakpoints that a child has from its parent: those that its memory has. `all`: also those of which it isn't
+ * known that the parent ever had them.
+ */
+void process_inherit(struct process *process, struct mapping *mapping, bool all);
 void extra_inherit(struct process *process, enum extra_kind kind);
+
+/*
+ * Does memory have a trap in place of the instruction? A byte after the trap is possibly the trap of an instruction that begins
+ * within this one.
+ */
+bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size);
+
+/* Puts the instruction back in place of a trap. Returns false if the memory can't be written. */
+bool process_take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
 /* Removes the breakpoints of a mapping of which no page is the file's code any more. */
 void process_leave(struct process *process, struct mapping *mapping);

@@ -19,18 +19,12 @@ void spare_process(struct torture *torture, struct process *process, enum spare_
 	static const char *const reasons[] = {
 		[SPARE_HANDLES] = "it handles SIGTRAP itself",
 		[SPARE_IGNORES] = "it ignores SIGTRAP",
-		[SPARE_CLOSED] = "it closes its memory to other processes (PR_SET_DUMPABLE)",
+		[SPARE_CLOSED] = "it closes its memory to other processes (PR_SET_DUMPABLE, setuid)",
 	};
 
 	if (!process->spared && torture->result->spared++ == 0)
 		complain("the sections of process %d are not aborted any more: %s", (int)process->pid, reasons[reason]);
-	process->spared = true;
-	process_clear_sections(process);
-	for (int kind = 0; kind < EXTRAS; kind++)
-		if (kind != EXTRA_PTRACE)
-			extra_clear(process, (enum extra_kind)kind);
-	if (reason != SPARE_HANDLES)
-		process_pause(process, process->pid);
+	process_spare(process, reason != SPARE_HANDLES);
 }
 
 void spare_if_needed(struct torture *torture, struct thread *thread)

@@ -26,6 +26,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 			if (again && other->tid == (pid_t)old && other->moved) { /* it has now this thread's number */
 				thread->cpus = other->cpus;
 				thread->narrowed = other->narrowed;
+				thread->single = other->single;
 				thread->moved = true;
 			}
 			if (again)
@@ -37,7 +38,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 	thread->group = thread->tid;
 	thread->step = STEP_NONE;
 	migrate_back(thread);
-	thread->masked = thread->waits = thread->sent = thread->has_status = thread->ended = false;
+	thread->masked = thread->waits = thread->sent = thread->has_status = thread->ended = thread->aside = false;
 	spare_if_needed(torture, thread);
 	if (thread->process != NULL)
 		process_scan(thread->process, thread->tid, torture->settings, torture->result);
@@ -181,6 +182,7 @@ void traced_handle(struct torture *torture, struct thread *thread, int status)
 	} else {
 		if (thread->step != STEP_NONE)
 			interrupt_step(torture, thread);
+		signals_seen(torture, thread, WSTOPSIG(status));
 		traced_enter_handler(thread);
 		traced_go(thread, WSTOPSIG(status));
 	}

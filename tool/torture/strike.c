@@ -58,12 +58,12 @@ static bool set_others(struct torture *torture, struct thread *thread, const str
 	return others;
 }
 
-static void end_rest(struct process *process)
+static void end_rest(struct process *process, unsigned number)
 {
-	const struct place place = process->resting;
+	const struct place place = process->resting[number];
 
-	process->resting.mapping = NULL;
-	extra_clear(process, EXTRA_END);
+	process->resting[number].mapping = NULL;
+	extra_clear(process, (enum extra_kind)(EXTRA_REST + number));
 	while (!process->spared && !process_set_random(process, place.mapping, place_insn(&place)->section))
 		continue;
 }
@@ -71,22 +71,21 @@ static void end_rest(struct process *process)
 /* A section that is always aborted never gets to its end. So sometimes a thread passes it. */
 static void rest(struct process *process, const struct place *place)
 {
-	const struct torture_section *section = &place->mapping->module->sections[place_insn(place)->section];
-	struct extra *end = &process->extras[EXTRA_END];
+	unsigned number = 0;
 
-	if (process->resting.mapping != NULL)
-		end_rest(process);
-	process->resting = *place;
-	end->address = section->end + place->mapping->bias;
-	memcpy(end->code, section->end_code, sizeof(end->code));
-	if (!extra_set(process, EXTRA_END))
-		end_rest(process);
+	while (number < RESTS && process->resting[number].mapping != NULL)
+		number++;
+	if (number == RESTS)
+		end_rest(process, number = 0);
+	process->resting[number] = *place;
+	if (!extra_set_end(process, (enum extra_kind)(EXTRA_REST + number), place))
+		end_rest(process, number);
 }
 
-void strike_passed(const struct thread *thread)
+void strike_passed(const struct thread *thread, enum extra_kind kind)
 {
-	if (thread->process->resting.mapping != NULL)
-		end_rest(thread->process);
+	if (thread->process->resting[kind - EXTRA_REST].mapping != NULL)
+		end_rest(thread->process, (unsigned)kind - EXTRA_REST);
 }
 
 /* Sets the next breakpoint, after one was used. */
@@ -96,7 +95,7 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 
 	if (torture->detaching || thread->process->spared || is_over(torture))
 		return;
-	if (thread->process->extras[EXTRA_END].set && thread->process->resting.mapping == NULL) { /* a thread waits there */
+	if (thread->process->extras[EXTRA_END].set) { /* a thread waits there */
 		process_suspend_one(place);
 		return;
 	}
@@ -136,9 +135,12 @@ static void look_for_handler(struct torture *torture, struct thread *thread)
 void strike(struct torture *torture, struct thread *thread, const struct place *place)
 {
 	struct torture_insn *insn = place_insn(place);
+	struct machine_registers registers;
 	struct place now = *place;
 
 	if (!process_clear(thread->process, place)) { /* the thread can't pass, and the program gets to know why */
+		if (!machine_read(thread->tid, &registers)) /* it was killed */
+			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
 		traced_go(thread, SIGTRAP);
 		return;
@@ -149,7 +151,10 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	if (!is_protected(thread, place)) {
 		insn->idle++;
 		torture->result->idle++;
-		traced_step(thread, STEP_OVER);
+		if (thread->process->spared)
+			traced_go(thread, 0);
+		else
+			traced_step(thread, STEP_OVER);
 		return;
 	}
 	insn->reached++;
@@ -248,7 +253,8 @@ void strike_again(struct torture *torture)
 			continue;
 		process->round = round;
 		if (torture->settings->random > 0) { /* the thread has possibly left the section before its end */
-			strike_passed(thread);
+			for (int i = 0; i < RESTS; i++)
+				strike_passed(thread, (enum extra_kind)(EXTRA_REST + i));
 			continue;
 		}
 		for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)

@@ -132,6 +132,18 @@ void traced_end_step(struct thread *thread)
 	thread->step = STEP_NONE;
 }
 
+void extra_put_back(struct thread *thread)
+{
+	const struct extra *extra = &thread->process->extras[thread->extra];
+	struct machine_registers registers;
+
+	if (!thread->aside || !machine_read(thread->tid, &registers))
+		return;
+	if (registers.ip == extra->copy || registers.ip == extra->copy + extra->size)
+		(void)machine_set_ip(thread->tid, registers.ip - extra->copy + extra->address);
+	thread->aside = false;
+}
+
 void traced_inject(struct torture *torture, struct thread *thread)
 {
 	place_insn(&thread->place)->injected++;

@@ -261,7 +261,7 @@ static bool read_option(int option, struct torture_settings *settings)
 
 int cmd_torture(int argc, char **argv)
 {
-	struct torture_settings settings = {.rounds = 1, .seed = 1, .runs = 1, .seconds = 10};
+	struct torture_settings settings = {.seed = 1, .runs = 1};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "+en:r:mip:t:o:jh", options, NULL)) != -1) {
@@ -277,6 +277,18 @@ int cmd_torture(int argc, char **argv)
 		complain("give either a program or --pid");
 		return option_misuse("torture");
 	}
+	if (settings.random > 0 && settings.rounds > 0) {
+		complain("--rounds is for each instruction, and --random for all; give one of them");
+		return option_misuse("torture");
+	}
+	if (settings.seconds > 0 && settings.pid == 0) {
+		complain("--time is for --pid");
+		return option_misuse("torture");
+	}
+	if (settings.rounds == 0)
+		settings.rounds = 1;
+	if (settings.seconds <= 0)
+		settings.seconds = 10;
 	if (settings.reach && (settings.random > 0 || settings.migrate)) {
 		complain("--reach counts without aborts; leave out --random and --migrate");
 		return option_misuse("torture");

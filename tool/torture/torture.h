@@ -32,7 +32,7 @@ struct torture_settings {
 };
 
 /* Functions at which the tracer stops, in the order of enum extra_kind: describe.c has their names. */
-enum { FUNCTIONS = 5 };
+enum { FUNCTIONS = 6 };
 
 enum { CODE_MAX = 16 }; /* bytes of an instruction */
 
@@ -42,6 +42,7 @@ enum { SOURCE_MAX = 120, SYMBOL_MAX = 120, STORE_MAX = 64 };
 struct torture_store {
 	uint8_t width;       /* in bytes, at most STORE_MAX; 0: the instruction stores nothing that counts */
 	bool thread;
+	bool repeated;       /* any number of elements of this width, one for each step (rep movs) */
 	int8_t base, index;  /* registers in the order of the encoding (tool/lint/insn.h), or -1 */
 	int64_t factor, displacement;
 };
@@ -81,7 +82,10 @@ struct segment {
 
 struct torture_function {
 	uint64_t address;    /* in the file; 0: not in this file */
-	uint8_t code[CODE_MAX];
+	uint64_t room;       /* in the file's code: CODE_MAX bytes that nothing uses; 0: none */
+	uint8_t code[CODE_MAX]; /* of the first instruction */
+	uint8_t size;
+	bool movable;        /* does the same at another place */
 };
 
 struct module {
@@ -94,6 +98,7 @@ struct module {
 	struct torture_section *sections;
 	struct torture_insn *insns;     /* sorted by address */
 	uint32_t segment_count, section_count, insn_count;
+	uint64_t thread_local;          /* bytes that each thread has */
 	const char *problem;            /* why the file can't be read; NULL: it can */
 	struct module *next;
 };
@@ -120,12 +125,17 @@ struct torture_result {
 	bool ended;          /* the program ended, with the wait status `status` */
 	int status;
 	uint64_t spared;     /* processes in which no section is aborted any more: see spare_process() */
+	uint64_t closed;     /* processes in which no section is known, because the tool may not look into them */
 	uint64_t tracing;    /* processes that were let go, because they or others wanted to trace them */
 	double seconds;
 };
 
-/* catalog.c: the sections of a file, which a child with limits reads. The name is for messages. */
+/*
+ * catalog.c: the sections of a file, which a child with limits reads. The name is for messages. catalog_unread() makes a module
+ * without sections.
+ */
 struct module *catalog_read(int fd, const char *name);
+struct module *catalog_unread(const char *name, const char *problem);
 void catalog_forget(struct module *module);
 
 /* The first instruction at or after the address; insn_count if there is none. */

@@ -261,6 +261,11 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   "%" PRIu64 " times a process was let go, because the program called ptrace() to trace it; a process has one "
 			   "tracer.",
 			   result->tracing);
+	if (result->closed > 0)
+		print_line(out, 0, 2,
+			   "In %" PRIu64 " processes nothing was aborted, because the tool may not read their memory: their "
+			   "programs are unreadable or privileged.",
+			   result->closed);
 	if (result->spared > 0)
 		print_line(out, 0, 2,
 			   settings->inside ? "In %" PRIu64 " processes the torture ended early, because the C library starts threads there "

@@ -9,6 +9,7 @@
 #define RK_TOOL_TORTURE_TRACED_H
 
 #include <sched.h>
+#include <signal.h>
 
 #include "space.h"
 
@@ -33,6 +34,7 @@ struct thread {
 	enum step step;
 	struct place place;      /* of the step */
 	enum extra_kind extra;
+	bool aside;              /* the step is at a copy of the instruction */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
 	bool blocked_before;     /* the same before a signal handler, during which the stack pointer is below this: */
 	uint64_t handler_stack;  /* 0: no handler runs, as far as is known */
@@ -47,14 +49,22 @@ struct thread {
 	bool moved;              /* kept on another CPU, until the step is over */
 	bool sent;               /* kept on the CPU that a thread has left, until that thread goes on */
 	cpu_set_t cpus;          /* the program's choice */
-	cpu_set_t narrowed;      /* what it was last narrowed to; empty: never */
+	cpu_set_t narrowed;      /* what it was last narrowed to */
+	cpu_set_t single;        /* all CPUs to which it was ever narrowed, one at a time */
 	int old_cpu;
 	bool waits;              /* stopped until another thread passes on the old CPU, or until the deadline */
 	double deadline;
 	struct thread *next, *next_in_bucket;
 };
 
-enum { TRACED_BUCKETS = 1024 };
+enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
+
+/* A signal that the tool and the program got. */
+struct passed_signal {
+	pid_t sender, seen_from; /* 0: the kernel */
+	double due;          /* when the program gets what the tool got; 0: nothing */
+	double seen;         /* when the program got one itself; 0: never */
+};
 
 struct torture {
 	const struct torture_settings *settings;
@@ -64,6 +74,7 @@ struct torture {
 	pid_t first;             /* the program's first process */
 	bool stopping;           /* the user wants the end */
 	bool detaching;
+	struct passed_signal passed[PASSED_SIGNALS];
 };
 
 struct thread *traced_find(const struct torture *torture, pid_t tid);
@@ -111,6 +122,18 @@ bool traced_hold(struct torture *torture, const struct thread *except, const str
 bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);
 void traced_free(struct torture *torture, const struct thread *except, const struct process *process);
 
+/*
+ * A fork or clone that began before its thread was traced makes a child that isn't traced. Returns when the threads of the
+ * address space have left it.
+ */
+void traced_settle(struct torture *torture, const struct process *process);
+
+/* Returns when the other threads of the address space have reported the traps that they have met, and have ended their steps. */
+void traced_finish(struct torture *torture, const struct thread *except, const struct process *process);
+
+/* Is the stop one that traced_hold() asked for? */
+bool traced_is_request(int status);
+
 /* Waits for the stop of a thread that was let go. Returns false if it ended, or doesn't stop in time. */
 bool traced_wait(struct thread *thread);
 
@@ -123,10 +146,24 @@ void traced_leave(struct torture *torture, struct thread *thread);
 /* Seconds of a clock that never goes back. */
 double traced_now(void);
 
-/* extra.c: a thread has come to a breakpoint outside the sections, or its step there is over. */
+/* extra.c: a thread has come to a breakpoint outside the sections. */
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers);
-void extra_left(struct torture *torture, const struct thread *thread);
+
+/* pass.c: the thread executes the instruction at the breakpoint `extra`; its step is over. */
+void extra_pass(struct torture *torture, struct thread *thread);
+void extra_left(struct torture *torture, struct thread *thread);
+
+/* threads.c: puts a thread at a copy of an instruction back to the instruction, or after it. */
+void extra_put_back(struct thread *thread);
+
+/*
+ * signals.c: the tool gets a signal, which is possibly for the program; a thread is about to get one; passes on what the program
+ * hasn't got itself.
+ */
+void signals_got(struct torture *torture, const siginfo_t *info);
+void signals_seen(struct torture *torture, const struct thread *thread, int signal);
+void signals_pass(struct torture *torture);
 
 /* spare.c: no section of the address space is aborted any more. */
 enum spare_reason { SPARE_HANDLES, SPARE_IGNORES, SPARE_CLOSED };
@@ -143,7 +180,7 @@ void strike_after_step(struct torture *torture, struct thread *thread, enum step
 void strike_interrupted(struct torture *torture, struct thread *thread, enum step step);
 
 /* The thread has passed the end of a section that rests. */
-void strike_passed(const struct thread *thread);
+void strike_passed(const struct thread *thread, enum extra_kind kind);
 
 /* Sets breakpoints that are still wanted. Other instructions, which threads had to reach first, possibly lie on no path. */
 void strike_again(struct torture *torture);
@@ -151,9 +188,11 @@ void strike_again(struct torture *torture);
 /*
  * watch.c: lets the thread execute the store at which it stands, and says whether others have seen it. Returns true if the thread
  * has executed it; `place` is then the next instruction. watch_wants() says whether the store is still to be watched.
+ * watch_may_hold(): a filter of system calls doesn't forbid that threads are stopped.
  */
 bool watch_wants(const struct torture *torture, const struct place *place);
 bool watch_store(struct torture *torture, struct thread *thread, struct place *place);
+bool watch_may_hold(const struct thread *thread);
 
 /*
  * migrate.c: moves the thread to another CPU. Returns true if the thread has to wait for another one. The other functions: a
@@ -164,6 +203,6 @@ bool migrate_away(struct torture *torture, struct thread *thread);
 void migrate_passed(struct torture *torture, const struct thread *passing);
 void migrate_expire(struct torture *torture);
 void migrate_back(struct thread *thread);
-void migrate_inherited(const struct thread *parent, pid_t child);
+void migrate_inherited(const struct thread *parent, struct thread *child);
 
 #endif /* RK_TOOL_TORTURE_TRACED_H */

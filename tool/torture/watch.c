@@ -22,6 +22,7 @@
 #define AREA_SIZE 64
 #define RED_ZONE 512         /* bytes below the stack pointer that belong to the thread */
 #define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread, too */
+#define DESCRIBES_THREAD 2304 /* bytes of a C library's own data on the other side of the thread pointer */
 #define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
 #define FRAMES_MAX (64u << 10) /* and to a thread that works on a stack of another kind */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
@@ -66,6 +67,15 @@ static bool share_mapping(pid_t pid, uint64_t one, uint64_t other)
 	return found;
 }
 
+/* Is the address in the thread-local memory of modules that were there when the thread began? */
+static bool is_thread_local(const struct thread *thread, const struct machine_registers *registers, uint64_t address)
+{
+	const uint64_t local = thread->process->thread_local, other = DESCRIBES_THREAD;
+	const uint64_t low = registers->thread - (machine_local_below ? local : other);
+
+	return address - low < local + other && share_mapping(thread->tid, registers->thread, address);
+}
+
 /* Is the address in the thread's own stack, thread-local memory or area? A C library puts the thread pointer above the stack. */
 static bool is_own(const struct thread *thread, const struct machine_registers *registers, uint64_t area, uint64_t address)
 {
@@ -75,14 +85,15 @@ static bool is_own(const struct thread *thread, const struct machine_registers *
 	if (registers->thread - low < DISTANCE_MAX)
 		size = registers->thread - low + ABOVE_THREAD;
 	return address - area < AREA_SIZE ||
-	       (address - low < size && share_mapping(thread->tid, registers->general[machine_stack], address));
+	       (address - low < size && share_mapping(thread->tid, registers->general[machine_stack], address)) ||
+	       is_thread_local(thread, registers, address);
 }
 
 /* Notes the first word that differs. */
-static void add_violation(struct torture *torture, const struct place *place, uint64_t address, const uint8_t *old, const uint8_t *new)
+static void add_violation(struct torture *torture, const struct place *place, uint64_t address, const uint8_t *old,
+			  const uint8_t *new, unsigned width)
 {
 	struct violation *violation = (struct violation *)calloc(1, sizeof(*violation));
-	const unsigned width = place_insn(place)->store.width;
 	unsigned first = 0;
 
 	if (violation == NULL)
@@ -114,46 +125,70 @@ bool watch_wants(const struct torture *torture, const struct place *place)
 	return true;
 }
 
-/* Executes the store, while no other thread runs. Returns true if the thread has left its place. */
-static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address)
+/* Executes one step of the store. Returns false if the thread hasn't stopped after it. */
+static bool execute_step(struct thread *thread)
 {
-	const uint8_t width = place_insn(place)->store.width;
+	bool done;
+
+	traced_step(thread, STEP_ABORT);
+	done = traced_wait(thread);
+	if (done || thread->has_status)
+		traced_end_step(thread);
+	return done;
+}
+
+/*
+ * Executes the store, while no other thread runs. `width`: the bytes that are looked at, which can be several elements. Returns
+ * true if the thread has left its place.
+ */
+static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address,
+		    unsigned width)
+{
 	struct process *process = thread->process;
-	struct machine_registers after;
+	struct machine_registers after = {.ip = 0};
 	uint8_t old[STORE_MAX] = {0}, new[STORE_MAX] = {0};
 	uint64_t none = 0, cs = 0;
-	bool left;
+	unsigned steps = 0;
+	bool done;
 
 	if (!process_read(process, area + AREA_CS, &cs, sizeof(cs)) || cs == 0 || !process_read(process, address, old, width) ||
 	    !process_write(process, area + AREA_CS, &none, sizeof(none)))
 		return false;
-	traced_step(thread, STEP_ABORT);
-	left = traced_wait(thread);
-	if (left || thread->has_status)
-		traced_end_step(thread);
+	do
+		done = execute_step(thread) && machine_read(thread->tid, &after);
+	while (done && after.ip == place_address(place) && ++steps < width / place_insn(place)->store.width);
 	(void)process_write(process, area + AREA_CS, &cs, sizeof(cs));
-	if (!left)
-		return false;
-	if (!machine_read(thread->tid, &after) || after.ip == place_address(place))
+	if (!done || (after.ip == place_address(place) && !place_insn(place)->store.repeated))
 		return false;
 	if (process_read(process, address, new, width) && memcmp(old, new, width) != 0 && traced_slept(torture, thread, process))
-		add_violation(torture, place, address, old, new);
-	return true;
+		add_violation(torture, place, address, old, new, width);
+	return after.ip != place_address(place);
 }
 
 /*
  * A stop makes the kernel restart some system calls by restart_syscall(2), and a filter of system calls can kill for that. So
  * threads of a process with a filter aren't stopped.
  */
-static bool is_filtered(const struct thread *thread)
+bool watch_may_hold(const struct thread *thread)
 {
 	char mode[16];
 
-	return proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) && mode[0] == '2';
+	return !proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) || mode[0] != '2';
+}
+
+/* The bytes that are looked at: of a repeated store, the first elements. */
+static unsigned width_of(const struct torture_store *store, const struct machine_registers *registers)
+{
+	const uint64_t most = STORE_MAX / store->width, count = registers->general[machine_count];
+
+	if (!store->repeated)
+		return store->width;
+	return store->width * (unsigned)(count < most ? count : most);
 }
 
 bool watch_store(struct torture *torture, struct thread *thread, struct place *place)
 {
+	const struct torture_store *store = &place_insn(place)->store;
 	struct machine_registers registers, after;
 	uint64_t area, address;
 	struct place next;
@@ -163,11 +198,12 @@ bool watch_store(struct torture *torture, struct thread *thread, struct place *p
 	place_insn(place)->watch_at = traced_now() + WATCH_AGAIN_S;
 	if (!machine_area(thread->tid, &area) || !machine_read(thread->tid, &registers))
 		return false;
-	address = address_of(&place_insn(place)->store, place, &registers);
-	if (place_insn(place)->store.thread || is_own(thread, &registers, area, address))
+	address = address_of(store, place, &registers);
+	if ((store->thread && store->base < 0 && store->index < 0) || is_own(thread, &registers, area, address) ||
+	    width_of(store, &registers) == 0)
 		return false;
-	if (!is_filtered(thread) && traced_hold(torture, thread, thread->process))
-		left = execute(torture, thread, place, area, address);
+	if (watch_may_hold(thread) && traced_hold(torture, thread, thread->process))
+		left = execute(torture, thread, place, area, address, width_of(store, &registers));
 	if (left && machine_read(thread->tid, &after) && process_find(thread->process, after.ip, &next)) {
 		(void)process_clear(thread->process, &next);
 		place_insn(&next)->reached++;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inherit.c - the breakpoints that a child has from its parent.
+ *
+ * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, so these are removed
+ * or placed there. So the parent's states only tell which breakpoints there can be. The invariant: a child's breakpoint is one
+ * that its own memory has.
+ */
+#include <string.h>
+
+#include "space.h"
+
+#define PAGE 4096
+
+/* A page of the memory that was read last: the next instruction is mostly in the same one. */
+struct window {
+	uint64_t page;
+	bool known, readable;
+	uint8_t bytes[PAGE];
+};
+
+/* Possibly: the bytes after the trap aren't compared. */
+static bool has_trap(struct process *process, struct window *window, uint64_t address, const uint8_t *code)
+{
+	const uint64_t page = address & ~(uint64_t)(PAGE - 1), offset = address - page;
+
+	if (!window->known || window->page != page) {
+		window->known = true;
+		window->page = page;
+		window->readable = process_read(process, page, window->bytes, PAGE);
+	}
+	return window->readable && offset + machine_trap_size <= PAGE && memcmp(code, machine_trap, machine_trap_size) != 0 &&
+	       memcmp(window->bytes + offset, machine_trap, machine_trap_size) == 0;
+}
+
+/* The breakpoints at the ends of sections go: no thread of the child waits for another one to pass. */
+static void clear_ends(struct process *process, struct mapping *mapping, struct window *window, bool all)
+{
+	static const uint8_t unknown[CODE_MAX];
+
+	for (uint32_t i = 0; i < mapping->module->section_count; i++) {
+		const struct torture_section *section = &mapping->module->sections[i];
+		const uint64_t address = section->end + mapping->bias;
+		struct place place;
+
+		if ((all || mapping->ends[i] != 0) && memcmp(section->end_code, unknown, CODE_MAX) != 0 &&
+		    has_trap(process, window, address, section->end_code) &&
+		    (!process_find(process, address, &place) || place.mapping->set[place.insn] <= BREAKPOINT_NEVER))
+			(void)process_take_trap(process, address, section->end_code, machine_trap_size);
+	}
+}
+
+void process_inherit(struct process *process, struct mapping *mapping, bool all)
+{
+	struct window window = {.known = false};
+
+	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
+		const struct torture_insn *insn = &mapping->module->insns[i];
+		const uint64_t address = insn->address + mapping->bias;
+		uint8_t *set = &mapping->set[i];
+
+		if (*set == BREAKPOINT_OUTSIDE || (*set == BREAKPOINT_NEVER && !all))
+			continue;
+		if (has_trap(process, &window, address, insn->code) &&
+		    (*set == BREAKPOINT_SET || process_has_ours(process, address, insn->code, insn->size)))
+			*set = BREAKPOINT_SET;
+		else if (*set != BREAKPOINT_NEVER)
+			*set = BREAKPOINT_CLEARED;
+	}
+	clear_ends(process, mapping, &window, all);
+}
+
+void extra_inherit(struct process *process, enum extra_kind kind)
+{
+	struct extra *extra = &process->extras[kind];
+
+	extra->set = extra->address != 0 && process_has_ours(process, extra->address, extra->code, machine_trap_size);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pass.c - lets a thread pass a breakpoint outside the sections.
+ *
+ * Other threads must not pass there unseen meanwhile. So the breakpoint stays, and the thread executes a copy of the instruction:
+ * in bytes after the end of the file's code, which nothing uses. An instruction that depends on its address has no copy. Then the
+ * other threads are stopped as long as the breakpoint is away.
+ */
+#include "traced.h"
+
+/* Lets the thread execute the instruction at its place, while no other thread runs. */
+static void pass_alone(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+	const bool held = watch_may_hold(thread);
+	bool done, again;
+
+	if (held)
+		(void)traced_hold(torture, thread, process);
+	extra_clear(process, thread->extra);
+	do {
+		traced_step(thread, STEP_EXTRA);
+		if (!held)
+			return;
+		done = traced_wait(thread);
+		again = thread->has_status && traced_is_request(thread->status); /* an old one */
+		if (done || thread->has_status)
+			traced_end_step(thread);
+		if (again)
+			thread->has_status = false;
+	} while (again);
+	if (done || thread->has_status)
+		extra_left(torture, thread);
+	traced_free(torture, thread, process);
+	if (done)
+		traced_go(thread, 0);
+}
+
+void extra_pass(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	if (thread->extra >= EXTRA_END) { /* the first thread that passes ends the wait */
+		extra_clear(process, thread->extra);
+		traced_step(thread, STEP_EXTRA);
+	} else if (extra_copy(process, thread->extra) && machine_set_ip(thread->tid, process->extras[thread->extra].copy)) {
+		thread->aside = true;
+		traced_step(thread, STEP_EXTRA);
+	} else {
+		pass_alone(torture, thread);
+	}
+}
+
+static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
+{
+	if (kind < EXTRA_END)
+		return !torture->detaching;
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->waits && thread->process == process)
+			return true;
+	return false;
+}
+
+void extra_left(struct torture *torture, struct thread *thread)
+{
+	extra_put_back(thread);
+	if (is_needed(torture, thread->process, thread->extra))
+		(void)extra_set(thread->process, thread->extra);
+}
