@@ -20,7 +20,8 @@
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* bytes of the objects in a CPU's array; but at least 8 objects, and at most 256 */
 #define PER_CPU_OF_SPANS ((size_t)2 << 20) /* the same for objects of whole spans */
-#define ALL_OF_SPANS ((int64_t)32 << 20)   /* the same for all CPUs and all classes of such objects */
+#define BUDGET ((size_t)32 << 20)           /* the same for all CPUs and all classes of large objects, at least */
+#define BUDGET_PER_CPU ((size_t)2 << 20)
 #define PER_CPU_LEAST 32
 #define PER_CPU_MOST 1024
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once */
@@ -33,7 +34,7 @@ struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
  * address space, or enter a sandbox. So a class gets its cache without a system call.
  */
 static struct rk_cache_options options[CLASSES];
-static struct rk_cache_budget budget = {.left = ALL_OF_SPANS};
+static struct rk_cache_budget budget;
 static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
 #define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
 
@@ -135,6 +136,7 @@ static void begin(void)
 
 	map_begin();
 	mark_begin();
+	budget.left = (int64_t)(BUDGET + BUDGET_PER_CPU * (size_t)rk_cpus_count());
 	(void)getrlimit(RLIMIT_AS, &limit);
 	for (uintptr_t i = 1; i < CLASSES; i++) {
 		due_in[i] = DUE_FIRST;

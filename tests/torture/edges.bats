@@ -134,12 +134,12 @@ library() {
 		is "r['program']['status']" None
 		expect 0 "$RSEQKIT" torture --pid $pid --random 50 --time 100 --migrate
 	done
-	"$RSEQKIT" torture --pid $pid --rounds 1000000 >killed 2>&1 &
+	"$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1000 >killed 2>&1 &
 	local command=$!
 	wait_until traced $pid
 	kill -KILL $command
 	wait_until untraced $pid
-	"$RSEQKIT" torture --pid $pid --rounds 1000000 >ended 2>&1 &
+	"$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1000 >ended 2>&1 &
 	command=$!
 	wait_until traced $pid
 	sleep 0.5
@@ -259,7 +259,7 @@ library() {
 }
 
 @test "SIGTERM after the first process: the others go on" {
-	echo 'echo $$ >pid; (sleep 100 & echo $! >sleeper) >/dev/null 2>&1' >daemon
+	echo 'echo $$ >pid; (sleep 1000 & echo $! >sleeper) >/dev/null 2>&1' >daemon
 	"$RSEQKIT" torture sh daemon >report 2>&1 &
 	local command=$!
 	wait_until test -s sleeper
@@ -267,6 +267,7 @@ library() {
 	wait_until ended "$(cat pid)"
 	sleep 0.2
 	kill -TERM $command
+	wait_until ended $command
 	wait $command || [ $? -eq 3 ]
 	kill -0 "$pid"
 }
