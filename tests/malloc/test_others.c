@@ -297,28 +297,50 @@ static void handlers_interrupt_forks(void **state)
  */
 static void contents_of_new_memory_say_nothing(void **state)
 {
-	static char *objects[4000];
+	enum { COUNT = 20000, LARGE = 300000 };
+	static char *objects[COUNT], copy[LARGE];
+	int copied = 0;
 
 	(void)state;
-	for (int round = 0; round < 50; round++) {
-		char *large, copy[24];
+	for (int round = 0; round < 20; round++) {
+		char *large;
 
-		for (int i = 0; i < 4000; i++)
+		for (int i = 0; i < COUNT; i++)
 			objects[i] = malloc(24);
-		for (int i = 0; i < 4000; i++)
+		for (int i = 0; i < COUNT; i++)
 			free(objects[i]);
 		(void)malloc_trim((size_t)1 << 30); /* gives objects back to the pages, which keep their contents */
-		large = malloc(60000);
-		memcpy(copy, large, sizeof(copy));
+		large = malloc(LARGE);
+		memcpy(copy, large, LARGE);
 		free(large);
-		for (int i = 0; i < 4000; i++) {
+		for (int i = 0; i < COUNT; i++) {
 			objects[i] = malloc(24);
-			if (objects[i] == large)
-				memcpy(objects[i], copy, sizeof(copy));
+			if ((uintptr_t)objects[i] - (uintptr_t)large > LARGE - 24)
+				continue;
+			memcpy(objects[i], copy + (objects[i] - large), 24);
+			objects[i] = realloc(objects[i], 100);
+			copied++;
 		}
-		for (int i = 0; i < 4000; i++)
+		for (int i = 0; i < COUNT; i++)
 			free(objects[i]);
 	}
+	assert_true(copied > 0);
+}
+
+static bool began_early; /* before the first constructor of the program */
+
+__attribute__((__constructor__)) static void look_early(void)
+{
+	extern char librseqkit_malloc_mode[];
+
+	began_early = strcmp(librseqkit_malloc_mode, "nothing allocated") != 0;
+}
+
+/* So the allocator's handlers of fork are registered before those of the program. */
+static void begins_before_constructors(void **state)
+{
+	(void)state;
+	assert_true(began_early);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -329,6 +351,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),
 	cmocka_unit_test(contents_of_new_memory_say_nothing),
+	cmocka_unit_test(begins_before_constructors),
 };
 
 RUN(tests)
