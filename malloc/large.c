@@ -29,8 +29,8 @@ static size_t up(size_t size, size_t to)
 }
 
 /*
- * Returns a description of memory for an object, or NULL. With the lock, takes pages of a chunk, or a new mapping. Without the lock,
- * takes a new mapping, which also contains the description.
+ * Returns a description of memory for an object, or NULL. With the lock, takes pages of a chunk, or a new mapping. Without the
+ * lock, takes a new mapping, which also contains the description.
  */
 static struct large *find_memory(struct large wanted, size_t alignment, bool has_lock, bool *zeroed)
 {

@@ -168,8 +168,8 @@ static void memory_goes_back(void **state)
 
 /*
  * Objects are freed in random order, so most spans have an object that a cache keeps. Then the program allocates objects of other
- * sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread stays on one CPU, because a collection
- * doesn't reach the arrays of other CPUs.
+ * sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread stays on one CPU, because a
+ * collection doesn't reach the arrays of other CPUs.
  */
 static void caches_pin_no_spans(void **state)
 {
