@@ -192,7 +192,7 @@ teardown() {
 }
 
 @test "a program with AddressSanitizer: the tool says what is to be set" {
-	sanitized=$HELPERS/sanitized
+	sanitized=$HELPERS/hand-sanitized
 	[ -x "$sanitized" ] && "$sanitized" twice || skip "no AddressSanitizer as a library, or no sections by hand"
 	expect 2 "$RSEQKIT" torture --inside "$sanitized" twice
 	assert_says "verify_asan_link_order=0"
