@@ -93,7 +93,7 @@ static void *get_here(void)
 {
 	void *object = NULL;
 
-	for (int i = 0; i < 20 && object == NULL; i++)
+	for (int i = 0; i < 200 && object == NULL; i++)
 		object = rk_cache_get_here(cache);
 	return object;
 }
