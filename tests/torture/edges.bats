@@ -190,7 +190,7 @@ library() {
 	"$HELPERS/program" forever 60 >out &
 	pid=$!
 	wait_until grep -q begun out
-	expect 0 timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1
+	timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1 >report || [ $? -eq 3 ] # too busy to cover anything
 	kill -USR1 $pid
 	wait $pid
 	pid=
