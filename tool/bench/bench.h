@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - the benches and figures of `rseqkit bench`. bench.c reads the options, measure.c makes the figures, and
- * bench_report.c prints them. bench/METHOD.md describes how a figure is made.
+ * bench.h - the benches and figures of `rseqkit bench`. bench.c reads the options, measure.c runs the slices, medians.c makes the
+ * figures, bench_report.c prints them, and bench_json.c writes them. bench/METHOD.md describes how a figure is made.
  *
  * Only the workers know which benches and contenders exist. The tool asks a worker for the list.
  */
@@ -90,6 +90,12 @@ struct bench_run {
 /* Returns how many CPUs this process and its workers are allowed to use. */
 unsigned bench_usable_cpus(void);
 
+/*
+ * Stores the processor's name in name[size], with family and model, because names such as "AMD EPYC" are ambiguous. If
+ * /proc/cpuinfo has no name, the result is empty.
+ */
+void bench_processor(char *name, size_t size);
+
 /* Asks a worker for the benches. If that fails, prints a message and returns false. */
 bool bench_list(struct bench_run *run);
 
@@ -98,6 +104,14 @@ bool bench_list(struct bench_run *run);
  * benches' default times are used.
  */
 bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thread_counts, double seconds);
+
+/* Makes the figures of all cells. bench_measure() calls this function at its end. */
+void bench_make_figures(struct bench_run *run);
+
+static inline bool bench_is_available(const struct bench_group *group, unsigned contender)
+{
+	return group->cells[contender].unavailable[0] == '\0';
+}
 
 /* Ends the workers and releases memory. Can be called after any failure. */
 void bench_end(struct bench_run *run);

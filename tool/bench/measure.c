@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * measure.c - makes the figures of `rseqkit bench`.
+ * measure.c - runs the slices of `rseqkit bench`, from which medians.c makes the figures.
  *
  * The invariant: one slice runs at a time, and contenders are interleaved slice by slice. A round of a group (one bench, one
  * number of threads) runs every contender, in the PIE and in the non-PIE worker, at every placement. The groups take turns
@@ -229,70 +229,12 @@ static bool measure_round(struct bench_run *run, struct bench_group *group, doub
 	for (unsigned placement = 0; placement < run->placements; placement++)
 		for (unsigned i = 0; i < group->bench->contender_count; i++)
 			for (unsigned mode = 0; mode < BENCH_MODES; mode++)
-				if (group->cells[i].unavailable[0] == '\0' &&
+				if (bench_is_available(group, i) &&
 				    !measure_cell(run, group, i, (enum bench_mode)mode, placement, slice_ns))
 					return false;
 	group->rounds++;
 	group->used_ns += now_ns() - start;
 	return true;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	qsort(values, count, sizeof(values[0]), compare_doubles);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
-static void make_figure(const struct bench_run *run, struct bench_cell *cell)
-{
-	double all[BENCH_MODES * BENCH_PLACEMENTS_MAX];
-	unsigned count = 0;
-
-	for (unsigned mode = 0; mode < BENCH_MODES; mode++) {
-		memcpy(all + count, cell->best[mode], run->placements * sizeof(all[0]));
-		cell->figure.mode_median[mode] = median(all + count, run->placements);
-		count += run->placements;
-	}
-	cell->figure.median = median(all, count);
-	cell->figure.min = all[0];
-	cell->figure.max = all[count - 1];
-}
-
-static bool was_measured(const struct bench_cell *cell)
-{
-	return cell->unavailable[0] == '\0';
-}
-
-/* Computes what each contender adds to the time of BENCH_NOTHING, if the bench has that contender. */
-static void make_added(const struct bench_run *run, struct bench_group *group)
-{
-	const struct bench_cell *nothing = NULL;
-
-	for (unsigned i = 0; i < group->bench->contender_count; i++)
-		if (strcmp(group->bench->contenders[i].name, BENCH_NOTHING) == 0 && was_measured(&group->cells[i]))
-			nothing = &group->cells[i];
-	for (unsigned i = 0; nothing != NULL && i < group->bench->contender_count; i++) {
-		struct bench_cell *cell = &group->cells[i];
-		double all[BENCH_MODES * BENCH_PLACEMENTS_MAX];
-		unsigned count = 0;
-
-		if (cell == nothing || !was_measured(cell))
-			continue;
-		for (unsigned mode = 0; mode < BENCH_MODES; mode++)
-			for (unsigned placement = 0; placement < run->placements; placement++)
-				all[count++] = cell->best[mode][placement] - nothing->best[mode][placement];
-		cell->added.median = median(all, count);
-		cell->added.min = all[0];
-		cell->added.max = all[count - 1];
-		cell->added.there = true;
-	}
 }
 
 static bool add_group(struct bench_run *run, struct bench *bench, unsigned threads, double weight)
@@ -385,11 +327,7 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 	print_progress(NULL);
 	read_load(run, &after);
 	run->busy = bench_load_of_others(&before, &after);
-	for (unsigned i = 0; i < run->group_count; i++) {
-		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++)
-			make_figure(run, &run->groups[i].cells[j]);
-		make_added(run, &run->groups[i]);
-	}
+	bench_make_figures(run);
 	return true;
 }
 
