@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "edges.h"
+#include "named.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -358,11 +359,7 @@ static int vforks(void)
 	return waitpid(pid, &status, 0) == pid && status == 0 && counts();
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-	int arguments;
-} programs[] = {
+static const struct named programs[] = {
 	{"blocks", blocks, 0},     {"ignored", ignored, 0}, {"ignores", ignores, 0}, {"long-traps", long_traps, 0},
 	{"spawns-traced", spawns_traced, 0}, {"closes", closes, 0},   {"narrows", narrows, 0}, {"many", many, 0},
 	{"orphans", orphans, 0},   {"maps", maps, 2},       {"replaces", replaces, 2}, {"attaches", attaches, 1},
@@ -375,14 +372,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	int right = 0;
-
-	if (argc < 2 || rk_counter_create(&counter) != 0)
-		return 2;
-	arguments = argv + 2;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (strcmp(programs[i].name, argv[1]) == 0 && argc == 2 + programs[i].arguments)
-			right = programs[i].run();
-	rk_counter_destroy(counter);
-	return !right;
+	return run_named(programs, sizeof(programs) / sizeof(programs[0]), argc, argv, &counter, &arguments);
 }

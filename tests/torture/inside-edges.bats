@@ -5,29 +5,26 @@ load ../cli/helper
 load report
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	"$HELPERS/program" threads || skip "no sections here"
-	run "$RSEQKIT" torture --inside "$HELPERS/program" threads
-	[[ "$output" != *"cannot abort from inside here"* ]] || skip "$output"
+	need_inside
 }
 
 # Runs a script in a PID namespace, where it can choose the numbers of processes.
 in_namespace() { # SCRIPT
 	unshare -p -f --mount-proc sh -c 'echo 100 >/proc/sys/kernel/ns_last_pid' 2>/dev/null || skip "no PID namespace can be made"
-	expect 0 timeout -s KILL 30 unshare -p -f --kill-child --mount-proc bash -ec "$1"
+	expect 0 timeout -s KILL 100 unshare -p -f --kill-child --mount-proc bash -ec "$1"
 }
 
 @test "the tool is killed, and another process gets its number: a child doesn't wait for it" {
 	in_namespace '
 		"$RSEQKIT" torture --inside --rounds 100 "$HELPERS/scarce" outlives "$PWD/ended" >report 2>&1 &
 		tool=$!
-		sleep 0.7
+		until [ -e begun ]; do sleep 0.1; done
 		kill -KILL $tool
 		wait $tool || true
 		echo $((tool - 1)) >/proc/sys/kernel/ns_last_pid
 		sleep 50 &
 		[ $! -eq $tool ]
-		for ((i = 0; i < 100; i++)); do
+		for ((i = 0; i < 400; i++)); do
 			[ ! -e ended ] || exit 0
 			sleep 0.1
 		done
@@ -38,9 +35,10 @@ in_namespace() { # SCRIPT
 	in_namespace '
 		"$RSEQKIT" torture --inside --rounds 1000000 sh -c "echo \$\$ >pid; $HELPERS/scarce daemon $PWD/end $PWD/ended" >report 2>&1 &
 		tool=$!
-		sleep 0.7
+		until [ -e begun ]; do sleep 0.1; done
 		first=$(cat pid)
-		! kill -0 $first 2>/dev/null
+		while kill -0 $first 2>/dev/null; do sleep 0.1; done
+		sleep 0.2
 		echo $((first - 1)) >/proc/sys/kernel/ns_last_pid
 		sleep 50 &
 		[ $! -eq $first ]
@@ -48,7 +46,7 @@ in_namespace() { # SCRIPT
 		wait $tool || true
 		kill -0 $first
 		: >end
-		for ((i = 0; i < 100; i++)); do
+		for ((i = 0; i < 400; i++)); do
 			[ ! -e ended ] || exit 0
 			sleep 0.1
 		done

@@ -5,10 +5,7 @@ load ../cli/helper
 load report
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	"$HELPERS/program" threads || skip "no sections here"
-	run "$RSEQKIT" torture --inside "$HELPERS/program" threads
-	[[ "$output" != *"cannot abort from inside here"* ]] || skip "$output"
+	need_inside
 }
 
 @test "what the inside way can't do is refused; a static program, too" {
@@ -165,14 +162,16 @@ teardown() {
 	holds "$all_confirmed"
 	torture 0 --inside --rounds 100000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" &
 	local command=$!
+	wait_until test -e begun
 	sleep 0.5
 	kill -0 $command
 	: >end
 	wait $command
 	[ -e ended ]
-	rm end ended
+	rm begun end ended
 	"$RSEQKIT" torture --inside --rounds 1000000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" >report 2>&1 &
 	command=$!
+	wait_until test -e begun
 	sleep 0.5
 	kill -TERM $command
 	wait_until gone $command

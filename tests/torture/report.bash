@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: MIT
 # report.bash - reads the reports of `rseqkit torture`.
 
-# Skips a test where nothing can be traced. Goes to the test's folder.
-need_tracing() {
+# Skips a test where a program can't be tortured in this way. Goes to the test's folder.
+need() { # TEXT_OF_A_REFUSAL OPTION...
 	cd "$BATS_TEST_TMPDIR"
 	"$HELPERS/program" threads || skip "no sections here"
-	run "$RSEQKIT" torture "$HELPERS/program" threads
-	[[ "$output" != *"cannot trace"* ]] || skip "$output"
+	run "$RSEQKIT" torture "${@:2}" "$HELPERS/program" threads
+	[[ "$output" != *"$1"* ]] || skip "$output"
+}
+
+need_tracing() {
+	need "cannot trace"
+}
+
+need_inside() {
+	need "cannot abort from inside here" --inside
 }
 
 # Runs a program, and sets the variables of its JSON: field NAME.

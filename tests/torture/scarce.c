@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <rseqkit/counter.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "named.h"
 
 enum { ADDS = 2000, COPIES = 100, LOADS = 1500, FORKS = 300, AT_ONCE = 60, ORPHANS = 20 };
 
@@ -222,6 +224,14 @@ static int orphans(void)
 	return 0;
 }
 
+/* Tells the test, by the file `begun`, that the program is what the test waits for. */
+static bool begins(void)
+{
+	FILE *file = fopen("begun", "w");
+
+	return file != NULL && fclose(file) == 0;
+}
+
 /* A child that outlives the tool makes children itself, and then the file. */
 static int outlives(void)
 {
@@ -233,7 +243,7 @@ static int outlives(void)
 	for (int i = 0; i < 20; i++) {
 		if (fork() == 0)
 			_exit(!counts());
-		if (!all_end_well())
+		if (!all_end_well() || !begins())
 			return 0;
 		usleep(100000);
 	}
@@ -247,7 +257,7 @@ static int daemon_until(void)
 		return 1;
 	setsid();
 	while (access(arguments[0], F_OK) != 0) {
-		if (!counts() || getppid() == 0)
+		if (!counts() || getppid() == 0 || !begins())
 			return 0;
 		usleep(10000);
 	}
@@ -256,22 +266,10 @@ static int daemon_until(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(void);
-		int arguments;
-	} programs[] = {
+	static const struct named programs[] = {
 		{"refused", refused, 0}, {"orphans", orphans, 0}, {"outlives", outlives, 1}, {"daemon", daemon_until, 2},
 		{"forks", forks, 0},     {"loads", loads, 1},     {"modules", modules, 1},   {"crowds", crowds, 1},
 	};
-	int right = 0;
 
-	if (argc < 2 || rk_counter_create(&counter) != 0)
-		return 2;
-	arguments = argv + 2;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (strcmp(programs[i].name, argv[1]) == 0 && argc == 2 + programs[i].arguments)
-			right = programs[i].run();
-	rk_counter_destroy(counter);
-	return !right;
+	return run_named(programs, sizeof(programs) / sizeof(programs[0]), argc, argv, &counter, &arguments);
 }

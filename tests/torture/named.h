@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* named.h - main() of programs that are tortured: the first argument is the name of what to do. */
+#ifndef NAMED_H
+#define NAMED_H
+
+#include <rseqkit/counter.h>
+#include <stddef.h>
+#include <string.h>
+
+struct named {
+	const char *name;
+	int (*run)(void); /* returns whether all was as without a torture */
+	int arguments;    /* after the name */
+};
+
+/* Runs what is named, with a counter and the arguments after the name. Returns the exit status: 0 if all was right. */
+static inline int run_named(const struct named *list, size_t count, int argc, char **argv, struct rk_counter **counter,
+			    char ***rest)
+{
+	int right = 0;
+
+	if (argc < 2 || rk_counter_create(counter) != 0)
+		return 2;
+	*rest = argv + 2;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i].name, argv[1]) == 0 && argc == 2 + list[i].arguments)
+			right = list[i].run();
+	rk_counter_destroy(*counter);
+	return !right;
+}
+
+#endif /* NAMED_H */
