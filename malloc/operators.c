@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /* operators.c - see operators.h. */
+#define _GNU_SOURCE
 #include "operators.h"
 
-#include <dlfcn.h>
 #include <stdint.h>
+#include <string.h>
 #include "classes.h"
+#include "os/module.h"
 #include "system.h"
 
-/* GNU's library, and both parts of LLVM's. A program that was started without them possibly loads one later. */
-static const char *const libraries[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
+struct search {
+	const char *symbol;
+	void *found;
+};
+
+/* GNU's library, and both parts of LLVM's. */
+static bool is_library(const char *path)
+{
+	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
+	const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int find_in_library(struct dl_phdr_info *info, size_t size, void *of)
+{
+	struct search *search = of;
+	struct rk_module module;
+
+	(void)size;
+	if (is_library(info->dlpi_name) && rk_module_open_loaded(&module, info))
+		search->found = rk_module_address(&module, rk_module_find(&module, search->symbol));
+	return search->found != NULL;
+}
 
 /*
  * Not by dlsym(RTLD_NEXT): the next definition possibly belongs to another allocator, or its library was loaded with RTLD_LOCAL.
+ * Not by dlopen(): it needs memory, and before the libc is initialised, it would initialise the libc without the environment.
  */
-static void *in_library(const char *symbol)
-{
-	void *found = NULL;
-
-	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && found == NULL; i++) {
-		void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
-
-		if (library == NULL)
-			continue;
-		found = dlsym(library, symbol);
-		(void)dlclose(library); /* the library stays loaded: code of the program is about to return to it */
-	}
-	return found;
-}
-
-/*
- * The library's operators, by alignment and by what they do without memory. If the program was started with a library, they are
- * found at the start, because dlopen() needs memory. A library that is loaded later is searched when it is needed.
- */
-static void *operators[2][2];
-
-static void find_operators(void)
+static void *find_operator(bool aligned, bool or_null)
 {
 	static const char *const names[2][2] = {{"_Znwm", "_ZnwmRKSt9nothrow_t"},
 						{"_ZnwmSt11align_val_t", "_ZnwmSt11align_val_tRKSt9nothrow_t"}};
+	struct search search = {names[aligned][or_null], NULL};
 
-	for (int i = 0; i < 4; i++)
-		operators[i / 2][i % 2] = in_library(names[i / 2][i % 2]);
-}
-
-void __cxa_throw(void) __attribute__((__weak__)); /* each C++ library has it */
-
-static void __attribute__((__constructor__)) find_at_start(void)
-{
-	if (__cxa_throw != NULL)
-		find_operators();
+	(void)dl_iterate_phdr(find_in_library, &search);
+	return search.found;
 }
 
 /* This function keeps nothing in memory, because the library's operator possibly leaves it by an exception. */
@@ -61,9 +61,7 @@ void *operators_fail(size_t alignment, size_t size, bool or_null)
 	} new;
 	bool aligned = alignment > FINE;
 
-	if (operators[aligned][or_null] == NULL)
-		find_operators();
-	new.found = operators[aligned][or_null];
+	new.found = find_operator(aligned, or_null);
 	if (new.found != NULL)
 		return new.call(size, aligned ? alignment : (uintptr_t)&new, &new);
 	if (!or_null)
