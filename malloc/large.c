@@ -164,10 +164,13 @@ static bool grow(struct large *large, size_t size)
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
+		if (!map_prepare(to, 1)) {
+			system_unmap(to, size);
+			return false;
+		}
 		/* Clear the map before the move: after the move, another thread can map an object at the old address. */
 		map_set(large->run.base, CODE_NONE, NULL, NULL);
-		can_move = map_prepare(to, 1) &&
-			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
+		can_move = mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
 		if (!can_move) {
 			map_set(large->run.base, CODE_LARGE, NULL, large);
 			return false;
