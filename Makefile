@@ -23,13 +23,17 @@ targets := steps builds toolchain tool malloc examples kernels fuzz torture
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
-.PHONY: all demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
+.PHONY: all amalgamation demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
 .PHONY: check check-all check-full $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
 all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER for another folder, CC=clang]
 	@scripts/deps --name build
 	@scripts/build $(arguments)
+
+amalgamation:  ## write the library as one source and one header, to build/amalgamation
+	@scripts/amalgamate build/amalgamation
+	@echo "build/amalgamation has rseqkit-all.c and rseqkit-all.h."
 
 install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); DESTDIR is the staging folder
 	@scripts/deps --name build

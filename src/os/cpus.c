@@ -151,7 +151,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 	return r < 0 ? (int)r : parse_end(&p);
 }
 
-struct mask {
+struct kernel_mask {
 	unsigned long words[RK_CPUS_MAX / BITS];
 };
 
@@ -159,7 +159,7 @@ struct mask {
  * Reads on which CPUs the calling thread is allowed to run. Returns the size of the kernel's own mask in bytes, or a
  * negative errno.
  */
-static long affinity(struct mask *mask)
+static long affinity(struct kernel_mask *mask)
 {
 	memset(mask, 0, sizeof(*mask));
 	return RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
@@ -172,7 +172,7 @@ static long affinity(struct mask *mask)
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
 	static long answered;
-	struct mask mask;
+	struct kernel_mask mask;
 	long bytes = affinity(&mask), before = 0;
 
 	set_clear(cpus);
@@ -191,7 +191,7 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
  */
 __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
-	struct mask mask;
+	struct kernel_mask mask;
 
 	if (affinity(&mask) < 0)
 		return false;

@@ -22,7 +22,7 @@
 
 _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpus *)0)->set), "words of a set");
 
-static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
+static struct rk_cpus_page *const list_page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
 /*
  * Maps the page and fills it, unless a page is there. Returns whether this call made the page. The system call is raw, and
@@ -30,17 +30,17 @@ static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADD
  */
 static bool publish_page(const struct rk_cpus *offer)
 {
-	long mapped = RK_SYSCALL(RK_SYS_MMAP, page, sizeof(*page), PROT_READ | PROT_WRITE,
+	long mapped = RK_SYSCALL(RK_SYS_MMAP, list_page, sizeof(*list_page), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
 
 	if (mapped == (long)RK_CPUS_PAGE_ADDRESS) {
-		memcpy(page->set, offer->set, sizeof(page->set));
-		__atomic_store_n(&page->magic, RK_CPUS_PAGE_MAGIC, __ATOMIC_RELEASE);
-		(void)RK_SYSCALL(SYS_mprotect, page, sizeof(*page), PROT_READ);
+		memcpy(list_page->set, offer->set, sizeof(list_page->set));
+		__atomic_store_n(&list_page->magic, RK_CPUS_PAGE_MAGIC, __ATOMIC_RELEASE);
+		(void)RK_SYSCALL(SYS_mprotect, list_page, sizeof(*list_page), PROT_READ);
 		return true;
 	}
 	if (mapped >= 0 || mapped < -4095)
-		(void)RK_SYSCALL(SYS_munmap, mapped, sizeof(*page));
+		(void)RK_SYSCALL(SYS_munmap, mapped, sizeof(*list_page));
 	return false;
 }
 
@@ -52,11 +52,11 @@ static bool is_there(void)
 {
 	unsigned char resident = 0;
 
-	return RK_SYSCALL(SYS_mincore, page, sizeof(*page), &resident) != -ENOMEM && rk_kernel_can_read(page) &&
-	       __atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == RK_CPUS_PAGE_MAGIC;
+	return RK_SYSCALL(SYS_mincore, list_page, sizeof(*list_page), &resident) != -ENOMEM && rk_kernel_can_read(list_page) &&
+	       __atomic_load_n(&list_page->magic, __ATOMIC_ACQUIRE) == RK_CPUS_PAGE_MAGIC;
 }
 
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer)
 {
-	return (offer == NULL || !publish_page(offer)) && is_there() ? page->set : NULL;
+	return (offer == NULL || !publish_page(offer)) && is_there() ? list_page->set : NULL;
 }

@@ -99,13 +99,13 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
  * owner.
  */
 #define POOLS_MAX 128
-static struct rk_percpu *pools[POOLS_MAX];
+static struct rk_percpu *known_pools[POOLS_MAX];
 
 static bool exchange_pool(int at, const struct rk_percpu *from, struct rk_percpu *to)
 {
 	struct rk_percpu *expected = (struct rk_percpu *)from;
 
-	return __atomic_compare_exchange_n(&pools[at], &expected, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&known_pools[at], &expected, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 void rk_debug_pool_enter(struct rk_percpu *pool)
@@ -124,7 +124,7 @@ void rk_debug_pool_leave(const struct rk_percpu *pool)
 static const struct rk_percpu *owner_of(const void *item, struct place *place)
 {
 	for (int i = 0; i < POOLS_MAX; i++) {
-		const struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+		const struct rk_percpu *pool = __atomic_load_n(&known_pools[i], __ATOMIC_ACQUIRE);
 
 		if (pool != NULL && rk_item_find(pool, item, place))
 			return pool;

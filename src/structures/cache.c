@@ -36,7 +36,7 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 
-	count(&shared->count.destructed, n);
+	add_count(&shared->count.destructed, n);
 	if (shared->destruct_batch != NULL && n > 0)
 		shared->destruct_batch(shared->context, objects, n);
 	for (size_t i = 0; i < n && shared->destruct_batch == NULL; i++)
@@ -53,7 +53,7 @@ struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu)
 	arrays = arrays_of(cache, cpu);
 	word = __atomic_load_n(&arrays->slot.bank, __ATOMIC_ACQUIRE);
 	if (word == 0) {
-		(void)rk_bank_open_first(&arrays->slot, bank_of(cache, cpu, 0));
+		(void)rk_bank_open_first(&arrays->slot, array_of(cache, cpu, 0));
 		word = __atomic_load_n(&arrays->slot.bank, __ATOMIC_ACQUIRE);
 	}
 	return rk_bank_in(word);
@@ -71,7 +71,7 @@ size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n)
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		int cpu = rk_cpu();
 		const struct rk_array *array = rk_cache_array(cache, cpu);
-		intptr_t state = array == NULL ? 0 : state_of(array);
+		intptr_t state = array == NULL ? 0 : array_state(array);
 		size_t length = (size_t)RK_ARRAY_LENGTH(state), now = least(least(n, AT_ONCE), length);
 
 		if (now == 0)
@@ -123,7 +123,7 @@ static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, s
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		int cpu = rk_cpu();
 		const struct rk_array *array = rk_cache_array(cache, cpu);
-		intptr_t state = array == NULL ? 0 : state_of(array), capacity = array == NULL ? 0 : capacity_of(array);
+		intptr_t state = array == NULL ? 0 : array_state(array), capacity = array == NULL ? 0 : capacity_of(array);
 		size_t length = (size_t)RK_ARRAY_LENGTH(state), wanted = least(n, AT_ONCE);
 		size_t room = (size_t)capacity > length ? (size_t)capacity - length : 0, now = least(wanted, room);
 
@@ -172,7 +172,7 @@ static void *construct(const struct rk_cache *cache)
 	void *object = shared->construct == NULL ? NULL : shared->construct(shared->context);
 
 	if (object != NULL)
-		count(&shared->count.constructed, 1);
+		add_count(&shared->count.constructed, 1);
 	return object;
 }
 
@@ -225,12 +225,12 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	got = take_granted(cache, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
 	if (got == 0)
 		return construct(cache);
-	count(&shared->count.depot_gets, 1);
+	add_count(&shared->count.depot_gets, 1);
 	granted = got; /* includes batch[0], which the caller gets */
 	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
 	if (put > 0) {
-		count(&shared->count.refills, 1);
-		count(&shared->count.refilled, put);
+		add_count(&shared->count.refills, 1);
+		add_count(&shared->count.refilled, put);
 	}
 	/* Objects for which the array had no room go back to the depot. The array's capacity covers the other objects. */
 	got -= put;
@@ -254,8 +254,8 @@ static bool flush(struct rk_cache *cache)
 	rk_depot_return(&shared->depot, may - stay);
 	if (got == 0)
 		return false;
-	count(&shared->count.flushes, 1);
-	count(&shared->count.flushed, got);
+	add_count(&shared->count.flushes, 1);
+	add_count(&shared->count.flushed, got);
 	rk_cache_to_depot(cache, batch, stay, true);
 	rk_cache_destruct(cache, batch + stay, got - stay);
 	return true;
@@ -276,7 +276,7 @@ void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result out
 		if (flush(cache) && put_here(cache, &object, 1, &granted) == 1)
 			return;
 	}
-	count(&shared_of(cache)->count.depot_puts, 1);
+	add_count(&shared_of(cache)->count.depot_puts, 1);
 	rk_cache_to_depot(cache, &object, 1, false);
 }
 
@@ -288,7 +288,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 		now = rk_cache_take_here(cache, objects + got, wanted - got);
 		if (now == 0) {
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
-			count(&shared_of(cache)->count.depot_gets, now);
+			add_count(&shared_of(cache)->count.depot_gets, now);
 		}
 		/* The constructor can put more objects into the cache. The next round takes these objects. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
@@ -310,6 +310,6 @@ void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
 	} while (put < n && now > 0);
 	if (put == n)
 		return;
-	count(&shared_of(cache)->count.depot_puts, n - put);
+	add_count(&shared_of(cache)->count.depot_puts, n - put);
 	rk_cache_to_depot(cache, objects + put, n - put, false);
 }

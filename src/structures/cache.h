@@ -44,7 +44,7 @@ static inline struct arrays *arrays_of(const struct rk_cache *cache, int cpu)
 	return (struct arrays *)rk_percpu_slot(cache, cpu);
 }
 
-static inline struct rk_array *bank_of(const struct rk_cache *cache, int cpu, int which)
+static inline struct rk_array *array_of(const struct rk_cache *cache, int cpu, int which)
 {
 	return (struct rk_array *)(void *)((char *)arrays_of(cache, cpu) + BANKS_AT +
 					   (size_t)which * shared_of(cache)->bank_size);
@@ -55,7 +55,7 @@ static inline void **elements_of(struct rk_array *array)
 	return (void **)(array + 1);
 }
 
-static inline intptr_t state_of(const struct rk_array *array)
+static inline intptr_t array_state(const struct rk_array *array)
 {
 	return __atomic_load_n(&array->state, __ATOMIC_ACQUIRE);
 }
@@ -76,7 +76,7 @@ static inline size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static inline void count(uint64_t *counter, uint64_t by)
+static inline void add_count(uint64_t *counter, uint64_t by)
 {
 	__atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
 }

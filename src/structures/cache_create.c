@@ -15,7 +15,7 @@
 /* Caches with similar numbers of objects per CPU share a pool: up to 16 objects, up to 32, and so on. */
 #define SMALLEST 4
 #define POOLS 10
-static struct rk_percpu *pools[POOLS];
+static struct rk_percpu *cache_pools[POOLS];
 
 _Static_assert((1 << (SMALLEST + POOLS - 1)) == RK_CACHE_PER_CPU_MAX, "the last pool is for the largest arrays");
 _Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks are behind it");
@@ -41,7 +41,7 @@ static int get_cache_pool(int which, struct rk_percpu **out)
 {
 	struct rk_percpu_options options = {.item_size = item_size_for(bank_size_of(which)), .alignment = 64};
 
-	return rk_pool_get_fenced(&pools[which], &options, out);
+	return rk_pool_get_fenced(&cache_pools[which], &options, out);
 }
 
 /* Fills in the defaults. Returns NULL, or a text that says which option is wrong. */
@@ -182,7 +182,7 @@ struct rk_cache *rk_cache_create_at(const struct rk_cache_place *place, const st
 static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct place *place)
 {
 	for (int i = 0; i < POOLS; i++) {
-		struct rk_percpu *from = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+		struct rk_percpu *from = __atomic_load_n(&cache_pools[i], __ATOMIC_ACQUIRE);
 
 		if (rk_pool_has(from, cache, place))
 			return from;
@@ -200,9 +200,9 @@ static size_t destruct_all(struct rk_cache *cache, int highest)
 	size_t done = 0, length, now;
 
 	for (int i = 0; i < 2 * (highest + 1); i++) {
-		struct rk_array *array = bank_of(cache, i / 2, i % 2);
+		struct rk_array *array = array_of(cache, i / 2, i % 2);
 
-		while ((length = (size_t)RK_ARRAY_LENGTH(state_of(array))) > 0) {
+		while ((length = (size_t)RK_ARRAY_LENGTH(array_state(array))) > 0) {
 			now = least(length, RK_CACHE_BATCH_MAX);
 			memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
 			array->state = stepped(array->state, RK_ARRAY_POPPED(now));

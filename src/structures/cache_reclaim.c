@@ -18,13 +18,13 @@
 static void empty(struct rk_cache *cache, struct rk_array *array)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
-	intptr_t state = state_of(array), capacity = capacity_of(array);
+	intptr_t state = array_state(array), capacity = capacity_of(array);
 	size_t length = (size_t)RK_ARRAY_LENGTH(state), now;
 
 	__atomic_store_n(&array->capacity, 0, __ATOMIC_RELAXED);
 	state = stepped(state, RK_ARRAY_PUSHED(1) + RK_ARRAY_POPPED(1));
 	__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
-	count(&shared->count.renewed, 1);
+	add_count(&shared->count.renewed, 1);
 	if ((size_t)capacity > length) /* a child that is forked before this has the grants, but capacity 0 */
 		rk_depot_return(&shared->depot, (size_t)capacity - length);
 	for (; length > 0; length -= now) {
@@ -34,7 +34,7 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 		memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
 		state = stepped(state, RK_ARRAY_POPPED(now));
 		__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
-		count(&shared->count.reclaimed, now);
+		add_count(&shared->count.reclaimed, now);
 		rk_cache_to_depot(cache, batch, now, true);
 	}
 }
@@ -45,11 +45,11 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
  */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {
-	struct rk_array *first = bank_of(cache, cpu, 0), *second = bank_of(cache, cpu, 1);
+	struct rk_array *first = array_of(cache, cpu, 0), *second = array_of(cache, cpu, 1);
 	void *bank;
 	int r;
 
-	if (state_of(second) == 0 && rk_cache_array(cache, cpu) != second) /* second was never in use */
+	if (array_state(second) == 0 && rk_cache_array(cache, cpu) != second) /* second was never in use */
 		__atomic_store_n(&second->state, SECOND_STATE, __ATOMIC_RELEASE);
 	r = rk_bank_take_of_two(cache, cpu, first, second, &bank);
 	if (r >= 0 && bank != NULL)
@@ -85,7 +85,7 @@ static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 	if (has_nothing(cache, cpu))
 		return 0;
 	if (if_idle && !rk_bank_is_out(&arrays->slot)) {
-		state = state_of(rk_cache_array(cache, cpu));
+		state = array_state(rk_cache_array(cache, cpu));
 		if (is_news(arrays, state))
 			return 0;
 	}
@@ -137,12 +137,12 @@ void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle)
 	void *batch[RK_CACHE_BATCH_MAX];
 	size_t now;
 
-	if (array == NULL || RK_ARRAY_LENGTH(state_of(array)) == 0)
+	if (array == NULL || RK_ARRAY_LENGTH(array_state(array)) == 0)
 		return;
-	if (if_idle && is_news(arrays_of(cache, rk_cpu()), state_of(array)))
+	if (if_idle && is_news(arrays_of(cache, rk_cpu()), array_state(array)))
 		return;
 	while ((now = rk_cache_take_here(cache, batch, RK_CACHE_BATCH_MAX)) > 0) {
-		count(&shared_of(cache)->count.reclaimed, now);
+		add_count(&shared_of(cache)->count.reclaimed, now);
 		rk_cache_to_depot(cache, batch, now, false);
 	}
 }
@@ -168,7 +168,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 /* Adds the numbers of an array to the report: puts, gets, objects, capacity. */
 static void count_array(const struct rk_array *array, bool second, struct rk_cache_report *report)
 {
-	intptr_t state = state_of(array);
+	intptr_t state = array_state(array);
 	uint64_t length = (uint64_t)RK_ARRAY_LENGTH(state), moved;
 
 	if (second && state == 0)
@@ -193,8 +193,8 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++) {
 		if (__atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0)
 			continue;
-		count_array(bank_of(cache, cpu, 0), false, &report);
-		count_array(bank_of(cache, cpu, 1), true, &report);
+		count_array(array_of(cache, cpu, 0), false, &report);
+		count_array(array_of(cache, cpu, 1), true, &report);
 	}
 #define COUNT(what) __atomic_load_n(&shared->count.what, __ATOMIC_RELAXED)
 	report.array_puts -= COUNT(refilled) + COUNT(renewed);

@@ -17,7 +17,7 @@
 #include "percpu/percpu.h"
 #include "sync/pool.h"
 
-static struct rk_percpu *pool;
+static struct rk_percpu *counter_pool;
 
 static int64_t *slot(const struct rk_counter *counter, int index)
 {
@@ -28,7 +28,7 @@ static int get_counter_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(int64_t)};
 
-	return rk_pool_get(&pool, &options, out);
+	return rk_pool_get(&counter_pool, &options, out);
 }
 
 int rk_counter_create(struct rk_counter **counter)
@@ -48,7 +48,7 @@ int rk_counter_create(struct rk_counter **counter)
 
 int rk_counter_destroy(struct rk_counter *counter)
 {
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	struct rk_percpu *from = __atomic_load_n(&counter_pool, __ATOMIC_ACQUIRE);
 
 	if (counter == NULL)
 		return 0;
@@ -58,7 +58,7 @@ int rk_counter_destroy(struct rk_counter *counter)
 void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: the counter belongs to another copy */
+	struct rk_percpu *from = __atomic_load_n(&counter_pool, __ATOMIC_RELAXED); /* NULL: the counter belongs to another copy */
 	int aborts = 0;
 
 	for (; outcome == RK_ABORTED && aborts < RK_ABORTS_MAX; aborts++)

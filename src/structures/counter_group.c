@@ -58,7 +58,7 @@ _Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and base
 _Static_assert(offsetof(struct rki_group_head, plane) == 0, "rki_group_add() relies on it");
 _Static_assert((size_t)SMALLEST << (POOLS - 1) == RK_STRIDE, "the largest group fills it");
 
-static struct rk_percpu *pools[POOLS];
+static struct rk_percpu *group_pools[POOLS];
 
 static int get_group_pool(size_t count, struct rk_percpu **out)
 {
@@ -67,7 +67,7 @@ static int get_group_pool(size_t count, struct rk_percpu **out)
 
 	for (; options.item_size < RKI_GROUP_HEAD + 2 * count * sizeof(int64_t); i++)
 		options.item_size *= 2;
-	return rk_pool_get_fenced(&pools[i], &options, out);
+	return rk_pool_get_fenced(&group_pools[i], &options, out);
 }
 
 /* Returns the address of a plane in slot 0. */
@@ -111,7 +111,7 @@ int rk_group_destroy(void *group, bool is_histogram, const void *caller)
 	if (group == NULL)
 		return 0;
 	for (int i = 0; i < POOLS; i++) {
-		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+		struct rk_percpu *pool = __atomic_load_n(&group_pools[i], __ATOMIC_ACQUIRE);
 
 		if (rk_pool_has(pool, group, &place) && (rk_group_head(group)->top != 0) == is_histogram)
 			return rk_percpu_free_for(pool, group, caller);

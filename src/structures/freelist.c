@@ -29,7 +29,7 @@ struct lists {
 	chain banks[2];
 };
 
-static struct rk_percpu *pool;
+static struct rk_percpu *freelist_pool;
 
 static struct lists *lists_of(const struct rk_freelist *list, int index)
 {
@@ -40,7 +40,7 @@ static int get_list_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(struct lists), .alignment = 64};
 
-	return rk_pool_get_fenced(&pool, &options, out);
+	return rk_pool_get_fenced(&freelist_pool, &options, out);
 }
 
 int rk_freelist_create(struct rk_freelist **list)
@@ -74,7 +74,7 @@ static void join(chain *to, chain from)
 
 int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest)
 {
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	struct rk_percpu *from = __atomic_load_n(&freelist_pool, __ATOMIC_ACQUIRE);
 	struct place place;
 
 	if (rest != NULL)

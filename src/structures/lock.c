@@ -19,7 +19,7 @@ _Static_assert(offsetof(struct rki_lock_slot, closed) == sizeof(intptr_t), "rki_
 
 /* Slots have 64, 96, 128, 192, ... bytes up to RK_STRIDE. A slot of 96 bytes occupies 128, because it is aligned to 64. */
 #define SIZES 25
-static struct rk_percpu *pools[SIZES];
+static struct rk_percpu *lock_pools[SIZES];
 
 static size_t size_of(unsigned which)
 {
@@ -42,7 +42,7 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 	while (size_of(which) < size + RK_LOCK_HEADER)
 		which++;
 	options.item_size = size_of(which);
-	r = rk_pool_get_fenced(&pools[which], &options, &pool);
+	r = rk_pool_get_fenced(&lock_pools[which], &options, &pool);
 	if (r == 0)
 		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
 	if (r < 0)
@@ -64,7 +64,7 @@ static struct rk_percpu *pool_of_lock(const struct rk_lock *lock)
 	struct place place;
 
 	for (int i = 0; i < SIZES; i++) {
-		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+		struct rk_percpu *pool = __atomic_load_n(&lock_pools[i], __ATOMIC_ACQUIRE);
 
 		if (rk_pool_has(pool, lock, &place))
 			return pool;

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static struct rk_percpu *pools[2];
+static struct rk_percpu *rcu_pools[2];
 
 int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
 {
@@ -17,7 +17,7 @@ int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
 	*rcu = NULL;
 	if (calls_max > RK_RCU_CALLS_MAX)
 		return -EINVAL;
-	r = rk_readers_create(pools, &item, __builtin_return_address(0));
+	r = rk_readers_create(rcu_pools, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
 	*rcu = (struct rk_rcu *)item;
@@ -31,9 +31,9 @@ int rk_rcu_destroy(struct rk_rcu *rcu)
 {
 	if (rcu == NULL)
 		return 0;
-	if (!rk_readers_has(pools, rcu))
+	if (!rk_readers_has(rcu_pools, rcu))
 		return -EINVAL;
 	if (rk_rcu_worker_state(rcu) != RK_RCU_WORKER_NONE || rk_rcu_has_calls(rcu) || rk_rcu_has_readers(rcu))
 		return -EBUSY;
-	return rk_readers_destroy(pools, rcu, __builtin_return_address(0));
+	return rk_readers_destroy(rcu_pools, rcu, __builtin_return_address(0));
 }

@@ -49,7 +49,7 @@
 #define ALIVE 1
 #define ONE 2 /* one reference */
 
-static struct rk_percpu *pool;
+static struct rk_percpu *ref_pool;
 static bool has_fence; /* each rk_ref_init() tries the fence, until one has succeeded */
 
 static bool is_alive(uintptr_t count)
@@ -73,7 +73,7 @@ int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref))
 
 	if (ref == NULL || release == NULL)
 		return -EINVAL;
-	r = rk_pool_get_fenced(&pool, &options, &from);
+	r = rk_pool_get_fenced(&ref_pool, &options, &from);
 	if (r == 0 && counts_by_sections())
 		r = rk_percpu_alloc_for(from, &words, __builtin_return_address(0));
 	if (r < 0)
@@ -142,7 +142,7 @@ static void finish(struct rk_ref *ref, const void *caller)
 	 * In debug mode this fails if other code damaged the memory. Then rk_percpu_check() reports the damage, and the memory
 	 * isn't used again.
 	 */
-	(void)rk_percpu_free_for(__atomic_load_n(&pool, __ATOMIC_ACQUIRE), words, caller);
+	(void)rk_percpu_free_for(__atomic_load_n(&ref_pool, __ATOMIC_ACQUIRE), words, caller);
 }
 
 static int kill_all(struct rk_ref *const *refs, size_t count, const void *caller)

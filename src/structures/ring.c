@@ -41,7 +41,7 @@
 #define SIZE 65536
 #define PATIENCE 100000 /* ns that a writer waits for the overflow ring */
 
-static struct rk_percpu *pool;
+static struct rk_percpu *ring_pool;
 
 static int get_ring_pool(struct rk_percpu **out)
 {
@@ -50,7 +50,7 @@ static int get_ring_pool(struct rk_percpu **out)
 										    sizeof(struct ring_state),
 		.alignment = 64};
 
-	return rk_pool_get_fenced(&pool, &options, out);
+	return rk_pool_get_fenced(&ring_pool, &options, out);
 }
 
 static size_t whole_pages(size_t size)
@@ -154,7 +154,7 @@ int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *given, s
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-	r = lay_out_ring(state_of((struct rk_ring *)item), options.size, options.flags);
+	r = lay_out_ring(ring_state_of((struct rk_ring *)item), options.size, options.flags);
 	if (r < 0) {
 		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
 		return r;
@@ -165,22 +165,22 @@ int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *given, s
 
 int rk_ring_destroy(struct rk_ring *ring)
 {
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	struct rk_percpu *from = __atomic_load_n(&ring_pool, __ATOMIC_ACQUIRE);
 	struct place place;
 
 	if (ring == NULL)
 		return 0;
 	if (!rk_pool_has(from, ring, &place))
 		return -EINVAL;
-	if (state_of(ring)->memory != NULL)
-		rk_unmap(state_of(ring)->memory - beginning_of(state_of(ring)), state_of(ring)->mapped);
-	state_of(ring)->memory = NULL;
+	if (ring_state_of(ring)->memory != NULL)
+		rk_unmap(ring_state_of(ring)->memory - beginning_of(ring_state_of(ring)), ring_state_of(ring)->mapped);
+	ring_state_of(ring)->memory = NULL;
 	return rk_percpu_free_for(from, ring, __builtin_return_address(0));
 }
 
 size_t rk_ring_largest(const struct rk_ring *ring)
 {
-	return state_of(ring)->shared.largest;
+	return ring_state_of(ring)->shared.largest;
 }
 
 uint64_t rk_ring_clock(void)
@@ -221,12 +221,12 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 
 	if (cpu < 0 || cpu > rk_cpus_get()->highest)
 		return NULL;
-	slot = slot_of(ring, cpu);
+	slot = ring_slot_of(ring, cpu);
 	word = __atomic_load_n(&slot->bank.bank, __ATOMIC_ACQUIRE);
 	if (word == 0) {
-		struct ring_log *first = bank_of(state_of(ring), cpu, 0);
+		struct ring_log *first = log_of(ring_state_of(ring), cpu, 0);
 
-		rk_ring_prepare(state_of(ring), first, 0);
+		rk_ring_prepare(ring_state_of(ring), first, 0);
 		(void)rk_bank_open_first(&slot->bank, first);
 		word = __atomic_load_n(&slot->bank.bank, __ATOMIC_ACQUIRE);
 	}
@@ -236,7 +236,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 /* Returns the highest position to which the limit can advance, if the head is in the unit that ends at `end`. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
-	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + ring_size_of(state);
 
 	return overwrites(state) || end < free_up_to ? end : free_up_to;
 }
@@ -247,7 +247,7 @@ static int64_t limit_up_to(const struct ring_state *state, const struct ring_log
  */
 static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
-	const struct ring_state *state = state_of(ring);
+	const struct ring_state *state = ring_state_of(ring);
 	struct ring_log *log = open_log(ring, cpu);
 	int64_t head, limit, unit = unit_of(state), end, further;
 	enum rk_result outcome;
@@ -274,7 +274,7 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 
 static int drop_slot(struct rk_ring *ring, int index)
 {
-	__atomic_fetch_add(&slot_of(ring, index)->dropped, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ring_slot_of(ring, index)->dropped, 1, __ATOMIC_RELAXED);
 	return -ENOBUFS;
 }
 
@@ -282,13 +282,13 @@ static int drop_slot(struct rk_ring *ring, int index)
 static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
-	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + ring_size_of(state);
 	char *at;
 
 	if (log->log.limit == 0)
 		rk_ring_prepare(state, log, 0);
 	head = log->log.head;
-	rest = size_of(state) - (head & state->shared.mask);
+	rest = ring_size_of(state) - (head & state->shared.mask);
 	if (head + (rest < size ? rest : 0) + size > free_up_to)
 		return false;
 	if (rest < size) {
@@ -310,14 +310,14 @@ static bool append_to_log(const struct ring_state *state, struct ring_log *log, 
 
 static int write_overflow(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
-	struct ring_state *state = state_of(ring);
-	struct ring_slot *slot = slot_of(ring, RK_INDEX_OVERFLOW);
+	struct ring_state *state = ring_state_of(ring);
+	struct ring_slot *slot = ring_slot_of(ring, RK_INDEX_OVERFLOW);
 	uint64_t me;
 	bool done;
 
 	if (rk_claim_enter(&slot->writing, PATIENCE, &me) < 0)
 		return drop_slot(ring, RK_INDEX_OVERFLOW);
-	done = append_to_log(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
+	done = append_to_log(state, log_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
 	rk_claim_leave(&slot->writing, me);
 	return done ? 0 : drop_slot(ring, RK_INDEX_OVERFLOW);
 }
@@ -345,10 +345,10 @@ static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t 
 
 int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome)
 {
-	uint32_t *waiting = &state_of(ring)->shared.waiting;
+	uint32_t *waiting = &ring_state_of(ring)->shared.waiting;
 	int cpu = 0, r;
 
-	if (length > state_of(ring)->shared.largest)
+	if (length > ring_state_of(ring)->shared.largest)
 		return -EMSGSIZE;
 	outcome = write_here(ring, data, length, stamped, outcome, &cpu);
 	if (outcome == RK_UNEQUAL)
@@ -370,8 +370,8 @@ uint64_t rk_ring_dropped(const struct rk_ring *ring, int index)
 	if (ring == NULL || (index != RK_INDEX_ALL && (index < RK_INDEX_OVERFLOW || index > rk_cpus_get()->highest)))
 		return 0;
 	if (index != RK_INDEX_ALL)
-		return __atomic_load_n(&slot_of(ring, index)->dropped, __ATOMIC_RELAXED);
+		return __atomic_load_n(&ring_slot_of(ring, index)->dropped, __ATOMIC_RELAXED);
 	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++)
-		sum += __atomic_load_n(&slot_of(ring, i)->dropped, __ATOMIC_RELAXED);
+		sum += __atomic_load_n(&ring_slot_of(ring, i)->dropped, __ATOMIC_RELAXED);
 	return sum;
 }

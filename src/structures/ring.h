@@ -60,17 +60,17 @@ struct ring_state {
 	struct ring_file *file;
 };
 
-static inline struct ring_state *state_of(const struct rk_ring *ring)
+static inline struct ring_state *ring_state_of(const struct rk_ring *ring)
 {
 	return (struct ring_state *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 }
 
-static inline struct ring_slot *slot_of(const struct rk_ring *ring, int index)
+static inline struct ring_slot *ring_slot_of(const struct rk_ring *ring, int index)
 {
 	return (struct ring_slot *)rk_percpu_slot(ring, index);
 }
 
-static inline int64_t size_of(const struct ring_state *state)
+static inline int64_t ring_size_of(const struct ring_state *state)
 {
 	return state->shared.mask + 1;
 }
@@ -80,7 +80,7 @@ static inline bool overwrites(const struct ring_state *state)
 	return state->flags & RK_RING_OVERWRITE;
 }
 
-static inline struct ring_log *bank_of(const struct ring_state *state, int index, int which)
+static inline struct ring_log *log_of(const struct ring_state *state, int index, int which)
 {
 	size_t number = (size_t)(index - RK_INDEX_OVERFLOW) * (overwrites(state) ? 2 : 1) + (size_t)which;
 
@@ -95,19 +95,19 @@ static inline int64_t head_of(const struct ring_log *log)
 /* Returns the log in use, or NULL if there is none. */
 static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 {
-	struct ring_log *overflow = bank_of(state_of(ring), RK_INDEX_OVERFLOW, 0);
+	struct ring_log *overflow = log_of(ring_state_of(ring), RK_INDEX_OVERFLOW, 0);
 	intptr_t word;
 
 	if (index == RK_INDEX_OVERFLOW)
 		return __atomic_load_n(&overflow->log.limit, __ATOMIC_ACQUIRE) != 0 ? overflow : NULL;
-	word = __atomic_load_n(&slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
+	word = __atomic_load_n(&ring_slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
 	return rk_bank_in(word);
 }
 
 /* Returns the size of a unit: the ring, or a block of it. Records don't cross the end of a unit. */
 static inline int64_t unit_of(const struct ring_state *state)
 {
-	return overwrites(state) ? size_of(state) / RING_BLOCKS : size_of(state);
+	return overwrites(state) ? ring_size_of(state) / RING_BLOCKS : ring_size_of(state);
 }
 
 static inline char *place_in(const struct ring_state *state, struct ring_log *log, int64_t position)

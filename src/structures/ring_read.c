@@ -45,8 +45,8 @@ static int64_t oldest_of(const struct ring_state *state, const struct ring_log *
 
 static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
 {
-	const struct ring_state *state = state_of(ring);
-	struct ring_log *first = bank_of(state, cpu, 0), *second = bank_of(state, cpu, 1);
+	const struct ring_state *state = ring_state_of(ring);
+	struct ring_log *first = log_of(state, cpu, 0), *second = log_of(state, cpu, 1);
 	void *bank;
 	int r = rk_cpus_has(rk_cpus_get(), cpu) ? rk_bank_begin_try(ring, cpu) : -EINVAL;
 
@@ -77,9 +77,9 @@ int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, 
 	if (ring == NULL || reader == NULL || size < sizeof(*reader) || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
 	memset(reader + 1, 0, size - sizeof(*reader)); /* members that a later release adds */
-	if (cpu != RK_INDEX_OVERFLOW && overwrites(state_of(ring)))
+	if (cpu != RK_INDEX_OVERFLOW && overwrites(ring_state_of(ring)))
 		return take_snapshot(ring, cpu, reader);
-	r = rk_claim_take_try(&slot_of(ring, cpu)->bank.claim);
+	r = rk_claim_take_try(&ring_slot_of(ring, cpu)->bank.claim);
 	if (r < 0)
 		return r;
 	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = LIVE, .header = NO_HEADER};
@@ -97,7 +97,7 @@ struct rk_ring_reader rki_ring_look(struct rk_ring_reader reader)
 			return reader;
 		reader.released = reader.position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
 		reader.log = &log->log;
-		reader.mask = state_of(reader.ring)->shared.mask;
+		reader.mask = ring_state_of(reader.ring)->shared.mask;
 		reader.live = reader.log;
 	}
 	reader.head = head_of((const struct ring_log *)reader.log);
@@ -111,7 +111,7 @@ int rki_ring_close(struct rk_ring_reader *reader)
 
 	if (reader == NULL || (reader->state != LIVE && reader->state != SNAPSHOT))
 		return -EINVAL;
-	slot = &slot_of(reader->ring, reader->cpu)->bank;
+	slot = &ring_slot_of(reader->ring, reader->cpu)->bank;
 	if (!rk_claim_is_mine(&slot->claim))
 		return -EINVAL;
 	log = (struct ring_log *)reader->log;
@@ -160,7 +160,7 @@ static void close_all(struct merged *merged, int indexes)
 /* Waits until all writers of the overflow ring that have already read their stamp have stored the head. */
 static int fence_overflow(struct rk_ring *ring)
 {
-	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
+	struct rk_claim *writing = &ring_slot_of(ring, RK_INDEX_OVERFLOW)->writing;
 	int r = rk_claim_take_for(writing, PATIENCE);
 
 	return r < 0 ? -EAGAIN : rk_claim_release(writing);
@@ -199,9 +199,9 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 	struct merged *merged, *next;
 	uint64_t now, clock;
 
-	if (ring == NULL || each == NULL || overwrites(state_of(ring)))
+	if (ring == NULL || each == NULL || overwrites(ring_state_of(ring)))
 		return -EINVAL;
-	merged = state_of(ring)->merged;
+	merged = ring_state_of(ring)->merged;
 	r = open_all(ring, merged, indexes); /* the first rk_ring_open() keeps other merges out */
 	if (r < 0)
 		return r;

@@ -19,14 +19,14 @@
 /* Are there records to read? */
 static bool has_records(const struct rk_ring *ring)
 {
-	bool overwriting = overwrites(state_of(ring));
+	bool overwriting = overwrites(ring_state_of(ring));
 
 	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
 		const struct ring_log *log = log_in_use(ring, i);
 
 		if (overwriting && i >= 0 && !rk_cpus_has(rk_cpus_get(), i))
 			continue;
-		if (overwriting && i >= 0 && rk_bank_is_out(&slot_of(ring, i)->bank))
+		if (overwriting && i >= 0 && rk_bank_is_out(&ring_slot_of(ring, i)->bank))
 			return true;
 		if (log == NULL)
 			continue;
@@ -49,7 +49,7 @@ static int arm(struct rk_ring *ring, uint32_t *armed)
 		return -EINVAL;
 	if (has_records(ring))
 		return 1;
-	*armed = __atomic_fetch_or(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
+	*armed = __atomic_fetch_or(&ring_state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
 	r = rk_fence_all();
 	return r < 0 ? r : has_records(ring);
 }
@@ -72,7 +72,7 @@ int rk_ring_arm(struct rk_ring *ring)
  */
 void rki_ring_wake(struct rk_ring *ring)
 {
-	struct ring_state *state = state_of(ring);
+	struct ring_state *state = ring_state_of(ring);
 	struct ring_file *file = state->file;
 	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
 	bool notifies, for_parent;
@@ -104,7 +104,7 @@ int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 	if (nanoseconds < 0)
 		return -EINVAL;
 	/* Without a time limit the kernel would continue the wait after a handler with SA_RESTART. */
-	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds);
+	r = (int)rk_futex_wait(&ring_state_of(ring)->shared.waiting, armed, nanoseconds);
 	return r == -EAGAIN ? 0 : r; /* a write ended the waiting before the sleep */
 }
 
@@ -114,13 +114,13 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 
 	if (ring == NULL || fd < -1 || fd == INT32_MAX)
 		return -EINVAL;
-	file = state_of(ring)->file;
+	file = ring_state_of(ring)->file;
 	if (file->process != 0) {
 		__atomic_store_n(&file->fd, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&file->process, getpid(), __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&file->fd, fd + 1, __ATOMIC_RELEASE);
 	/* Because of this addition, a writer that loaded the previous descriptor can't end the waiting, and loads again. */
-	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
+	(void)__atomic_fetch_add(&ring_state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
 	return 0;
 }

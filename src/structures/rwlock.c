@@ -51,7 +51,7 @@
 #include "os/limit.h"
 #include "sync/claim.h"
 
-static struct rk_percpu *pools[2];
+static struct rk_percpu *rwlock_pools[2];
 
 void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase phase)
 {
@@ -147,7 +147,7 @@ int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags)
 	*lock = NULL;
 	if (flags & ~RK_RWLOCK_WRITERS_FIRST)
 		return -EINVAL;
-	r = rk_readers_create(pools, &item, __builtin_return_address(0));
+	r = rk_readers_create(rwlock_pools, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
 	*lock = (struct rk_rwlock *)item;
@@ -163,7 +163,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 
 	if (lock == NULL)
 		return 0;
-	if (!rk_readers_has(pools, lock))
+	if (!rk_readers_has(rwlock_pools, lock))
 		return -EINVAL;
 	state = rk_rwlock_state_of(lock);
 	r = rk_claim_take_try(&state->writer);
@@ -176,7 +176,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 		return -EBUSY;
 	}
 	(void)rk_claim_release(&state->writer);
-	return rk_readers_destroy(pools, lock, __builtin_return_address(0));
+	return rk_readers_destroy(rwlock_pools, lock, __builtin_return_address(0));
 }
 
 /* Readers */

@@ -47,7 +47,7 @@ struct page {
 	uint64_t initial; /* 0: not known */
 };
 
-static struct page *page; /* NULL: not made yet */
+static struct page *numbers; /* NULL: not made yet */
 static bool hopeless;     /* the kernel wipes no pages */
 static uint64_t next_number = 2; /* 1 is `first` in the process that made the page */
 
@@ -72,7 +72,7 @@ static struct page *make_page(void)
 	if (made == MAP_FAILED)
 		return NULL;
 	made->first = 1;
-	if (__atomic_compare_exchange_n(&page, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(&numbers, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
 	(void)munmap(made, size);
 	return expected;
@@ -80,7 +80,7 @@ static struct page *make_page(void)
 
 static struct page *get_page(void)
 {
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+	struct page *p = __atomic_load_n(&numbers, __ATOMIC_ACQUIRE);
 
 	return p != NULL || __atomic_load_n(&hopeless, __ATOMIC_RELAXED) ? p : make_page();
 }
@@ -165,7 +165,7 @@ bool rk_number_is_foreign(uint64_t number)
 
 bool rk_number_is_elsewhere(uint64_t number)
 {
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+	struct page *p = __atomic_load_n(&numbers, __ATOMIC_ACQUIRE);
 	uint64_t initial;
 
 	if (rk_number_is_foreign(number) || p == NULL || (number & NUMBER) >= first_number(p))
@@ -193,7 +193,7 @@ bool rk_number_is_hopeless(void)
 
 static void in_child(void)
 {
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+	struct page *p = __atomic_load_n(&numbers, __ATOMIC_ACQUIRE);
 	uint64_t number = __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED);
 
 	if (p == NULL)

@@ -43,7 +43,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 }
 #else
 /* This module's dynamic section, made by the linker. A static program possibly has none. */
-extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
+extern ElfW(Dyn) dynamic_section[] __asm__("_DYNAMIC") __attribute__((__weak__, __visibility__("hidden")));
 
 /*
  * Returns whether this module was linked with -z nodelete, as librseqkit.so and the preloaded object are. The preloaded
@@ -52,7 +52,7 @@ extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
  */
 static bool stays_loaded(void)
 {
-	for (const ElfW(Dyn) *entry = _DYNAMIC; entry != NULL && entry->d_tag != DT_NULL; entry++)
+	for (const ElfW(Dyn) *entry = dynamic_section; entry != NULL && entry->d_tag != DT_NULL; entry++)
 		if (entry->d_tag == DT_FLAGS_1)
 			return (entry->d_un.d_val & DF_1_NODELETE) != 0;
 	return false;

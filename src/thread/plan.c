@@ -46,10 +46,12 @@
 #include "strangers.h"
 
 /* Used if start_here.c isn't linked in. */
+#ifndef RK_ONE_FILE_HAS_STARTS
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
 	return false;
 }
+#endif
 
 __attribute__((__weak__)) bool rk_start_registers_all(void)
 {

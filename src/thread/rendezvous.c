@@ -33,7 +33,7 @@
 
 #define PAGE 4096
 
-static void *const page = (void *)RK_RENDEZVOUS_ADDRESS;
+static void *const meeting_page = (void *)RK_RENDEZVOUS_ADDRESS;
 
 /*
  * The sizes of both structures in the first version. Later versions only append to the structures, so every version can
@@ -57,14 +57,14 @@ int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {
 	struct rk_rendezvous found = {0};
 
-	memcpy(&found, page, FIRST_PAGE);
+	memcpy(&found, meeting_page, FIRST_PAGE);
 	if (memcmp(found.magic, RK_RENDEZVOUS_MAGIC, sizeof(found.magic)) != 0 || found.size < FIRST_PAGE ||
 	    found.signature != RK_SIGNATURE || found.length < RK_AREA_LENGTH_ORIGINAL || found.length > PAGE ||
 	    found.offset != (int32_t)found.offset)
 		return -EADDRINUSE;
 	if (found.kind != RK_RENDEZVOUS_EARLY && (found.kind != RK_RENDEZVOUS_BLOCK || !has_state(&found)))
 		return -EADDRINUSE;
-	memcpy(&found, page, found.size < sizeof(found) ? found.size : sizeof(found));
+	memcpy(&found, meeting_page, found.size < sizeof(found) ? found.size : sizeof(found));
 	if (found.blob > PAGE)
 		return -EADDRINUSE;
 	*meeting = found;
@@ -84,7 +84,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
 	/* The last argument is on the stack, where syscall() reads a long. An int would leave half of the long undefined. */
 	if (mapped == (long)sizeof(*offer))
-		mapped = RK_SYSCALL(RK_SYS_MMAP, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
+		mapped = RK_SYSCALL(RK_SYS_MMAP, meeting_page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)
 		mapped = -ENOSPC;
 	(void)RK_SYSCALL(SYS_close, (int)fd);
@@ -99,14 +99,14 @@ static int publish_offer(const struct rk_rendezvous *offer)
 
 int rk_rendezvous_look(struct rk_rendezvous *meeting)
 {
-	return rk_kernel_can_read(page) ? rk_rendezvous_read(meeting) : -EADDRINUSE;
+	return rk_kernel_can_read(meeting_page) ? rk_rendezvous_read(meeting) : -EADDRINUSE;
 }
 
 int rk_rendezvous(struct rk_rendezvous *meeting)
 {
 	int r;
 
-	if (rk_kernel_can_read(page))
+	if (rk_kernel_can_read(meeting_page))
 		return rk_rendezvous_read(meeting);
 	r = publish_offer(meeting);
 	return r == -EEXIST ? rk_rendezvous_look(meeting) : r;

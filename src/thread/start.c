@@ -165,7 +165,7 @@ static void (*volatile const bring_in)(void *) __attribute__((__used__)) = pthre
  * In musl, RTLD_NEXT finds nothing for a module that was loaded late. RTLD_DEFAULT then finds the definition of another
  * module or of the libc.
  */
-static void *next_of(const char *name)
+static void *next_function(const char *name)
 {
 	void *next = dlsym(RTLD_NEXT, name);
 
@@ -179,8 +179,8 @@ static void *next_of(const char *name)
 __attribute__((__constructor__)) static void find_next(void)
 {
 	bool is_static = in_this_program != NULL;
-	void *posix = is_static ? (void *)(uintptr_t)in_this_program : next_of("pthread_create");
-	void *c11 = is_static ? NULL : next_of("thrd_create");
+	void *posix = is_static ? (void *)(uintptr_t)in_this_program : next_function("pthread_create");
+	void *c11 = is_static ? NULL : next_function("thrd_create");
 
 	__atomic_store_n(&next_posix, (create_posix *)(uintptr_t)posix, __ATOMIC_RELAXED);
 	__atomic_store_n(&next_c11, (create_c11 *)(uintptr_t)c11, __ATOMIC_RELAXED);
