@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classes.h - the sizes of small objects.
+ * classes.h - the size classes: sizes of small objects, and of objects that take one to four whole spans.
  *
- * A span of 64 KiB contains objects of one class. Sizes up to 1024 bytes are multiples of 16, and larger ones are multiples of
- * 128. So two tables give the class of a size. All powers of two are classes: their objects are aligned to their size. Above
- * 4096 bytes the sizes divide a span with little left over.
+ * A small object has at most 32 KiB. A span of 64 KiB contains small objects of one class. Sizes up to 1024 bytes are multiples
+ * of 16, and larger ones are multiples of 128. So two tables give the class of a small size. Each power of two is the size of a
+ * class, and objects of this class are aligned to their size. Above 4096 bytes the sizes divide a span with little left over.
  */
 #ifndef MALLOC_CLASSES_H
 #define MALLOC_CLASSES_H
@@ -63,8 +63,9 @@ static inline unsigned class_of(size_t size)
 }
 
 /*
- * Is the offset of the address in its span a multiple of the size? Offsets and sizes have 16 bits, so 32 bits are enough: the
- * lower half of the product is less than the inverse exactly for multiples. For inverse 0 the result is always false.
+ * Is the offset of the address in its span a multiple of the class's size? Offsets and small sizes have 16 bits, so 32 bits are
+ * enough: the lower half of the product is less than the inverse exactly for multiples. Classes of whole spans have the inverse
+ * 1, and then only the offset 0 is a multiple. For inverse 0 the result is always false.
  */
 static inline int is_multiple(uint32_t inverse, const void *address)
 {

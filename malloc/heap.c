@@ -18,20 +18,20 @@
 #include "structures/cache_place.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024) /* bytes of the objects in a CPU's array; but at least 8 objects, and at most 256 */
-#define PER_CPU_OF_SPANS ((size_t)2 << 20) /* the same for objects of whole spans */
-#define BUDGET ((size_t)32 << 20)           /* the same for all CPUs and all classes of large objects, at least */
-#define BUDGET_PER_CPU ((size_t)2 << 20)
-#define PER_CPU_LEAST 32
-#define PER_CPU_MOST 1024
+#define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a CPU's array */
+#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for objects of whole spans */
+#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches, */
+#define BUDGET_PER_CPU ((size_t)2 << 20)    /* and this for each CPU more */
+#define PER_CPU_LEAST 32                    /* an array has room for this many small objects at least, */
+#define PER_CPU_MOST 1024                   /* and for this many at most */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once */
-#define IN_DEPOT 12 /* how many full arrays' objects a depot has at least room for */
+#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU, and for small objects this many more */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 
 /*
- * The memory of all caches is reserved when the process starts. Later the kernel possibly refuses it: the process can limit its
- * address space, or enter a sandbox. So a class gets its cache without a system call.
+ * The memory of all caches is reserved when the process starts, so a class gets its cache without a system call. Later the
+ * kernel possibly refuses memory: the process can limit its address space, or enter a sandbox.
  */
 static struct rk_cache_options options[CLASSES];
 static struct rk_cache_budget budget;
@@ -46,7 +46,7 @@ static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
 
-static __thread bool is_beginning; /* while this is true, the libc or a handler allocates during begin(), from spans */
+static __thread bool is_beginning; /* begin() runs in this thread: what the libc or a handler allocates now comes from spans */
 
 /* Threads that race write the same text. */
 char librseqkit_malloc_mode[128] = "nothing allocated";
@@ -66,15 +66,15 @@ static size_t per_cpu(unsigned class)
 }
 
 /*
- * Collections so far, and the last one in which a thread on each CPU took part. Emptying the array of another CPU would need
- * membarrier(2), which sandboxes refuse. So a collection empties the arrays of its own CPU, and each other CPU does so when a
- * thread runs there next and finds a cache empty.
+ * The number of collections so far, and for each CPU the last collection in which a thread on that CPU took part. Emptying the
+ * array of another CPU would need membarrier(2), which sandboxes refuse. So a collection empties the arrays of the CPU on which
+ * it runs. On each other CPU, the next thread that finds a cache empty takes part (construct()).
  */
 static uint8_t collections, took_part[RK_CPUS_MAX];
 
 /*
- * Takes part in the last collection, if this CPU hasn't. Gives objects back to the spans: those in depots, and in arrays of
- * this CPU that weren't used since the last call.
+ * Takes part in the last collection, unless a thread on this CPU already has. Gives objects back to the spans: those in depots,
+ * and those in arrays of this CPU. With `if_idle`, arrays that were used since the last such call keep their objects.
  */
 static void take_part(bool if_idle)
 {
@@ -228,7 +228,7 @@ void heap_give(void *object)
 	mark_free(object);
 	if (heap_caches[code] == NULL) {
 		spans_give(code, &object, 1);
-	} else { /* the span is older than the cache */
+	} else { /* the span is older than the cache, or guards are on */
 		map_set(object, code, heap_caches[code], map_owner(object));
 		rk_cache_put(heap_caches[code], object);
 	}

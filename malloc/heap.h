@@ -11,7 +11,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The cache of each class, and of each small size. NULL until the class is used, or if no cache could be made. */
+/* The cache of each class, and of each size up to FINE_MAX, in steps of FINE. NULL until the class has a cache. */
 extern struct rk_cache *heap_caches[CLASSES];
 extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
@@ -22,8 +22,8 @@ void heap_begin(void);
 void *heap_take(unsigned class) __attribute__((__cold__));
 
 /*
- * Frees an object that the fast path of malloc.c can't free: an object without a cache, or a large object. Ends the process for
- * any other pointer.
+ * Frees an object that the fast path of malloc.c can't free: a large object, an object of a span without a cache or, with
+ * guards, any object. Ends the process for any other pointer.
  */
 void heap_give(void *object);
 

@@ -94,7 +94,7 @@ static struct run forget(struct large *large)
 	return run;
 }
 
-/* Takes the lock, and frees what was put aside. Returns false if lock_enter() does. */
+/* Takes the lock of pages, and frees the objects that were put aside. Returns false if it can't take the lock. */
 static bool enter(void)
 {
 	struct run run;
@@ -152,9 +152,9 @@ size_t large_size(const void *object)
 }
 
 /*
- * Resizes a mapping, in place or by moving it. If moving fails, the new range stays reserved. It can't be unmapped: older kernels
- * unmap the new range before they fail, and since then another thread has possibly mapped memory there. So after a failure no
- * mapping in this process is moved again.
+ * Enlarges a mapping, in place or by moving it. If moving fails, the new range stays reserved. It can't be unmapped: older
+ * kernels unmap the new range before mremap() fails, and another thread possibly maps memory there at once. So after a failure
+ * this process moves no mapping again.
  */
 static bool grow(struct large *large, size_t size)
 {

@@ -10,7 +10,7 @@
 
 #include "pages.h"
 
-/* An alignment that runs don't have. An object with it gets a mapping, which can grow by moving its pages. */
+/* No run has this alignment. So an object that asks for it gets a mapping, which can grow by moving its pages. */
 #define LARGE_ALONE (2 * SPAN_SIZE)
 
 /* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */
@@ -23,8 +23,8 @@ void large_give(void *object);
 size_t large_size(const void *object);
 
 /*
- * Resizes an object, in place or by moving its pages to another address, without copying. If that is
- * impossible, or if the object is small, changes nothing and returns NULL.
+ * Resizes an object, in place or by moving its pages to another address, without copying. If that is impossible, or if the
+ * object is small or would become small, changes nothing and returns NULL.
  */
 void *large_resize(void *object, size_t size);
 

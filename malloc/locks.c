@@ -20,7 +20,7 @@ static __thread struct {
 	uint8_t forks; /* forks that this thread is in, including forks by signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks, which then takes no lock; or NULL */
+static void *has_all; /* &inside of the thread whose fork holds all locks, or NULL. This thread then takes no lock */
 
 /* The fences keep this store in its place between the code before it and after it, for signal handlers in this thread. */
 static void say(uint8_t at)
@@ -76,7 +76,7 @@ void *take_aside(void **list)
 /*
  * A fork takes no locks in a handler that interrupted the allocator, because the thread continues in the allocator after the
  * handler, also in the child. A fork takes no locks either in a handler that interrupted another fork. While a fork takes or
- * releases locks, `inside` says that the thread is in the allocator, and its handlers take no locks.
+ * releases locks, `inside` says that the thread is in the allocator, so its handlers take no locks.
  */
 static void before_fork(void)
 {

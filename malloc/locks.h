@@ -11,7 +11,7 @@
  * - A thread waits at most 2 ms for a fork. The fork possibly waits for a lock of the libc, for example the lock of stdio's list
  *   of files, and the thread holds that lock while it allocates.
  *
- * Without the lock a thread maps memory for the object that it allocates, and puts aside the object that it frees.
+ * Without the lock, a thread maps memory for each object that it allocates, and puts aside each object that it frees.
  */
 #ifndef MALLOC_LOCKS_H
 #define MALLOC_LOCKS_H
@@ -21,7 +21,7 @@
 #define LOCK_OF_PAGES 0 /* every other lock has the number of its class */
 
 /*
- * Takes a lock. Returns false if the thread has waited for 2 ms, and a fork holds all locks.
+ * Takes a lock. Returns false if a fork holds all locks, and the thread has waited for 2 ms.
  *
  * Also returns false in a handler that interrupted the allocator. In such a handler no class's lock can be taken. If the handler
  * interrupted the code of the pages, the lock of pages can't be taken either.

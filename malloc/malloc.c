@@ -88,8 +88,8 @@ static __attribute__((__noinline__)) void *take_coarse(size_t alignment, size_t 
 }
 
 /*
- * malloc() and operator new. Both are whole functions, because a call from one to the other would take a third of a pair's time.
- * They differ in the functions for objects that aren't small, and for an empty array.
+ * malloc() and operator new. Both are whole functions, because a call from one to the other would take a third of a pair's
+ * time. They differ in `other`, for size 0 and sizes above FINE_MAX, and in `slow`, for an empty array.
  */
 static inline __attribute__((__always_inline__)) void *take_here(size_t size, void *(*other)(size_t alignment, size_t size),
 								 void *(*slow)(unsigned class))
@@ -160,9 +160,10 @@ EXPORT void free(void *object)
 }
 
 /*
- * C23's functions, glibc's other name, and C++'s operators. They trust the program, and ignore sizes and alignments. The compiler
- * makes the aliases, because in link-time optimisation the assembler sees only a part of the functions. In C the aliases have
- * other names, because their functions have other types.
+ * Aliases of free(): C23's free_sized() and free_aligned_sized(), glibc's other name, and C++'s operators delete. They ignore
+ * the sizes and alignments that the program passes. The compiler makes the aliases, because in link-time optimisation the
+ * assembler sees only a part of the functions. In C the aliases have other names, because the functions of these symbols have
+ * other types.
  */
 #if __has_attribute(__leaf__) /* as the libc declares free(); clang 11 lacks the attribute */
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
@@ -229,7 +230,7 @@ EXPORT void *realloc(void *object, size_t size)
 	errno = saved;
 	if (moved != NULL)
 		return moved;
-	/* A large object gets its own run or mapping, because it probably grows again. */
+	/* An object above SMALL_MAX gets a run or a mapping instead of whole spans, because it probably grows again. */
 	moved = size <= SMALL_MAX ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
 	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */
 		errno = saved;
@@ -256,7 +257,10 @@ static bool is_power_of_two(size_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* aligned_alloc() and posix_memalign() reject alignments that aren't powers of two. The C library's memalign() rounds them up. */
+/*
+ * aligned_alloc() and posix_memalign() reject alignments that aren't powers of two. memalign() rounds them up, as the C
+ * library's does.
+ */
 EXPORT void *memalign(size_t alignment, size_t size)
 {
 	size_t power = FINE;
@@ -326,7 +330,7 @@ LIBC_NAME(valloc, (size_t size))
 LIBC_NAME(pvalloc, (size_t size))
 
 /*
- * C++'s operators new, which end in the C++ library's operator if there is no memory (operators.h). Their symbols are those of
+ * C++'s operators new. If there is no memory, they call the C++ library's operator (operators.h). Their symbols are those of
  * C++'s ABI for a size_t of 64 bits (Itanium C++ ABI, section 5.1). The operators ignore their parameter std::nothrow.
  */
 #define NEW_AS(name, parameters, rest)                                                                                 \

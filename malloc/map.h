@@ -3,9 +3,9 @@
  * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of the
  * description of the page's owner.
  *
- * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, is for the addresses around it, which
- * free() finds without a load from the root. No page of the map has memory that the program writes to. Leaves are never given
- * back.
+ * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries of the addresses
+ * around the leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
+ * program's objects. Leaves are never given back.
  */
 #ifndef MALLOC_MAP_H
 #define MALLOC_MAP_H
@@ -20,8 +20,8 @@ enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ }
 
 /*
  * The user of an object reads the entry of its page without a lock. The entry doesn't change until the object is freed, with
- * one exception. A span that is older than its class's cache has none. When an object of such a span is freed, the entry gets
- * the cache.
+ * one exception: the entry of a span that is older than its class's cache has no cache. When an object of such a span is freed,
+ * the entry gets the cache.
  */
 struct leaf {
 	struct rk_cache *caches[65536]; /* where freed objects of a span go; valid if the inverse isn't 0 */
@@ -67,8 +67,9 @@ static inline void *map_owner(const void *address)
 bool map_prepare(const void *address, size_t size);
 
 /*
- * Sets the entry of a page whose leaf exists. Only the page's owner calls this, with one exception. Threads that free objects
- * of a span without a cache set only the cache, several at once.
+ * Sets the entry of a page whose leaf exists. The caller is the thread that makes or frees the span or the large object at the
+ * page, with one exception. Threads that free objects of a span without a cache add the class's cache to the entry. Several
+ * threads can do this at once, with the same values.
  */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
 

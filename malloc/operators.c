@@ -14,7 +14,7 @@ struct search {
 	void *found;
 };
 
-/* GNU's library, and both parts of LLVM's. */
+/* Is this file GNU's C++ library, or one of the two parts of LLVM's? */
 static bool is_library(const char *path)
 {
 	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
@@ -38,8 +38,9 @@ static int find_in_library(struct dl_phdr_info *info, size_t size, void *of)
 }
 
 /*
- * Not by dlsym(RTLD_NEXT): the next definition possibly belongs to another allocator, or its library was loaded with RTLD_LOCAL.
- * Not by dlopen(): it needs memory, and before the libc is initialised, it would initialise the libc without the environment.
+ * Finds the C++ library's operator. Doesn't call dlsym(RTLD_NEXT): the next definition possibly belongs to another allocator,
+ * or the C++ library was loaded with RTLD_LOCAL. Doesn't call dlopen(): it needs memory, and before the libc is initialised it
+ * would initialise the libc without the environment.
  */
 static void *find_operator(bool aligned, bool or_null)
 {
@@ -51,7 +52,7 @@ static void *find_operator(bool aligned, bool or_null)
 	return search.found;
 }
 
-/* This function keeps nothing in memory, because the library's operator possibly leaves it by an exception. */
+/* This function has nothing to clean up at its end, because the library's operator possibly throws an exception through it. */
 void *operators_fail(size_t alignment, size_t size, bool or_null)
 {
 	union {

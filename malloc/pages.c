@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.c - see pages.h. A run gets the first place in a chunk that is large enough, so used pages stay close together.
+ * pages.c - see pages.h. A run gets the first free pages of a chunk, and if possible dirty ones. So used pages stay close
+ * together.
  */
 #define _GNU_SOURCE
 #include "pages.h"
@@ -32,7 +33,7 @@ struct chunk {
 };
 
 static struct chunk *chunks, *unmapped;
-static size_t dirty_least; /* the least bytes that were dirty since the last decay */
+static size_t dirty_least; /* the lowest numbers.dirty since decay() last gave back pages */
 struct numbers numbers;
 
 /* Returns the first page from `at` on whose bit isn't `bit`, or CHUNK_PAGES. */
@@ -107,7 +108,10 @@ static struct chunk *make_chunk(unsigned pages)
 	return chunk;
 }
 
-/* Finds free pages, which are all dirty if possible, so that others needn't get memory. Makes a chunk if there are none. */
+/*
+ * Finds free pages. Prefers pages that are all dirty, because they have memory already. Makes a chunk if no chunk has such a
+ * run.
+ */
 static struct chunk *search(unsigned pages, unsigned *at)
 {
 	for (int any = numbers.dirty < pages * SPAN_SIZE; any < 2; any++)
@@ -160,7 +164,7 @@ bool pages_extend(struct run *run, unsigned more)
 	return true;
 }
 
-/* Gives back dirty pages, the last ones first, because the first ones are used again earlier. */
+/* Gives back dirty pages. Begins with the chunk's last pages, because pages_take() uses the first ones earlier. */
 static void clean(struct chunk *chunk, size_t keep)
 {
 	for (unsigned at = CHUNK_PAGES, from, end; at > 0 && numbers.dirty > keep; at -= WORD) {
@@ -194,7 +198,10 @@ bool pages_trim(size_t keep)
 	return numbers.dirty < before;
 }
 
-/* Gives back the memory of pages that were free during the whole last second. Their number is that of the least dirty pages. */
+/*
+ * At most once a second, gives back dirty_least bytes. Since the last time, at least so many bytes were dirty all the time, so
+ * no run needed them.
+ */
 static void decay(void)
 {
 	static uint8_t calls;

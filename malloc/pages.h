@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 2 MiB. Runs are parts of chunks of 64 pages.
+ * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 32 MiB. Runs are parts of chunks of up to 512 pages.
  *
- * A chunk has a word with a bit for each free page. A free page that was used possibly still has memory. Such a page is dirty.
- * If the dirty pages have more than 4 MiB, and more bytes than an eighth of the pages in use, dirty pages go back to the system.
- * A free page that isn't dirty reads as zero.
+ * A chunk has two bits for each page: one for free pages, and one for dirty pages. A page is dirty if it is free, but was in
+ * use before, and so possibly still has memory. Dirty pages go back to the system when they have more than 64 MiB and more
+ * bytes than an eighth of the pages in use. About once a second, those that no run needed in the meantime also go back. A free
+ * page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */
@@ -35,7 +36,10 @@ bool pages_extend(struct run *run, unsigned more);
 /* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if it gave back any. */
 bool pages_trim(size_t keep);
 
-/* All members are bytes, except `mappings`, which is a count. Mappings belong to large objects. */
+/*
+ * All members are bytes, except `mappings`, which is a count. Mappings belong to large objects. While `used` is less than
+ * `settled`, new spans don't count as growth of the heap (spans_take()).
+ */
 extern struct numbers {
 	size_t chunks, used, dirty, mapped, mappings, settled;
 } numbers;

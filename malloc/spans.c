@@ -11,7 +11,7 @@ struct span {
 	struct run run;
 	LIST_ENTRY(span) others; /* in centrals[].having or in `forgotten` */
 	uint16_t class, many;
-	uint16_t carved; /* objects that were handed out at least once; the memory after them was never touched */
+	uint16_t carved; /* objects handed out at least once; this span hasn't touched the memory after them yet */
 	uint16_t out;
 	uint16_t guard; /* bytes at the span's end */
 	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object */
@@ -91,14 +91,14 @@ static void *take_one(struct span *span)
 	return object;
 }
 
-/* Call with the class's lock. A span is in the list while it has objects. */
+/* Call with the class's lock. A span is in `having` while it has free objects. */
 static void put_back(struct central *central, void *object)
 {
 	struct span *span = map_owner(object);
 	unsigned index = (unsigned)((uintptr_t)object % SPAN_SIZE * size_classes[span->class].inverse >> 32);
 	uint64_t bit = (uint64_t)1 << index % 64;
 
-	/* Without its mark the object is in use: it was freed twice, and one of the two was handed out. */
+	/* An object without its mark is in use: it was freed twice, and handed out between. */
 	if (index >= span->carved || (span->here[index / 64] & bit) != 0 || !mark_is_there(object))
 		system_die("freed twice, or written to after it was freed", object);
 	span->here[index / 64] |= bit;
@@ -110,7 +110,7 @@ static void put_back(struct central *central, void *object)
 	}
 }
 
-/* Takes the lock, and takes back the objects that were put aside. Returns false if lock_enter() does. */
+/* Takes the class's lock, and puts back the objects that were put aside. Returns false if it can't take the lock. */
 static bool enter(unsigned class)
 {
 	struct central *central = &centrals[class];

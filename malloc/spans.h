@@ -2,9 +2,9 @@
 /*
  * spans.h - small objects outside the caches: spans make them and take them back.
  *
- * A span is a page with objects of one class. Its description says which objects are in the span. All other objects are in use by
- * the program, or in a cache. When all objects are back, the span goes back to the pages, unless it is the only span of its class
- * that has objects.
+ * A span is a page with small objects of one class, or one object of up to four pages. Its description says which objects are
+ * in the span. All other objects are in use by the program, or in a cache. When all objects are back, the span goes back to the
+ * pages, unless it is the only span of its class that has objects.
  *
  * If a thread that frees an object can't take the class's lock (locks.h), the object is put aside for the next thread that takes
  * the lock.

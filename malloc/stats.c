@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - the functions that tell how much memory is in use, and the allocator's mode. A debugger can call malloc_stats(),
- * and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment the function also runs when the program exits.
+ * stats.c - the functions that report the allocator's mode, and how much memory is in use. A debugger can call malloc_stats(),
+ * and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment, malloc_stats() also runs when the program exits.
  *
- * A reader of a core file can't call functions, so the mode is also in a variable (heap.c). Only malloc_info() allocates, by
- * stdio.
+ * A reader of a core file can't call functions, so the mode is also in a variable (heap.c). Only malloc_info() allocates,
+ * because it calls stdio.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +40,7 @@ static void say(const char *text, size_t size)
 }
 
 /*
- * Returns the numbers, and stores the used and the free bytes of chunks. Other threads change the numbers meanwhile, so they
+ * Returns the numbers, and stores the used and the free bytes of chunks. Other threads change them meanwhile, so the results
  * possibly don't fit together.
  */
 static struct numbers count_now(size_t *used, size_t *idle)
@@ -64,7 +64,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
 }
 #endif
 
-/* The libc's function says nothing of an allocator that is preloaded. The elements are those of the libc, and `mode`. */
+/* The libc's function says nothing about a preloaded allocator. This function writes the same elements, and `mode`. */
 EXPORT int malloc_info(int options, FILE *file)
 {
 	size_t used, idle, objects;

@@ -14,8 +14,8 @@
 #define PAGE ((size_t)getauxval(AT_PAGESZ)) /* the kernel's page: 4096 to 65536 bytes */
 
 /*
- * Returns new memory at a multiple of `alignment`, a power of two. If `accessible`, the memory is readable and writable,
- * otherwise neither. Returns NULL if there is no memory.
+ * Returns new memory at a multiple of `alignment`, a power of two. If `accessible`, the memory is readable and writable.
+ * Otherwise every access faults. Returns NULL if there is no memory.
  */
 void *system_map(size_t size, size_t alignment, bool accessible);
 void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
@@ -43,8 +43,8 @@ enum wish { GUARDS = 2, STATS = 4 };
 bool system_wants(enum wish wish);
 
 /*
- * Remembers which file stderr is. Called at the start, when the environment possibly can't be read yet. So the function is called
- * even if system_has_same_stderr() never will be.
+ * Remembers which file stderr is. The allocator always calls this function at its start. It possibly can't read the environment
+ * yet, so it doesn't know whether it will call system_has_same_stderr().
  */
 void system_keep_stderr(void);
 

@@ -80,7 +80,7 @@ def program(build, scratch, name, command, count=1):
 
 
 def programs(scratch, wanted):
-    """The commands of the programs that are here. `wanted` says of a name whether it is measured."""
+    """Returns the commands of the programs that are installed. wanted(name) says whether the program is to be measured."""
     source = os.path.join(scratch, "Check.java")
     with open(source, "w", encoding="utf-8") as file:
         file.write(JAVA)

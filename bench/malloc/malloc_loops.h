@@ -25,7 +25,7 @@ struct loop {
 extern const struct loop size_loops[], thread_loops[]; /* each ends with an empty name */
 extern int thread_count;
 
-/* A thread that works for another one calls this at its end, with the number of the other one. */
+/* If a thread works for another thread, it calls this function at its end, with the number of the other thread. */
 void loop_add_delay(int thread);
 
 static inline uint64_t random_next(uint64_t *state)
@@ -54,7 +54,10 @@ static inline void *take(size_t size)
 	return object;
 }
 
-/* Frees the object, if it still is what take() made. NULL does nothing. */
+/*
+ * Frees an object of take(). If its first word is above `most`, the object was overwritten, and the process ends. Does nothing
+ * for NULL.
+ */
 static inline void give(void *object, size_t most)
 {
 	if (object != NULL && *(uint64_t *)object > most)

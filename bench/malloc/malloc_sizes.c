@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc_sizes.c - loops over objects of many sizes, each thread with its own objects: churn, medium and large objects, buffers,
- * realloc(), and bursts. Each object is checked when it is freed: its first word must still be its size.
+ * malloc_sizes.c - loops over objects of many sizes, each thread with its own objects: churn, medium and large objects,
+ * buffers, realloc(), and bursts. The first word of an object is its size. When an object is freed, this word must not be above
+ * the loop's largest size.
  */
 #include "malloc_loops.h"
 

@@ -74,7 +74,7 @@ static long relay(int thread)
 
 /*
  * exchange: a thread makes a chain of up to 100 objects. Then it walks along the chain. It keeps a quarter of the objects for
- * some time, exchanges a quarter with objects that lie in a shared table, and frees the others.
+ * some time, exchanges a quarter with objects in a table that all threads share, and frees the others.
  */
 #define KEPT 2000
 #define SHARED 1000
@@ -94,7 +94,7 @@ static void begin_exchange(int thread)
 	states[thread] = (uint64_t)thread;
 }
 
-/* One in 2000 is large, and one in 50 has up to 8 KiB. */
+/* One of 2000 objects has 50 KB to 1 MiB, and one of 50 has 512 bytes to 8 KiB. */
 static size_t chain_size(uint64_t *state)
 {
 	size_t chance = random_between(state, 1, 2000);

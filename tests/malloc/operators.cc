@@ -89,7 +89,7 @@ static void with_memory()
 static void without_memory()
 {
 	for (int handler = 0; handler < 3; handler++) {
-		// Each form calls the handler as often as it asks for it.
+		// Each operator calls the handler until there is none, or until it throws: 0 times, 3 times (gives_up) or once.
 		auto begin = [&] {
 			handled = 0;
 			std::set_new_handler(handler == 0 ? nullptr : handler == 1 ? gives_up : throws);
@@ -139,7 +139,7 @@ static void with_all_memory_in_use()
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
 }
 
-// The operators that other components of this program get are the allocator's.
+// Checks that other components of this program find the allocator's operators.
 static void whose()
 {
 	static const char *const names[] = {

@@ -3,7 +3,7 @@
  * test_filter.c - uses the allocator in a sandbox, whose filter kills the process at each system call that the libc's malloc
  * doesn't make. Most size classes are used for the first time in the sandbox.
  *
- * Each test runs in a child. The tests themselves need more calls in the sandbox. Those are given by name.
+ * Each test runs in a child. Some tests make more system calls in the sandbox. enter_sandbox() gets their numbers.
  */
 #include "../unit/refuse.h"
 #include <malloc.h>
@@ -80,7 +80,7 @@ static int use_functions(void)
 	return 0;
 }
 
-/* The heap grows while caches hold objects, so these are collected. Then memory goes back. */
+/* The heap grows while caches hold objects, so the allocator collects these objects. Then memory goes back to the system. */
 static int grow_and_trim(void)
 {
 	enum { MANY = 200000 };

@@ -43,7 +43,7 @@ static int do_nothing(void)
 	return 0;
 }
 
-/* A thread that allocates holds the lock that the program's fork handler waits for. */
+/* The program's fork handler waits for a lock. The thread that holds this lock allocates memory meanwhile. */
 static void forks_wait_for_the_programs_locks(void **state)
 {
 	pthread_t thread;

@@ -58,7 +58,7 @@ static void no_memory(void **state)
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
-/* A mapping that the allocator keeps is used for other sizes when memory is short. Shrinking an object needs no memory. */
+/* When memory is short, the allocator uses the free pages that it keeps for other sizes. Shrinking an object needs no memory. */
 static int with_little_memory(void)
 {
 	const size_t has = (size_t)30 << 20;
@@ -126,7 +126,7 @@ static void limit_set_later(void **state)
 	assert_int_equal(in_child(limit_itself), 0);
 }
 
-/* For 2.5 s, a program that uses few pages. In this time the allocator gives back what the program doesn't use. */
+/* Uses only few pages for 2.5 s. In this time the allocator gives back the memory that the program doesn't use. */
 static void use_few_pages(void)
 {
 	for (int i = 0; i < 50; i++) {

@@ -72,7 +72,7 @@ static void free_small_twice_later(void)
 	hand_out(100);
 }
 
-/* The object's mark was overwritten, so the span must detect the second free. */
+/* The program has overwritten the object's mark, so the span must detect the second free. */
 static void free_after_writing(void)
 {
 	char *held[3000], *at = malloc(1000);
@@ -87,7 +87,7 @@ static void free_after_writing(void)
 	malloc_trim(0);
 }
 
-/* One of the two went to another user, and the other goes back to its span. */
+/* The object is in a cache twice. One of the two goes to another user, and the other goes back to its span. */
 static void free_what_is_anothers_to_span(void)
 {
 	char *at = malloc(100), *again;
@@ -263,7 +263,7 @@ static void expect_all(const struct misuse *list, size_t count)
 	}
 }
 
-/* First no class has a cache, except those that cmocka uses. */
+/* At first no class has a cache, except those that cmocka uses. */
 static void misuse_ends_the_process(void **state)
 {
 	(void)state;

@@ -27,8 +27,8 @@ static void allocate_at_fork(void)
 }
 
 /*
- * Registers fork handlers before the first allocation, and so before the allocator registers its own. So before a fork the
- * allocator's handlers run before these handlers, and after the fork they run after them.
+ * Registers fork handlers as early as a program can. The allocator possibly has registered its handlers even earlier (-z
+ * initfirst). Then these handlers run before the allocator's handlers before a fork, and after them after the fork.
  */
 static void register_early(int argc, char **argv, char **environment)
 {
@@ -213,7 +213,7 @@ static long other_memory(void)
 	return pages * sysconf(_SC_PAGESIZE) - (long)now.arena - (long)now.hblkhd;
 }
 
-/* If a handler interrupts the code for pages, its objects are mappings. Nothing stays of them. */
+/* If a handler interrupts the code for pages, the handler's objects are mappings. After they are freed, nothing of them stays. */
 static void handlers_leave_nothing(void **state)
 {
 	long before;
@@ -231,7 +231,7 @@ static void handlers_fork(void **state)
 	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
-/* Possibly another thread holds the lock that the handler needs, and waits for the lock that the handler's thread holds. */
+/* Another thread possibly holds the lock that the handler needs, and waits for a lock that the interrupted thread holds. */
 static void handlers_beside_threads(void **state)
 {
 	(void)state;
@@ -327,7 +327,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 	assert_true(copied > 0);
 }
 
-static bool began_early; /* before the first constructor of the program */
+static bool began_early; /* the allocator had begun before the first constructor of the program */
 
 __attribute__((__constructor__)) static void look_early(void)
 {
@@ -336,7 +336,10 @@ __attribute__((__constructor__)) static void look_early(void)
 	began_early = strcmp(librseqkit_malloc_mode, "nothing allocated") != 0;
 }
 
-/* So the allocator's handlers of fork are registered before those of the program. */
+/*
+ * The allocator begins before the program's constructors, so its handlers of fork are registered before those of the
+ * constructors.
+ */
 static void begins_before_constructors(void **state)
 {
 	(void)state;

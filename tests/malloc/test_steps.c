@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LARGE 70000
-#define SMALL 20000 /* a CPU's array holds eight objects of this size */
+#define SMALL 20000 /* a cache constructs only one object of this size at a time, and takes the class's lock for it */
 #define MANY 20
 
 static void use(size_t size)

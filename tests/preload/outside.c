@@ -4,8 +4,9 @@
  *
  *	outside REPORT PROGRAM [ARGUMENT...]
  *
- * Every thread of the program and of its descendants stops at its end. At this stop `outside` asks the kernel. So no thread lives
- * too short to be seen. A vfork child that ends without exec isn't counted, because it uses its parent's memory.
+ * Every thread of the program and of its descendants stops at its end. At this stop `outside` asks the kernel. So `outside`
+ * also sees threads that live only briefly. A vfork child that ends without exec isn't counted, because it uses its parent's
+ * memory.
  *
  * REPORT gets a line for each unregistered thread and the line "threads N unregistered N". The exit status is the program's.
  */

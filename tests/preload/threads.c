@@ -264,8 +264,8 @@ static void no_leak(void)
 }
 
 /*
- * Creates hundreds of threads before the first of them runs. All run on one CPU, which their creator keeps by SCHED_FIFO. If the
- * creator isn't allowed to use SCHED_FIFO, some threads possibly run earlier.
+ * Creates hundreds of threads before the first of them runs. All threads run on one CPU, which their creator keeps by
+ * SCHED_FIFO. If the creator isn't allowed to use SCHED_FIFO, some threads possibly run earlier.
  */
 static void crowd(void)
 {

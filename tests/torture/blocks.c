@@ -82,7 +82,7 @@ static void *block_and_add(void *result)
 	return NULL;
 }
 
-/* Threads that block everything, by themselves and from their start. */
+/* Threads that block all signals. Those with attributes begin so. */
 static int threads(void)
 {
 	pthread_t thread[THREADS];
@@ -195,7 +195,7 @@ static int ignores(void)
 	       rk_counter_sum(counter) == ADDS;
 }
 
-/* Its sections have no protection: the thread takes its area from the kernel. */
+/* Adds in a thread that has unregistered its area. So the thread's sections have no protection. */
 static void *add_without_area(void *result)
 {
 	enum { UNREGISTER = 1 };
@@ -227,7 +227,7 @@ static int unregistered(void)
 	return right && rk_counter_sum(counter) == sum;
 }
 
-/* No file can be opened. */
+/* The process can't open any file. */
 static int exhausted(void)
 {
 	const struct rlimit none = {3, 3};

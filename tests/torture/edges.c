@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * edges.c - programs that do rare things which a tracer can spoil, for tests of `rseqkit torture`. Each ends with status 0 only
- * if everything was as without a tracer, and a count is exact.
+ * edges.c - programs that do rare things, which a tracer can disturb, for tests of `rseqkit torture`. A program ends with
+ * status 0 only if everything was as without a tracer, and its count is exact.
  *
  * usage: edges NAME [ARGUMENT...]
  */
@@ -58,7 +58,7 @@ static void *count_blocked(void *argument)
 	return NULL;
 }
 
-/* SIGTRAP stays blocked in this thread and in a new one, and waits until it is wanted. */
+/* SIGTRAP stays blocked in this thread and in a new one. A SIGTRAP that is sent stays pending until the thread waits for it. */
 static int blocks(void)
 {
 	const struct timespec second = {1, 0};
@@ -80,13 +80,13 @@ static int blocks(void)
 	return exact && sigtimedwait(&trap, &info, &second) == SIGTRAP && info.si_value.sival_int == 42;
 }
 
-/* SIGTRAP stays ignored. `edges ignored` is started with this. */
+/* SIGTRAP stays ignored. `edges ignored` is started with SIGTRAP ignored. */
 static int ignored(void)
 {
 	struct sigaction now;
 
 	raise(SIGTRAP);
-	(void)ptrace(PTRACE_CONT, 0, NULL, NULL); /* of no process */
+	(void)ptrace(PTRACE_CONT, 0, NULL, NULL); /* names no process, but is a call that the tool watches */
 	return counts() && prctl(PR_GET_DUMPABLE) >= 0 && sigaction(SIGTRAP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
@@ -96,7 +96,7 @@ static int ignores(void)
 	return ignored();
 }
 
-/* Goes on after the message about this. */
+/* Goes on for a while, so that the test sees the tool's message before the end. */
 static int ignores_long(void)
 {
 	int right = counts() && ignores();

@@ -6,7 +6,7 @@
 /* Counts in this thread. Returns whether the sum is exact. */
 int counts(void);
 
-/* Counts a few times, in two sections. The sum isn't compared. */
+/* Counts a few times, in two sections. Doesn't compare the sum. */
 void count_some(void);
 
 /* The program's arguments behind its name. */

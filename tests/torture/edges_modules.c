@@ -17,7 +17,7 @@
 
 enum { LOADS = 20, MAPPED = 1 << 20, CODE = 100 << 10, FILLER = 0x11 };
 
-/* The file's offset of its code. */
+/* Returns the offset of the code in the file. */
 static long find_code(int fd)
 {
 	Elf64_Ehdr header;
@@ -34,8 +34,9 @@ static long find_code(int fd)
 }
 
 /*
- * One page of a library's code is mapped, with data of the program behind it: the same bytes. Elsewhere the same code is mapped,
- * and then changed. Neither is changed by others when a module is loaded.
+ * Maps one page of a library's code. Data of the program follow it, with the bytes that the file has there. At another place,
+ * maps the same code and overwrites it. When a module is loaded, the tool must change neither the data nor the overwritten
+ * code.
  */
 int maps(void)
 {
@@ -75,7 +76,7 @@ static int use(const char *path)
 	return result;
 }
 
-/* Two modules lie in turn at one place. At first they are loaded only, so that their breakpoints are left. */
+/* Two modules lie in turn at one place. The first two times they are loaded but not used, so their breakpoints stay. */
 int alternates(void)
 {
 	ElfW(Addr) last = 0;
@@ -105,7 +106,7 @@ static int copy(const char *from, int to)
 	return done;
 }
 
-/* A module is written over another one, in the same file, between their uses. */
+/* The program uses a module, writes another module over it in the same file, and uses that one. */
 int replaces(void)
 {
 	int fd = open("replaced.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);
@@ -113,7 +114,7 @@ int replaces(void)
 	return fd >= 0 && copy(arguments[0], fd) && use("./replaced.so") && copy(arguments[1], fd) && use("./replaced.so");
 }
 
-/* A module whose file has gone is used after another one was loaded. */
+/* The program uses a module whose file has gone, after it has loaded another module. */
 int unlinks(void)
 {
 	int fd = open("unlinked.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);

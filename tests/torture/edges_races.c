@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * edges_races.c - programs whose threads do the same at once, while they are traced, see edges.c. A tracer that removes a
- * breakpoint for one thread misses the others there, and a child of fork gets the text as it is in that moment.
+ * edges_races.c - programs whose threads do the same thing at the same time, while they are traced, see edges.c. If a tracer
+ * removes a breakpoint for one thread, it misses the other threads there. A child of fork gets the text as it is at the moment
+ * of the fork.
  */
 #define _GNU_SOURCE
 #include "edges.h"
@@ -92,7 +93,7 @@ int forks_counting(void)
 	return make_racing_children(count_all);
 }
 
-/* Until the input ends. The children come to the sections later, possibly when no tracer is left. */
+/* Forks until the input ends. The children come to sections later, possibly when no tracer is left. */
 int forks_forever(void)
 {
 	char byte;
@@ -120,7 +121,7 @@ int forks_forever(void)
 	return right;
 }
 
-/* Without a function of the C library that a tracer watches. */
+/* Does this thread block SIGTRAP? Asks /proc, because the tracer watches the C library's functions. */
 static int shows_blocked(void)
 {
 	char text[4096];
@@ -227,7 +228,7 @@ static void note_end(int signal)
 	ends++;
 }
 
-/* SIGTERM and SIGHUP come twice in all, until the input ends. */
+/* Counts SIGTERM and SIGHUP until the input ends. Together there must be two. */
 int ends_twice(void)
 {
 	char byte;

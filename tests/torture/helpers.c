@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * helpers.c - a program whose malloc has a section, and in which the C library starts a thread that blocks all signals. The thread
- * allocates memory for each expiration of a timer. A breakpoint would kill it.
+ * helpers.c - a program whose malloc has a section, and in which the C library starts a thread that blocks all signals. The
+ * thread allocates memory for each expiration of a timer. A breakpoint would kill the process.
  *
  * Ends with status 0 if the section has counted each allocation.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* named.h - main() of programs that are tortured: the first argument is the name of what to do. */
+/* named.h - main() of programs that are tortured. A program has several functions; its first argument names one of them. */
 #ifndef NAMED_H
 #define NAMED_H
 
@@ -13,7 +13,10 @@ struct named {
 	int arguments;    /* after the name */
 };
 
-/* Runs what is named, with a counter and the arguments after the name. Returns the exit status: 0 if all was right. */
+/*
+ * Runs the function that the first argument names, with a counter and the arguments after the name. Returns the exit status: 0
+ * if all was right.
+ */
 static inline int run_named(const struct named *list, size_t count, int argc, char **argv, struct rk_counter **counter,
 			    char ***rest)
 {

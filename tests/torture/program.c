@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - programs that do what a tracer can spoil, for tests of `rseqkit torture`. Each counts with a per-CPU counter, and
- * ends with status 0 only if the count is exact and everything else was as without a tracer.
+ * program.c - programs that do things which a tracer can disturb, for tests of `rseqkit torture`. Each counts with a per-CPU
+ * counter, and ends with status 0 only if the count is exact and everything else was as without a tracer.
  *
  * usage: program NAME    forever: prints a line when it has begun, and ends with SIGUSR1. `forever N` has N threads
  */
@@ -88,7 +88,7 @@ static int executes(const char *self)
 	return ended_with(pid, 0) && counts();
 }
 
-/* A timer's signals while the program counts. */
+/* A timer sends signals while the program counts. */
 static int times(void)
 {
 	const struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
@@ -106,7 +106,7 @@ static int times(void)
 	return rk_counter_sum(counter) - before == (int64_t)(thread_count + 1) * ADDS + signals;
 }
 
-/* The program's own traps: sent, and raised by an instruction. */
+/* The program raises SIGTRAP itself: by a system call, and by an instruction. */
 static int traps(void)
 {
 	signal(SIGTRAP, note);

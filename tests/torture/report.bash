@@ -17,7 +17,7 @@ need_inside() {
 	need "cannot abort from inside here" --inside
 }
 
-# Runs a program, and sets the variables of its JSON: field NAME.
+# Tortures a program, and checks the exit status. The JSON is then in report.json.
 torture() { # STATUS OPTION... PROGRAM ARGUMENT...
 	local wanted=$1
 	shift

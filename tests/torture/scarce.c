@@ -63,7 +63,7 @@ static int all_end_well(void)
 	return wrong == 0;
 }
 
-/* One child after the other. */
+/* Makes one child after the other. */
 static int forks(void)
 {
 	for (int i = 0; i < FORKS; i++) {
@@ -75,7 +75,7 @@ static int forks(void)
 	return counts();
 }
 
-/* A module is loaded again and again, often at another address. */
+/* Loads a module again and again, often at another address. */
 static int loads(void)
 {
 	void *pieces[8] = {NULL};
@@ -124,7 +124,7 @@ static int use_late(const int *go)
 	return counts() && load(arguments[0]) != NULL;
 }
 
-/* Many modules are loaded, and used by children alone. */
+/* Loads many modules, which only children use. */
 static int modules(void)
 {
 	void *copies[COPIES];
@@ -151,7 +151,7 @@ static int modules(void)
 	return load(arguments[0]) != NULL && all_end_well() && counts();
 }
 
-/* Many processes at once, each of which loads a module. */
+/* Makes many processes at the same time, each of which loads a module. */
 static int crowds(void)
 {
 	for (int i = 0; i < AT_ONCE; i++)
@@ -185,7 +185,7 @@ static int refuse(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-/* The code can't be written any more, neither here nor in a program that is executed. */
+/* The process can't write to its code any more, and neither can a program that it executes. */
 static int refused(void)
 {
 	if (!refuse() || !counts())
@@ -197,7 +197,7 @@ static int refused(void)
 	return all_end_well() && counts();
 }
 
-/* Orphans are taken away after their end. */
+/* The tool reaps orphans: after a while none of their numbers exists. */
 static int orphans(void)
 {
 	pid_t all[ORPHANS], pid;
@@ -224,7 +224,7 @@ static int orphans(void)
 	return 0;
 }
 
-/* Tells the test, by the file `begun`, that the program is what the test waits for. */
+/* Tells the test, by the file `begun`, that the program is in the state for which the test waits. */
 static bool begins(void)
 {
 	FILE *file = fopen("begun", "w");

@@ -19,7 +19,7 @@ static int wrong;
 static sigset_t trap, all;
 static sigjmp_buf place;
 
-/* Is exactly this blocked? */
+/* Checks whether SIGTRAP and another signal are blocked as the program has set them. */
 static void expect(const char *where, int trap_blocked, int other_blocked)
 {
 	sigset_t now;
@@ -126,7 +126,7 @@ static void contexts(void)
 	expect("after the context", 0, 0);
 }
 
-/* A program that is executed has the mask, with an agent or without one. */
+/* An executed program has the mask of its caller, with an agent and without one. */
 static void executed(const char *self)
 {
 	int status = 0;

@@ -4,7 +4,7 @@
  * so they are the same on each architecture that has a port.
  *
  * A slot's word is 0 or the slot's own address: each operation stores the address that it has computed. So a store to another
- * CPU's slot is seen afterwards.
+ * CPU's slot shows afterwards.
  *
  * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
  *                                       stack of the program's own, `late` after the first thread has ended
@@ -93,7 +93,7 @@ static void *slot_now(void)
 	return rk_percpu_slot(base, (int)rk_thread_area()->cpu_id_start);
 }
 
-/* A slot has no address but its own. */
+/* Checks that a slot's word is 0 or the slot's own address. */
 static void check(void *slot)
 {
 	void *word = *(void *volatile *)slot;

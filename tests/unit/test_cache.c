@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests caches of objects. Each function is tested alone, with and without objects in the depot, and with reclaims. The invariant is the invariant of objects.h.
+ * Tests caches of objects. Tests each function alone, with and without objects in the depot, and with reclaims. The invariant
+ * is the invariant of objects.h.
  */
 #include "objects.h"
 #include "refuse.h"

@@ -2,16 +2,19 @@
 /*
  * breakpoints.c - sets and removes the breakpoints of an address space.
  *
- * The invariant: a breakpoint replaces an instruction only if memory has there what the file has, and it is replaced by the
- * instruction only if memory still has the breakpoint. A program can unmap or change its code without the dynamic linker, and
- * then keep data there.
+ * The invariant: the tool writes a breakpoint over an instruction only if memory has the file's instruction there. It writes
+ * the instruction back only if memory still has the breakpoint. A program can unmap or change its code without the dynamic
+ * linker, and then keep data there.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "space.h"
 
-/* Does memory have the bytes there? The first ones are those that a trap replaces. */
+/*
+ * Does memory have `code` there? For the first bytes, which a trap replaces, compares `first` instead. Other bytes can be other
+ * breakpoints.
+ */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
 	uint8_t now[CODE_MAX];
@@ -68,7 +71,7 @@ bool process_clear(struct process *process, const struct place *place)
 	return process_take_trap(process, place_address(place), insn->code, insn->size);
 }
 
-/* Changes the breakpoints of the place's section that are in one state. */
+/* Sets or removes the breakpoints of those instructions of the place's section that have the state `from`. */
 static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
 {
 	const struct module *module = place->mapping->module;
@@ -172,7 +175,7 @@ void process_clear_all(struct process *process)
 		extra_clear(process, (enum extra_kind)kind);
 }
 
-/* Numbers that need no quality, but are the same for the same seed. */
+/* Returns a number, which needs no quality, but is the same for the same seed. */
 static uint64_t random_number(void)
 {
 	return ((uint64_t)random() << 31) ^ (uint64_t)random();

@@ -2,8 +2,8 @@
 /*
  * catalog.c - reads the critical sections of a file, with the reader of `rseqkit lint`.
  *
- * The file belongs to the program that is tortured, and can be made to harm the tool. So a child with limits reads it. The child
- * writes structures of constant size to a file in memory; the parent checks their number, and ends their strings.
+ * The file belongs to the program that is tortured, and can be made to harm the tool. So a child with limits reads it. The
+ * child writes structures of constant size to a file in memory. The parent checks how many there are, and ends their strings.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 #define LIMIT_MS 600000 /* emulated machines take a hundred times longer than others */
 #define CPU_S 300
-#define MEMORY_MAX ((rlim_t)1 << 30) /* bytes of address space, and four times the file */
+#define MEMORY_MAX ((rlim_t)1 << 30) /* bytes of address space, apart from four times the file's size */
 #define COUNT_MAX 1000000
 
 struct task {
@@ -157,7 +157,7 @@ struct module *catalog_read(int fd, const char *name)
 		module->problem = accept(task.out, module) ? NULL : "its sections can't be read";
 	if (task.out >= 0)
 		close(task.out);
-	/* Without descriptors for the child, the file can still be read another time. */
+	/* If descriptors for the child were lacking, the file can be read another time. */
 	if (task.out < 0 || (result.end == CHILD_NOT_RUN && result.number != 0)) {
 		catalog_forget(module);
 		errno = EMFILE;

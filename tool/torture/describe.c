@@ -31,7 +31,7 @@ static void put_source(char source[SOURCE_MAX], struct lines *lines, uint64_t ad
 	snprintf(source, SOURCE_MAX, "%s:%d", text, line);
 }
 
-/* Copies up to `size` bytes of the image. */
+/* Copies `size` bytes of the image, and fills up with zeros. If the image doesn't have these bytes, stores only zeros. */
 static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t address, size_t size)
 {
 	const uint8_t *bytes;
@@ -42,7 +42,7 @@ static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t
 		memcpy(code, bytes, size);
 }
 
-/* The address of an edge; 0 if it isn't known. */
+/* The address to which an edge leads; 0 if it isn't known. */
 static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
 {
 	if (edge >= 0)
@@ -167,7 +167,7 @@ static uint64_t find_function(const struct image *image, const char *wanted)
 	return 0;
 }
 
-/* Does the instruction depend on its address? Unknown ones possibly do. */
+/* Does the instruction do the same at another address? Unknown instructions possibly don't. */
 static bool is_movable(const struct insn *insn)
 {
 	if (insn->unknown || (insn->kind != INSN_PLAIN && insn->kind != INSN_INDIRECT))
@@ -176,7 +176,7 @@ static bool is_movable(const struct insn *insn)
 		if (insn->memory[i].unknown_address ||
 		    (insn->memory[i].base == NO_REGISTER && insn->memory[i].index == NO_REGISTER && !insn->memory[i].thread))
 			return false;
-	/* The sum of an instruction that computes an address in the file is a constant. */
+	/* If an instruction computes an address in the file, its sum is a constant. */
 	return insn->sum.to == NO_REGISTER || insn->sum.first.source != SOURCE_NONE || insn->sum.second.source != SOURCE_NONE ||
 	       insn->sum.constant == 0;
 }
@@ -217,7 +217,7 @@ static void describe_function(const struct check *check, const char *name, uint6
 	struct insn insn;
 
 	function->address = find_function(check->image, name);
-	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* fork() calls it, if there is one */
+	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* fork() calls _Fork() in a C library that has both */
 		function->address = find_function(check->image, "fork");
 	if (function->address == 0)
 		return;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.h - what a child writes about a file's critical sections, and the child's part of the work. */
+/* describe.h - what catalog.c's child writes about a file's critical sections. */
 #ifndef RK_TOOL_TORTURE_DESCRIBE_H
 #define RK_TOOL_TORTURE_DESCRIBE_H
 
 #include "lint/image.h"
 #include "torture.h"
 
-/* The beginning. `struct segment`, `struct torture_section` and `struct torture_insn` follow, as many as it says. */
+/*
+ * The beginning of the description. As many `struct segment`, `struct torture_section` and `struct torture_insn` follow as the
+ * counts say.
+ */
 struct contents {
 	uint32_t segments, sections, insns;
 	uint64_t thread_local;

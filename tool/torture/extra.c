@@ -9,7 +9,8 @@
  * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
  *
  * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
- * more. setuid() and its like have the same effect. fork() looks whether the memory is closed, by whatever way.
+ * more. setuid() and similar calls close the memory, too. So at each fork() the tool looks whether it can still open the
+ * memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,7 +64,7 @@ static bool handle_request(struct torture *torture, struct thread *thread, const
 	return true;
 }
 
-/* sigaction() is called for SIGTRAP, with an action. */
+/* sigaction() is called. Spares the process if the call sets an action for SIGTRAP. */
 static void handle_action(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
 	const uint64_t action = registers->general[machine_arguments[1]];
@@ -73,12 +74,12 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	    !process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) ||
 	    handler == (uint64_t)(uintptr_t)SIG_DFL)
 		return;
-	if (is_guest(torture, thread)) { /* this isn't its parent's action */
+	if (is_guest(torture, thread)) { /* the action isn't its parent's */
 		process_pause(thread->process, thread->tid);
 		return;
 	}
 	spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
-	traced_finish(torture, thread, thread->process); /* a trap after the call would end the ignoring */
+	traced_finish(torture, thread, thread->process); /* a trap after the call would make the kernel drop SIG_IGN */
 }
 
 /* pthread_sigmask() is called. */

@@ -2,8 +2,8 @@
 /*
  * hold.c - stops threads for a moment, and detaches from all.
  *
- * A thread that is stopped on request can have another stop first, such as a signal. This stop is kept, and the request is
- * reported at a later stop, which means nothing then.
+ * A thread that is to stop on request can stop for another reason first, such as a signal. The tool keeps this stop. Later the
+ * thread stops again for the request; this stop then means nothing.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -32,9 +32,8 @@ static void sleep_shortly(void)
 enum wait_end { WAIT_STOPPED, WAIT_ASLEEP, WAIT_FAILED };
 
 /*
- * Waits for a stop, until the deadline. A thread that doesn't stop can be harmless, too. Possibly it is the first thread of its
- * process, and has ended while others go on. Or it sleeps in the kernel, for example in vfork(). Then it stops before its next
- * instruction.
+ * Waits for a stop, until the deadline. A thread that doesn't stop is possibly harmless. It is the first thread of its process,
+ * and has ended while others go on. Or it sleeps in the kernel, for example in vfork(), and stops before its next instruction.
  */
 static enum wait_end wait_for(struct thread *thread, double deadline, int *status)
 {
@@ -79,7 +78,7 @@ static bool is_held(const struct thread *thread, const struct thread *except, co
 	return thread != except && !thread->ended && (process == NULL || thread->process == process);
 }
 
-/* Does the thread sleep in the kernel? `switches` gets how often it has given up its CPU. */
+/* Does the thread sleep in the kernel? Stores in `switches` how often it has given up its CPU. */
 static bool sleeps(const struct thread *thread, uint64_t *switches)
 {
 	struct inspect_status status;
@@ -102,7 +101,7 @@ bool traced_slept(const struct torture *torture, const struct thread *except, co
 }
 
 /*
- * Stops threads. With `all_stopped`, those that sleep in the kernel, too, if they can be stopped: a parent in vfork() can't. It
+ * Stops threads. With `all_stopped`, also stops threads that sleep in the kernel. A parent in vfork() can't be stopped, but it
  * is at no breakpoint.
  */
 static bool hold(struct torture *torture, const struct thread *except, const struct process *process, bool all_stopped)
@@ -132,7 +131,7 @@ static bool hold(struct torture *torture, const struct thread *except, const str
 			continue;
 		thread->state = THREAD_STOPPED;
 		thread->has_status = true;
-		/* This also makes the kernel restart a system call that the request has interrupted. */
+		/* This function also makes the kernel restart a system call that the request has interrupted. */
 		if (WIFSTOPPED(thread->status))
 			(void)inspect_read_registers(thread->tid, &answer);
 	}
@@ -172,7 +171,7 @@ void traced_settle(struct torture *torture, const struct process *process)
 	traced_free(torture, NULL, process);
 }
 
-/* A request to stop is reported before a trap. */
+/* Has the thread met a trap that it hasn't reported yet? The kernel reports a request to stop before a trap. */
 static bool has_trap_behind(const struct thread *thread)
 {
 	return thread->has_status && traced_is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
@@ -214,7 +213,7 @@ static bool is_breakpoint(const struct thread *thread)
 }
 
 /*
- * A breakpoint that a thread has hit is as if it hadn't been there. The breakpoints have been removed, so a trap that is still
+ * Puts a thread that has hit a breakpoint back to the instruction. The breakpoints have been removed, so a trap that is still
  * there is the program's own. Returns the signal that the thread is to get.
  */
 static int undo_stop(struct thread *thread)
@@ -245,7 +244,7 @@ static int undo_stop(struct thread *thread)
 	return 0;
 }
 
-/* Children whose parents were killed have the breakpoints, too. All other threads are stopped. */
+/* Takes over children whose parents were killed, because they have the breakpoints, too. All other threads are stopped. */
 static void adopt_all(struct torture *torture)
 {
 	traced_find_children(torture);
@@ -284,7 +283,7 @@ void traced_detach(struct torture *torture, const struct process *process)
 		if (thread->process != NULL)
 			signal = undo_stop(thread);
 		migrate_back(thread);
-		if (thread->step == STEP_ABORT) { /* where it ends isn't looked at any more */
+		if (thread->step == STEP_ABORT) { /* the tool won't see whether this step ends in the abort handler */
 			place_insn(&thread->place)->injected--;
 			torture->result->injected--;
 		}

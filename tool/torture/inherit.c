@@ -2,9 +2,9 @@
 /*
  * inherit.c - the breakpoints that a child has from its parent.
  *
- * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, so these are removed
- * or placed there. So the parent's states only tell which breakpoints there can be. The invariant: a child's breakpoint is one
- * that its own memory has.
+ * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, and the tool removes
+ * or sets breakpoints in the parent. So the parent's states only tell which breakpoints the child can have. The invariant: a
+ * breakpoint counts as the child's only if the child's memory has it.
  */
 #include <string.h>
 
@@ -12,14 +12,14 @@
 
 #define PAGE 4096
 
-/* A page of the memory that was read last: the next instruction is mostly in the same one. */
+/* The page of memory that was read last. The next instruction is mostly in the same page. */
 struct window {
 	uint64_t page;
 	bool known, readable;
 	uint8_t bytes[PAGE];
 };
 
-/* Possibly: the bytes after the trap aren't compared. */
+/* Does memory possibly have our trap there? Doesn't compare the bytes after the trap. */
 static bool has_trap(struct process *process, struct window *window, uint64_t address, const uint8_t *code)
 {
 	const uint64_t page = address & ~(uint64_t)(PAGE - 1), offset = address - page;
@@ -33,7 +33,7 @@ static bool has_trap(struct process *process, struct window *window, uint64_t ad
 	       memcmp(window->bytes + offset, machine_trap, machine_trap_size) == 0;
 }
 
-/* The breakpoints at the ends of sections go: no thread of the child waits for another one to pass. */
+/* Removes the breakpoints at the ends of sections, because no thread of the child waits for another one to pass. */
 static void clear_ends(struct process *process, struct mapping *mapping, struct window *window, bool all)
 {
 	static const uint8_t unknown[CODE_MAX];

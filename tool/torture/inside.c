@@ -2,7 +2,7 @@
 /*
  * inside.c - starts the program with an agent, and answers the agents of all its processes until the last one has ended.
  *
- * The program is a child of the tool, and is killed if the tool dies. Its orphans come to the tool.
+ * The program is a child of the tool, and is killed if the tool dies. Orphans of the program become children of the tool.
  */
 #define _GNU_SOURCE
 #include "inside.h"
@@ -26,7 +26,7 @@
 #include "tool.h"
 
 #define LOOK_MS 20
-#define LOOK_RANDOM_MS 2 /* so long do sections rest */
+#define LOOK_RANDOM_MS 2 /* how long sections rest */
 #define SET_S 0.1
 #define PROGRESS_S 0.2
 
@@ -97,7 +97,7 @@ static uint32_t answer_all(struct inside *inside)
 		struct agent_slot *slot = &inside->shared->slots[i], copy;
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
 
-		/* A process that was killed leaves its answer. */
+		/* A process that was killed doesn't fetch its answer. */
 		if (state == AGENT_ANSWERED && kill(slot->pid, 0) != 0 && errno == ESRCH)
 			__atomic_store_n(&slot->state, AGENT_FREE, __ATOMIC_RELEASE);
 		if (state != AGENT_ASKED)
@@ -133,8 +133,8 @@ static void show_counts(const struct inside *inside, double began)
 }
 
 /*
- * Passes signals on that the terminal doesn't send to the program itself. After the end of the first process they end the
- * torture: another process can then have its number.
+ * Passes signals on that the terminal doesn't send to the program itself. After the end of the program's first process, another
+ * process can have its number. So a signal then ends the torture.
  */
 static void pass_signals(struct inside *inside, const sigset_t *signals)
 {
@@ -149,8 +149,8 @@ static void pass_signals(struct inside *inside, const sigset_t *signals)
 }
 
 /*
- * Takes the ends of the program and of its orphans, which become children of the tool. Returns whether the program has processes,
- * also such as haven't met the tool yet.
+ * Reaps the program and its orphans, which become children of the tool. Returns whether the program still has processes,
+ * including those that haven't met the tool yet.
  */
 static bool reap(struct inside *inside)
 {
@@ -165,7 +165,7 @@ static bool reap(struct inside *inside)
 	return inside->alone ? pid == 0 : !inside->result->ended;
 }
 
-/* Did this process have children before the program? They are none of the program's. */
+/* Does the tool have children before it starts the program? These don't belong to the program. */
 static bool has_children(void)
 {
 	siginfo_t info;

@@ -28,7 +28,7 @@ struct inside_process {
 	uint64_t cell, list;      /* positions; 0: none */
 	unsigned list_kind;
 	uint32_t generation;      /* of the list */
-	uint64_t list_left;       /* the list's room of before, until the new list is shown; 0: none */
+	uint64_t list_left;       /* the room of the previous list, until the new list is shown; 0: none */
 	unsigned left_kind;
 	struct agent_list *shown; /* a copy of the list */
 	struct inside_process *next;
@@ -57,12 +57,12 @@ struct inside {
 	struct agent_shared *shared;
 	uint64_t room, used;      /* bytes of the memory */
 	uint64_t unable;          /* processes whose code can't be written */
-	bool full;                /* room was wanted that there isn't */
+	bool full;                /* there was no room for a module or a process */
 	struct inside_left left[MEMORY_KINDS];
 	struct inside_module *modules;
 	struct inside_process *processes;
 	unsigned handles;         /* open pidfds */
-	bool alone;               /* all children are the program's */
+	bool alone;               /* all children of the tool are processes of the program */
 	bool stopping;            /* the processes that are left go on without torture */
 	pid_t first;
 	pid_t awaited;            /* a process that is to be traced, and that hasn't met the tool yet; 0: none */
@@ -75,7 +75,7 @@ int inside_run(const struct torture_settings *settings, struct torture_result *r
 bool memory_begin(struct inside *inside);
 void memory_end(struct inside *inside);
 
-/* Room of zeros for a cell, or for both halves of a list. Returns its position, or 0 if there is no room. */
+/* Takes room for a cell, or for both halves of a list, and clears it. Returns its position, or 0 if there is no room. */
 uint64_t memory_take(struct inside *inside, unsigned kind);
 void memory_give(struct inside *inside, unsigned kind, uint64_t position);
 
@@ -88,17 +88,20 @@ bool memory_wants(const struct inside *inside, const struct agent_insn *insn);
 /* inside_lists.c: makes the process's list of modules. Returns false if there is no room for one. */
 bool list_publish(struct inside *inside, struct inside_process *process);
 
-/* Gives the room of a process that has ended. */
+/* Gives back the room of a process that has ended. */
 void list_forget(struct inside *inside, struct inside_process *process);
 
-/* Forgets modules that have gone. */
+/* Forgets the modules that the last scan didn't see. */
 void list_drop_gone(struct inside_process *process);
 
 /* inside_life.c: between these two, the kernel tells the agents if the tool is killed. */
 void life_begin(struct inside *inside);
 void life_end(void);
 
-/* inside_probe.c: can a program be tortured so here? Can the agent be preloaded into this program? False after a message. */
+/*
+ * inside_probe.c. probe_trap(): can programs be tortured from inside on this machine? probe_program(): can the agent be
+ * preloaded into this program? Both return false after a message.
+ */
 bool probe_trap(void);
 bool probe_program(char *const *command);
 
@@ -116,10 +119,13 @@ void traps_restore(const struct inside *inside, struct inside_process *process);
 /* Sets the breakpoints that are wanted in a module. */
 void traps_set(struct inside *inside, struct inside_process *process, struct mapping *mapping);
 
-/* BREAKPOINT_SET marks instructions whose breakpoints have been set once, here or in a child's parent. Returns: any new ones? */
+/*
+ * Gives the mapping's new instructions the state BREAKPOINT_SET. With --inside, this state means that a breakpoint was set
+ * once, in this process or in its parent. Returns whether there are new ones.
+ */
 bool traps_mark(const struct mapping *mapping);
 
-/* inside_process.c: answers a request. Returns the process's cell; 0: it is none that can be tortured. */
+/* inside_process.c: answers a request. Returns the process's cell, or 0 if the process can't be tortured. */
 uint64_t inside_answer(struct inside *inside, const struct agent_slot *slot);
 
 /* Forgets processes that have ended. Returns false if there are no others. */

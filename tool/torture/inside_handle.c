@@ -2,8 +2,8 @@
 /*
  * inside_handle.c - knows whether a process still lives, with few descriptors.
  *
- * A pidfd says so, as long as there are descriptors. The invariant: looking at a new process always finds descriptors free. So
- * pidfds take half of the others at most. Processes without one are known by their number and their time of start.
+ * A pidfd says whether its process lives. The invariant: enough descriptors stay free to look at a new process. So pidfds take
+ * at most half of the descriptors for processes. A process without a pidfd is known by its number and its start time.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +44,7 @@ bool handle_lives(const struct inside_process *process)
 		return poll(&poll_one, 1, 0) <= 0;
 	if (kill(process->space->pid, 0) != 0 && errno == ESRCH)
 		return false;
-	/* Without a descriptor for the file there is no answer yet. */
+	/* If no descriptor is free for the file, there is no answer yet, and the process counts as alive. */
 	errno = 0;
 	if (!proc_thread(process->space->pid, &thread))
 		return errno == EMFILE || errno == ENFILE;

@@ -4,7 +4,8 @@
  *
  * The invariant: a breakpoint is in a process only while the process's list has its module. So without room for a longer list,
  * further modules get no breakpoints. A list has two halves. The new list goes into the half that no cell refers to, and each
- * list has another number. So an agent that reads a half while it changes sees this at the end, and reads again.
+ * new list has another number. So an agent that reads a half while the tool changes it finds another number afterwards, and
+ * reads again.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void add_entries(struct inside *inside, struct inside_process *process, b
 	}
 }
 
-/* Takes longer room if this is necessary and possible. Returns for how many entries there is room then. */
+/* Takes room for a longer list, if this is necessary and possible. Returns for how many entries there is room then. */
 static uint64_t grow(struct inside *inside, struct inside_process *process, uint64_t count)
 {
 	uint64_t position;

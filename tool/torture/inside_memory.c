@@ -2,9 +2,9 @@
 /*
  * inside_memory.c - makes the memory that is shared with the agents, and the tables of the modules in it.
  *
- * Room for modules is taken and never given back. Room of cells and lists is used again, but only for the same purpose. This
- * begins when the rest is full, because a child can use its parent's cell after the parent's end. The invariant: the tool keeps
- * its own positions and sizes, and reads nothing but counts from the memory.
+ * The room of a module is never given back. The room of a cell or a list is used again, but only for the same purpose, and as
+ * late as possible: when no unused room is left. Until then a child possibly uses its parent's cell after the parent's end. The
+ * invariant: the tool keeps its own positions and sizes, and reads nothing but counts and requests from the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define PAGE 4096
 #define ROOM_LEAST ((uint64_t)64 << 10)
 
-/* A limit of the length of files is one for this memory, too. */
+/* The limit of the size of files (RLIMIT_FSIZE) also limits this memory. */
 static uint64_t room_allowed(void)
 {
 	struct rlimit limit;
@@ -99,7 +99,7 @@ void memory_end(struct inside *inside)
 	close(inside->memory);
 }
 
-/* Room that wasn't used before. Returns 0 if there is none. */
+/* Takes room that was never used before. Returns 0 if there is none. */
 static uint64_t take(struct inside *inside, uint64_t size)
 {
 	const uint64_t position = (inside->used + 63) & ~(uint64_t)63;
@@ -161,7 +161,6 @@ bool memory_wants(const struct inside *inside, const struct agent_insn *insn)
 	return inside->settings->reach ? insn->reached == 0 : insn->confirmed < inside->settings->rounds;
 }
 
-/* Fills the tables. */
 static void fill(const struct module *module, struct agent_section *sections, struct agent_insn *insns)
 {
 	static const uint8_t trap[] = AGENT_TRAP;
@@ -182,7 +181,10 @@ static void fill(const struct module *module, struct agent_section *sections, st
 		insns[i].idle = insn->idle;
 		insns[i].injected = insn->injected;
 		insns[i].confirmed = insn->confirmed;
-		/* After a trap in place of a last instruction of one byte, the thread stands at the end of the section. */
+		/*
+		 * A trap moves the thread by AGENT_TRAP_MOVES. In place of a last instruction of this size, it would move the
+		 * thread out of the section.
+		 */
 		insns[i].usable = insn->size >= AGENT_TRAP_SIZE && !(insn->last && insn->size <= AGENT_TRAP_MOVES) &&
 				  memcmp(insn->code, trap, AGENT_TRAP_SIZE) != 0;
 		memcpy(insns[i].original, insn->code, AGENT_TRAP_SIZE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inside_probe.c - finds out whether a program can be tortured from inside here. If not, a message says why. */
+/* inside_probe.c - finds out whether a program can be tortured from inside on this machine. If not, a message says why. */
 #define _GNU_SOURCE
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -32,7 +32,7 @@ static void note_trap(int number, siginfo_t *info, void *context)
 	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
 }
 
-/* In a child: does a trap say where it was? Some emulators don't know this instruction. */
+/* In a child: does the signal of a trap say where the trap was? Some emulators don't know the instruction. */
 static int try_trap(int out, const void *argument)
 {
 	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};
@@ -50,7 +50,10 @@ static int try_trap(int out, const void *argument)
 	return 1;
 }
 
-/* QEMU 7.2 stops the whole virtual machine at int1 if it emulates the instructions. So the instruction isn't even tried there. */
+/*
+ * If QEMU 7.2 emulates the processor, it stops the whole virtual machine at int1. So the tool doesn't even try the instruction
+ * there.
+ */
 static bool is_emulated(void)
 {
 #if defined(__x86_64__)
@@ -79,7 +82,7 @@ bool probe_trap(void)
 	}
 	child_run(try_trap, NULL, PROBE_MS, &result);
 	if (!child_succeeded(&result))
-		complain("cannot abort from inside here: a trap doesn't say where it was. Leave out --inside");
+		complain("cannot abort from inside here: the signal of a trap doesn't say where the trap was. Leave out --inside");
 	return child_succeeded(&result);
 }
 
@@ -90,7 +93,7 @@ static bool is_asan(int64_t tag, const char *name, void *result)
 	return !*(bool *)result;
 }
 
-/* The library of gcc's AddressSanitizer ends a process in which it isn't the first one. */
+/* The library of gcc's AddressSanitizer ends a process in which it isn't the first library. */
 static bool is_refused_by_asan(const char *path)
 {
 	const char *chosen = getenv("ASAN_OPTIONS");

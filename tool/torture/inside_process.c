@@ -2,8 +2,9 @@
 /*
  * inside_process.c - the processes whose agents have met the tool, and their breakpoints.
  *
- * The invariant: a breakpoint is written only to a process whose agent knows the module, and never while a module of this process
- * is about to be unmapped. Only a process that asks gets its memory opened: after an exec, writes to the old memory do nothing.
+ * The invariant: a breakpoint is written only to a process whose agent knows the module, and never while a module of this
+ * process is about to be unmapped. The tool opens a process's memory when the process asks. After an exec, writes by the old
+ * descriptor do nothing.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -34,7 +35,10 @@ static void drop(struct inside *inside, struct inside_process *process)
 	free(process);
 }
 
-/* Does the process have the agent's number? Another namespace of processes can give it another name. */
+/*
+ * Does this process's memory have the agent's proof? In another PID namespace a process has another number, so its request
+ * names a wrong process.
+ */
 static bool is_proved(struct process *space, const struct agent_slot *slot)
 {
 	uint64_t proof;
@@ -59,7 +63,10 @@ static bool is_traced(pid_t pid)
 	return proc_field(pid, "TracerPid", tracer, sizeof(tracer)) && atoi(tracer) != 0;
 }
 
-/* A breakpoint that an agent doesn't know kills the process. So a child that can't be tortured loses those of its parent. */
+/*
+ * A breakpoint that the agent doesn't know kills the process. So this removes the breakpoints that a child has from its parent
+ * in modules that the child's list doesn't have.
+ */
 static void strip(const struct inside *inside, struct process *space)
 {
 	for (const struct mapping *mapping = space->mappings; mapping != NULL; mapping = mapping->next)
@@ -67,7 +74,10 @@ static void strip(const struct inside *inside, struct process *space)
 			(void)traps_remove(inside, space, mapping);
 }
 
-/* Copies what a child has from its parent. Without a parent it is known after the child's first scan. */
+/*
+ * Copies the parent's modules and states to a child. Returns false if the parent isn't known. Then the child's first scan finds
+ * the modules.
+ */
 static bool inherit(const struct inside *inside, const struct agent_slot *slot, struct process *space)
 {
 	const struct inside_process *parent = inside->processes;
@@ -176,7 +186,7 @@ static void spare(struct inside *inside, struct inside_process *process)
 	traps_restore(inside, process);
 }
 
-/* The agent can't remove breakpoints. The tool possibly can. */
+/* The agent can't remove breakpoints, but the tool possibly can. */
 static void end_unable(struct inside *inside, struct inside_process *process)
 {
 	inside->unable += !process->let_go;

@@ -3,7 +3,8 @@
  * inside_traps.c - sets and removes the breakpoints in processes that have an agent.
  *
  * The invariant: a breakpoint is written only over the instruction that the file has there, in a module that the process's list
- * has. Some kernels let only a tracer write to text (proc_mem.force_override). Then the agent has to do it.
+ * has. Some kernels let only a tracer write to the text of another process (proc_mem.force_override). Then the agent writes the
+ * breakpoints.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -40,7 +41,10 @@ bool traps_remove(const struct inside *inside, struct process *space, const stru
 	return done;
 }
 
-/* The agent removes what the tool can't: at once if it has asked, and otherwise when threads come to the breakpoints. */
+/*
+ * The agent removes the breakpoints that the tool can't remove: at once if the agent has asked, and otherwise when threads come
+ * to them.
+ */
 void traps_restore(const struct inside *inside, struct inside_process *process)
 {
 	process->let_go = true;
@@ -50,7 +54,7 @@ void traps_restore(const struct inside *inside, struct inside_process *process)
 			cell_of(inside, process)->own = 1;
 }
 
-/* Writes a breakpoint over an instruction, if it is there. Returns false if the kernel refuses. */
+/* Writes a breakpoint over an instruction, if memory has the file's instruction there. Returns false if the kernel refuses. */
 static bool set_trap(const struct inside_process *process, const struct mapping *mapping, uint32_t number)
 {
 	const struct torture_insn *insn = &mapping->module->insns[number];

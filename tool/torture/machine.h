@@ -13,11 +13,11 @@ extern const bool machine_has_port;
 enum { TRAP_MAX = 4 };
 extern const uint8_t machine_trap[TRAP_MAX]; /* the instruction that stops */
 extern const uint8_t machine_trap_size;
-extern const uint8_t machine_trap_moves;     /* bytes by which the instruction pointer is behind the trap */
-extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the same trap, which a program can have */
+extern const uint8_t machine_trap_moves;     /* bytes from the trap to the instruction pointer of a thread that it has stopped */
+extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the same trap, which a program possibly uses */
 extern const uint8_t machine_long_trap_size; /* 0: there is none */
 
-/* An instruction that stores the flag of a single step, which the program must not see. 0: there is none. */
+/* The code of an instruction that stores the flag of a single step. The program must not see this flag. 0: there is none. */
 extern const uint8_t machine_pushes_flags;
 enum { MACHINE_STEP_FLAG = 0x100 };
 
@@ -34,7 +34,10 @@ extern const int machine_stack; /* the number of the stack pointer */
 bool machine_read(pid_t tid, struct machine_registers *registers);
 bool machine_set_ip(pid_t tid, uint64_t ip);
 
-/* `struct ptrace_rseq_configuration` of include/uapi/linux/ptrace.h. Returns false if the thread has no registration. */
+/*
+ * Finds the thread's area, by `struct ptrace_rseq_configuration` of include/uapi/linux/ptrace.h. Returns false if the thread
+ * has no registration.
+ */
 bool machine_area(pid_t tid, uint64_t *area);
 
 #endif /* RK_TOOL_TORTURE_MACHINE_H */

@@ -13,7 +13,7 @@
 #include "traced.h"
 
 #define WAIT_S 0.02
-#define CPU_ID 4 /* offset in the area. Some programs keep something else in cpu_id_start */
+#define CPU_ID 4 /* offset in the area. Some programs keep something else in the field cpu_id_start */
 
 /* The CPU on which the thread executed last, by its area. Returns -1 if it has no registration. */
 static int cpu_of(const struct thread *thread)
@@ -60,8 +60,8 @@ static bool was_there(const struct thread *other, const struct thread *thread)
 }
 
 /*
- * Keeps another thread of the process on the old CPU, so that it passes there. The thread was seen in the section, or at least in
- * another one. Returns false if there is none.
+ * Keeps another thread of the process on the old CPU, so that it passes there. Prefers a thread that was seen in this section
+ * to one that was seen in another section. Returns false if there is none.
  */
 static bool send_other(struct torture *torture, const struct thread *thread)
 {

@@ -2,9 +2,10 @@
 /*
  * pass.c - lets a thread pass a breakpoint outside the sections.
  *
- * Other threads must not pass there unseen meanwhile. So the breakpoint stays, and the thread executes a copy of the instruction:
- * in bytes after the end of the file's code, which nothing uses. An instruction that depends on its address has no copy. Then the
- * other threads are stopped as long as the breakpoint is away.
+ * Meanwhile, other threads must not pass there unseen. So the breakpoint stays, and the thread executes a copy of the
+ * instruction. The copy lies in bytes after the end of the file's code, which nothing uses. An instruction that depends on its
+ * address can't have a copy. To pass such an instruction, the tool removes the breakpoint for a moment, and stops the other
+ * threads.
  */
 #include "traced.h"
 
@@ -23,7 +24,7 @@ static void pass_alone(struct torture *torture, struct thread *thread)
 		if (!held)
 			return;
 		done = traced_wait(thread);
-		again = thread->has_status && traced_is_request(thread->status); /* an old one */
+		again = thread->has_status && traced_is_request(thread->status); /* the stop was for an earlier request */
 		if (done || thread->has_status)
 			traced_end_step(thread);
 		if (again)

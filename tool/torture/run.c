@@ -49,7 +49,7 @@ static _Noreturn void become_program(char **command, int go, int failed, const s
 	_exit(127);
 }
 
-/* Starts the program. Returns false, with a message, if that's impossible. `failed` gets the pipe that has exec's error. */
+/* Starts the program. Returns false after a message. `failed` gets the pipe that has exec's error. */
 static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 {
 	int go[2], error[2];
@@ -92,7 +92,7 @@ struct refusal {
 	int error;
 };
 
-/* 0: none */
+/* The process that traces the thread; 0: none. */
 static pid_t tracer_of(pid_t tid)
 {
 	char tracer[32];
@@ -162,7 +162,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 		pid_t pid = (pid_t)atoi(entry->d_name), mine = living(torture);
 		char size[32];
 
-		/* Threads of the kernel, and those that have ended, have the same memory, too: none. */
+		/* Kernel threads and threads that have ended have no memory, and all of them count as having the same. */
 		if (pid > 0 && pid != process->pid && mine != 0 && syscall(SYS_kcmp, pid, mine, KCMP_VM, 0, 0) == 0 &&
 		    proc_field(pid, "VmSize", size, sizeof(size)))
 			count += seize_threads(torture, process, pid, refusal);
@@ -201,7 +201,7 @@ static void look_at_masks(struct torture *torture)
 	}
 }
 
-/* All threads in the process's memory are traced, or none: a breakpoint would kill a thread that isn't. */
+/* Traces all threads that use the process's memory, or none: a breakpoint would kill a thread that isn't traced. */
 static bool attach(struct torture *torture)
 {
 	const pid_t pid = torture->settings->pid;
@@ -242,7 +242,10 @@ static bool handle_kept(struct torture *torture)
 	return false;
 }
 
-/* Handles the stops that there are, for some time: many threads stop without a pause. Returns whether there are possibly more. */
+/*
+ * Handles the stops that have come, but not for longer than LOOK_MS, because many threads can stop without a pause. Returns
+ * whether there are possibly more stops.
+ */
 static bool handle_all(struct torture *torture)
 {
 	const double end = traced_now() + LOOK_MS / 1e3;
@@ -297,7 +300,7 @@ static bool is_complete(const struct torture *torture)
 	return torture->settings->random == 0;
 }
 
-/* Is the time over for a process that was attached to? `stop` becomes readable if the user ends the command. */
+/* Is the torture of a process that was attached to over? `stop` becomes readable if the user ends the command. */
 static bool is_time(const struct torture *torture, double began, int stop)
 {
 	char byte;

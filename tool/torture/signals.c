@@ -2,8 +2,9 @@
 /*
  * signals.c - passes SIGTERM and SIGHUP on to the program.
  *
- * A signal to the whole process group reaches the tool and the program. The program must not get it twice. So the tool waits for
- * a moment, and passes on only a signal that the program hasn't got from the same sender meanwhile or shortly before.
+ * A signal to the whole process group reaches the tool and the program. The program must not get it twice. So the tool waits
+ * for a moment. Then it passes the signal on, unless the program itself got it from the same sender meanwhile or shortly
+ * before.
  */
 #include <signal.h>
 #include <string.h>

@@ -89,7 +89,7 @@ void process_release(struct process *process)
 	free(process);
 }
 
-/* A line of /proc/PID/maps that maps code of a file. A breakpoint in a shared mapping would change the file. */
+/* A line of /proc/PID/maps that maps code of a file privately. A breakpoint in a shared mapping would change the file. */
 struct line {
 	uint64_t start, end, offset;
 	dev_t device;
@@ -114,7 +114,7 @@ static bool parse_line(char *text, struct line *line)
 	return true;
 }
 
-/* Another name, or other permissions, make no other file. */
+/* A file that got another name, or other permissions, is still the same file. */
 static bool is_same_file(const struct stat *one, const struct stat *other)
 {
 	return one->st_ino == other->st_ino && one->st_size == other->st_size && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
@@ -132,13 +132,16 @@ static struct module *add_module(struct torture_result *result, struct module *m
 	return module;
 }
 
-/* Does a file possibly open later? */
+/* Was there only a lack of descriptors or memory, so that the file possibly opens later? */
 static bool is_lack(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-/* The module of a line whose file can't be opened. It has gone, and the process gives it only to a tool with privileges. */
+/*
+ * The module of a line whose file can't be opened. The file has gone from its path, and only a tool with privileges can open it
+ * by the process's mapping.
+ */
 static struct module *missing_module(const struct line *line, struct torture_result *result)
 {
 	struct module *module = result->modules;
@@ -202,7 +205,7 @@ static void add_extra(struct process *process, enum extra_kind kind, const struc
 	(void)extra_set(process, kind);
 }
 
-/* The line's instructions can have breakpoints. Returns whether there are new ones. */
+/* Allows breakpoints at the line's instructions. Returns whether some of these instructions are new. */
 static bool admit(struct mapping *mapping, const struct line *line)
 {
 	const struct module *module = mapping->module;
@@ -219,7 +222,7 @@ static bool admit(struct mapping *mapping, const struct line *line)
 	return any;
 }
 
-/* The mapping that the process had already there, if it was still there in the last scan. */
+/* The mapping that the process already had there in the last scan; NULL if there was none. */
 static struct mapping *find_mapping(const struct process *process, const struct line *line, uint64_t *bias)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)

@@ -3,8 +3,9 @@
  * space.h - one address space that is tortured: its modules, and the breakpoints in them.
  *
  * A breakpoint is an instruction that stops the thread, written over the program's own. The invariant: an instruction has a
- * breakpoint only while its state says so, and its state tells whether it ever had one. So a stop there is ours, also if another
- * thread has removed the breakpoint meanwhile, or if a child of fork has inherited it.
+ * breakpoint only while its state says so, and its state also tells whether it ever had one. So the tool knows that a stop
+ * there comes from its own breakpoint. This is so even if another thread has removed the breakpoint meanwhile, or if a child of
+ * fork has inherited it.
  */
 #ifndef RK_TOOL_TORTURE_SPACE_H
 #define RK_TOOL_TORTURE_SPACE_H
@@ -13,8 +14,9 @@
 #include "torture.h"
 
 /*
- * The breakpoint of an instruction: its page isn't mapped as code, it never had one, has one, had one, or has none while another
- * thread passes.
+ * The state of an instruction. BREAKPOINT_OUTSIDE: its page isn't mapped as code. BREAKPOINT_NEVER: it never had a breakpoint.
+ * BREAKPOINT_SET: it has one. BREAKPOINT_CLEARED: it had one. BREAKPOINT_SUSPENDED: it has none until another thread has passed
+ * the section.
  */
 enum { BREAKPOINT_OUTSIDE, BREAKPOINT_NEVER, BREAKPOINT_SET, BREAKPOINT_CLEARED, BREAKPOINT_SUSPENDED };
 
@@ -23,13 +25,13 @@ struct mapping {
 	struct module *module;
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
-	uint8_t *ends;                /* for each section: its end has had a breakpoint */
-	bool seen, was_seen;          /* by the last scan, and by the one before. A thread's place can be in one that has gone */
+	uint8_t *ends;                /* for each section: 1 if its end ever had a breakpoint */
+	bool seen, was_seen;          /* by the last scan, and the one before. Others are kept for a thread's `place` */
 	bool listed;                  /* with --inside: the process's agent knows it */
 	struct mapping *next;
 };
 
-/* Sections that rest at once: the abort handler of one can pass another one. */
+/* How many sections can rest at once. There are several, because the abort handler of one section can lead to another section. */
 enum { RESTS = 4 };
 
 /* Breakpoints outside the sections. Threads pass them without an abort. */
@@ -80,20 +82,23 @@ struct process {
 
 struct process *process_new(pid_t pid);
 
-/* A module in the process, or NULL if memory is short. */
+/* Adds a module to the process. Returns NULL if memory is short. */
 struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias);
 
-/* copy.c: the address space of a child of fork. A module that the parent's scan hasn't seen is added to the result. */
+/* copy.c: makes the address space of a child of fork. Adds modules that the parent's scan hasn't seen to the result. */
 struct process *process_copy(const struct process *parent, pid_t pid, const struct torture_settings *settings,
 			     struct torture_result *result);
 
-/* The address space of a child whose parent is unknown, because it died while it made the child. Scan it next. */
+/*
+ * Makes the address space of a child whose parent is unknown, because the parent died while it made the child. Call
+ * process_scan() next.
+ */
 struct process *process_orphan(pid_t pid);
 
 /* With --inside: a child gets the modules and breakpoints of its parent. Returns false if memory is short. */
 bool process_take_mappings(struct process *process, const struct process *parent);
 
-/* A thread less uses the address space. The last one releases it. */
+/* One thread less uses the address space. The last thread's call frees it. */
 void process_release(struct process *process);
 
 /*
@@ -113,13 +118,17 @@ bool process_set(struct process *process, const struct place *place);
 /* Returns false if the memory can't be written. */
 bool process_clear(struct process *process, const struct place *place);
 
-/* Lets threads pass the section of the place without a stop, and ends this. */
+/*
+ * process_suspend() removes the breakpoints of the place's section, so that threads pass without a stop. process_suspend_one()
+ * notes that the place is also to get its breakpoint again. process_resume() sets them again.
+ */
 void process_suspend(struct process *process, const struct place *place);
 void process_suspend_one(const struct place *place);
 void process_resume(struct process *process, const struct place *place);
 
 /*
- * Makes the copy of the instruction if it can be made, and removes all copies. No thread executes one at that time.
+ * extra_copy() makes the copy of the instruction, if this is possible. extra_remove_copies() removes all copies; call it only
+ * while no thread executes one.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
 void extra_remove_copies(struct process *process);
@@ -142,19 +151,19 @@ void process_clear_all(struct process *process);
 void process_pause(struct process *process, pid_t pid);
 void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
-/* Sets no breakpoints in sections any more. Removes all, or all but that of ptrace(). */
+/* Sets no breakpoints in sections any more. Removes all breakpoints, or all except that of ptrace(). */
 void process_spare(struct process *process, bool all);
 
 /*
- * Takes over the breakpoints that a child has from its parent: those that its memory has. `all`: also those of which it isn't
- * known that the parent ever had them.
+ * Notes the breakpoints that a child has from its parent: those that the child's memory has. With `all`, also looks at
+ * instructions whose state doesn't say that the parent ever had a breakpoint there.
  */
 void process_inherit(struct process *process, struct mapping *mapping, bool all);
 void extra_inherit(struct process *process, enum extra_kind kind);
 
 /*
- * Does memory have a trap in place of the instruction? A byte after the trap is possibly the trap of an instruction that begins
- * within this one.
+ * Does memory have a trap in place of the instruction? A later byte of the instruction is possibly the trap of another
+ * instruction, which begins within this one.
  */
 bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
@@ -167,14 +176,20 @@ void process_leave(struct process *process, struct mapping *mapping);
 /* Sets the breakpoints that are wanted in a module. */
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
 
-/* In a random run: sets a breakpoint at a random instruction of the section. Returns false if it is none of them this time. */
+/*
+ * In a random run: sets a breakpoint at a random instruction of the section. Sets none as often as at each one, and then
+ * returns false.
+ */
 bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 
 /* Opens the memory if it isn't open, and closes it. */
 bool process_open(struct process *process);
 void process_close(struct process *process);
 
-/* The number of descriptors that processes may take. The caller tells how many it has for other purposes of processes. */
+/*
+ * process_files() returns how many descriptors all processes together may take. By process_hold() the caller tells how many of
+ * them it uses for something else than memory.
+ */
 unsigned process_files(void);
 void process_hold(unsigned count);
 

@@ -2,9 +2,9 @@
 /*
  * spare.c - processes in which no section is aborted, because breakpoints would harm them.
  *
- * A breakpoint in a thread that has blocked SIGTRAP, or in a process that ignores it, makes the kernel unblock it and drop the
- * program's action (force_sig() of kernel/signal.c). So a process that handles SIGTRAP has only the breakpoint of ptrace(), and a
- * process that ignores it has none. A thread that has blocked it gets it blocked again.
+ * If a thread comes to a breakpoint while it blocks or ignores SIGTRAP, the kernel unblocks SIGTRAP and drops the program's
+ * action (force_sig() of kernel/signal.c). So a process that ignores SIGTRAP has no breakpoint, and a process that handles
+ * SIGTRAP has only that of ptrace(). In a thread that blocked SIGTRAP, the tool blocks it again after each breakpoint.
  */
 #include <signal.h>
 
@@ -29,7 +29,10 @@ void spare_process(struct torture *torture, struct process *process, enum spare_
 
 void spare_if_needed(struct torture *torture, struct thread *thread)
 {
-	/* For a moment, a C library blocks all signals. A program can't block those that the library uses itself. */
+	/*
+	 * A C library blocks all signals for a moment, also those that only the library uses. A program can't block these. So a
+	 * mask with such a signal isn't the program's.
+	 */
 	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) &&
 			      !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);
 	if (thread->process != NULL && proc_has_signal(thread->tid, "SigCgt", SIGTRAP))

@@ -23,7 +23,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 		again = false;
 		for (struct thread *other = torture->threads; other != NULL && !again; other = other->next) {
 			again = other != thread && (other->group == thread->tid || other->tid == (pid_t)old);
-			if (again && other->tid == (pid_t)old && other->moved) { /* it has now this thread's number */
+			if (again && other->tid == (pid_t)old && other->moved) { /* `other` is this thread by its old number */
 				thread->cpus = other->cpus;
 				thread->narrowed = other->narrowed;
 				thread->single = other->single;
@@ -44,7 +44,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 		process_scan(thread->process, thread->tid, torture->settings, torture->result);
 }
 
-/* Handles a stop by a breakpoint. Returns false if the program made it itself. */
+/* Handles a stop by a breakpoint. Returns false if the program itself has the breakpoint. */
 static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -98,9 +98,9 @@ static void interrupt_step(struct torture *torture, struct thread *thread)
 }
 
 /*
- * A SIGTRAP that was sent waits while the thread blocks it. The kernel drops a second one, but unblocks the first, which the
- * thread then reports. So this is a breakpoint or the end of a step. The signal is sent again, and waits. Returns the code of the
- * trap.
+ * A SIGTRAP that was sent waits while the thread blocks SIGTRAP. If the thread then comes to a breakpoint or to the end of a
+ * step, the kernel drops the SIGTRAP of this trap, but unblocks SIGTRAP. So the thread reports the SIGTRAP that waited. This
+ * function sends that one again, so that it goes on waiting. Returns the code of the trap.
  */
 static int keep_waiting(struct thread *thread, const siginfo_t *info)
 {
@@ -167,7 +167,7 @@ void traced_handle(struct torture *torture, struct thread *thread, int status)
 		return;
 	}
 	thread->state = THREAD_STOPPED;
-	if (thread->process == NULL && EVENT(status) != PTRACE_EVENT_EXEC) { /* until its parent's event comes */
+	if (thread->process == NULL && EVENT(status) != PTRACE_EVENT_EXEC) { /* until the parent reports it */
 		thread->state = THREAD_NEW;
 		thread->has_status = true;
 		thread->status = status;

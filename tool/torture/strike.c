@@ -3,9 +3,9 @@
  * strike.c - what happens to a thread that comes to a breakpoint.
  *
  * The kernel aborts a section if its thread was stopped in it. So the thread's instruction pointer is put back to the
- * instruction, and the thread makes a single step. If it was aborted, the step is the first instruction of the abort handler, and
- * ends where that instruction leads. Otherwise it ends after the section's instruction. The instruction pointer tells which, so
- * an abort is confirmed by the thread itself.
+ * instruction, and the thread makes a single step. If the section was aborted, the step executes the first instruction of the
+ * abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step tells which, so the
+ * thread itself confirms an abort.
  */
 #include <linux/rseq.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "tool.h"
 #include "traced.h"
 
-#define REFUSED_MAX 100 /* stops at one instruction that don't end in an abort; then it is left alone */
+#define REFUSED_MAX 100 /* stops at one instruction that don't end in an abort; then the tool leaves it alone */
 #define STREAK_MAX 32   /* aborts in a row at one instruction, if the section has others */
 #define AREA_CS 8       /* offset of rseq_cs in the area */
 #define LOOK_EVERY 16   /* breakpoints */
@@ -34,9 +34,9 @@ static bool is_wanted(const struct torture *torture, const struct place *place)
 }
 
 /*
- * Sets again the breakpoints at the section's other instructions that have had fewer aborts. The one that was used sometimes stays away
- * until then: otherwise a section whose first instruction is to be aborted many times would never get further. Returns false if no
- * other one has a breakpoint.
+ * Sets again the breakpoints at those other instructions of the section that have had fewer aborts. Returns false if no other
+ * instruction has a breakpoint. If others have one, the caller sometimes doesn't set the breakpoint that was just used.
+ * Otherwise a thread would get past the section's first instruction only after all of its aborts.
  */
 static bool set_others(struct torture *torture, struct thread *thread, const struct place *place)
 {
@@ -68,7 +68,10 @@ static void end_rest(struct process *process, unsigned number)
 		continue;
 }
 
-/* A section that is always aborted never gets to its end. So sometimes a thread passes it. */
+/*
+ * A section that is always aborted never gets to its end. So the section sometimes rests: it has no breakpoint until a thread
+ * has passed it.
+ */
 static void rest(struct process *process, const struct place *place)
 {
 	unsigned number = 0;
@@ -95,7 +98,7 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 
 	if (torture->detaching || thread->process->spared || is_over(torture))
 		return;
-	if (thread->process->extras[EXTRA_END].set) { /* a thread waits there */
+	if (thread->process->extras[EXTRA_END].set) { /* a thread waits until another one passes the section */
 		process_suspend_one(place);
 		return;
 	}
@@ -109,8 +112,8 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 }
 
 /*
- * Does the kernel know that the thread is in this section? A file can have several descriptors of one range, so the descriptor in
- * memory counts.
+ * Does the thread's area have a descriptor of this section? A file can have several descriptors of one range, so this compares
+ * what the descriptor says, and not its address.
  */
 static bool is_protected(const struct thread *thread, const struct place *place)
 {
@@ -124,7 +127,7 @@ static bool is_protected(const struct thread *thread, const struct place *place)
 	       descriptor.abort_ip == section->abort + place->mapping->bias;
 }
 
-/* A program can install a handler by a system call of its own. Then the first breakpoints after that see it. */
+/* A program can install a handler by a system call of its own. The tool sees this at one of the next LOOK_EVERY breakpoints. */
 static void look_for_handler(struct torture *torture, struct thread *thread)
 {
 	thread->process->handles = LOOK_EVERY;
@@ -138,7 +141,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct machine_registers registers;
 	struct place now = *place;
 
-	if (!process_clear(thread->process, place)) { /* the thread can't pass, and the program gets to know why */
+	if (!process_clear(thread->process, place)) { /* the thread can't pass, so the program gets the SIGTRAP */
 		if (!machine_read(thread->tid, &registers)) /* it was killed */
 			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
@@ -173,7 +176,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 		traced_inject(torture, thread);
 }
 
-/* Where the thread is after its step: did the kernel abort the section? */
+/* Does the instruction pointer after the step show that the kernel has aborted the section? */
 static bool was_aborted(const struct place *place, uint64_t ip)
 {
 	const struct torture_insn *insn = place_insn(place);
@@ -185,7 +188,10 @@ static bool was_aborted(const struct place *place, uint64_t ip)
 	return address - section->start >= section->end - section->start && address != insn->next && address != insn->jump;
 }
 
-/* During a single step, an instruction that pushes the flags also pushes the flag of the step. */
+/*
+ * During a single step, an instruction that pushes the flags also pushes the flag of the step. Removes this flag from the
+ * stack.
+ */
 static void hide_step(const struct thread *thread, uint64_t ip, uint64_t stack)
 {
 	const struct place *place = &thread->place;

@@ -2,8 +2,9 @@
 /*
  * torture.c - `rseqkit torture`: reads the options, and runs the tracer.
  *
- * A process that is attached to must survive the end of the command. So the tracer is then a process in a session of its own. It
- * sees by a pipe that the command has ended, for whatever reason, removes its breakpoints, and detaches.
+ * A process that the command attaches to must survive the end of the command. So the tracer is then a process in a session of
+ * its own. A pipe tells the tracer that the command has ended, for whatever reason. Then it removes its breakpoints and
+ * detaches.
  */
 #define _GNU_SOURCE
 #include "torture.h"
@@ -36,9 +37,9 @@ static const char help[] = "Usage: rseqkit torture [OPTION...] [--] PROGRAM [ARG
 			   "their commit.\n"
 			   "\n"
 			   "  -e, --every         abort at each instruction in turn; the default\n"
-			   "  -n, --rounds N      that often; the default is 1\n"
+			   "  -n, --rounds N      abort N times at each instruction; the default is 1\n"
 			   "  -r, --random N      abort N times, at random instructions\n"
-			   "      --seed N        choose these instructions by the number N\n"
+			   "      --seed N        choose the random instructions by the number N\n"
 			   "  -m, --migrate       move the thread to another CPU before it goes on\n"
 			   "  -i, --inside        let the program's own threads handle the aborts: faster, and\n"
 			   "                      without judging stores\n"
@@ -278,7 +279,7 @@ int cmd_torture(int argc, char **argv)
 		return option_misuse("torture");
 	}
 	if (settings.random > 0 && settings.rounds > 0) {
-		complain("--rounds is for each instruction, and --random for all; give one of them");
+		complain("--rounds counts aborts at each instruction, and --random all aborts; give one of them");
 		return option_misuse("torture");
 	}
 	if (settings.seconds > 0 && settings.pid == 0) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture.h - the requests to `rseqkit torture`, and the data that its parts share.
+ * torture.h - the settings of `rseqkit torture`, and the data that its parts share.
  *
  * A module is an ELF file with critical sections. Counts belong to modules, so they are sums over all processes that have the
- * module. A process is one address space; it has a mapping for each module, and in it the breakpoints.
+ * module. A process is one address space. It has a mapping for each of its modules, and the mapping has the states of the
+ * breakpoints.
  */
 #ifndef RK_TOOL_TORTURE_TORTURE_H
 #define RK_TOOL_TORTURE_TORTURE_H
@@ -19,19 +20,19 @@ struct torture_settings {
 	bool json;
 	const char *output;  /* the file for the report; NULL: standard output */
 	uint64_t runs;       /* start the program again up to this number of times, while instructions are left */
-	bool inside;         /* by an agent in the program, not by a tracer */
+	bool inside;         /* aborts are made by an agent in the program, not by a tracer */
 	bool reach;          /* only count which instructions are reached; confirm nothing */
 	bool strict;         /* an undeclared store in a file without declarations is a violation, too */
 	bool migrate;        /* move the thread to another CPU at the stop */
 	uint64_t rounds;     /* aborts at each instruction */
 	uint64_t random;     /* aborts at random instructions; 0: each instruction in turn */
 	uint64_t seed;
-	double seconds;      /* for which a process that was attached to is tortured */
+	double seconds;      /* how long a running process (`pid`) is tortured */
 	pid_t pid;           /* the process to attach to, or 0 */
 	char **command;      /* or a program and its arguments */
 };
 
-/* Functions at which the tracer stops, in the order of enum extra_kind: describe.c has their names. */
+/* The number of functions at which the tracer stops threads. enum extra_kind has their order, and describe.c has their names. */
 enum { FUNCTIONS = 6 };
 
 enum { CODE_MAX = 16 }; /* bytes of an instruction */
@@ -40,7 +41,7 @@ enum { SOURCE_MAX = 120, SYMBOL_MAX = 120, STORE_MAX = 64 };
 
 /* A store by an instruction that isn't the section's last one. The address is [thread +] base + index * factor + displacement. */
 struct torture_store {
-	uint8_t width;       /* in bytes, at most STORE_MAX; 0: the instruction stores nothing that counts */
+	uint8_t width;       /* in bytes, at most STORE_MAX; 0: there is no store to watch (watch.c) */
 	bool thread;
 	bool repeated;       /* any number of elements of this width, one for each step (rep movs) */
 	int8_t base, index;  /* registers in the order of the encoding (tool/lint/insn.h), or -1 */
@@ -53,22 +54,23 @@ struct torture_insn {
 	uint8_t size;
 	uint8_t code[CODE_MAX]; /* as the file has it */
 	bool last;           /* the next instruction is at the end label */
-	bool declared;       /* stores only what other threads don't see */
-	uint64_t next, jump; /* where the program goes on; 0: unknown */
+	bool declared;       /* the file declares the store as private: other threads don't see it */
+	uint64_t next, jump; /* addresses of the following instruction, without and with a jump; 0: unknown */
 	struct torture_store store;
 	char source[SOURCE_MAX]; /* file:line, or "" */
 	/*
-	 * Counts. `reached`: a thread came here that the kernel protects by the section's descriptor. `idle`: another thread came,
-	 * for example one without a registration. `confirmed`: the thread then went on at the abort handler.
+	 * Counts. `reached`: visits of threads that the kernel protects by the section's descriptor. `idle`: visits of other
+	 * threads, for example of threads without a registration. `confirmed`: aborts after which the thread was at the abort
+	 * handler.
 	 */
 	uint64_t reached, idle, injected, confirmed, migrated, watched;
-	double watch_at;     /* not before this time again */
+	double watch_at;     /* the store isn't watched again before this time */
 };
 
 struct torture_section {
 	uint64_t start, end, abort, descriptor;
 	uint64_t handler_next, handler_jump; /* where the first instruction of the abort handler goes on; 0: unknown */
-	uint8_t end_code[CODE_MAX];          /* after its last instruction; zeros: unknown */
+	uint8_t end_code[CODE_MAX];          /* the code after its last instruction; zeros: unknown */
 	uint32_t count;                      /* of its instructions */
 	bool complete;                       /* all instructions are known */
 	bool declares;                       /* the file declares private stores */
@@ -77,12 +79,12 @@ struct torture_section {
 };
 
 struct segment {
-	uint64_t offset, size, address; /* of code: in the file, and in memory without the load bias */
+	uint64_t offset, size, address; /* of code: `offset` in the file, `address` in memory without the load bias */
 };
 
 struct torture_function {
 	uint64_t address;    /* in the file; 0: not in this file */
-	uint64_t room;       /* in the file's code: CODE_MAX bytes that nothing uses; 0: none */
+	uint64_t room;       /* the address of CODE_MAX bytes of the file's code that nothing uses; 0: none */
 	uint8_t code[CODE_MAX]; /* of the first instruction */
 	uint8_t size;
 	bool movable;        /* does the same at another place */
@@ -98,12 +100,12 @@ struct module {
 	struct torture_section *sections;
 	struct torture_insn *insns;     /* sorted by address */
 	uint32_t segment_count, section_count, insn_count;
-	uint64_t thread_local;          /* bytes that each thread has */
+	uint64_t thread_local;          /* bytes of the file's thread-local memory */
 	const char *problem;            /* why the file can't be read; NULL: it can */
 	struct module *next;
 };
 
-/* A store that other threads saw before the commit. */
+/* A store whose change other threads can see before the commit. */
 struct violation {
 	const struct module *module;
 	uint32_t insn;       /* index */
@@ -126,13 +128,13 @@ struct torture_result {
 	int status;
 	uint64_t spared;     /* processes in which no section is aborted any more: see spare_process() */
 	uint64_t closed;     /* processes in which no section is known, because the tool may not look into them */
-	uint64_t tracing;    /* processes that were let go, because they or others wanted to trace them */
+	uint64_t tracing;    /* processes that were let go, because the program wanted to trace them */
 	double seconds;
 };
 
 /*
- * catalog.c: the sections of a file, which a child with limits reads. The name is for messages. catalog_unread() makes a module
- * without sections.
+ * catalog.c. catalog_read() reads the sections of a file, in a child with limits. `name` is the path for the report. Returns
+ * NULL if memory or descriptors are short. catalog_unread() makes a module without sections.
  */
 struct module *catalog_read(int fd, const char *name);
 struct module *catalog_unread(const char *name, const char *problem);

@@ -248,7 +248,9 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			print_line(out, 0, 2, "%" PRIu64 " stops in a section didn't abort it.", result->refused);
 	}
 	if (result->idle > 0)
-		print_line(out, 0, 2, "%" PRIu64 " times a thread came by without protection: it has no registration, for example.",
+		print_line(out, 0, 2,
+			   "%" PRIu64 " times a thread without protection came to an instruction, for example a thread without a "
+			   "registration.",
 			   result->idle);
 	if (settings->inside)
 		print_line(out, 0, 2, "With --inside, stores before a commit aren't judged.");
@@ -258,8 +260,8 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   result->migrated, result->unmigrated);
 	if (result->tracing > 0)
 		print_line(out, 0, 2,
-			   "%" PRIu64 " times a process was let go, because the program called ptrace() to trace it; a process has one "
-			   "tracer.",
+			   "%" PRIu64 " times a process was let go, because the program called ptrace() to trace it; a process can have "
+			   "only one tracer.",
 			   result->tracing);
 	if (result->closed > 0)
 		print_line(out, 0, 2,

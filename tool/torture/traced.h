@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* traced.h - the threads that are traced.
+ * traced.h - the threads that are traced.
  *
- * The invariant: a thread whose state is THREAD_RUNNING isn't touched by ptrace requests other than PTRACE_INTERRUPT. A thread
- * has at most one breakpoint behind it (`place`) whose outcome isn't known yet.
+ * The invariant: to a thread whose state is THREAD_RUNNING, the tool makes no request of ptrace except PTRACE_INTERRUPT. A
+ * thread makes at most one step at a time; `place` is the breakpoint at which the step began.
  */
 #ifndef RK_TOOL_TORTURE_TRACED_H
 #define RK_TOOL_TORTURE_TRACED_H
@@ -22,7 +22,7 @@ enum thread_state {
 /* Why a thread makes a single step. */
 enum step {
 	STEP_NONE,
-	STEP_ABORT,  /* is to end in the abort handler */
+	STEP_ABORT,  /* the section is to be aborted */
 	STEP_OVER,   /* over an instruction that needs no abort */
 	STEP_EXTRA   /* over a breakpoint outside the sections; `extra` says which */
 };
@@ -36,18 +36,18 @@ struct thread {
 	enum extra_kind extra;
 	bool aside;              /* the step is at a copy of the instruction */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
-	bool blocked_before;     /* the same before a signal handler, during which the stack pointer is below this: */
-	uint64_t handler_stack;  /* 0: no handler runs, as far as is known */
-	bool asleep;             /* isn't stopped, but sleeps in the kernel; `switches` tells whether it still does */
+	bool blocked_before;     /* blocks_trap, before the signal handler that runs now */
+	uint64_t handler_stack;  /* the stack pointer before this handler. 0: as far as is known, none runs */
+	bool asleep;             /* traced_hold() left it asleep in the kernel; `switches` tells whether it has run since */
 	uint64_t switches;
-	bool ended;              /* the first thread, which stays until the others have ended */
+	bool ended;              /* the first thread has ended, and stays until the others have ended, too */
 	double since;            /* when a thread with an unknown parent was first seen */
 	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
 	uint64_t mask;
 	bool has_status;         /* a stop that isn't handled yet */
 	int status;
-	bool moved;              /* kept on another CPU, until the step is over */
-	bool sent;               /* kept on the CPU that a thread has left, until that thread goes on */
+	bool moved;              /* allowed only one CPU, until the step is over */
+	bool sent;               /* this is the CPU that another thread has left, until that thread goes on */
 	cpu_set_t cpus;          /* the program's choice */
 	cpu_set_t narrowed;      /* what it was last narrowed to */
 	cpu_set_t single;        /* all CPUs to which it was ever narrowed, one at a time */
@@ -59,11 +59,11 @@ struct thread {
 
 enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
 
-/* A signal that the tool and the program got. */
+/* A signal that possibly both the tool and the program got. */
 struct passed_signal {
 	pid_t sender, seen_from; /* 0: the kernel */
-	double due;          /* when the program gets what the tool got; 0: nothing */
-	double seen;         /* when the program got one itself; 0: never */
+	double due;          /* when the tool passes its signal on; 0: it has none */
+	double seen;         /* when the program last got the signal itself; 0: never */
 };
 
 struct torture {
@@ -81,7 +81,10 @@ struct thread *traced_find(const struct torture *torture, pid_t tid);
 struct thread *traced_add(struct torture *torture, pid_t tid, pid_t group, struct process *process);
 void traced_remove(struct torture *torture, struct thread *thread);
 
-/* Lets a stopped thread go on, until the next stop or for one instruction. Delivers a signal, if it isn't 0. */
+/*
+ * traced_go() lets a stopped thread go on until its next stop, and delivers a signal if it isn't 0. traced_step() lets the
+ * thread execute one instruction.
+ */
 void traced_go(struct thread *thread, int signal);
 void traced_step(struct thread *thread, enum step step);
 
@@ -89,42 +92,47 @@ void traced_step(struct thread *thread, enum step step);
 void traced_inject(struct torture *torture, struct thread *thread);
 
 /*
- * A SIGTRAP of the kernel that a thread has blocked also unblocks it (force_sig() of kernel/signal.c). This blocks it again.
+ * When the kernel raises SIGTRAP in a thread that blocks SIGTRAP, it also unblocks SIGTRAP (force_sig() of kernel/signal.c).
+ * This function blocks it again.
  */
 void traced_block_again(struct thread *thread);
 
-/* A signal is delivered, possibly to a handler. A handler's mask ends with it. `stack` is the stack pointer now. */
+/*
+ * traced_enter_handler(): a signal is delivered, possibly to a handler. traced_leave_handler() restores blocks_trap if this
+ * handler has returned. `stack`, the stack pointer now, tells this.
+ */
 void traced_enter_handler(struct thread *thread);
 void traced_leave_handler(struct thread *thread, uint64_t stack);
 
 /* The step is over: the thread gets its own mask of signals back. */
 void traced_end_step(struct thread *thread);
 
-/* If the stop says that the thread has made another one, or a child, takes over its address space. */
+/* If the stop says that the thread has made a thread or a child process, takes over the new one, and notes its address space. */
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
 
 /*
- * Takes over the children whose parents died before they could report them, and that have waited for some seconds. Other children
- * are taken over when their parents report them. traced_find_children() adds those that haven't stopped yet.
+ * traced_adopt() takes over a child when its parent reports it. traced_adopt_orphans() takes over the children that have waited
+ * for this report for `seconds`: their parents died before. traced_find_children() adds children that haven't stopped yet.
  */
 void traced_adopt_orphans(struct torture *torture, double seconds);
 void traced_find_children(struct torture *torture);
 
-/* Handles the stop, or the end, of a thread. The thread can be gone afterwards. */
+/* Handles the stop, or the end, of a thread. Afterwards `thread` is possibly freed. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
- * hold.c: stops the other threads of an address space. Their stops are kept for later. A thread that sleeps isn't stopped,
- * because this can change how long it sleeps. Returns false if one couldn't be stopped in time. traced_free() lets those go on
- * whose stop has no other reason. traced_slept(): have the threads that sleep done nothing since traced_hold()?
+ * hold.c. traced_hold() stops the threads of an address space except one, and keeps their stops for later. It doesn't stop a
+ * thread that sleeps, because a stop can change how long the thread sleeps. Returns false if a thread couldn't be stopped in
+ * time. traced_slept() tells whether the threads that sleep haven't run since traced_hold(). traced_free() lets those threads
+ * go on that stopped only for traced_hold().
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
 bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);
 void traced_free(struct torture *torture, const struct thread *except, const struct process *process);
 
 /*
- * A fork or clone that began before its thread was traced makes a child that isn't traced. Returns when the threads of the
- * address space have left it.
+ * A fork or clone that began before its thread was traced makes a child that isn't traced. Waits until the threads of the
+ * address space have left such calls, but at most for a moment.
  */
 void traced_settle(struct torture *torture, const struct process *process);
 
@@ -134,13 +142,19 @@ void traced_finish(struct torture *torture, const struct thread *except, const s
 /* Is the stop one that traced_hold() asked for? */
 bool traced_is_request(int status);
 
-/* Waits for the stop of a thread that was let go. Returns false if it ended, or doesn't stop in time. */
+/*
+ * Waits until a thread that was let go stops by SIGTRAP. Returns false if it stops for another reason or ends, which `status`
+ * then says, or if it doesn't stop in time.
+ */
 bool traced_wait(struct thread *thread);
 
-/* Stops tracing the threads of an address space, or with NULL all. No breakpoint is left there. */
+/* Stops tracing the threads of an address space, or with NULL all threads. Leaves no breakpoint there. */
 void traced_detach(struct torture *torture, const struct process *process);
 
-/* Stops tracing the child of vfork() that the stopped thread is. Its parent gets its breakpoints back when the child has gone. */
+/*
+ * Stops tracing a stopped thread, which is a child of vfork(). Its parent gets the breakpoints back when the child has ended,
+ * or has executed a program.
+ */
 void traced_leave(struct torture *torture, struct thread *thread);
 
 /* Seconds of a clock that never goes back. */
@@ -150,29 +164,32 @@ double traced_now(void);
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers);
 
-/* pass.c: the thread executes the instruction at the breakpoint `extra`; its step is over. */
+/* pass.c. extra_pass() lets the thread execute the instruction at its breakpoint `extra`. extra_left(): this step is over. */
 void extra_pass(struct torture *torture, struct thread *thread);
 void extra_left(struct torture *torture, struct thread *thread);
 
-/* threads.c: puts a thread at a copy of an instruction back to the instruction, or after it. */
+/* threads.c: moves a thread from the copy of an instruction to the instruction itself, or to the end of the instruction. */
 void extra_put_back(struct thread *thread);
 
 /*
- * signals.c: the tool gets a signal, which is possibly for the program; a thread is about to get one; passes on what the program
- * hasn't got itself.
+ * signals.c. signals_got(): the tool has got a signal, which is possibly for the program. signals_seen(): a thread is about to
+ * get a signal. signals_pass() passes on the signals that the program hasn't got itself.
  */
 void signals_got(struct torture *torture, const siginfo_t *info);
 void signals_seen(struct torture *torture, const struct thread *thread, int signal);
 void signals_pass(struct torture *torture);
 
-/* spare.c: no section of the address space is aborted any more. */
+/* spare.c. After this call, no section of the address space is aborted any more. */
 enum spare_reason { SPARE_HANDLES, SPARE_IGNORES, SPARE_CLOSED };
 void spare_process(struct torture *torture, struct process *process, enum spare_reason reason);
 
-/* A program begins, or is attached to: does it handle or ignore SIGTRAP, and has it blocked it? */
+/*
+ * Call this when a program begins, or when the tool has attached to it. Spares the process if it handles or ignores SIGTRAP.
+ * Notes whether the thread blocks SIGTRAP.
+ */
 void spare_if_needed(struct torture *torture, struct thread *thread);
 
-/* strike.c: a thread has come to a breakpoint in a section; it has made its step. */
+/* strike.c. strike(): a thread has come to a breakpoint in a section. strike_after_step(): the thread has made its step. */
 void strike(struct torture *torture, struct thread *thread, const struct place *place);
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
 
@@ -182,22 +199,27 @@ void strike_interrupted(struct torture *torture, struct thread *thread, enum ste
 /* The thread has passed the end of a section that rests. */
 void strike_passed(const struct thread *thread, enum extra_kind kind);
 
-/* Sets breakpoints that are still wanted. Other instructions, which threads had to reach first, possibly lie on no path. */
+/*
+ * Sets the removed breakpoints again that are still wanted. They were to stay away until threads had reached other instructions
+ * of the section, but possibly no thread ever does.
+ */
 void strike_again(struct torture *torture);
 
 /*
- * watch.c: lets the thread execute the store at which it stands, and says whether others have seen it. Returns true if the thread
- * has executed it; `place` is then the next instruction. watch_wants() says whether the store is still to be watched.
- * watch_may_hold(): a filter of system calls doesn't forbid that threads are stopped.
+ * watch.c. watch_store() lets the thread execute the store at which it stands, and notes a violation if other threads can see
+ * the change. Returns true if the thread has executed the store; then `place` is the next instruction. watch_wants() says
+ * whether the store is still to be watched. watch_may_hold() returns false if a filter of system calls forbids that threads are
+ * stopped.
  */
 bool watch_wants(const struct torture *torture, const struct place *place);
 bool watch_store(struct torture *torture, struct thread *thread, struct place *place);
 bool watch_may_hold(const struct thread *thread);
 
 /*
- * migrate.c: moves the thread to another CPU. Returns true if the thread has to wait for another one. The other functions: a
- * thread has come to the end of a section; the deadlines of all threads; the end of the stop; a child with its parent's CPUs. The
- * program's own choice of CPUs stays.
+ * migrate.c. migrate_away() moves the thread to another CPU. Returns true if the thread has to wait for another thread.
+ * migrate_passed(): a thread has come to the end of a section. migrate_expire() ends the waits that are over. migrate_back()
+ * gives a thread the program's own choice of CPUs again. migrate_inherited() does this for a child that got the CPUs of its
+ * parent.
  */
 bool migrate_away(struct torture *torture, struct thread *thread);
 void migrate_passed(struct torture *torture, const struct thread *passing);

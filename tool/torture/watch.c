@@ -2,12 +2,13 @@
 /*
  * watch.c - checks whether other threads have seen a store before the commit.
  *
- * The thread stands at a store that isn't the section's last instruction. If the store goes to memory of others, all other
- * threads are stopped, and the thread executes only this instruction. Without its descriptor in the area, the kernel doesn't
- * abort it. If the memory then differs, other threads can see a change that the section hasn't committed. Then the descriptor
- * is put back, and the kernel aborts the section right after the store. So the program meets exactly this fault.
+ * The thread stands at a store that isn't the section's last instruction. If the store goes to memory that isn't the thread's
+ * own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool takes the
+ * descriptor out of the thread's area, so the kernel doesn't abort the section. If the memory then differs, other threads can
+ * see a change that the section hasn't committed. Afterwards the tool puts the descriptor back, and the kernel aborts the
+ * section right after the store. So the program meets exactly this fault.
  *
- * The thread's stack and its area are its own.
+ * The thread's own memory is its stack, its thread-local memory, and its area.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -22,13 +23,13 @@
 #define AREA_SIZE 64
 #define RED_ZONE 512         /* bytes below the stack pointer that belong to the thread */
 #define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread, too */
-#define DESCRIBES_THREAD 2304 /* bytes of a C library's own data on the other side of the thread pointer */
+#define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, on the other side of the thread pointer */
 #define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
-#define FRAMES_MAX (64u << 10) /* and to a thread that works on a stack of another kind */
+#define FRAMES_MAX (64u << 10) /* and to another thread whose stack isn't near its thread pointer */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
 /*
- * A store of the value that was there shows nothing, and a section that is aborted stores the same value again. So the passes of one
- * store that are watched are far apart, after the first ones.
+ * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. So the
+ * tool watches a store at its first WATCHED_SOON visits, and then only after pauses.
  */
 #define WATCHED_SOON 8
 #define WATCHED_MAX 40
@@ -67,7 +68,7 @@ static bool share_mapping(pid_t pid, uint64_t one, uint64_t other)
 	return found;
 }
 
-/* Is the address in the thread-local memory of modules that were there when the thread began? */
+/* Is the address in the thread's static thread-local memory, which lies at the thread pointer? */
 static bool is_thread_local(const struct thread *thread, const struct machine_registers *registers, uint64_t address)
 {
 	const uint64_t local = thread->process->thread_local, other = DESCRIBES_THREAD;
@@ -138,8 +139,8 @@ static bool execute_step(struct thread *thread)
 }
 
 /*
- * Executes the store, while no other thread runs. `width`: the bytes that are looked at, which can be several elements. Returns
- * true if the thread has left its place.
+ * Lets the thread execute the store, while no other thread runs. `width` is the number of bytes to compare, which can be
+ * several elements of a repeated store. Returns true if the thread has left its place.
  */
 static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address,
 		    unsigned width)
@@ -166,8 +167,8 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 }
 
 /*
- * A stop makes the kernel restart some system calls by restart_syscall(2), and a filter of system calls can kill for that. So
- * threads of a process with a filter aren't stopped.
+ * After a stop, the kernel restarts some system calls by restart_syscall(2). A filter of system calls can end the process for
+ * this. So the tool doesn't stop threads of a process with a filter.
  */
 bool watch_may_hold(const struct thread *thread)
 {
@@ -176,7 +177,7 @@ bool watch_may_hold(const struct thread *thread)
 	return !proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) || mode[0] != '2';
 }
 
-/* The bytes that are looked at: of a repeated store, the first elements. */
+/* The number of bytes to compare. For a repeated store, these are the first elements. */
 static unsigned width_of(const struct torture_store *store, const struct machine_registers *registers)
 {
 	const uint64_t most = STORE_MAX / store->width, count = registers->general[machine_count];

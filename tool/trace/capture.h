@@ -3,11 +3,11 @@
  * capture.h - takes events from the kernel's buffers, and hands them out in the order of their times.
  *
  * This file reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One call reads a page with the exact
- * numbers of about 80 events. Text takes the kernel's time to print each event, and this tool's time to parse it.
+ * numbers of about 80 events. For text, the kernel would have to print each event, and this tool to parse it.
  *
- * The invariant: an event is handed out only after all CPUs' buffers were read at a later time than the event's. So the order of
- * events is right for all CPUs together. An exception is a time in which pages come faster than this tool uses them, and 256 MiB
- * of memory are full.
+ * The invariant: an event is handed out only after all CPUs' buffers were read at a later time than the event's. So the order
+ * of events is right for all CPUs together. It is possibly wrong while pages come faster than this tool uses them, and its 256
+ * MiB of memory are full.
  */
 #ifndef RK_TOOL_TRACE_CAPTURE_H
 #define RK_TOOL_TRACE_CAPTURE_H
@@ -56,9 +56,9 @@ struct capture {
 };
 
 /*
- * Creates an instance, limited to the processes if there are any, and enables the events. `buffer_kb` is the size of each CPU's
- * buffer, or 0. With `updates`, also enables the event
- * of the kernel's writes of CPU numbers. Returns EXIT_CLEAN. Otherwise prints why, and capture_close() must follow.
+ * Creates an instance, and enables the events. If `count` isn't 0, only events of these processes are traced. `buffer_kb` is
+ * the size of each CPU's buffer, or 0 for the default. With `updates`, also enables the event of the kernel's writes of CPU
+ * numbers. Returns EXIT_CLEAN. Otherwise prints why, and capture_close() must follow.
  */
 int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint64_t buffer_kb, bool updates);
 void capture_close(struct capture *capture);
@@ -72,7 +72,7 @@ void capture_pump(struct capture *capture);
 /* Hands out the next event. Returns false if there is none until the next capture_pump(). */
 bool capture_next(struct capture *capture, struct capture_event *event);
 
-/* Did the process execute another program according to the events that are in memory and were not handed out? */
+/* Do the events that are in memory, and were not handed out, say that the process has executed another program? */
 bool capture_will_exec(const struct capture *capture, pid_t pid);
 
 #endif /* RK_TOOL_TRACE_CAPTURE_H */

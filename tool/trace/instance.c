@@ -84,7 +84,7 @@ static void open_pipes(struct instance *instance)
 		char path[64];
 
 		snprintf(path, sizeof(path), "per_cpu/cpu%d/trace_pipe_raw", instance->cpus[i]);
-		/* The pipe of a CPU that was never online can't be opened, and has no events. */
+		/* If a CPU was never online, its pipe can't be opened, and it has no events. */
 		instance->pipes[i] = openat(instance->folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	}
 }
@@ -180,8 +180,8 @@ static size_t count_threads(pid_t pid)
 }
 
 /*
- * The kernel's filter has threads, not processes. Once a thread is in the filter, its new threads are, too. So the threads are
- * listed again while their number changes.
+ * The kernel's filter has threads, not processes. Once a thread is in the filter, the kernel also adds the threads that it
+ * starts. So this lists the threads again as long as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {

@@ -54,7 +54,7 @@ bool launch_go(struct launch *launch, const char *name)
 
 	close(launch->go);
 	launch->go = -1;
-	/* The pipe is closed by the exec. */
+	/* A successful exec closes the pipe. */
 	do
 		n = n == 1 ? read(launch->failure, &error, sizeof(error)) : n;
 	while (n < 0 && errno == EINTR);

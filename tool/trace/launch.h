@@ -21,7 +21,7 @@ struct launch {
 /* Starts the child, which waits. Call this before anything else is opened. If that fails, prints why and returns false. */
 bool launch_hold(struct launch *launch, char **program);
 
-/* Lets the child execute the program. If the program can't be executed, prints why and returns false. */
+/* Lets the child execute the program. If that fails, prints why and returns false. */
 bool launch_go(struct launch *launch, const char *name);
 
 /* Has the program ended? */
@@ -30,7 +30,10 @@ bool launch_has_ended(struct launch *launch);
 /* Sends SIGTERM to a program that still runs, and waits for its end, at most three seconds. A child that waits ends at once. */
 void launch_stop(struct launch *launch);
 
-/* From now on, SIGINT, SIGTERM, SIGHUP and SIGQUIT are only noted, unless they are ignored, and a closed pipe is an error. */
+/*
+ * From now on, this process only notes SIGINT, SIGTERM, SIGHUP and SIGQUIT, except those that it ignores. A write to a closed
+ * pipe returns an error.
+ */
 void launch_note_signals(void);
 
 /* Returns the signal that was noted, or 0. */

@@ -12,9 +12,9 @@
 #include "common/proc.h"
 
 #define REFRESH_NS 1000000000U
-#define COST 50           /* reading may take at most this part of the time */
+#define COST 50           /* reading takes at most 1/50 of the time */
 #define FILES_MAX 4096
-#define AGAIN_NS 10000000 /* an unknown address is a reason to read again only after this time */
+#define AGAIN_NS 10000000 /* for unknown addresses, the list is read again at most once in this time */
 
 static uint64_t hash_text(const char *text)
 {

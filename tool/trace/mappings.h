@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mappings.h - reads which files a process has mapped, and when this has to be read again. */
+/* mappings.h - reads which files a process has mapped, and decides when to read this again. */
 #ifndef RK_TOOL_TRACE_MAPPINGS_H
 #define RK_TOOL_TRACE_MAPPINGS_H
 

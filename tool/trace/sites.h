@@ -20,7 +20,7 @@ struct places_file {
 };
 
 struct place {
-	uint32_t file;    /* KEYS_NONE: the address is in no file, or its process has ended before this tool looked */
+	uint32_t file;    /* KEYS_NONE: the address is in no file, or the process had ended before this tool looked */
 	uint64_t address; /* in the first process that had this place */
 	uint64_t offset;  /* in the file */
 	bool named;       /* `symbol` and `source` have been looked for */

@@ -2,8 +2,8 @@
 /*
  * tally.h - counts aborts by thread, CPU and site, and sums them up by any of these.
  *
- * The invariant: `aborts` has every abort that the kernel reported. `uncounted` has those of them that found no room in the
- * table.
+ * The invariant: `aborts` counts every abort that the kernel reported. `uncounted` counts those of them that found no room in
+ * the table.
  */
 #ifndef RK_TOOL_TRACE_TALLY_H
 #define RK_TOOL_TRACE_TALLY_H
@@ -18,7 +18,7 @@ struct tally_cell {
 	uint64_t count, recent, before; /* before: the count at the last tally_mark() */
 };
 
-/* A thread's writes of CPU numbers by the kernel. */
+/* The kernel's writes of a thread's CPU numbers. */
 struct tally_updates {
 	uint64_t updates, moves; /* moves: the number was another one than before */
 	int32_t cpu_id;
@@ -38,8 +38,8 @@ enum tally_view { VIEW_INSTRUCTION, VIEW_SECTION, VIEW_PROCESS, VIEW_THREAD, VIE
 struct tally_row {
 	uint32_t key;              /* the site, the place of a section's start, the process, the thread or the CPU */
 	uint32_t section;          /* of VIEW_INSTRUCTION: the place of the section's start */
-	uint32_t process;          /* one of the processes */
-	bool several;              /* there are more processes */
+	uint32_t process;          /* the process of these aborts, or one of several */
+	bool several;              /* the aborts are of several processes */
 	uint64_t count, recent;    /* recent: between the last two calls of tally_mark() */
 	uint64_t updates, moves;   /* of VIEW_THREAD */
 };

@@ -10,7 +10,7 @@
 #include "mappings.h"
 #include "common/proc.h"
 
-#define LOOK_NS 1000000000U /* a thread's name, and whether its id has a new thread, are looked at once in this time */
+#define LOOK_NS 1000000000U /* how often the tool looks whether a thread still has its id and its name */
 
 enum { TASKS_MAX = 1 << 16 };
 
@@ -132,7 +132,7 @@ uint32_t tasks_site(struct tasks *tasks, uint32_t thread, const struct capture_e
 		site = places_site(tasks->places, mapping->file, number, event->ip, event->start, event->length, mapping->bias);
 	else
 		site = places_site(tasks->places, KEYS_NONE, number, event->ip, event->start, event->length, 0);
-	/* Finding the mapping possibly has read a new list. */
+	/* mappings_find() has possibly read a new list, which has another version. */
 	if (site != KEYS_NONE)
 		keys_set(&tasks->site_keys, ((uint64_t)process->version << 32) | number, event->ip, event->start, site);
 	return site;

@@ -10,14 +10,14 @@ struct top {
 	enum tally_view view;
 	bool by_total, paused;
 	double interval;        /* seconds, as measured */
-	struct tally_row *rows; /* since the last interval */
+	struct tally_row *rows; /* of the last interval */
 	uint32_t count;
 	uint64_t recent, lost;  /* aborts of the interval, and all events that the kernel lost */
 };
 
 /*
- * The keys and signals of the terminal. The invariant: the terminal has its former state whenever this program is stopped by
- * Ctrl-Z, or has ended, even by exit().
+ * The requests that come by keys and signals of the terminal. The invariant: the terminal has its former state while this
+ * program is stopped by Ctrl-Z, and after its end, also by exit().
  */
 enum top_request { TOP_NOTHING, TOP_REDRAW, TOP_RESORT, TOP_QUIT };
 

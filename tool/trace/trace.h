@@ -8,10 +8,13 @@
 /* Writes a place for people: "symbol+0x12 (source.c:34)", "file+0x56" or "0x78". Looks for names first. */
 void trace_describe(struct places *places, uint32_t place, char *text, size_t size);
 
-/* The tables, with all rows or with the most frequent ones. */
+/* Prints the tables, with all rows or with the most frequent ones. */
 void trace_print_tables(struct tracer *tracer, bool all);
 
-/* The lines of JSON: the first line, one line for each abort, and the summary. trace_flush() writes what is collected. */
+/*
+ * Collect the lines of JSON: the first line, one line for each abort, and the summary. trace_flush() writes the collected
+ * lines.
+ */
 void trace_json_start(struct tracer *tracer);
 tracer_abort trace_json_abort;
 void trace_json_summary(struct tracer *tracer);

@@ -21,13 +21,13 @@
 #include "trace.h"
 
 #define CHUNK 4096     /* bytes. If poll() says that a pipe can be written, a write of so many bytes doesn't block */
-#define PATIENCE_MS 2000 /* after a signal, a reader that reads nothing for so long is given up */
+#define PATIENCE_MS 2000 /* after a signal, the tool gives up a reader that reads nothing for so long */
 #define POLL_MS 20
 
 static char buffer[1 << 17];
 static size_t used;
 
-/* The text of each site, and of each thread with its number of looks. */
+/* The text of each site, and of each thread; NULL until a line needs it. */
 static char **site_texts, **thread_texts;
 static uint32_t site_text_count, thread_text_count;
 

@@ -90,7 +90,7 @@ static int open_mounted(int *error)
 		(void)strtok_r(line, " ", &saved);
 		where = strtok_r(NULL, " ", &saved);
 		kind = strtok_r(NULL, " ", &saved);
-		/* A name with a blank is escaped, and isn't found. Then a mount of our own serves as well. */
+		/* The list escapes a name with a blank, so this open() doesn't find it. Then mount_detached() serves as well. */
 		if (where == NULL || kind == NULL || strcmp(kind, "tracefs") != 0)
 			continue;
 		found = open(where, O_PATH | O_DIRECTORY | O_CLOEXEC);

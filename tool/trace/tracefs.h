@@ -15,9 +15,7 @@
 /* Opens the root folder of tracefs. If that fails, prints why, and the command that helps, and returns -1. */
 int tracefs_open(void);
 
-/*
- * Reads a whole file below a folder. Returns the text, which the caller frees, or NULL with errno. Reads at most 1 MiB.
- */
+/* Reads a file below a folder, at most 1 MiB of it. Returns the text, which the caller frees, or NULL with errno. */
 char *tracefs_read(int folder, const char *name);
 
 /* Writes a text to a file below a folder in one call. Returns 0, or the errno. */

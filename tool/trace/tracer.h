@@ -2,7 +2,7 @@
 /*
  * tracer.h - one trace from its start to its end, for `rseqkit trace` and `rseqkit top`.
  *
- * The invariant: after tracer_begin() has created an instance in the kernel, it's removed at exit() at the latest.
+ * The invariant: the instance that tracer_begin() creates in the kernel is removed at exit() at the latest.
  */
 #ifndef RK_TOOL_TRACE_TRACER_H
 #define RK_TOOL_TRACE_TRACER_H
@@ -11,7 +11,7 @@
 #include "tally.h"
 
 struct tracer_settings {
-	const pid_t *pids; /* no processes: all that the machine has */
+	const pid_t *pids; /* none: all processes of the machine */
 	size_t pid_count;
 	char **program;    /* NULL if there is none */
 	const char *output; /* a file that becomes stdout, but not the program's; NULL if there is none */
@@ -45,10 +45,10 @@ int tracer_begin(struct tracer *tracer, const struct tracer_settings *settings);
 /* Waits for events, at most `ms` milliseconds, and counts them. Returns false at the end of the trace, and sets tracer->end. */
 bool tracer_step(struct tracer *tracer, int ms, tracer_abort *function);
 
-/* Stops the events and the program, and counts the rest. */
+/* Stops the program and the events, and counts the events that are left. */
 void tracer_finish(struct tracer *tracer, tracer_abort *function);
 
-/* Reads what the kernel has lost so far. */
+/* Returns how many events the kernel has lost so far. */
 uint64_t tracer_lost(struct tracer *tracer);
 
 double tracer_seconds(const struct tracer *tracer);

@@ -109,7 +109,7 @@ def rendezvous():
 
 
 def offsets_by_gdb():
-    """The same by gdb's own symbols, for files that only gdb can read, such as those of a gdbserver."""
+    """Finds places as offsets() does, but by gdb's own symbols: only gdb can read some files, such as those of a gdbserver."""
     found = []
     for name, owner in (('__rseq_offset', 'libc'), ('rk_area_offset', 'self')):
         with contextlib.suppress(gdb.error):
@@ -121,8 +121,8 @@ def offsets_by_gdb():
 
 
 def offsets(files):
-    """(offset from the thread pointer, owner if a thread is registered there, length) of each place that a symbol names, and
-    whether memory that has such an offset can't be read."""
+    """Returns a list and a flag. The list has (offset from the thread pointer, owner if a thread is registered there, length) of
+    each place to which a symbol leads. The flag says whether memory that has such an offset can't be read."""
     found, unused, lost = [], [], []
     for number, file in enumerate(files):
         try:
@@ -163,7 +163,7 @@ def offsets(files):
 
 
 def fill(area, candidates, pointer):
-    """Decides on one of the places by the sign of cpu_id, because no kernel can be asked."""
+    """Chooses one of the places by the sign of cpu_id."""
     for offset, owner, length in candidates:
         try:
             cpu = signed(int.from_bytes(read(pointer + offset + 4, 4), 'little'), 32)
@@ -178,7 +178,7 @@ def fill(area, candidates, pointer):
 
 
 def of_thread(files):
-    """The area of the selected thread. Raises gdb.GdbError if there is no thread that can be looked at."""
+    """The area of the selected thread. Raises gdb.GdbError if there is no such thread, or if it is running."""
     thread = gdb.selected_thread()
     if thread is None:
         raise gdb.GdbError('No thread is selected: there is neither a process nor a core file.')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """commands.py - the commands, and the note about breakpoints inside sections.
 
-Whatever goes wrong, the user reads one sentence, and never a traceback.
+For each error the user reads one sentence, and never a traceback.
 """
 import functools
 import re

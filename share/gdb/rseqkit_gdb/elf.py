@@ -2,14 +2,14 @@
 """elf.py - reads what the commands need of an ELF file: words as the dynamic linker relocates them, and a few symbols.
 
 All addresses are those of the link: the caller adds the distance by which the file was moved when it was loaded. A file can have
-any contents. Whatever is wrong with it becomes an ElfError.
+any contents. Each fault of a file becomes an ElfError.
 """
 import functools
 import os
 import struct
 
 MACHINES = {62: 'x86-64', 183: 'arm64'}
-# Types of relocations, by machine: a word that gets a distance added, a symbol's address, a thread-local symbol's offset.
+# Types of relocations, by machine: of a word to which a distance is added, and of a thread-local symbol's offset.
 RELATIVE = {62: 8, 183: 1027}
 THREAD_OFFSET = {62: 18, 183: 1030}
 PT_TLS = 7

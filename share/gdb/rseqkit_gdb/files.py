@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """files.py - the ELF files that gdb has loaded: where each is in memory, and its contents.
 
-A file's contents come from the file itself if it can be read, and else from memory. The file is right at any time, also before
-the dynamic linker has relocated the program. Everything that is kept of a file belongs to one version of it.
+A file's contents come from the file itself if it can be read, and otherwise from memory. The file's words are right at any
+time, also before the dynamic linker has relocated the program. What `kept` has of a file belongs to one version of this file.
 """
 import os
 import re
@@ -14,7 +14,7 @@ from rseqkit_gdb.elf import Elf, ElfError
 
 LINE = re.compile(r'^\s+0x([0-9a-f]+) - 0x([0-9a-f]+) is (\S+)(?: in (.*))?$')
 MASK = 0xffffffffffffffff
-kept = {} # by path: (time, size) of the file, Elf or None
+kept = {} # by path: ((time, size, inode) of the file, Elf or None)
 
 
 def read_words(address, count):

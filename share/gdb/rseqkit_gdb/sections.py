@@ -100,7 +100,7 @@ def is_jump(text):
 
 
 def decoded(section):
-    """(targets outside the section of its direct jumps, whether it also has jumps whose target isn't known before)"""
+    """Returns the targets of the section's direct jumps that lie outside, and whether it also has jumps to unknown targets."""
     targets, is_blind = [], False
     try:
         architecture = gdb.selected_inferior().architecture()

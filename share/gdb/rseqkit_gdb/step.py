@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """step.py - steps a thread by source lines, or by instructions where there are none, and passes a section as one step.
 
-The kernel aborts a section in which a thread stops. So a thread never stops inside a section here: before the store that begins a
-section, breakpoints are set at each place outside the section where the thread can go on, and the thread runs. The start of a
-section follows that store directly, so an instruction that ends at a section's start is taken for such a store.
+The kernel aborts a section in which a thread stops. So these commands never stop a thread inside a section. Before the store
+that begins a section, they set a breakpoint at each place outside the section where the thread can go on, and let the thread
+run. The start of a section follows that store directly. So an instruction that ends at a section's start counts as such a
+store.
 """
 import contextlib
 import re
@@ -173,8 +174,8 @@ def can_use_gdb(known):
 
 
 def call(stop, pc, length, is_over):
-    """Executes a call instruction, with is_over the called function, too. Returns a sentence if something else stopped the
-    thread, and whether the step is done."""
+    """Executes a call instruction, and with is_over also the called function. Returns a sentence if something else stopped the
+    thread, or None, and whether the step is done."""
     if is_over:
         return stop.run('nexti'), False
     guard = gdb.Breakpoint(f'*{pc + length:#x}', internal=True)

@@ -4,8 +4,8 @@
  * modules, children and tracers.
  *
  * The tool's memory is opened by a path from the environment, so programs that are executed find it, too, and inherit no file.
- * The invariant: breakpoints are set only by the tool's answer to AGENT_SCAN, so after the handler of SIGTRAP and the list of
- * modules are in place.
+ * The invariant: the tool sets breakpoints only while it answers AGENT_SCAN. At this time the handler of SIGTRAP and the list
+ * of modules are in place.
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -49,7 +49,7 @@ static bool is_changing(void)
 	return false;
 }
 
-/* The dynamic linker calls this function instead of its own, which does nothing: modules come or go. */
+/* When modules come or go, the dynamic linker calls this function instead of its own function, which does nothing. */
 static void see_modules(void)
 {
 	(void)agent_ask(is_changing() ? AGENT_PAUSE : AGENT_SCAN, 0);
@@ -143,7 +143,7 @@ __attribute__((__constructor__)) static void begin(void)
 		agent_proof ^= (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&now;
 		agent_process = getpid();
 		if (!meet(AGENT_HELLO)) {
-			/* The process can't be tortured. */
+			/* The tool can't torture this process. */
 		} else if (!agent_can_write()) {
 			(void)agent_ask(AGENT_UNABLE, 0);
 			agent_cell = NULL;
@@ -159,7 +159,7 @@ __attribute__((__constructor__)) static void begin(void)
 	errno = error;
 }
 
-/* A tracer would see our traps. So a process that is to be traced gets rid of them before. */
+/* A tracer would see the breakpoints as its own. So the tool removes them from a process before the process is traced. */
 EXPORTED long ptrace(enum __ptrace_request request, ...)
 {
 	DECLARE_NEXT(ptrace);

@@ -19,10 +19,10 @@ extern struct agent_shared *agent_shared;
 extern uint64_t agent_room; /* bytes of the memory */
 extern struct agent_cell *agent_cell;
 
-/* The process to which this memory belongs. A child of vfork uses it, too. */
+/* The process to which this memory belongs. A child of vfork also uses this memory. */
 extern pid_t agent_process;
 
-/* By this number the tool knows that it looks at the right process. */
+/* The tool reads this number from the process's memory, and so knows that it looks at the right process. */
 extern uint64_t agent_proof;
 
 /* agent_ask.c: asks the tool. Returns the position of the process's cell, or 0 without an answer. Async-signal-safe. */
@@ -33,7 +33,8 @@ bool agent_strike(const siginfo_t *info, void *context);
 
 /*
  * agent_text.c: writes into the process's own text. All of this is async-signal-safe. agent_write() and agent_clear() return
- * false if the kernel refuses. agent_obey() sets or removes all breakpoints, if the tool wants this and can't do it itself.
+ * false if the kernel refuses. agent_obey() sets or removes all breakpoints if the tool has asked for this, because it can't do
+ * so itself.
  */
 bool agent_write(uint64_t address, const void *bytes, size_t size);
 bool agent_can_write(void);
@@ -64,7 +65,7 @@ void agent_renew_signal(void);
 
 /*
  * agent_masks.c: in the kernel's masks, a signal that Linux never sends stands for SIGTRAP. So new threads, children and saved
- * masks have what the program has set. agent_hide() turns a mask of the program into one for the kernel, and agent_show() turns
+ * masks keep what the program has set. agent_hide() turns a mask of the program into one for the kernel, and agent_show() turns
  * it back.
  */
 void agent_hide(sigset_t *set);

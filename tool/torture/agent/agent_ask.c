@@ -67,7 +67,7 @@ static uint64_t ask(enum agent_request request, pid_t other)
 	(void)futex(&agent_shared->bell, FUTEX_WAKE, INT_MAX, NULL);
 	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) == AGENT_ASKED)
 		if (futex(&slot->state, FUTEX_WAIT, state, &limit) != 0 && errno == ETIMEDOUT && is_tool_gone())
-			return 0; /* the tool uses the slot no more, so it stays as it is */
+			return 0; /* the tool doesn't use the slot any more */
 	cell = slot->cell;
 	__atomic_store_n(&slot->state, AGENT_FREE, __ATOMIC_RELEASE);
 	return cell;

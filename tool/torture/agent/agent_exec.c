@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_exec.c - hands a program that is executed the mask that the caller has set, and an environment that fits.
+ * agent_exec.c - gives a program that is executed the mask that the caller has set, and an environment without an agent that it
+ * can't load.
  *
- * After chroot(2), or in another mount namespace, the agent's file isn't reachable by its path. The dynamic linker would print an
- * error, so the agent is left out of LD_PRELOAD. The tool counts such programs. The invariant: nothing is allocated, because the
- * caller can be a child of vfork.
+ * After chroot(2), or in another mount namespace, the agent's file isn't reachable by its path. There the dynamic linker would
+ * print an error, so these functions leave the agent out of LD_PRELOAD. They count such programs for the tool. The invariant:
+ * nothing is allocated, because the caller can be a child of vfork.
  */
 #define _GNU_SOURCE
 #include <alloca.h>
@@ -30,7 +31,7 @@ DECLARE_NEXT(posix_spawnp);
 
 static char memory_path[64];
 static const char *library_path;
-static uid_t opener; /* the user as whom the memory was opened */
+static uid_t opener; /* the effective user when the memory was opened */
 
 void agent_note_paths(const char *memory)
 {
@@ -53,7 +54,10 @@ static bool is_reachable(const char *path, int flags)
 	return fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != EPERM && errno != ELOOP);
 }
 
-/* The capabilities that another user than root has now are possibly lost by the execution. */
+/*
+ * Will the executed program be able to open the memory as this user? A user other than root possibly loses capabilities by the
+ * execution.
+ */
 static bool keeps_user(void)
 {
 	const uid_t user = (uid_t)syscall(SYS_geteuid);
@@ -116,7 +120,7 @@ static int run(const struct call *call)
 	}
 }
 
-/* Executes with the mask as the program has set it. No section runs meanwhile. */
+/* Executes with the mask that the program has set. This thread runs no section meanwhile. */
 static int run_masked(const struct call *call)
 {
 	sigset_t now, shown;
@@ -215,7 +219,7 @@ EXPORTED int posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_a
 				     .attributes = attributes, .arguments = arguments, .environment = environment});
 }
 
-/* Copies the variable arguments into a list, which ends with NULL. Leaves `list` after this end. The first one isn't NULL. */
+/* Copies the variable arguments, up to NULL, into `arguments`. Leaves `list` after this NULL. `first` must not be NULL. */
 #define COLLECT(first, arguments, list)                                                                                \
 	do {                                                                                                           \
 		size_t collected_ = 1;                                                                                 \

@@ -2,9 +2,9 @@
 /*
  * agent_helpers.c - spares a process in which the C library starts threads that block all signals and allocate memory.
  *
- * glibc does so for timers and queues that start threads, and for asynchronous name resolution, input and output. In these
- * threads the agent can't unblock SIGTRAP. They pass sections only if the program's malloc has some. Then the breakpoints are
- * removed before the first such thread starts.
+ * glibc does so for timers and queues that start threads, and for asynchronous name resolution, input and output. The agent
+ * can't unblock SIGTRAP in these threads. They come to sections only if the program's malloc has sections. In this case the
+ * tool removes the breakpoints before the first such thread starts.
  */
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS /* otherwise functions whose names end in 64 replace the others */

@@ -2,9 +2,9 @@
 /*
  * agent_masks.c - keeps SIGTRAP unblocked in a program that blocks signals.
  *
- * The kernel kills a process if a thread reaches a breakpoint while it blocks SIGTRAP. So these functions of the C library are
- * replaced by functions that leave SIGTRAP out of each mask. The program reads back the masks that it has set. Masks of handlers
- * are in agent_signals.c.
+ * The kernel kills a process if a thread reaches a breakpoint while it blocks SIGTRAP. So the functions of this file replace
+ * those of the C library, and leave SIGTRAP out of each mask. When the program reads a mask back, it sees what it has set.
+ * Masks of handlers are in agent_signals.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +33,7 @@ DECLARE_NEXT(pthread_attr_getsigmask_np);
 DECLARE_NEXT(setcontext);
 DECLARE_NEXT(swapcontext);
 
-/* It was meant for a coprocessor's stack that overflows. No program names it, but masks of all signals have it. */
+/* This signal was meant for an overflow of a coprocessor's stack. Programs don't use it, but masks of all signals have it. */
 #define STAND_IN SIGSTKFLT
 
 void agent_hide(sigset_t *set)
@@ -45,7 +45,10 @@ void agent_hide(sigset_t *set)
 	sigdelset(set, SIGTRAP);
 }
 
-/* A mask with another rare signal is one of all signals. Only there does the program see the stand-in. */
+/*
+ * A mask that has another rare signal, too, is taken for a mask of all signals. Only in such a mask does the program see the
+ * stand-in.
+ */
 void agent_show(sigset_t *set)
 {
 	if (sigismember(set, STAND_IN) != 1)
@@ -55,7 +58,7 @@ void agent_show(sigset_t *set)
 		sigdelset(set, STAND_IN);
 }
 
-/* A mask without SIGTRAP. `copy` has room for it. */
+/* Returns the mask without SIGTRAP, in `copy` if it was changed. */
 static const sigset_t *without_trap(const sigset_t *set, sigset_t *copy)
 {
 	if (set == NULL || !agent_is_active())
@@ -69,7 +72,7 @@ void agent_unblock(void)
 {
 	sigset_t set, old;
 
-	/* Looked up now: later calls possibly come from handlers. */
+	/* Looks these functions up now, because later calls possibly come from handlers. */
 	(void)NEXT(sigsuspend);
 	(void)NEXT(ppoll);
 	(void)NEXT(pselect);
@@ -100,7 +103,7 @@ EXPORTED int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 	sigset_t given;
 
 	if (set != NULL)
-		given = *set; /* the two can be one */
+		given = *set; /* `set` and `old` can be the same memory */
 	return change_mask(how, set != NULL ? &given : NULL, old);
 }
 
@@ -235,7 +238,7 @@ EXPORTED int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset
 	return result;
 }
 
-/* Contexts that a program has given a mask. Such a context is changed only if it has SIGTRAP. */
+/* Takes SIGTRAP out of a context's mask. Doesn't change a context whose mask doesn't have SIGTRAP. */
 static void free_context(const ucontext_t *context)
 {
 	if (agent_is_active() && context != NULL && sigismember(&context->uc_sigmask, SIGTRAP) == 1)

@@ -2,9 +2,9 @@
 /*
  * agent_signals.c - keeps the agent's handler of SIGTRAP in a program that changes handlers.
  *
- * The kernel kills a process if a thread reaches a breakpoint while it ignores SIGTRAP. So the C library's functions are
- * replaced. The program reads back what it has set. A SIGTRAP that isn't ours goes to the program's handler, or does what the
- * program chose. agent_masks.c is about blocked signals.
+ * The kernel kills a process if a thread reaches a breakpoint while it ignores SIGTRAP. So the functions of this file replace
+ * those of the C library. When the program reads its action back, it sees what it has set. A SIGTRAP that isn't ours goes to
+ * the program's handler, or does what the program has chosen. agent_masks.c is about blocked signals.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,10 @@ DECLARE_NEXT(sysv_signal);
 static struct sigaction chosen;
 static uint32_t lock;
 
-/* All signals are blocked while the lock is held, so no handler waits for its own thread. No section runs meanwhile. */
+/*
+ * A thread blocks all signals while it holds the lock, so no handler waits for its own thread. The thread runs no section
+ * meanwhile.
+ */
 static void take_lock(sigset_t *old)
 {
 	sigset_t all;
@@ -107,7 +110,7 @@ static void install(struct sigaction *old)
 
 void agent_take_signal(void)
 {
-	(void)NEXT(signal); /* looked up now: later calls possibly come from handlers */
+	(void)NEXT(signal); /* looks the function up now, because later calls possibly come from handlers */
 	install(&chosen);
 	agent_unblock();
 }
@@ -117,7 +120,10 @@ void agent_renew_signal(void)
 	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
-/* A child of vfork has handlers of its own, but its parent's memory. It executes another program soon: nothing is changed. */
+/*
+ * Notes the program's choice. A child of vfork has handlers of its own, but its parent's memory. So its choice isn't noted: the
+ * child soon executes another program.
+ */
 static void choose(const struct sigaction *action, struct sigaction *old)
 {
 	sigset_t mask;
@@ -140,7 +146,7 @@ EXPORTED int sigaction(int number, const struct sigaction *action, struct sigact
 	if (!agent_is_active() || number <= 0 || number >= NSIG)
 		return NEXT(sigaction)(number, action, old);
 	if (number == SIGTRAP) {
-		struct sigaction given; /* the two can be one */
+		struct sigaction given; /* `action` and `old` can be the same memory */
 
 		if (action != NULL)
 			given = *action;

@@ -36,7 +36,10 @@ static void set(const struct known *known, const struct agent_insn *insn)
 	agent_set(insn, known->bias);
 }
 
-/* A breakpoint that stays aborts the thread without end. So the tool has to remove it, and sets no other ones. */
+/*
+ * A breakpoint that the kernel refuses to remove would abort the thread without end. So this asks the tool to remove all
+ * breakpoints. After that the tool sets no other ones.
+ */
 static void clear(const struct known *known)
 {
 	if (!agent_clear(known->insn, known->bias))
@@ -83,12 +86,15 @@ static bool find(uint64_t address, struct known *known)
 	return false;
 }
 
-/* Where the trap was. */
+/* Finds the instruction at which the trap was. */
 static bool find_trap(const siginfo_t *info, uint64_t ip, struct known *known)
 {
 	if (info->si_code > 0)
 		return find((uint64_t)(uintptr_t)info->si_addr - AGENT_TRAP_MOVES, known);
-	/* A SIGTRAP that was sent meanwhile replaces ours. The thread then stands in the middle of an instruction. */
+	/*
+	 * Another process possibly sent SIGTRAP at the same time, and its signal replaces ours. Then the thread stands directly
+	 * after the trap.
+	 */
 	return AGENT_TRAP_MOVES > 0 && find(ip - AGENT_TRAP_MOVES, known);
 }
 
@@ -98,8 +104,8 @@ static uint64_t add_one(uint64_t *count)
 }
 
 /*
- * Sets again the breakpoints at the section's other instructions that have had fewer aborts. Returns whether one of the others
- * has a breakpoint: those that no thread has reached still have theirs.
+ * Sets again the breakpoints at those other instructions of the section that have had fewer aborts. Returns whether another
+ * instruction has a breakpoint. Instructions that no thread has reached yet still have theirs.
  */
 static bool set_fewer(const struct known *known)
 {
@@ -123,7 +129,7 @@ static bool set_fewer(const struct known *known)
 	return others;
 }
 
-/* After an abort: removes the breakpoint if it has done its work, or if other instructions are to have their turn. */
+/* After an abort: removes the breakpoint if no more aborts are wanted here, or if it is the turn of other instructions. */
 static void go_on(const struct known *known)
 {
 	const uint64_t injected = agent_count(&known->insn->injected);
@@ -137,7 +143,7 @@ static void go_on(const struct known *known)
 		clear(known);
 		if (agent_count(&agent_shared->confirmed) >= agent_shared->random)
 			return;
-		/* Otherwise a section that a thread tries without end would get all aborts. */
+		/* Without a rest, a section that a thread tries again and again would get all aborts. */
 		if (add_one(&known->section->aborts) % AGENT_STREAK_MAX == 0)
 			__atomic_store_n(&known->section->rests, 1, __ATOMIC_RELEASE);
 		else

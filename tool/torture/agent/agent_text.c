@@ -2,8 +2,8 @@
 /*
  * agent_text.c - sets and removes breakpoints in the process's own text.
  *
- * The tool sets the first breakpoints if the kernel permits it, and otherwise the agent does. The invariant: bytes are written
- * only at instructions of the list, of a module that can't be unmapped at this time.
+ * The tool sets the first breakpoints if the kernel permits it; otherwise the agent sets them. The invariant: breakpoints are
+ * written only to modules of the list, and only while such a module can't be unmapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,8 +47,8 @@ bool agent_entry(uint64_t number, struct agent_entry *entry)
 }
 
 /*
- * Makes the page writable for good. Only so is no other thread in the way, which possibly writes at the same time. If the kernel
- * refuses this now (PR_SET_MDWE), the page has possibly been writable since another breakpoint.
+ * Makes the page writable, and leaves it writable, because another thread possibly writes to it at the same time. If the kernel
+ * refuses this now (PR_SET_MDWE), an earlier breakpoint has possibly made the page writable.
  */
 static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 {
@@ -63,10 +63,10 @@ static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 	return true;
 }
 
-/* Some kernels let only a tracer write to text by this file. */
+/* True if the kernel lets only a tracer write to text by /proc/self/mem. */
 static bool is_refused;
 
-/* The file is opened each time. A child of fork must not write to its parent, and the program can close any file. */
+/* Opens the file each time: a child of fork must not write to its parent's memory, and the program can close any file. */
 bool agent_write(uint64_t address, const void *bytes, size_t size)
 {
 	int fd = is_refused ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_WRONLY | O_CLOEXEC);
@@ -111,7 +111,7 @@ bool agent_wants(const struct agent_insn *insn)
 	return agent_shared->reach ? agent_count(&insn->reached) == 0 : agent_count(&insn->confirmed) < agent_shared->rounds;
 }
 
-/* A number that needs no quality (xorshift). */
+/* Returns a number that needs no quality (xorshift). */
 static uint64_t next_random(void)
 {
 	uint64_t number = agent_count(&agent_shared->seed);

@@ -15,11 +15,11 @@
 #define AGENT_LIBRARY "librseqkit-torture.so"
 #define AGENT_ENVIRONMENT "RSEQKIT_TORTURE" /* the path of the memory */
 #define AGENT_VERSION 0x72736571746f7201ull
-#define AGENT_ROOM ((uint64_t)256 << 20)    /* bytes; less where files may not be so long */
+#define AGENT_ROOM ((uint64_t)256 << 20)    /* bytes; less if the limit of the size of files is lower */
 
 enum {
 	AGENT_SLOTS = 64,
-	AGENT_REFUSED_MAX = 100, /* visits of an instruction that aren't aborted; then it is left alone */
+	AGENT_REFUSED_MAX = 100, /* visits of an instruction that don't end in an abort; then the instruction is left alone */
 	AGENT_STREAK_MAX = 32    /* aborts in a row at one instruction, if the section has others */
 };
 
@@ -52,7 +52,7 @@ struct agent_slot {
 	uint32_t request;
 	int32_t pid, other;
 	uint64_t proof_address, proof; /* the process `pid` has the number `proof` at this address */
-	uint64_t cell;         /* the cell of before, or the parent's; then the answer; 0: none */
+	uint64_t cell;         /* request: the process's cell, or its parent's; answer: the process's cell; 0: none */
 };
 
 struct agent_insn {
@@ -77,7 +77,7 @@ struct agent_module {
 
 /* The modules of a process. */
 struct agent_entry {
-	uint64_t low, high;    /* the range of addresses that has all instructions */
+	uint64_t low, high;    /* the range of addresses in which all instructions of the sections lie */
 	uint64_t bias, module;
 };
 
