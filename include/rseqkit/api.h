@@ -107,6 +107,16 @@
 #define RKI_INLINE_ONLY RKI_INLINE
 #endif
 
+/*
+ * The library stores some variables once, and then never again. Programs see them as constants, so that compilers keep them in
+ * registers. rseqkit-all.c has the library in one file with these headers, so there they are variables.
+ */
+#ifdef RK_ONE_FILE
+#define RKI_ONCE
+#else
+#define RKI_ONCE const
+#endif
+
 #define RKI_LIKELY(x) __builtin_expect(!!(x), 1)
 #define RKI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

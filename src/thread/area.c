@@ -11,7 +11,8 @@
 #include <link.h>
 #include "os/thread_pointer.h"
 
-__thread struct rk_thread_block rk_block = {
+/* The attributes are repeated, because the compiler follows the last declaration. */
+__thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden"))) = {
 	.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
 	.state.version = RK_THREAD_STATE_VERSION,
 };
@@ -22,8 +23,13 @@ _Static_assert(offsetof(struct rk_area, cpu_id) == 4 && offsetof(struct rk_area,
 		       offsetof(struct rk_area, mm_cid) == 24,
 	       "the kernel's layout, which the ports use by number");
 
+#ifdef RK_ONE_FILE
+#define area_offset rk_area_offset
+#define area_valid rk_area_valid
+#else
 RKI_API ptrdiff_t area_offset __asm__("rk_area_offset");
 RKI_API uint32_t area_valid __asm__("rk_area_valid");
+#endif
 
 ptrdiff_t area_offset;
 uint32_t area_valid;

@@ -203,7 +203,11 @@ static void in_child(void)
 }
 
 /* Headers declare this variable const: see area.c. */
+#ifdef RK_ONE_FILE
+#define number_offset rki_number_offset
+#else
 RKI_API ptrdiff_t number_offset __asm__("rki_number_offset");
+#endif
 ptrdiff_t number_offset;
 
 void rk_number_publish(void)

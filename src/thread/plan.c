@@ -46,7 +46,7 @@
 #include "strangers.h"
 
 /* Used if start_here.c isn't linked in. */
-#ifndef RK_ONE_FILE_HAS_STARTS
+#if !defined(RK_ONE_FILE) || defined(__GLIBC__)
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
 	return false;

@@ -8,7 +8,7 @@
 
 #define LARGE 70000
 #define SMALL 20000 /* a cache constructs only one object of this size at a time, and takes the class's lock for it */
-#define MANY 20
+#define MANY 40
 
 static void use(size_t size)
 {

@@ -25,7 +25,7 @@ RKI_BEGIN_DECLS
  * sets the offset. From then on the offset is constant, like rk_area_offset. If this copy has no static TLS, the offset is 0,
  * for example with musl if the copy is loaded late.
  */
-RKI_API const ptrdiff_t rki_number_offset;
+RKI_API RKI_ONCE ptrdiff_t rki_number_offset;
 
 /* Returns the calling thread's number, or 0. If the result is 0, the way out has to find the number. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
