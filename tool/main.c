@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - has the table of subcommands, and runs the subcommand that the arguments name. */
+/* main.c - runs the command that the arguments name. Each command of commands.c has a function here. */
 #include <fcntl.h>
 #include <rseqkit/api.h>
 #include <stdbool.h>
@@ -7,24 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "common/output.h"
 #include "tool.h"
 
-static const struct command commands[] = {
+static command_function *const functions[COMMANDS] = {
 #ifndef RK_EXEC_ONLY
-	{"doctor", "report which rseq features work here, and how to fix what is missing", cmd_doctor},
-	{"demo", "count files with per-CPU counters; check and time the result", cmd_demo},
-	{"bench", "measure operations and their alternatives", cmd_bench},
-	{"inspect", "show the owners and places of the registrations in a running process", cmd_inspect},
-	{"trace", "show which critical sections abort, where and how often", cmd_trace},
-	{"top", "show aborts of critical sections while they happen", cmd_top},
-	{"lint", "check the critical sections in programs, libraries and object files", cmd_lint},
-	{"torture", "abort a program's critical sections at each instruction", cmd_torture},
+	[COMMAND_DOCTOR] = cmd_doctor,	 [COMMAND_DEMO] = cmd_demo, [COMMAND_BENCH] = cmd_bench, [COMMAND_INSPECT] = cmd_inspect,
+	[COMMAND_TRACE] = cmd_trace,	 [COMMAND_TOP] = cmd_top,   [COMMAND_LINT] = cmd_lint,	 [COMMAND_TORTURE] = cmd_torture,
 #endif
-	{"exec", "run a program with every thread registered", cmd_exec},
+	[COMMAND_EXEC] = cmd_exec,
 };
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *to)
 {
@@ -72,7 +65,7 @@ static int run(const struct command *command, int argc, char **argv)
 	snprintf(name, sizeof(name), "rseqkit %s", command->name);
 	complain_as(name);
 	argv[0] = name;
-	return command->run(argc, argv);
+	return functions[command - commands](command, argc, argv);
 }
 
 static bool asks_for_help(const char *argument)

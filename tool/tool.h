@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - declares what rseqkit's subcommands share: exit codes, the entry of the table of subcommands, and messages.
+ * tool.h - declares what rseqkit's subcommands share: exit codes, the description of a command, and messages.
  *
  * Results go to stdout, and everything else to stderr.
  */
 #ifndef RK_TOOL_H
 #define RK_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Exit codes of every subcommand. */
 enum {
@@ -15,21 +18,44 @@ enum {
 	EXIT_UNSURE = 3    /* an answer is unknown */
 };
 
-struct command {
-	const char *name;
-	const char *summary;                 /* one line for `rseqkit --help` */
-	int (*run)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns an exit code */
+/* Codes of options without a short name. */
+enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS };
+
+/* An option of a command. The words of `argument` and `operand` say what completion offers, see completion.c. */
+struct option_row {
+	int code;             /* what option_next() returns; if this is a letter, it is the short name of the option */
+	const char *name;     /* the long name, without "--" */
+	const char *argument; /* such as "FILE"; "[SECONDS]" if the argument may be left out; NULL if there is none */
+	const char *help;
 };
 
-int cmd_bench(int argc, char **argv);
-int cmd_demo(int argc, char **argv);
-int cmd_doctor(int argc, char **argv);
-int cmd_exec(int argc, char **argv);
-int cmd_inspect(int argc, char **argv);
-int cmd_lint(int argc, char **argv);
-int cmd_top(int argc, char **argv);
-int cmd_torture(int argc, char **argv);
-int cmd_trace(int argc, char **argv);
+/* Does the option have a name of one letter? */
+static inline bool option_is_short(const struct option_row *option)
+{
+	return option->code < OPTION_SEED;
+}
+
+/* Can the option's argument be left out? */
+static inline bool option_is_optional(const struct option_row *option)
+{
+	return option->argument != NULL && option->argument[0] == '[';
+}
+
+/* A command. tool/commands.c has all of them: parsing, --help and completion use only this description. */
+struct command {
+	const char *name;
+	const char *summary;              /* one line for `rseqkit --help` */
+	const char *usage;                /* what follows the name; a line for each form */
+	const char *about;                /* what the command does, in lines */
+	const struct option_row *options; /* the last row has no name */
+	const char *ending;               /* the text after the options, in lines */
+	const char *operand;              /* such as "FILE"; NULL if the command takes options only */
+};
+
+/* Runs a command. argv[0] is the beginning of messages. Returns an exit code. */
+typedef int command_function(const struct command *command, int argc, char **argv);
+
+command_function cmd_bench, cmd_demo, cmd_doctor, cmd_exec, cmd_inspect, cmd_lint, cmd_top, cmd_torture, cmd_trace;
 
 /* Sets the beginning of all later messages, such as "rseqkit demo". The caller keeps the string. */
 void complain_as(const char *command);

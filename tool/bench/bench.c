@@ -23,30 +23,6 @@
 #define SECONDS_MIN 0.01
 #define SECONDS_MAX 3600.0
 
-static const char help[] =
-	"Usage: rseqkit bench [OPTION...] [BENCH...]\n"
-	"\n"
-	"Measures operations of rseqkit and of alternatives for the same job, interleaved\n"
-	"in one run, at many code placements. Without a BENCH, runs all of them.\n"
-	"\n"
-	"  -t, --time SECONDS  total time to measure, 0.01 to 3600; more time gives less noise;\n"
-	"                      default: some seconds per bench, at most 50\n"
-	"  -n, --threads LIST  numbers of threads, such as 1,2,4; default: 1, 2 and twice the\n"
-	"                      number of CPUs; some benches always use 1\n"
-	"  -l, --list          list the benches and their contenders\n"
-	"  -j, --json          write JSON instead of text\n"
-	"  -o, --output FILE   also write the JSON into FILE\n"
-	"  -p, --plot DIR      draw pictures in DIR, SVG and PNG, with gnuplot; by default with\n"
-	"                      up to four times as many threads as CPUs; creates DIR\n"
-	"  -r, --report DIR    write index.html in DIR: charts, tables and conclusions; with as\n"
-	"                      many threads as --plot; creates DIR\n"
-	"  -f, --from FILE     don't measure: read the figures from JSON that was written\n"
-	"                      before, for --plot and --report\n"
-	"  -h, --help          show this text\n"
-	"\n"
-	"Exit status: 0 measured, 2 wrong usage, a worker that is missing or fails,\n"
-	"or output that can't be written, 3 no contender can run here.\n";
-
 struct settings {
 	double seconds;
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
@@ -88,31 +64,19 @@ static bool parse_threads(struct settings *s, const char *list)
 }
 
 /* Returns -1 to continue, or an exit code. */
-static int parse(struct settings *s, int argc, char **argv)
+static int parse(struct settings *s, const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"time", required_argument, NULL, 't'},
-		{"threads", required_argument, NULL, 'n'},
-		{"list", no_argument, NULL, 'l'},
-		{"json", no_argument, NULL, 'j'},
-		{"output", required_argument, NULL, 'o'},
-		{"plot", required_argument, NULL, 'p'},
-		{"report", required_argument, NULL, 'r'},
-		{"from", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:n:ljo:p:r:f:h", options, NULL)) >= 0)
+	while ((option = option_next(command, argc, argv)) >= 0)
 		switch (option) {
 		case 't':
 			if (!option_fraction("--time", optarg, SECONDS_MIN, SECONDS_MAX, &s->seconds))
-				return option_misuse("bench");
+				return option_misuse(command);
 			break;
 		case 'n':
 			if (!parse_threads(s, optarg))
-				return option_misuse("bench");
+				return option_misuse(command);
 			break;
 		case 'l':
 			s->list = true;
@@ -133,10 +97,9 @@ static int parse(struct settings *s, int argc, char **argv)
 			s->from = optarg;
 			break;
 		case 'h':
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
+			return option_help(command);
 		default:
-			return option_misuse("bench");
+			return option_misuse(command);
 		}
 	return -1;
 }
@@ -271,13 +234,13 @@ static void default_threads(struct settings *s)
 			(void)add_threads(s, times * cpus);
 }
 
-int cmd_bench(int argc, char **argv)
+int cmd_bench(const struct command *command, int argc, char **argv)
 {
 	static struct bench_run run;
 	struct settings s = {0};
 	int status;
 
-	status = parse(&s, argc, argv);
+	status = parse(&s, command, argc, argv);
 	if (status >= 0)
 		return status;
 	signal(SIGXFSZ, SIG_IGN); /* a file that exceeds the process's limit is reported like a full disk */

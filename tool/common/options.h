@@ -2,14 +2,17 @@
 /*
  * options.h - reads option arguments in the same way for every subcommand.
  *
- * Each function returns true on success. Otherwise it prints a message and returns false, and the subcommand ends with
- * EXIT_USAGE.
+ * A function that reads an argument returns true on success. Otherwise it prints a message and returns false, and the
+ * subcommand ends with EXIT_USAGE.
  */
 #ifndef RK_TOOL_OPTIONS_H
 #define RK_TOOL_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "tool.h"
 
 /* Reads a decimal number from min to max. The text must contain only the number. */
 bool option_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *number);
@@ -17,7 +20,17 @@ bool option_number(const char *option, const char *text, uint64_t min, uint64_t 
 /* Reads a decimal fraction from min to max. */
 bool option_fraction(const char *option, const char *text, double min, double max, double *fraction);
 
-/* Prints how to get help, after getopt_long() has printed the error, and returns EXIT_USAGE. */
-int option_misuse(const char *command);
+/*
+ * Returns the code of the next option, and stores its argument in optarg. Returns -1 after the last option; then
+ * argv[optind] is the first operand. Returns '?' after a message. If the operand is a program, the options after it are the
+ * program's.
+ */
+int option_next(const struct command *command, int argc, char **argv);
+
+/* Prints the command's help, which lists all options. Returns EXIT_CLEAN. */
+int option_help(const struct command *command);
+
+/* Prints how to get help, after another message. Returns EXIT_USAGE. */
+int option_misuse(const struct command *command);
 
 #endif /* RK_TOOL_OPTIONS_H */

@@ -23,23 +23,6 @@
 #define SECONDS_DEFAULT 1.0
 #define SECONDS_MAX 3600.0
 
-static const char help[] =
-	"Usage: rseqkit demo [OPTION...] [FILE|DIRECTORY|-...]\n"
-	"\n"
-	"Counts bytes, lines and words of files with several threads and per-CPU counters, and\n"
-	"makes histograms of bytes and of word lengths. Checks the result against a count by one\n"
-	"thread and against wc. Compares the time with the same job using shared atomics and a\n"
-	"mutex. Without a FILE, counts /usr/share/common-licenses and the documents of the\n"
-	"working directory, such as README.md and doc. - is standard input.\n"
-	"\n"
-	"  -t, --threads N    threads, 1 to 4096; default: two for each CPU\n"
-	"  -s, --seconds S    seconds for each method, 0 to 3600; default: 1\n"
-	"  -c, --chunk BYTES  bytes that a thread takes at a time, 1 to 1073741824; default: 16384\n"
-	"  -j, --json         write JSON instead of text\n"
-	"  -h, --help         show this text\n"
-	"\n"
-	"Exit status: 0 all counts agree, 1 some counts differ, 2 wrong usage or unreadable input.\n";
-
 /* The files to count if the user names none. Missing files are skipped. */
 static const char *const defaults[] = {
 	"/usr/share/common-licenses", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "doc",
@@ -62,17 +45,12 @@ static unsigned usable_cpus(void)
 }
 
 /* Returns -1 to continue, or an exit status. */
-static int read_options(int argc, char **argv, struct settings *settings)
+static int read_options(const struct command *command, int argc, char **argv, struct settings *settings)
 {
-	static const struct option options[] = {
-		{"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-		{"chunk", required_argument, NULL, 'c'},   {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-	};
 	bool ok = true;
 	int option;
 
-	while (ok && (option = getopt_long(argc, argv, "t:s:c:jh", options, NULL)) != -1) {
+	while (ok && (option = option_next(command, argc, argv)) != -1) {
 		switch (option) {
 		case 't':
 			ok = option_number("--threads", optarg, 1, THREADS_MAX, &settings->threads);
@@ -87,13 +65,12 @@ static int read_options(int argc, char **argv, struct settings *settings)
 			settings->json = true;
 			break;
 		case 'h':
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
+			return option_help(command);
 		default:
 			ok = false;
 		}
 	}
-	return ok ? -1 : option_misuse("demo");
+	return ok ? -1 : option_misuse(command);
 }
 
 static bool read_input(struct demo_input *input, char **paths, int count)
@@ -199,11 +176,11 @@ static int run(const struct settings *settings, const struct demo_input *input)
 	return result.verified ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
-int cmd_demo(int argc, char **argv)
+int cmd_demo(const struct command *command, int argc, char **argv)
 {
 	struct settings settings = {.chunk = CHUNK_DEFAULT, .seconds = SECONDS_DEFAULT};
 	struct demo_input input = {.files = NULL};
-	int status = read_options(argc, argv, &settings);
+	int status = read_options(command, argc, argv, &settings);
 
 	if (status >= 0)
 		return status;

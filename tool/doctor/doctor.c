@@ -10,18 +10,6 @@
 #include "common/output.h"
 #include "tool.h"
 
-static const char help[] =
-	"Usage: rseqkit doctor [OPTION...]\n"
-	"\n"
-	"Tests whether restartable sequences (rseq) work here. Shows the mode, the component that\n"
-	"owns the registration, and what is missing. Explains each finding and says what to do.\n"
-	"\n"
-	"  -j, --json  write JSON instead of text\n"
-	"  -h, --help  show this text\n"
-	"\n"
-	"Exit status: 0 rseq works and there is nothing to do, 1 findings need action,\n"
-	"2 wrong usage, 3 a test was impossible.\n";
-
 /* Adds an answer: true, false, or null if it is unknown. */
 static void put_answer(json_object *object, const char *key, enum answer answer)
 {
@@ -352,34 +340,28 @@ static int print_owner(void)
 	return EXIT_CLEAN;
 }
 
-int cmd_doctor(int argc, char **argv)
+int cmd_doctor(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	bool json = false;
 	int option;
 
 	/* This internal option is compared exactly, because getopt_long() would also accept an abbreviation of it. */
 	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
 		return print_owner();
-	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((option = option_next(command, argc, argv)) != -1) {
 		switch (option) {
 		case 'j':
 			json = true;
 			break;
 		case 'h':
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
+			return option_help(command);
 		default:
-			return option_misuse("doctor");
+			return option_misuse(command);
 		}
 	}
 	if (optind < argc) {
 		complain("unexpected argument '%s'", argv[optind]);
-		return option_misuse("doctor");
+		return option_misuse(command);
 	}
 	return run(json);
 }

@@ -34,32 +34,6 @@
 #define PRCTL_RSEQ_SLICE_EXTENSION 79
 #define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 
-static const char help[] =
-	"Usage: rseqkit exec [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
-	"\n"
-	"Runs a program with every thread registered for restartable sequences, even if the C\n"
-	"library can't register threads, or GLIBC_TUNABLES=glibc.pthread.rseq=0 stops it. The\n"
-	"program's children inherit this.\n"
-	"\n"
-	"  -f, --full-size  register areas of the full size that the kernel offers, in memory of rseqkit\n"
-	"                   instead of the C library. Sets GLIBC_TUNABLES and RSEQKIT_AREA\n"
-	"  -k, --ktls       let the kernel register threads itself (KTLS), including vfork children and\n"
-	"                   threads that no library starts. Experimental. If the kernel can't do this, prints\n"
-	"                   a message and ignores the option. Sets GLIBC_TUNABLES and RSEQKIT_AREA\n"
-	"  -s, --slice      request a time slice extension (slice.h) while a thread holds locks (pthread\n"
-	"                   mutexes, spin locks), so that the thread isn't preempted. Implies --full-size. If\n"
-	"                   the kernel can't grant it, prints a message and requests nothing\n"
-	"  -w, --watch      like --slice but without requests: shows in a report what --slice could gain\n"
-	"  -r, --report=FILE  with --slice or --watch: at its end each process appends a line of JSON to\n"
-	"                   FILE, which shows how often threads were preempted while they held locks\n"
-	"  -h, --help       show this text\n"
-	"\n"
-	"A program that registers threads itself by librseq runs unchanged. With -f or -k, or if its\n"
-	"registrations and those of rseqkit would conflict, exec refuses to run it.\n"
-	"\n"
-	"Exit status: that of the program; 126 if it can't be run, 127 if it isn't found; 2 wrong usage,\n"
-	"or nothing can be preloaded into it (static, set-user-ID, another or an older C library).\n";
-
 /* The areas that the program gets. */
 enum areas {
 	AREAS_AS_IS, /* the C library's */
@@ -270,23 +244,14 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 	return search.error == ENOENT || search.error == ENOTDIR ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
 }
 
-int cmd_exec(int argc, char **argv)
+int cmd_exec(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"full-size", no_argument, NULL, 'f'},
-		{"ktls", no_argument, NULL, 'k'},
-		{"slice", no_argument, NULL, 's'},
-		{"watch", no_argument, NULL, 'w'},
-		{"report", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct slices slices = {.wanted = false};
 	bool full_size = false, ktls = false;
 	int option;
 
 	/* The first argument that isn't an option is the program. The following arguments belong to the program. */
-	while ((option = getopt_long(argc, argv, "+fkswr:h", options, NULL)) != -1) {
+	while ((option = option_next(command, argc, argv)) != -1) {
 		switch (option) {
 		case 'f':
 			full_size = true;
@@ -304,26 +269,25 @@ int cmd_exec(int argc, char **argv)
 			slices.report = optarg;
 			break;
 		case 'h':
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
+			return option_help(command);
 		default:
-			return option_misuse("exec");
+			return option_misuse(command);
 		}
 	}
 	if (optind == argc) {
 		complain("no program given");
-		return option_misuse("exec");
+		return option_misuse(command);
 	}
 	if (slices.requested && slices.watched) {
 		complain("--slice and --watch exclude each other");
-		return option_misuse("exec");
+		return option_misuse(command);
 	}
 	slices.wanted = slices.requested || slices.watched;
 	if (slices.requested)
 		warn_of_slices();
 	if (slices.report != NULL && !slices.wanted) {
 		complain("--report needs --slice or --watch");
-		return option_misuse("exec");
+		return option_misuse(command);
 	}
 	return run(argv + optind,
 		   ktls && kernel_registers()	     ? AREAS_KERNEL :

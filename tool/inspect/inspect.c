@@ -15,23 +15,6 @@
 
 #define SECONDS_MAX 86400.0
 
-static const char help[] =
-	"Usage: rseqkit inspect [OPTION...] PID\n"
-	"\n"
-	"Shows for every thread of a running process whether it is registered for rseq, which\n"
-	"component owns the registration, where the area is, and which critical section it names.\n"
-	"Needs the permission to trace the process. Stops each thread for some microseconds. A\n"
-	"blocking system call of the thread may then return EINTR.\n"
-	"\n"
-	"  -w, --watch[=SECONDS]  repeat, every second or as often as given\n"
-	"  -n, --count=N          with --watch: stop after N looks\n"
-	"  -a, --all              print a line for each thread; by default, like threads may share one\n"
-	"  -j, --json             write JSON instead of text; with --watch, one line for each look\n"
-	"  -h, --help             show this text\n"
-	"\n"
-	"Exit status: 0 nothing to do, 1 findings need action, 2 wrong usage, no such process or\n"
-	"no permission, 3 some answers are unknown.\n";
-
 struct settings {
 	bool watch, json, all;
 	double seconds; /* 0 until the option sets them */
@@ -127,43 +110,33 @@ static bool read_option(int option, struct settings *settings)
 	}
 }
 
-int cmd_inspect(int argc, char **argv)
+int cmd_inspect(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"watch", optional_argument, NULL, 'w'},
-		{"count", required_argument, NULL, 'n'},
-		{"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct settings settings = {.seconds = 0};
 	uint64_t pid;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "w::n:ajh", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
-		}
+	while ((option = option_next(command, argc, argv)) != -1) {
+		if (option == 'h')
+			return option_help(command);
 		if (!read_option(option, &settings))
-			return option_misuse("inspect");
+			return option_misuse(command);
 	}
 	/* Accept "-w 1 PID", too. getopt_long() finds an optional argument only in the same word as its option. */
 	if (settings.watch && settings.seconds == 0 && argc - optind == 2 &&
 	    !option_fraction("--watch", argv[optind++], 0.01, SECONDS_MAX, &settings.seconds))
-		return option_misuse("inspect");
+		return option_misuse(command);
 	if (settings.seconds == 0)
 		settings.seconds = 1;
 	if (optind + 1 != argc) {
 		complain("give the id of one process");
-		return option_misuse("inspect");
+		return option_misuse(command);
 	}
 	if (settings.count != 0 && !settings.watch) {
 		complain("--count needs --watch");
-		return option_misuse("inspect");
+		return option_misuse(command);
 	}
 	if (!option_number("PID", argv[optind], 1, INT_MAX, &pid))
-		return option_misuse("inspect");
+		return option_misuse(command);
 	return run((pid_t)pid, &settings);
 }

@@ -31,18 +31,6 @@
 #define SIZE_MAX_KNOWN ((rlim_t)1 << 40)
 #define DONE 'd'                       /* the mark */
 
-static const char help[] = "Usage: rseqkit lint [OPTION...] FILE...\n"
-			   "\n"
-			   "Checks the critical sections (rseq) in programs, shared objects, object files and archives\n"
-			   "for x86-64 and aarch64. Prints the sections that lose data or kill the process, and why.\n"
-			   "\n"
-			   "  -a, --all   print notes, too: what looks odd, and what the bytes can't decide\n"
-			   "  -j, --json  write JSON instead of text\n"
-			   "  -h, --help  show this text\n"
-			   "\n"
-			   "Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
-			   "3 a file that can't be decided: another architecture, or no machine code.\n";
-
 /* The work of one child. */
 struct work {
 	const char *path;
@@ -167,30 +155,22 @@ static int check(const char *path, const struct lint_settings *settings, const c
 	return status;
 }
 
-int cmd_lint(int argc, char **argv)
+int cmd_lint(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct lint_settings settings = {.json = false};
 	int option, status = EXIT_CLEAN;
 
-	while ((option = getopt_long(argc, argv, "ajh", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
-		}
+	while ((option = option_next(command, argc, argv)) != -1) {
+		if (option == 'h')
+			return option_help(command);
 		if (option != 'a' && option != 'j')
-			return option_misuse("lint");
+			return option_misuse(command);
 		settings.all |= option == 'a';
 		settings.json |= option == 'j';
 	}
 	if (optind == argc) {
 		complain("give at least one file");
-		return option_misuse("lint");
+		return option_misuse(command);
 	}
 	if (settings.json)
 		fputs("{\n  \"schema\":\"rseqkit.lint/1\",\n  \"files\":[\n", stdout);

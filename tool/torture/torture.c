@@ -29,53 +29,6 @@
 #include "run.h"
 #include "tool.h"
 
-static const char help[] = "Usage: rseqkit torture [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
-			   "       rseqkit torture [OPTION...] --pid PID\n"
-			   "\n"
-			   "Aborts each critical section (rseq) of a program at each of its instructions, and\n"
-			   "reports which instructions were covered, and which sections change data before\n"
-			   "their commit.\n"
-			   "\n"
-			   "  -e, --every         abort at each instruction in turn; the default\n"
-			   "  -n, --rounds N      abort N times at each instruction; the default is 1\n"
-			   "  -r, --random N      abort N times, at random instructions\n"
-			   "      --seed N        choose the random instructions by the number N\n"
-			   "  -m, --migrate       move the thread to another CPU before it goes on\n"
-			   "  -i, --inside        let the program's own threads handle the aborts: faster, and\n"
-			   "                      without judging stores\n"
-			   "      --reach         abort nothing on purpose; count which instructions are reached\n"
-			   "      --strict        count each store before a commit that isn't declared as private\n"
-			   "  -p, --pid PID       torture a running process, and leave it running\n"
-			   "  -t, --time SECONDS  with --pid: end after this time; the default is 10\n"
-			   "      --runs N        start the program again, up to N times in all, as long as a run\n"
-			   "                      covers further instructions\n"
-			   "  -o, --output FILE   write the report to a file\n"
-			   "  -j, --json          write JSON instead of text\n"
-			   "  -h, --help          show this text\n"
-			   "\n"
-			   "Exit status: 0 all covered sections survived, 1 a section changed data before its\n"
-			   "commit or the program failed, 2 wrong usage or environment, 3 nothing was covered.\n";
-
-enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS };
-
-static const struct option options[] = {
-	{"every", no_argument, NULL, 'e'},
-	{"rounds", required_argument, NULL, 'n'},
-	{"random", required_argument, NULL, 'r'},
-	{"seed", required_argument, NULL, OPTION_SEED},
-	{"migrate", no_argument, NULL, 'm'},
-	{"inside", no_argument, NULL, 'i'},
-	{"reach", no_argument, NULL, OPTION_REACH},
-	{"strict", no_argument, NULL, OPTION_STRICT},
-	{"pid", required_argument, NULL, 'p'},
-	{"time", required_argument, NULL, 't'},
-	{"runs", required_argument, NULL, OPTION_RUNS},
-	{"output", required_argument, NULL, 'o'},
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 /* The exit code that follows from the result. */
 static int verdict_of(const struct torture_settings *settings, const struct torture_result *result)
 {
@@ -255,36 +208,33 @@ static bool read_option(int option, struct torture_settings *settings)
 		settings->json = true;
 		return true;
 	default:
-		option_misuse("torture");
 		return false;
 	}
 }
 
-int cmd_torture(int argc, char **argv)
+int cmd_torture(const struct command *command, int argc, char **argv)
 {
 	struct torture_settings settings = {.seed = 1, .runs = 1};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "+en:r:mip:t:o:jh", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
-		}
+	while ((option = option_next(command, argc, argv)) != -1) {
+		if (option == 'h')
+			return option_help(command);
 		if (!read_option(option, &settings))
-			return EXIT_USAGE;
+			return option_misuse(command);
 	}
 	settings.command = argv + optind;
 	if ((settings.pid != 0) == (optind < argc)) {
 		complain("give either a program or --pid");
-		return option_misuse("torture");
+		return option_misuse(command);
 	}
 	if (settings.random > 0 && settings.rounds > 0) {
 		complain("--rounds counts aborts at each instruction, and --random all aborts; give one of them");
-		return option_misuse("torture");
+		return option_misuse(command);
 	}
 	if (settings.seconds > 0 && settings.pid == 0) {
 		complain("--time is for --pid");
-		return option_misuse("torture");
+		return option_misuse(command);
 	}
 	if (settings.rounds == 0)
 		settings.rounds = 1;
@@ -292,11 +242,11 @@ int cmd_torture(int argc, char **argv)
 		settings.seconds = 10;
 	if (settings.reach && (settings.random > 0 || settings.migrate)) {
 		complain("--reach counts without aborts; leave out --random and --migrate");
-		return option_misuse("torture");
+		return option_misuse(command);
 	}
 	if (settings.inside && (settings.migrate || settings.strict || settings.pid != 0)) {
 		complain("--migrate, --strict and --pid need a tracer; leave out --inside");
-		return option_misuse("torture");
+		return option_misuse(command);
 	}
 	if (!machine_has_port) {
 		complain("torture works on x86-64 and aarch64 only");

@@ -14,21 +14,6 @@
 #define STEP_MS 50
 #define ROWS 20 /* without a terminal */
 
-static const char help[] =
-	"Usage: rseqkit top [OPTION...]\n"
-	"\n"
-	"Shows the aborts of critical sections while they happen, as the kernel reports them. Needs\n"
-	"root. Without a terminal, prints one table for each interval.\n"
-	"\n"
-	"  -i, --interval=SECONDS  the time between two tables; 1 by default\n"
-	"  -n, --count=N           stop after N tables\n"
-	"  -p, --pid=PID           show this process, and what it starts; may be given several times\n"
-	"  -h, --help              show this text\n"
-	"\n"
-	"Keys: i instructions, s sections, p processes, t threads, c CPUs; r sorts by the rate of the\n"
-	"last interval, a by all aborts; space pauses, q quits. Exit status: 0 done, 2 wrong usage, no\n"
-	"permission, or output that can't be written, 3 this kernel reports no aborts.\n";
-
 /* Makes the rows of the current view. */
 static void sort_rows(struct tracer *tracer, struct top *top)
 {
@@ -118,15 +103,8 @@ static int run(const struct tracer_settings *settings, double seconds, uint64_t 
 	return status;
 }
 
-int cmd_top(int argc, char **argv)
+int cmd_top(const struct command *command, int argc, char **argv)
 {
-	static const struct option names[] = {
-		{"interval", required_argument, NULL, 'i'},
-		{"count", required_argument, NULL, 'n'},
-		{"pid", required_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct tracer_settings settings = {.pids = NULL};
 	double seconds = 1;
 	uint64_t count = 0;
@@ -134,11 +112,10 @@ int cmd_top(int argc, char **argv)
 	bool good = true;
 	int option, status;
 
-	while (good && (option = getopt_long(argc, argv, "i:n:p:h", names, NULL)) != -1) {
+	while (good && (option = option_next(command, argc, argv)) != -1) {
 		if (option == 'h') {
-			print_help_text(stdout, help);
 			free(pids);
-			return EXIT_CLEAN;
+			return option_help(command);
 		}
 		good = option == 'i'   ? option_fraction("--interval", optarg, 0.1, 86400, &seconds)
 		       : option == 'n' ? option_number("--count", optarg, 1, UINT64_MAX, &count)
@@ -149,7 +126,7 @@ int cmd_top(int argc, char **argv)
 		good = false;
 	}
 	settings.pids = pids;
-	status = good ? run(&settings, seconds, count) : option_misuse("top");
+	status = good ? run(&settings, seconds, count) : option_misuse(command);
 	free(pids);
 	return status;
 }

@@ -13,26 +13,6 @@
 #define STEP_MS 100
 #define SECONDS_MAX 31536000.0
 
-static const char help[] =
-	"Usage: rseqkit trace [OPTION...] [-- PROGRAM [ARGUMENT...]]\n"
-	"\n"
-	"Counts the aborts of critical sections, as the kernel reports them: at which instruction,\n"
-	"in which section, process and thread, and on which CPU. Traces the program and all that it\n"
-	"starts, the processes that are named, or the whole machine. Needs root.\n"
-	"\n"
-	"  -p, --pid=PID        trace this process, and what it starts; may be given several times\n"
-	"  -t, --time=SECONDS   stop after this time\n"
-	"  -j, --json           write JSON: one line for each abort, and a summary\n"
-	"  -a, --all            print all rows of each table\n"
-	"  -u, --updates        also count how often the kernel wrote CPU numbers, for each thread\n"
-	"  -b, --buffer=KIB     the size of the kernel's buffer for each CPU; 8192 or less by default\n"
-	"  -o, --output=FILE    write to this file, and leave standard output to the program\n"
-	"  -h, --help           show this text\n"
-	"\n"
-	"The trace ends with the program or the processes, after the time, or at Ctrl-C. A program\n"
-	"that still runs then gets SIGTERM. Exit status: 0 traced, 2 wrong usage, no permission, or\n"
-	"output that can't be written, 3 this kernel reports no aborts, or no updates.\n";
-
 struct options {
 	struct tracer_settings settings;
 	pid_t *pids;
@@ -91,31 +71,17 @@ static int run(const struct options *options)
 	return status;
 }
 
-int cmd_trace(int argc, char **argv)
+int cmd_trace(const struct command *command, int argc, char **argv)
 {
-	static const struct option names[] = {
-		{"pid", required_argument, NULL, 'p'},
-		{"time", required_argument, NULL, 't'},
-		{"json", no_argument, NULL, 'j'},
-		{"all", no_argument, NULL, 'a'},
-		{"buffer", required_argument, NULL, 'b'},
-		{"updates", no_argument, NULL, 'u'},
-		{"output", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct options options = {.pids = NULL};
 	int option, status;
 
-	/* "+": the options of the program aren't this tool's. */
-	while ((option = getopt_long(argc, argv, "+p:t:jab:uo:h", names, NULL)) != -1) {
-		if (option == 'h') {
-			print_help_text(stdout, help);
-			return EXIT_CLEAN;
-		}
+	while ((option = option_next(command, argc, argv)) != -1) {
+		if (option == 'h')
+			return option_help(command);
 		if (!read_option(option, &options)) {
 			free(options.pids);
-			return option_misuse("trace");
+			return option_misuse(command);
 		}
 	}
 	options.settings.pids = options.pids;
@@ -123,7 +89,7 @@ int cmd_trace(int argc, char **argv)
 	if (options.settings.program != NULL && options.pids != NULL) {
 		complain("--pid and a program exclude each other");
 		free(options.pids);
-		return option_misuse("trace");
+		return option_misuse(command);
 	}
 	status = run(&options);
 	free(options.pids);

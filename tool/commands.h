@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* commands.h - the table of commands. Its order is the order of `rseqkit --help`. */
+#ifndef RK_TOOL_COMMANDS_H
+#define RK_TOOL_COMMANDS_H
+
+#include "tool.h"
+
+enum command_id {
+#ifndef RK_EXEC_ONLY
+	COMMAND_DOCTOR,
+	COMMAND_DEMO,
+	COMMAND_BENCH,
+	COMMAND_INSPECT,
+	COMMAND_TRACE,
+	COMMAND_TOP,
+	COMMAND_LINT,
+	COMMAND_TORTURE,
+#endif
+	COMMAND_EXEC,
+	COMMANDS
+};
+
+extern const struct command commands[COMMANDS];
+
+/* The options of rseqkit itself, which stand in place of a command. */
+extern const struct option_row main_options[];
+
+#endif /* RK_TOOL_COMMANDS_H */
