@@ -44,7 +44,7 @@ const struct command commands[COMMANDS] = {
 			 "working directory, such as README.md and doc. - is standard input.\n",
 		.options = ROWS(
 			{'t', "threads", "N", "threads, 1 to 4096; default: two for each CPU"},
-			{'s', "seconds", "S", "seconds for each method, 0 to 3600; default: 1"},
+			{'s', "seconds", "SECONDS", "seconds for each method, 0 to 3600; default: 1"},
 			{'c', "chunk", "BYTES", "bytes that a thread takes at a time, 1 to 1073741824; default: 16384"},
 			{'j', "json", NULL, JSON_HELP}),
 		.ending = "Exit status: 0 all counts agree, 1 some counts differ, 2 wrong usage or unreadable input.\n",
@@ -147,17 +147,17 @@ const struct command commands[COMMANDS] = {
 			 "their commit.\n",
 		.options = ROWS(
 			{'e', "every", NULL, "abort at each instruction in turn; the default"},
-			{'n', "rounds", "N", "that often; the default is 1"},
-			{'r', "random", "N", "abort N times, at random instructions"},
-			{OPTION_SEED, "seed", "N", "choose these instructions by the number N"},
+			{'n', "rounds", "ROUNDS", "abort this often at each instruction; the default is 1"},
+			{'r', "random", "NUMBER", "abort that often, at random instructions"},
+			{OPTION_SEED, "seed", "NUMBER", "choose these instructions by this number"},
 			{'m', "migrate", NULL, "move the thread to another CPU before it goes on"},
 			{'i', "inside", NULL, "let the program's own threads handle the aborts: faster, and without judging stores"},
 			{OPTION_REACH, "reach", NULL, "abort nothing on purpose; count which instructions are reached"},
 			{OPTION_STRICT, "strict", NULL, "count each store before a commit that isn't declared as private"},
 			{'p', "pid", "PID", "torture a running process, and leave it running"},
 			{'t', "time", "SECONDS", "with --pid: end after this time; the default is 10"},
-			{OPTION_RUNS, "runs", "N", "start the program again, up to N times in all, as long as a run covers further "
-						   "instructions"},
+			{OPTION_RUNS, "runs", "NUMBER", "start the program again, up to this number of times in all, as long as a "
+							"run covers further instructions"},
 			{'o', "output", "FILE", "write the report to a file"},
 			{'j', "json", NULL, JSON_HELP}),
 		.ending = "Exit status: 0 all covered sections survived, 1 a section changed data before its\n"

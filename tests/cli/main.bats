@@ -127,3 +127,46 @@ load helper
 	[ "$status" -eq 0 ]
 	[[ "$output" != *$'\033[32m'* ]]
 }
+
+# The names of all commands.
+commands() {
+	"$RSEQKIT" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+# The options in --help, a line for each: -t --time=SECONDS, or --watch[=SECONDS].
+options_of_help() { # [COMMAND]
+	"$RSEQKIT" "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[^ ]*\)  .*/\1\2/p' | tr -d ' ,' | sort
+}
+
+# The options that a page describes, in the same form.
+options_of_page() { # FILE
+	sed -n 's/^\.It Fl \(.*-[a-z].*\)/\1/p' "$1" | sed -E 's/^-/--/; s/^(.) , -/-\1--/
+		s/ Ns Op = Ns Ar ([a-z]+)$/[=\U\1]/; s/ Ns = Ns Ar ([a-z]+)$/=\U\1/' | sort
+}
+
+@test "the options in --help are exactly those of the manual page" {
+	pages=$BATS_TEST_DIRNAME/../../man
+	[ "$(commands | sort)" = "$(cd "$pages" && ls rseqkit-*.1 | sed 's/rseqkit-\(.*\)\.1/\1/')" ]
+	for command in $(commands); do
+		[ -n "$(options_of_help "$command")" ]
+		diff <(options_of_help "$command") <(options_of_page "$pages/rseqkit-$command.1")
+	done
+	diff <(printf -- '%s\n' -V--version -h--help | sort) <(options_of_page "$pages/rseqkit.1")
+}
+
+@test "each option of --help is accepted, in both of its forms" {
+	for command in $(commands); do
+		for option in $(options_of_help "$command"); do
+			long=${option#-?--} long=--${long#--}
+			case $option in
+			*=FILE | *=DIR) value=/dev/null ;;
+			*=PID) value=$$ ;;
+			*=*) value=8 ;;
+			*) value= ;;
+			esac
+			long=${long%%[=[]*}${value:+=$value}
+			expect 0 "$RSEQKIT" "$command" "$long" --help
+			[[ $option == --* ]] || expect 0 "$RSEQKIT" "$command" "${option:0:2}$value" --help
+		done
+	done
+}
