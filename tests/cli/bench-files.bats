@@ -250,3 +250,9 @@ interrupt() {
 	RSEQKIT_BENCH_JEMALLOC=$'/x/\xff\033[1m' expect 0 "$RSEQKIT" bench cache $quickly --threads 1
 	! LC_ALL=C grep '[^ -~]' <<<"$output" || return 1
 }
+
+@test "progress on a terminal, and Ctrl-C: no worker and no file is left" {
+	python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "no pseudo-terminal can be had here"
+	python3 "$BATS_TEST_DIRNAME/interrupt.py" "[0-9]+% cpu, 1 thread" "[1-9][0-9]*% cpu, 1 thread" -- \
+		"$RSEQKIT" bench cpu --threads 1 --time 30 --output new
+}

@@ -182,3 +182,39 @@ load demo
 	assert_counts text
 	assert_json 'j["owner"] == "self"'
 }
+
+# Runs `rseqkit demo` in a terminal until it shows the texts, one after the other. Then Ctrl-C must end it with all its children.
+interrupted() { # TEXT... -- ARGUMENT...
+	local texts=()
+	while [ "$1" != -- ]; do texts+=("$1"); shift; done
+	shift
+	python3 "$BATS_TEST_DIRNAME/interrupt.py" "${texts[@]}" -- "$RSEQKIT" demo "$@"
+}
+
+need_terminal() {
+	python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "no pseudo-terminal can be had here"
+}
+
+@test "progress, and Ctrl-C: while it reads a large input" {
+	need_terminal
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo input
+	(head -c 150M /dev/zero; exec sleep 60) >input 3>&- &
+	feeder=$!
+	interrupted "reading" "reading, 64 MiB" "reading, 128 MiB" -- "$PWD/input"
+	kill $feeder 2>/dev/null || true # it has ended if it wrote when nobody read
+}
+
+@test "progress, and Ctrl-C: while it waits for wc, which goes, too" {
+	need_terminal
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\nsleep 600\n' >"$BATS_TEST_TMPDIR/bin/wc"
+	chmod +x "$BATS_TEST_TMPDIR/bin/wc"
+	PATH="$BATS_TEST_TMPDIR/bin:$PATH" interrupted "counting with one thread" "waiting for wc" -- "$BATS_TEST_FILENAME"
+}
+
+@test "progress, and Ctrl-C: while it counts, the share grows" {
+	need_terminal
+	interrupted "counting with rseqkit, +[0-9]+%" "counting with rseqkit, +[1-9]%" "counting with rseqkit, +[1-9]%" -- \
+		--seconds 60 "$BATS_TEST_FILENAME"
+}

@@ -5,8 +5,15 @@
 
 . "${BASH_SOURCE[0]%/*}/../python.sh"
 
+validate=$(realpath "${BASH_SOURCE[0]%/*}/../schema/validate")
+
 setup_file() {
 	find_python "$BATS_FILE_TMPDIR/python"
+}
+
+# All JSON that the tests of a file got, checked at once: the start of the validator takes long.
+teardown_file() {
+	assert_kept_json "$BATS_FILE_TMPDIR/json"
 }
 
 unset COLUMNS # lines are broken by it
@@ -23,6 +30,19 @@ expect() {
 		echo "$output"
 		return 1
 	fi
+	[[ $output != '{'*'"rseqkit.'*'}' ]] || keep_json - <<<"$output"
+}
+
+# Keeps JSON of rseqkit for the end of the file's tests.
+keep_json() { # FILE
+	local folder=$BATS_FILE_TMPDIR/json
+	mkdir -p "$folder"
+	cat "$1" >"$folder/$BATS_TEST_NUMBER-$(($(ls "$folder" | wc -l) + 1))"
+}
+
+# Each file of the folder must have JSON as its schema says. The names begin with the numbers of tests.
+assert_kept_json() { # FOLDER
+	[ ! -d "$1" ] || (cd "$1" && python3 "$validate" *)
 }
 
 # Until the command succeeds: a minute, of pauses alone, for what takes milliseconds.
@@ -46,7 +66,7 @@ try_until() { # TRIES REASON COMMAND...
 	skip "$reason $tries times"
 }
 
-# Runs the program given, expects an exit status, and keeps stdout in $json, for assert_json to read.
+# Runs the program given, expects an exit status, and keeps stdout in $json, for assert_json to read and for its schema.
 expect_json() {
 	local expected=$1 got=0
 	shift
@@ -57,15 +77,12 @@ expect_json() {
 		cat "$json" "$BATS_TEST_TMPDIR/err"
 		return 1
 	fi
-}
-
-# $json must be as a schema of share/schema/ says.
-assert_schema() { # NAME
-	python3 "${BASH_SOURCE[0]%/*}/../schema/validate" "${BASH_SOURCE[0]%/*}/../../share/schema/$1.json" "$json"
+	keep_json "$json"
 }
 
 # Python expressions over the object j of $json, which must all be true.
 assert_json() {
+	keep_json "$json"
 	python3 - "$json" "$@" <<-'EOF'
 		import json, re, sys
 		j = json.load(open(sys.argv[1]))

@@ -59,10 +59,8 @@ build() { # NAME OPTION...
 		"set(j['files'][1]['sections'][0]) == {'symbol', 'offset', 'file', 'line', 'start', 'length', 'abort', 'instructions', 'findings'}" \
 		"j['files'][1]['sections'][0]['symbol'] == 'add' and j['files'][1]['sections'][0]['line'] > 0" \
 		"[(f['id'], f['severity']) for f in j['files'][1]['sections'][0]['findings']] == [('commit', 'error')]"
-	assert_schema lint
 	expect_json 2 "$RSEQKIT" lint --json none wrong.o
 	assert_json "'error' in j['files'][0] and len(j['files']) == 2"
-	assert_schema lint
 }
 
 @test "the schema refuses other JSON" {
@@ -74,7 +72,7 @@ build() { # NAME OPTION...
 		's/"instructions": /"instructions": -/'; do
 		sed "$change" good >changed
 		expect 1 cmp -s good changed
-		expect 1 assert_schema lint
+		expect 1 python3 "$validate" "$json"
 	done
 }
 

@@ -8,6 +8,7 @@
 #define TESTS_CLI_LOOK_H
 
 #include "../unit/test.h"
+#include "schema.h"
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <sys/prctl.h>
@@ -98,8 +99,10 @@ static struct look look_at(const struct target *target)
 	snprintf(command, sizeof(command), "'%s' inspect --json %d", getenv("RSEQKIT"), (int)target->pid);
 	output = popen(command, "r");
 	assert_non_null(output);
-	if (getdelim(&text, &size, '\0', output) > 0)
+	if (getdelim(&text, &size, '\0', output) > 0) {
 		look.json = json_tokener_parse(text);
+		assert_schema(text);
+	}
 	free(text);
 	look.status = pclose(output);
 	look.status = WIFEXITED(look.status) ? WEXITSTATUS(look.status) : -1;

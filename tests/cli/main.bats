@@ -170,3 +170,27 @@ options_of_page() { # FILE
 		done
 	done
 }
+
+@test "each command with --json has a schema, and there is no other schema" {
+	schemas=$(cd "$BATS_TEST_DIRNAME/../../share/schema" && ls)
+	for command in $(commands); do
+		! options_of_help "$command" | grep -q -- --json || echo "$command.json"
+	done | sort >"$BATS_TEST_TMPDIR/wanted"
+	diff "$BATS_TEST_TMPDIR/wanted" <(echo "$schemas")
+}
+
+@test "JSON that isn't as its schema says is found" {
+	folder=$BATS_TEST_TMPDIR/kept
+	mkdir "$folder"
+	"$RSEQKIT" doctor --json >"$folder/good" || true
+	assert_kept_json "$folder"
+	for change in 's/"mode": .*,/"mode": "none",/' 's/"proc"/"prok"/' 's,doctor/1,doctor/2,' 's,doctor/1,doktor/1,' '$d' \
+		's/"feature_size": .*/"feature_size": -1,/' '/"machine"/d'; do
+		sed "$change" "$folder/good" >"$folder/wrong"
+		! cmp -s "$folder/good" "$folder/wrong"
+		expect 1 assert_kept_json "$folder"
+		assert_says "wrong: "
+	done
+	cat "$folder/good" "$folder/good" >"$folder/wrong" # two values
+	assert_kept_json "$folder"
+}

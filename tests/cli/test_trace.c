@@ -11,6 +11,7 @@
  * process can't trace.
  */
 #include "traced.h"
+#include "schema.h"
 
 /* Settings of the whole machine that the tool must leave alone. */
 static const char *const settings[] = {"tracing_on", "trace_clock", "buffer_size_kb", "set_event_pid", "options/record-cmd",
@@ -55,6 +56,7 @@ static void read_lines(struct lines *lines)
 	char *text = text_of(AT_FDCWD, out), *saved = NULL;
 
 	*lines = (struct lines){0};
+	assert_schema(text);
 	for (char *line = strtok_r(text, "\n", &saved); line != NULL; line = strtok_r(NULL, "\n", &saved)) {
 		json_object *object = json_tokener_parse(line);
 		const char *event = name_of(object, "event");

@@ -32,8 +32,6 @@ all_confirmed="r['injected'] == r['confirmed'] > 5 and r['not_aborted'] == 0"
 			"[s['covered'] for s in r['sections']] == \
 				[s['reached'] for s in json.load(open('reached.json'))['sections']]"
 	done
-	json=report.json
-	assert_schema torture
 	torture 0 --inside --reach "$HELPERS/program" threads
 	holds "r['injected'] == 0" "sum(s['reached'] for s in r['sections']) == 14"
 }

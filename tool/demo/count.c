@@ -6,15 +6,21 @@
  * which it starts, and the thread of that chunk follows the word across the border. So every event is counted exactly once,
  * wherever the borders are.
  */
+#define _GNU_SOURCE
 #include "count.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <rseqkit/counter.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "common/output.h"
 #include "tool.h"
+
+#define SHOW_NS 200000000 /* between two updates of the progress; below a second */
 
 /* The counters of all methods. Each method uses its own part. */
 struct tally {
@@ -28,6 +34,7 @@ typedef void add_function(struct tally *tally, unsigned event);
 
 struct run {
 	const struct demo_job *job;
+	const char *name; /* of the method */
 	void (*count)(const struct demo_file *file, size_t begin, size_t end, struct tally *tally);
 	struct tally tally;
 	size_t *first_chunk;  /* number of each file's first chunk; the last element is the number of chunks in one pass */
@@ -173,12 +180,18 @@ static size_t file_of(const struct run *run, size_t chunk)
 	return low;
 }
 
+/* The number of chunks in all passes. */
+static uint64_t tickets_of(const struct run *run)
+{
+	return run->first_chunk[run->job->input->count] * run->job->passes;
+}
+
 static void *worker(void *argument)
 {
 	struct run *run = (struct run *)argument;
 	const struct demo_job *job = run->job;
 	size_t chunks = run->first_chunk[job->input->count];
-	uint64_t tickets = chunks * job->passes, ticket;
+	uint64_t tickets = tickets_of(run), ticket;
 	bool cancelled;
 
 	pthread_mutex_lock(&run->gate);
@@ -196,6 +209,28 @@ static void *worker(void *argument)
 		run->count(file, begin, begin + (left < job->chunk ? left : job->chunk), &run->tally);
 	}
 	return NULL;
+}
+
+/* Waits for the end of a thread. Meanwhile shows how many chunks have been taken. */
+static void join(struct run *run, pthread_t thread)
+{
+	struct timespec until;
+
+	for (;;) {
+		uint64_t tickets = tickets_of(run), next = __atomic_load_n(&run->next_ticket, __ATOMIC_RELAXED);
+		char text[80];
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += SHOW_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		if (pthread_timedjoin_np(thread, NULL, &until) != ETIMEDOUT)
+			return;
+		next = next < tickets ? next : tickets;
+		snprintf(text, sizeof(text), "counting with %s, %3.0f%% ...", run->name,
+			 tickets > 0 ? 100.0 * (double)next / (double)tickets : 100.0);
+		print_progress(text);
+	}
 }
 
 /* Starts the threads, lets all of them begin at once, and measures the time until the last thread ends. */
@@ -220,7 +255,7 @@ static bool run_threads(struct run *run, double *seconds)
 	start = demo_now();
 	pthread_mutex_unlock(&run->gate);
 	for (unsigned i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
+		join(run, threads[i]);
 	*seconds = demo_now() - start;
 	free(threads);
 	if (r != 0)
@@ -257,6 +292,7 @@ bool demo_count(enum demo_method method, const struct demo_job *job, struct demo
 		return false;
 	}
 	run->job = job;
+	run->name = methods[method].name;
 	run->count = methods[method].count;
 	pthread_mutex_init(&run->tally.lock, NULL);
 	pthread_mutex_init(&run->gate, NULL);

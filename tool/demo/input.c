@@ -20,10 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "tool.h"
 
 /* The minimum space for a read(), and the space that is added to the size from fstat(), which is 0 for files in /proc. */
 #define READ_STEP ((size_t)64 * 1024)
+
+#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* the maximum of one read(); after each such step, the progress is updated */
 
 static bool refuse(const char *path, const char *what)
 {
@@ -55,8 +58,21 @@ static size_t input_limit(void)
 	return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : SIZE_MAX / 2;
 }
 
-static bool read_all(const char *path, int fd, size_t expected, size_t limit, struct demo_file *file)
+/* Shows how much was read, if the size has passed a multiple of SHOW_STEP. */
+static void show_progress(size_t before, size_t now)
 {
+	char text[64];
+
+	if (before / SHOW_STEP == now / SHOW_STEP)
+		return;
+	snprintf(text, sizeof(text), "reading, %zu MiB ...", now / SHOW_STEP * (SHOW_STEP / 1024 / 1024));
+	print_progress(text);
+}
+
+/* Reads a whole file. `before` is the size of all files before it. */
+static bool read_all(const char *path, int fd, size_t expected, size_t before, struct demo_file *file)
+{
+	size_t limit = input_limit() - before;
 	size_t room = 0;
 	ssize_t n;
 
@@ -72,13 +88,14 @@ static bool read_all(const char *path, int fd, size_t expected, size_t limit, st
 			file->bytes = grown;
 			room = wanted;
 		}
-		n = read(fd, file->bytes + file->size, room - file->size);
+		n = read(fd, file->bytes + file->size, room - file->size < SHOW_STEP ? room - file->size : SHOW_STEP);
 		if (n < 0 && is_to_be_repeated(fd, errno))
 			continue;
 		if (n < 0)
 			return refuse(path, strerror(errno));
 		if (n == 0)
 			return true;
+		show_progress(before + file->size, before + file->size + (size_t)n);
 		file->size += (size_t)n;
 		if (file->size > limit)
 			return refuse(path, "the input is larger than half of this machine's memory");
@@ -90,7 +107,7 @@ static bool add_file(struct demo_input *input, const char *path, int fd, size_t 
 	struct demo_file file = {NULL, 0};
 	struct demo_file *grown;
 
-	if (!read_all(path, fd, expected, input_limit() - input->size, &file)) {
+	if (!read_all(path, fd, expected, input->size, &file)) {
 		free(file.bytes);
 		return false;
 	}

@@ -142,6 +142,7 @@ void demo_reference_make(const struct demo_input *input, struct demo_reference *
 	double start = demo_now(), counted;
 
 	*reference = (struct demo_reference){0};
+	print_progress("counting with one thread ...");
 	for (size_t i = 0; i < input->count; i++)
 		count_file(&input->files[i], reference);
 	counted = demo_now() - start;

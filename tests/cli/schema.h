@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema.h - checks the tool's JSON by its schema, with the program VALIDATE.
+ *
+ * Guests of tests/system have neither this program nor Python. There the JSON isn't checked.
+ */
+#ifndef SCHEMA_H
+#define SCHEMA_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../unit/test.h"
+
+static void assert_schema(const char *text)
+{
+	const char *validate = getenv("VALIDATE");
+	char command[4200];
+	FILE *input;
+
+	if (validate == NULL || access(validate, R_OK) != 0)
+		return;
+	snprintf(command, sizeof(command), "python3 '%s' /dev/stdin >&2", validate);
+	input = popen(command, "w");
+	assert_non_null(input);
+	assert_true(fputs(text, input) >= 0);
+	assert_int_equal(pclose(input), 0);
+}
+
+#endif /* SCHEMA_H */
