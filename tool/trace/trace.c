@@ -77,8 +77,10 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	int option, status;
 
 	while ((option = option_next(command, argc, argv)) != -1) {
-		if (option == 'h')
+		if (option == 'h') {
+			free(options.pids);
 			return option_help(command);
+		}
 		if (!read_option(option, &options)) {
 			free(options.pids);
 			return option_misuse(command);
