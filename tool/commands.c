@@ -149,7 +149,7 @@ const struct command commands[COMMANDS] = {
 			{'e', "every", NULL, "abort at each instruction in turn; the default"},
 			{'n', "rounds", "ROUNDS", "abort this often at each instruction; the default is 1"},
 			{'r', "random", "NUMBER", "abort that often, at random instructions"},
-			{OPTION_SEED, "seed", "NUMBER", "choose these instructions by this number"},
+			{OPTION_SEED, "seed", "NUMBER", "choose the random instructions by this number"},
 			{'m', "migrate", NULL, "move the thread to another CPU before it goes on"},
 			{'i', "inside", NULL, "let the program's own threads handle the aborts: faster, and without judging stores"},
 			{OPTION_REACH, "reach", NULL, "abort nothing on purpose; count which instructions are reached"},
