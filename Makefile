@@ -19,11 +19,11 @@ endif
 
 # Each build of the checks has a folder below build/check, with the options that its tests need.
 CHECK := build/check
-targets := steps builds toolchain tool malloc examples kernels fuzz torture
+targets := steps builds toolchain tool malloc examples kernels fuzz torture doc
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
-.PHONY: all amalgamation demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
+.PHONY: all amalgamation doc demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
 .PHONY: check check-all check-full $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
@@ -41,6 +41,10 @@ install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); D
 
 uninstall:  ## remove the files that the last make install from this folder installed
 	@scripts/build --uninstall "$(BUILD)"
+
+doc:  ## make the manual, a static site, in build/doc [BUILD=FOLDER]
+	@scripts/deps doc
+	@scripts/doc "$(BUILD)/doc"
 
 demo:  ## count real files with per-CPU counters; check and time the result
 	@scripts/deps build
@@ -112,6 +116,10 @@ check-fuzz:  ## fuzz rseqkit lint, a minute for each target
 	@scripts/check $@
 
 check-torture:  ## abort each section of our programs at each instruction that they reach
+	@scripts/deps $@
+	@scripts/check $@
+
+check-doc:  ## the guides' programs, each block of C in the pages, the manual's links
 	@scripts/deps $@
 	@scripts/check $@
 
