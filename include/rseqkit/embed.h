@@ -288,12 +288,13 @@ RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32
 }
 
 /*
- * Can this memory be read? The call passes the address as a new signal mask, with an invalid operation. The kernel reads the
- * mask before it checks the operation. So the call has no effect.
+ * Can this memory be read? The second call passes the address as a new signal mask, with an invalid operation. The kernel reads
+ * the mask before it checks the operation. So the call has no effect. The first call shows that no filter answers EINVAL.
  */
 RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 {
-	return rke_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, RKE_SIGSET_SIZE) == -EINVAL;
+	return rke_syscall(SYS_rt_sigprocmask, 0, 0, 0, RKE_SIGSET_SIZE) == 0 &&
+	       rke_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, RKE_SIGSET_SIZE) == -EINVAL;
 }
 
 /*

@@ -122,7 +122,7 @@ static int ask(const struct setting *settings, size_t count)
 		position += size > 0 ? size : 0;
 		if (size > 0)
 			meaning = find_setting(text, size, settings, count, matched);
-	} while (meaning == 0 && (size > 0 || size == -EINTR));
+	} while (meaning == 0 && size > 0);
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	return meaning;
 }

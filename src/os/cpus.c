@@ -146,7 +146,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 		for (long i = 0; i < r && p.error == 0; i++)
 			parse_character(&p, text[i]);
 		/* The kernel's files have one line, so a read that isn't full and ends the line is the last one. */
-	} while ((r > 0 && p.error == 0 && !(p.ended && r < (long)sizeof(text))) || r == -EINTR);
+	} while (r > 0 && p.error == 0 && !(p.ended && r < (long)sizeof(text)));
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	return r < 0 ? (int)r : parse_end(&p);
 }

@@ -231,13 +231,14 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * Returns whether the memory at this address can be read. This function passes the address as that of a new signal mask, and
+ * Returns whether the memory at this address can be read. The second call passes the address as that of a new signal mask, and
  * an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes nothing, and
- * causes no fault.
+ * causes no fault. A filter can answer every call with EINVAL, too. The first call, without a mask, shows that none does.
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
-	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
+	return RK_SYSCALL(SYS_rt_sigprocmask, 0, NULL, NULL, RK_SIGSET_SIZE) == 0 &&
+	       RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
 }
 
 /*
@@ -258,11 +259,15 @@ static inline bool rk_kernel_can_read(const void *address)
 /*
  * Reads from the file, beginning at `position`. Doesn't use the descriptor's own position, because a child shares that
  * position with its parent. A signal handler between the open and the read can fork, and the child can read from the same
- * descriptor.
+ * descriptor. Returns -EINTR only if a filter gives this answer to every call.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
-	return RK_SYSCALL(SYS_pread64, (int)fd, buffer, size, RK_FOURTH_WIDE(position));
+	long r = -EINTR;
+
+	for (int i = 0; i < 100 && r == -EINTR; i++)
+		r = RK_SYSCALL(SYS_pread64, (int)fd, buffer, size, RK_FOURTH_WIDE(position));
+	return r;
 }
 
 /*

@@ -27,8 +27,6 @@ static size_t committed(long map, const void *from, size_t size)
 		long r = rk_kernel_read_at(map, entries, count * sizeof(entries[0]),
 					   (long)(((uintptr_t)from / page + done) * sizeof(entries[0])));
 
-		if (r == -EINTR)
-			continue;
 		if (r != (long)(count * sizeof(entries[0])))
 			return RK_STATS_UNKNOWN;
 		for (size_t i = 0; i < count; i++)

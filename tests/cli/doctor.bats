@@ -180,6 +180,21 @@ print(vector.get(27, 20), vector.get(28, 32))')
 		'set(j["kernel"]["slice_extension"].values()) == {None}'
 	expect_json 0 "$HELPERS/with_filter" eperm prctl -- "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["slice_extension"] == {"known": None, "enabled": False, "granted": False}'
+	expect_json 0 "$HELPERS/with_filter" enomem prctl -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["slice_extension"]["known"] is None'
+}
+
+@test "a filter that refuses sleeps: whether ids are rewritten at each switch is unknown" {
+	need_rseq
+	need_filter
+	expect_json 3 "$HELPERS/with_filter" eperm nanosleep clock_nanosleep -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["ids_rewritten"] is None'
+}
+
+@test "a filter that refuses poll(2) makes no probe time out" {
+	need_filter
+	expect 0 timeout 100 "$HELPERS/with_filter" eperm poll ppoll -- "$RSEQKIT" doctor
+	[[ $output != *'timed out'* ]]
 }
 
 @test "an rseq that does nothing registers nobody, and is no kernel that does so by itself" {

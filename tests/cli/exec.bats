@@ -90,6 +90,11 @@ knows_librseq() {
 	[ "$output" = fine ]
 }
 
+@test "a filter that answers rt_sigprocmask with EINVAL doesn't make memory readable that isn't there" {
+	need_filter
+	expect 0 env $off "$HELPERS/with_filter" einval rt_sigprocmask -- "$RSEQKIT" exec -f true
+}
+
 @test "__rseq_abi that is exported is shared: nothing is said, but that it can't have the full size" {
 	need_early
 	expect 0 env $off LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" exec echo fine

@@ -65,3 +65,12 @@ below() { # ANSWER CALL
 	done
 	expect 0 unshare --pid --fork --mount-proc sh -c '"$0" inspect 1; exit $?' "$RSEQKIT"
 }
+
+@test "a filter that refuses poll(2) makes no look time out; one that refuses getpid(2) shows no other PID namespace" {
+	need_filter
+	start sleep 60
+	expect 0 timeout 50 $(below eperm poll) "$target"
+	[[ $output != *'took more than'* ]]
+	run $(below eperm getpid) "$target"
+	[[ $output != *'PID namespace'* ]]
+}

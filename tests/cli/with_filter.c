@@ -4,7 +4,7 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is the filter's action for the named system calls: enosys, eperm, einval, e2big, nothing (they return 0 without
+ * ANSWER is the filter's action for the named system calls: enosys, eperm, einval, e2big, enomem, nothing (they return 0 without
  * effect), kill (the process), or hang (they never return). A SYSCALL of the form rseq=FLAGS selects only rseq calls with these
  * flags. Exits with 125 if the filter can't be installed, and with 126 if the program can't be run.
  */
@@ -35,6 +35,7 @@ static const struct {
 	{"eperm", SECCOMP_RET_ERRNO | EPERM},
 	{"einval", SECCOMP_RET_ERRNO | EINVAL},
 	{"e2big", SECCOMP_RET_ERRNO | E2BIG},
+	{"enomem", SECCOMP_RET_ERRNO | ENOMEM},
 	{"nothing", SECCOMP_RET_ERRNO | 0},
 	{"kill", SECCOMP_RET_KILL_PROCESS},
 	{"hang", SECCOMP_RET_USER_NOTIF},
@@ -44,7 +45,13 @@ static const struct {
 	const char *name;
 	uint32_t number;
 } calls[] = {
-	{"unshare", SYS_unshare},
+	{"unshare", SYS_unshare}, {"getpid", SYS_getpid},       {"rt_sigprocmask", SYS_rt_sigprocmask},
+	{"ppoll", SYS_ppoll},     {"nanosleep", SYS_nanosleep}, {"clock_nanosleep", SYS_clock_nanosleep},
+#ifdef SYS_poll
+	{"poll", SYS_poll},
+#else
+	{"poll", SYS_ppoll}, /* the C library's poll() calls ppoll */
+#endif
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
 	{"ptrace", SYS_ptrace}, {"process_vm_readv", SYS_process_vm_readv}, {"getdents64", SYS_getdents64},

@@ -64,11 +64,13 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 	_exit(function(out, argument));
 }
 
-/* Reads until the end of file. Returns false when the time is over. */
+/* Reads until the end of file. Returns false when the time is over. A filter can refuse poll(), so `fd` never blocks. */
 static bool read_all(int fd, struct patience *patience, struct child_result *result)
 {
+	const struct timespec pause = {.tv_nsec = 1000000};
 	char dropped[256];
 
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (;;) {
 		size_t room = sizeof(result->output) - 1 - result->size;
 		struct pollfd poller = {.fd = fd, .events = POLLIN};
@@ -77,10 +79,12 @@ static bool read_all(int fd, struct patience *patience, struct child_result *res
 
 		if (is_over(patience))
 			return false;
-		if (ready <= 0)
+		if (ready == 0)
 			continue;
+		if (ready < 0)
+			nanosleep(&pause, NULL);
 		n = read(fd, room ? result->output + result->size : dropped, room ? room : sizeof(dropped));
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			break;

@@ -223,7 +223,9 @@ static void print_facts(const struct doctor_facts *facts)
 	else
 		print_coloured(COLOUR_RED, "not usable");
 	putchar('\n');
-	if (facts->cause != CAUSE_NONE)
+	if (facts->cause == CAUSE_SECCOMP)
+		FACT("reason: %s", doctor_cause_name(facts->cause)); /* the library can't tell a filter from a private area */
+	else if (facts->cause != CAUSE_NONE)
 		FACT("reason: %s (%s)", doctor_cause_name(facts->cause), rk_reason_text(facts->reason));
 	FACT("kernel: %s %s", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
 	FACT("owner: %s (in a fresh process: %s)", rk_owner_name(facts->owner), or_unknown(facts->fresh_owner));

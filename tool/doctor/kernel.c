@@ -76,7 +76,8 @@ static int probe_ids(int out, const void *argument)
 	if (mprotect((void *)((uintptr_t)area & ~(page - 1)), page, PROT_READ) != 0)
 		doctor_give_up(LACKS_MEMORY);
 	for (int i = 0; i < SLEEPS; i++)
-		nanosleep(&pause, NULL);
+		if (nanosleep(&pause, NULL) != 0)
+			doctor_give_up(LACKS_SLEEP);
 	doctor_say(out, SAID_UNCHANGED);
 	if (other == CPU_UNKNOWN || (other >= 0 && !doctor_pin(other)))
 		doctor_give_up(LACKS_CPU);
@@ -147,10 +148,14 @@ static int ask_slice(int request, int argument)
 	return r < 0 ? -errno : r;
 }
 
-/* Is the answer a filter's refusal, which shows nothing about the kernel? */
-static bool is_filters(int answer)
+#define NOT_SUPPORTED 524 /* the kernel's ENOTSUPP: it was built without slices */
+
+/* Returns whether the kernel has the request, by its answer to the question for the setting. Other errors are a filter's. */
+static int has_request(int answer)
 {
-	return answer == -EPERM || answer == -EACCES || answer == -ENOSYS;
+	return answer >= 0 || answer == -NOT_SUPPORTED || answer == -ENXIO ? SAID_WORKS :
+	       answer == -EINVAL					    ? SAID_NOT :
+									      SAID_UNSURE;
 }
 
 /*
@@ -170,7 +175,7 @@ static int probe_slice(int out, const void *argument)
 	before = ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_GET, 0);
 	set = ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_SET, PRCTL_RSEQ_SLICE_EXT_ENABLE);
 	honest = set != 0 || ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_GET, 0) == PRCTL_RSEQ_SLICE_EXT_ENABLE;
-	doctor_say(out, !honest || is_filters(before) ? SAID_UNSURE : before == -EINVAL ? SAID_NOT : SAID_WORKS);
+	doctor_say(out, honest ? has_request(before) : SAID_UNSURE);
 	doctor_say(out, !honest ? SAID_UNSURE : set == 0 ? SAID_WORKS : SAID_NOT);
 	doctor_say(out, !honest ? SAID_UNSURE : set == 0 ? try_slices(out, area) : SAID_NOT);
 	return 0;

@@ -115,7 +115,7 @@ static bool is_noted(const struct doctor_facts *facts, const char *what)
 
 void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
 {
-	static const char *const lacks[] = {"no memory", "no thread", "no choice of CPUs"};
+	static const char *const lacks[] = {"no memory", "no thread", "no choice of CPUs", "no sleep"};
 	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
@@ -133,7 +133,7 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 		snprintf(end, room, "%s%s (signal %d)", comma, what, result->number);
 		break;
 	default:
-		if (result->number >= LACKS_MEMORY && result->number <= LACKS_CPU)
+		if (result->number >= LACKS_MEMORY && result->number <= LACKS_SLEEP)
 			snprintf(end, room, "%s%s (%s)", comma, what, lacks[result->number - LACKS_MEMORY]);
 		else
 			snprintf(end, room, "%s%s (status %d)", comma, what, result->number);

@@ -24,7 +24,7 @@ enum {
 void doctor_say(int out, int letter);
 
 /* Resources that a probe can lack. A probe that lacks a resource exits with the resource's value, and counts as failed. */
-enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU };
+enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU, LACKS_SLEEP };
 
 /* In a child: ends the child. The letters that the child has already written are used. */
 _Noreturn void doctor_give_up(enum lack lack);

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/proc.h"
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* maximum number of times that the list of threads is read */
@@ -56,16 +57,6 @@ static bool read_feature_size(struct inspect_look *look)
 	return fits;
 }
 
-/* Does /proc show the ids of this program's own PID namespace? */
-static bool is_own_proc(void)
-{
-	char name[32];
-	ssize_t size = readlink("/proc/self", name, sizeof(name) - 1);
-
-	name[size > 0 ? size : 0] = '\0';
-	return strtol(name, NULL, 10) == getpid();
-}
-
 /*
  * Checks that the process can be inspected. look->pid can be the id of any thread of the process, and becomes the process's
  * id.
@@ -85,7 +76,7 @@ static int check_process(struct inspect_look *look)
 			complain("there is no process %d", (int)look->pid);
 		return EXIT_USAGE;
 	}
-	if (!is_own_proc()) {
+	if (!proc_is_ours()) {
 		complain("/proc belongs to another PID namespace, where %d is another process. Mount /proc for this namespace.",
 			 (int)look->pid);
 		return EXIT_USAGE;
