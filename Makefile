@@ -21,14 +21,16 @@ endif
 CHECK := build/check
 targets := steps builds toolchain tool malloc examples kernels fuzz torture doc
 setup = scripts/check --setup
+hint = scripts/deps --hint 'the tool has only the command `exec`, without the libraries that the others need' tool
 
 .DEFAULT_GOAL := all
 .PHONY: all amalgamation doc demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
-.PHONY: check check-all check-full $(targets:%=check-%) check-matrix check-programs
+.PHONY: check check-all check-full check-packages $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
 all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER for another folder, CC=clang]
 	@scripts/deps --name build
+	@$(hint)
 	@scripts/build $(arguments)
 
 amalgamation:  ## write the library as one source and one header, to build/amalgamation
@@ -37,6 +39,7 @@ amalgamation:  ## write the library as one source and one header, to build/amalg
 
 install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); DESTDIR is the staging folder
 	@scripts/deps --name build
+	@$(hint)
 	@DESTDIR="$(DESTDIR)" scripts/build --install $(arguments)
 
 uninstall:  ## remove the files that the last make install from this folder installed
@@ -47,7 +50,7 @@ doc:  ## make the manual, a static site, in build/doc [BUILD=FOLDER]
 	@scripts/doc "$(BUILD)/doc"
 
 demo:  ## count real files with per-CPU counters; check and time the result
-	@scripts/deps build
+	@scripts/deps tool
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/tool/rseqkit demo
 
@@ -62,7 +65,7 @@ recorder: all  ## record the allocations and locks of sort(1), as a trace for Pe
 	@examples/recorder/show $(BUILD)
 
 bench:  ## measure rseqkit and its alternatives: figures, ratios, conclusions; a minute
-	@scripts/deps build
+	@scripts/deps tool
 	@-scripts/deps bench
 	@# scripts/deps may just have installed libraries to compare with; an earlier build was configured without them.
 	@[ ! -f $(BUILD)/build.ninja ] || { meson configure $(BUILD) --clearcache && meson setup --reconfigure $(BUILD); } >/dev/null
@@ -73,7 +76,7 @@ bars: bench  ## make bench, then fail if a ratio exceeds one of this project's l
 	@bench/check_bars $(BUILD)/bench.json
 
 malloc:  ## compare our malloc with others: loops, short processes, memory, programs, servers (doc/allocator.md), 15 minutes
-	@scripts/deps build
+	@scripts/deps tool
 	@-scripts/deps bench
 	@$(MAKE) --no-print-directory all
 	@ninja -C $(BUILD) --quiet malloc/librseqkit-malloc.so $(addprefix bench/malloc/,loops peak phases short_process)
@@ -112,6 +115,10 @@ check-kernels:  ## a new kernel on x86-64 and arm64, emulated; KTLS
 	@scripts/check $@
 
 check-fuzz:  ## fuzz rseqkit lint, a minute for each target
+	@scripts/deps $@
+	@scripts/check $@
+
+check-packages:  ## Debian's packages, CMake, Meson subprojects, the release tarball, in clean systems; needs root
 	@scripts/deps $@
 	@scripts/check $@
 
