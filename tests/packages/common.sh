@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# common.sh - what the tests of installed trees share: source it in the root of the tree, after tap.sh. Everything is below
+# $work, which is removed at the end.
+work=$(mktemp -d)
+chmod 755 "$work"
+trap 'chmod -R u+w "$work"; rm -rf "$work" "$tap_log"' EXIT
+
+# The files of the tree that a release would have.
+copy_tree() { # FOLDER
+	mkdir -p "$1"
+	if git rev-parse 2>/dev/null; then
+		git ls-files -z --cached --others --exclude-standard
+	else
+		find . -path ./build -prune -o ! -type d -print0
+	fi | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory "$1"
+}
+
+# The README's program, as C.
+readme_program() {
+	sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d'
+}
+
+# Builds and installs the library in a tree without a prefix that the machine has.
+install_library() { # FOLDER OPTIONS...
+	folder=$1
+	shift
+	meson setup "$folder/build" --prefix /opt/rseqkit --libdir lib -Dtool=none "$@" && ninja -C "$folder/build" &&
+		DESTDIR=$folder/stage meson install -C "$folder/build" --no-rebuild --quiet
+}
+
+# pkg-config for a staged tree.
+pkg() { # FOLDER OPTIONS...
+	staged=$1/stage/opt/rseqkit/lib/pkgconfig
+	shift
+	PKG_CONFIG_LIBDIR=$staged pkg-config --define-prefix "$@" librseqkit
+}
+
+counts_right() { # PROGRAM
+	LD_LIBRARY_PATH=${libraries:-} "$1" | tee "$work/out" && grep -q '^4000000 events' "$work/out"
+}
