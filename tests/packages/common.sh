@@ -20,11 +20,11 @@ readme_program() {
 	sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d'
 }
 
-# Builds and installs the library in a tree without a prefix that the machine has.
+# Builds the library, without optimisation to save time, and installs it in a staging folder.
 install_library() { # FOLDER OPTIONS...
 	folder=$1
 	shift
-	meson setup "$folder/build" --prefix /opt/rseqkit --libdir lib -Dtool=none "$@" && ninja -C "$folder/build" &&
+	meson setup "$folder/build" --prefix /opt/rseqkit --libdir lib --buildtype debug -Dtool=none "$@" && ninja -C "$folder/build" &&
 		DESTDIR=$folder/stage meson install -C "$folder/build" --no-rebuild --quiet
 }
 
