@@ -19,7 +19,7 @@ assert_schema() {
 		'j["kernel"]["release"] and j["kernel"]["machine"]' \
 		'type(j["slice_extension_here"]) is str' \
 		'set(j["kernel"]["slice_extension"]) == {"known", "enabled", "granted"}' \
-		'j["mode"] == ("legacy" if j["kernel"]["ids_rewritten"] else "optimised") or j["mode"] is None' \
+		'j["mode"] == ("legacy" if j["kernel"]["ids_rewritten"] else "optimised") or None in (j["mode"], j["kernel"]["ids_rewritten"])' \
 		'all(f["severity"] in ("info", "warning", "error") and f["message"] for f in j["findings"])' \
 		'all(f["advice"] for f in j["findings"] if f["severity"] != "info" and j["reason"] != "no-port")' \
 		'len(set(ids)) == len(ids) > 0' \
