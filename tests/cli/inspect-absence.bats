@@ -36,6 +36,11 @@ load target
 	done
 }
 
+# On a busy machine, one of many threads possibly doesn't stop in time. Then the second look must see it.
+sees() { # ARGUMENT...
+	expect 0 "$RSEQKIT" inspect "$@" || expect 0 "$RSEQKIT" inspect "$@"
+}
+
 @test "many threads that are alike share a line, unless each is asked for; JSON has all; narrow lines break at words" {
 	need_libc_registration
 	many='import threading, time
@@ -45,16 +50,16 @@ time.sleep(60)'
 	for tunable in 1 0; do
 		start env GLIBC_TUNABLES=glibc.pthread.rseq=$tunable python3 -c "$many"
 		wait_until grep -q ready "$BATS_TEST_TMPDIR/target" # it sleeps for a moment at each thread's start, too
-		expect 0 "$RSEQKIT" inspect "$target"
+		sees "$target"
 		[ "$(grep -c python3 <<<"$output")" -eq 2 ]
 		assert_says $'\nowners: 41 '
 		assert_says $'\n   41 '
-		expect 0 "$RSEQKIT" inspect --all "$target"
+		sees --all "$target"
 		[ "$(grep -c python3 <<<"$output")" -eq 42 ]
 		expect_json 0 "$RSEQKIT" inspect --json "$target"
 		assert_json 'len(j["threads"]) == j["summary"][0]["threads"] == 41'
 		for all in "" --all; do
-			expect 0 "$RSEQKIT" inspect $all "$target"
+			sees $all "$target"
 			wide=$output
 			expect 0 env COLUMNS=40 "$RSEQKIT" inspect $all "$target"
 			assert_fits_forty "$output"
