@@ -130,7 +130,7 @@ check-doc:  ## the guides' programs, each block of C in the pages, the manual's 
 	@scripts/deps $@
 	@scripts/check $@
 
-check-all:  ## make check and the check-... targets above, 24 minutes
+check-all:  ## make check and the check-... targets above, 40 minutes
 	@scripts/deps $(targets:%=check-%)
 	@scripts/check $@
 
@@ -198,4 +198,4 @@ clean:  ## remove everything that was built or fetched
 	@rm -rf $(BUILD) build
 
 help:  ## print this list
-	@sed -n 's/^\([a-z-]*\):.*##/\1 ##/p' $(MAKEFILE_LIST) | awk -F ' *##  *' '{ printf "make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##/\1 ##/p' $(MAKEFILE_LIST) | awk -F ' *##  *' '{ printf "make %-15s %s\n", $$1, $$2 }'

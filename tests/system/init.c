@@ -25,6 +25,7 @@
  * - the program's path and arguments
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -224,6 +225,58 @@ static void tell_taint(unsigned long before, bool late)
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);
 }
 
+static void tell_file(int pid, int tid, const char *name)
+{
+	char path[64], text[4096];
+	ssize_t size;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	if (size > 0)
+		printf("%s:\n%.*s\n", path, (int)size, text);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The numbers of a folder of /proc, one after the other; 0 after the last one. */
+static int next_number(DIR *folder)
+{
+	struct dirent *entry;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL)
+		if (atoi(entry->d_name) > 0)
+			return atoi(entry->d_name);
+	return 0;
+}
+
+/* Prints what the threads of all other processes are doing. Call it before a program that hangs is killed. */
+static void tell_threads(void)
+{
+	static const char *const files[] = {"status", "syscall", "wchan", "stack"};
+	DIR *processes = opendir("/proc");
+	char path[64];
+	int pid, tid;
+
+	while ((pid = next_number(processes)) > 0) {
+		DIR *threads;
+
+		snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+		if (pid == getpid() || access(path, F_OK) != 0) /* a thread of the kernel has no program */
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task", pid);
+		threads = opendir(path);
+		while ((tid = next_number(threads)) > 0)
+			for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+				tell_file(pid, tid, files[i]);
+		if (threads != NULL)
+			closedir(threads);
+	}
+	if (processes != NULL)
+		closedir(processes);
+}
+
 static void run(const struct program *program)
 {
 	unsigned long tainted = taint();
@@ -244,6 +297,8 @@ static void run(const struct program *program)
 		return;
 	}
 	status = watch(pid, ends[0], program, &plugged);
+	if (status == -1)
+		tell_threads();
 	/* Also kills the processes that the program left. */
 	(void)kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
