@@ -24,7 +24,8 @@
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* and this for each CPU more */
 #define PER_CPU_LEAST 32                    /* an array has room for this many small objects at least, */
 #define PER_CPU_MOST 1024                   /* and for this many at most */
-#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once */
+#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once, */
+#define CONSTRUCT_FIRST 2                   /* and shifted by this in the first calls, because new objects take memory */
 #define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU, and for small objects this many more */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
@@ -45,6 +46,8 @@ static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
  */
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
+
+static uint8_t construct_less[CLASSES]; /* how often the bytes of a construction are still halved */
 
 static __thread bool is_beginning; /* begin() runs in this thread: what the libc or a handler allocates now comes from spans */
 
@@ -105,8 +108,11 @@ static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t fit = CONSTRUCT_BYTES / size_classes[class].size, most = fit == 0 ? 1 : least(fit, RK_CACHE_BATCH_MAX), got;
+	uint8_t less = __atomic_load_n(&construct_less[class], __ATOMIC_RELAXED);
+	size_t fit = (CONSTRUCT_BYTES >> less) / size_classes[class].size, most = fit == 0 ? 1 : least(fit, RK_CACHE_BATCH_MAX), got;
 
+	if (less > 0)
+		__atomic_store_n(&construct_less[class], (uint8_t)(less - 1), __ATOMIC_RELAXED);
 	take_part(true);
 	got = spans_take(class, heap_caches[class], objects, most, false);
 	if (got == 0) {
@@ -140,6 +146,7 @@ static void begin(void)
 	(void)getrlimit(RLIMIT_AS, &limit);
 	for (uintptr_t i = 1; i < CLASSES; i++) {
 		due_in[i] = DUE_FIRST;
+		construct_less[i] = CONSTRUCT_FIRST;
 		options[i] = (struct rk_cache_options){
 			.per_cpu = (uint32_t)per_cpu((unsigned)i),
 			.limit = per_cpu((unsigned)i) * (2 * (size_t)rk_cpus_count() + (i > SMALL_CLASSES ? 0 : IN_DEPOT)),
