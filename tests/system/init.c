@@ -48,6 +48,7 @@
 
 #define FIELDS_MAX 64
 #define TOGGLE_MS 50 /* between two changes of the online CPUs */
+#define STILL_MS 1000 /* if this program waits longer for a CPU, the machine stood still */
 
 /* Commands of syslog(2) without a name in the libc. */
 #define KERNEL_LOG_READ_ALL 3
@@ -164,10 +165,13 @@ static void pass_rest(int in)
 		(void)!write(STDOUT_FILENO, text, (size_t)size);
 }
 
-/* Passes on the program's output until it ends or its time is over. Returns its status as waitpid() does, or -1 for a timeout. */
+/*
+ * Passes on the program's output until it ends or its time is over. Returns its status as waitpid() does, or -1 for a timeout.
+ * If the host stops the emulator, the guest's clock goes on. So the time in which the machine stood still doesn't count.
+ */
 static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 {
-	int64_t deadline = now_ms() + program->limit * INT64_C(1000);
+	int64_t left = program->limit * INT64_C(1000), now, last = now_ms();
 	int status, turn = 0;
 
 	for (;;) {
@@ -181,7 +185,10 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 			(void)!write(STDOUT_FILENO, text, (size_t)size);
 		else if (waitpid(pid, &status, WNOHANG) == pid)
 			return status;
-		if (now_ms() > deadline)
+		now = now_ms();
+		left -= now - last < STILL_MS ? now - last : STILL_MS;
+		last = now;
+		if (left < 0)
 			return -1;
 		if (program->unplug)
 			*plugged += toggle_next(&turn);
@@ -236,8 +243,7 @@ static void tell_file(int pid, int tid, const char *name)
 	size = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
 	if (size > 0)
 		printf("%s:\n%.*s\n", path, (int)size, text);
-	if (fd >= 0)
-		close(fd);
+	(void)close(fd); /* does nothing for -1 */
 }
 
 /* The numbers of a folder of /proc, one after the other; 0 after the last one. */
@@ -378,7 +384,7 @@ int main(void)
 	mkdir("/tmp", 0777); /* nothing is mounted on it, because builds are possibly there */
 	lengthen_slice_extensions();
 	(void)klogctl(KERNEL_LOG_CONSOLE_OFF, NULL, 0);
-	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* the boot's messages */
+	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);
 	uname(&system);
 	printf("\n@guest kernel %s, %ld of %ld CPUs online\n", system.release, sysconf(_SC_NPROCESSORS_ONLN),
 	       sysconf(_SC_NPROCESSORS_CONF));
