@@ -56,7 +56,7 @@ bool bench_settle_rcu_rwlock(void);
 /* Adds the words that a thread has found, and notes whether it is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
-/* Called at the end of a loop, with the address of a copy of the sum, so that the loop can keep the sum in a register. */
+/* The cleanup of a loop's sum (RCU_TALLY). It needs the sum's address only after the loop. So the sum can be in a register. */
 BENCH_INLINE void rcu_count(uint64_t *seen)
 {
 	bench_rcu_count(*seen, false);

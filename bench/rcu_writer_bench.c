@@ -51,7 +51,7 @@ BENCH_INLINE uint64_t look_at(const struct bench_rcu_object *object)
 	return __atomic_load_n(&object->one, __ATOMIC_RELAXED) ^ 1;
 }
 
-/* Called in a section that has read `object`. Returns LINGERS_NS after the object was replaced. */
+/* Called in a section that has read `object`. Waits until the object was replaced, and then for LINGERS_NS. */
 static uint64_t linger_at(const struct bench_rcu_object *object)
 {
 	uint64_t wrong = 0, end;

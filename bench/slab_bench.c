@@ -48,7 +48,7 @@ bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool b
 	return true;
 }
 
-/* Returns the number of words before the first free one of a CPU's slab, and sets it back to that of an empty slab. */
+/* Empties a CPU's slab. Returns the `current` that its header had: the number of words before the slab's first free word. */
 static size_t take_current(const struct bench_slab *slab, int cpu)
 {
 	void *header = rk_percpu_slot(slab->slots, cpu);
@@ -87,7 +87,7 @@ int bench_slab_create(void)
 	return r;
 }
 
-/* Moves the objects of all slabs to the reserve. Checks that the reserve then has each object that was ever made once. */
+/* Moves the objects of all slabs to the reserve. Checks that the reserve then has every object, and has each only once. */
 static bool settle(struct bench_slab *slab)
 {
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {

@@ -4,7 +4,8 @@
  * section or two, without a file.
  *
  * Byte 0 chooses the architecture. Bytes 1 to 5 are the start, length and abort handler of the first section, and the start of
- * the second one. The rest is code. The distance of an arming store, as an address in it, isn't made: the input has to find it.
+ * the second one. The rest is code. The first descriptor is at the address DATA. No code that stores this address in the area is
+ * prepared: the fuzzer has to find such code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ enum { HEAD = 6, CODE = 0x10000, DATA = 0x20000, CODE_MAX = 0x4000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The debug information of a file isn't there. */
+/* Stubs for the debug information of a file. There is no file, so no address has a line. */
 struct lines *lines_open(const struct image *image, int fd)
 {
 	(void)image;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store.h - the section of passes.c and of its module, a function of the name STORE, with the tables that debuggers read. Places
- * of the section have symbols, so that the test knows the places with each compiler.
+ * store.h - the section that passes.c and its module share. It is in a function whose name is the macro STORE, and has the tables
+ * that debuggers read. The section's labels are symbols, so the test finds the same places with every compiler.
  */
 #include <rseqkit/arch/arch.h>
 #include <stddef.h>

@@ -259,7 +259,7 @@ static void no_leak(void)
 		result_of(NULL, give_back, NULL, false);
 		check(pthread_create(&thread, &impossible, give_back, NULL) != 0, "a failure is passed on");
 	}
-	check(memory_pages() - before < 16, "memory is left of threads that are gone");
+	check(memory_pages() - before < 16, "threads that are gone have left memory behind");
 	pthread_attr_destroy(&impossible);
 }
 

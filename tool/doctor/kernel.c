@@ -150,7 +150,7 @@ static int ask_slice(int request, int argument)
 
 #define NOT_SUPPORTED 524 /* the kernel's ENOTSUPP: it was built without slices */
 
-/* Returns whether the kernel has the request, by its answer to the question for the setting. Other errors are a filter's. */
+/* Concludes from the answer to a GET of the setting whether the kernel has the request. Other errors come from a filter. */
 static int has_request(int answer)
 {
 	return answer >= 0 || answer == -NOT_SUPPORTED || answer == -ENXIO ? SAID_WORKS :

@@ -82,7 +82,7 @@ bool inspect_lives(pid_t pid, pid_t tid);
 
 /*
  * Returns a living thread: the initial thread, or the oldest living thread if the initial thread has ended; 0 if no thread
- * lives. Memory, files and auxiliary vector of the process are read by way of this thread, because the kernel doesn't show
+ * lives. Memory, files and auxiliary vector of the process are read through this thread, because the kernel doesn't show
  * them for an ended thread.
  */
 pid_t inspect_living_thread(pid_t pid);

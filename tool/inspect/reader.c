@@ -98,7 +98,7 @@ struct reading {
 };
 
 /*
- * Reads the files by way of a living thread. If this thread ends meanwhile, reads the files again by way of another thread.
+ * Reads the files through a living thread. If this thread ends meanwhile, reads the files again through another thread.
  */
 static int read_all(int out, const void *argument)
 {

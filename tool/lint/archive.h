@@ -21,7 +21,7 @@ struct member {
 	size_t size;
 };
 
-/* Is this an archive, thin ones included? */
+/* Is this an archive? A thin one counts, too. */
 bool archive_is(const uint8_t *bytes, size_t size);
 
 /* Returns false for a thin archive, which has only the names of its members. */

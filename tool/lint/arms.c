@@ -50,7 +50,7 @@ static void trace_step(struct trace *trace)
 	}
 }
 
-/* Which descriptor does the instruction that was done last store, in `width` bytes? 0 if none. */
+/* Returns the descriptor whose address the last instruction stores, and the store's width; 0 if it stores none. */
 static uint64_t stored_descriptor(const struct trace *trace, const struct insn *insn, unsigned *width)
 {
 	const struct flow *flow = trace->flow;
@@ -98,7 +98,7 @@ static uint8_t fields_of(const struct trace *trace, const struct flow *flow, con
 	return found;
 }
 
-/* Adds a place that holds fields, if its address is known compared with a register. */
+/* Adds a place on the stack that holds fields, if its distance from the register is known. */
 static void find_slot(const struct trace *trace, const struct cell *cell, int8_t base, uint8_t held, struct arming *arming)
 {
 	struct slot slot = {.base = base, .fields = held};
@@ -108,8 +108,8 @@ static void find_slot(const struct trace *trace, const struct cell *cell, int8_t
 }
 
 /*
- * Fills in which registers point to the area, and which registers and places on the stack hold fields of it that were loaded
- * before. `area` is the area's address in the trace.
+ * Finds the registers that point to the area. Finds the registers and the places on the stack that hold fields of the area,
+ * loaded before. `area` is the area's address in the trace.
  */
 static void find_registers(const struct trace *trace, const struct value *area, struct arming *arming)
 {
@@ -201,7 +201,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	}
 	if (stored != 0)
 		return ARMS_OTHER;
-	/* Possibly the first store was to another place, and the last one stores the same address from elsewhere. */
+	/* Possibly the earlier store went to another place, and the last one stores the same address from an unknown source. */
 	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;
@@ -211,8 +211,8 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 }
 
 /*
- * The fields that a load reads, if its operand looks like that of the arming store. One through another pointer possibly reads
- * cpu_id.
+ * Returns the fields that a load reads, if its operand looks like that of the arming store. A load of four bytes or less through
+ * another pointer possibly reads cpu_id.
  */
 static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *arm)
 {

@@ -24,14 +24,14 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 /* The fields of the area that the function tests anywhere before the start label. */
 uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, const struct section *section);
 
-/* A place that stores the address of a descriptor like an arming store. */
+/* An instruction that stores the address of a descriptor, as an arming store does. */
 struct armed {
 	uint64_t descriptor, address, end; /* of the instruction */
 	int64_t displacement;              /* of its operand */
 	bool thread;
 };
 
-/* Finds such places by a hit of a scan for addresses. Returns their number, at most `room`. */
+/* Finds such instructions near `hit`, a place that the scan for addresses has found. Returns their number, at most `room`. */
 size_t arms_at(struct listings *listings, const struct flow *flow, uint64_t hit, struct armed *armed, size_t room);
 
 #endif /* RK_TOOL_LINT_ARMS_H */

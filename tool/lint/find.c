@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DESCRIPTOR 32
-#define LENGTH_MAX 0x10000 /* bytes of a section that the search believes */
+#define LENGTH_MAX 0x10000 /* bytes: four words of data that describe a longer section are no descriptor */
 
 static bool read_descriptor(const struct image *image, uint64_t address, struct descriptor *descriptor)
 {
@@ -34,7 +34,7 @@ static bool read_descriptor(const struct image *image, uint64_t address, struct 
 	return true;
 }
 
-/* Makes room in an array whose number of members is `count`: at each power of two it doubles. */
+/* Makes room for one more member in an array of `count` members. The array doubles at each power of two. */
 static bool make_room(void **array, size_t count, size_t size)
 {
 	void *more;

@@ -182,8 +182,8 @@ static bool is_renewed(const struct state *state, const struct insn_memory *memo
 }
 
 /*
- * Remembers a store. A store to another place, or to an unknown one, possibly changes what the other places hold. A place that
- * is changed before it is stored to still depends on its old value, so it isn't remembered.
+ * Remembers a store. A store to another place, or to an unknown one, possibly changes what the other places hold. If the first
+ * store to a place is an update, the result depends on the unknown old value. So such a store isn't remembered.
  */
 static void store(struct state *state, const struct insn_memory *memory, const struct value *address, const struct value *value)
 {
@@ -226,7 +226,7 @@ static struct value part_of(const struct insn_part *part, const struct state *st
 	}
 }
 
-/* Can the value be kept when the upper half of its register becomes 0? Fields and what was loaded by four bytes or less can. */
+/* Does the value stay right when the upper half of its register becomes 0? Fields do, and values of at most four loaded bytes. */
 static bool fits_word(const struct value *value, const struct insn *insn)
 {
 	if (value->count == 0)
@@ -253,7 +253,7 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 	return sum;
 }
 
-/* Returns what a result derives from that is no sum. Registers that only make up an address don't count. */
+/* For a result that is no sum: returns what it derives from. Registers that are used only in an address don't count. */
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;

@@ -47,19 +47,19 @@ struct effect {
 	bool renewed;              /* the operand that stores is a place that was stored to before, on every path */
 };
 
-/* All registers are inputs. */
+/* Makes each register an input. No memory is known. */
 void state_begin(struct state *state);
 
-/* Nothing is known, but inputs of another number space begin: used where unknown paths join straight code. */
+/* Makes the values of these registers unknown, and also the flags and all memory. For calls and unknown instructions. */
 void state_forget(struct state *state, insn_set registers);
 
 /*
- * Does one instruction. `load` is the number that the value of a load gets, in expressions and in sets. Stores the effect,
- * unless `effect` is NULL.
+ * Follows one instruction, and changes the state. If the instruction loads, `load` is the number of the loaded value, in
+ * expressions and in sets. Stores the effect, unless `effect` is NULL.
  */
 void flow_step(const struct flow *flow, const struct insn *insn, unsigned load, struct state *state, struct effect *effect);
 
-/* Returns true if `state` changed. */
+/* Keeps in `state` only what holds in both states. Returns true if `state` changed. */
 bool state_join(struct state *state, const struct state *other);
 
 /* The fields that an access of `width` bytes to the address touches; 0 if it is no known place in the area. */
@@ -71,7 +71,7 @@ bool flow_is_descriptor(const struct flow *flow, uint64_t number);
 /* Is it known where the address lies, compared with the area? */
 bool flow_is_placed(const struct flow *flow, const struct value *address);
 
-/* Is an access to the address one to the area's first 28 bytes, which belong to the kernel and to rseq? */
+/* Does an access to the address reach the area's first 28 bytes, which belong to the kernel and to rseq? */
 bool flow_is_area(const struct flow *flow, const struct value *address, unsigned width);
 
 #endif /* RK_TOOL_LINT_FLOW_H */

@@ -92,8 +92,8 @@ static const char *add_region(struct image *image, const struct region *region)
 }
 
 /*
- * Adds `more` bytes at `offset` to those that parts of the file have had so far. The parts of a right file don't share bytes.
- * Where they do, a small file has endless tables. Returns what is wrong; NULL if nothing is.
+ * Adds `more` bytes at `offset` to the bytes that the parts of the file need. In a valid file, no two parts share bytes. If parts
+ * could share bytes, a small file could have endless tables. Returns what is wrong; NULL if nothing is.
  */
 static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint64_t *taken)
 {

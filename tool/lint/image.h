@@ -23,7 +23,7 @@ struct region {
 	uint64_t address, size;
 	uint8_t *bytes;     /* in the private mapping of the file */
 	bool code, writable;
-	char name[32];      /* as far as it fits; "" without section headers. A copy, because relocations can change the file's */
+	char name[32];      /* truncated to fit; "" without section headers. A copy, because relocations can change the file's */
 	size_t index;       /* of the section header; 0 if there is none */
 };
 

@@ -20,8 +20,8 @@
 /*
  * Registers 0 to 31 are general, in the order of the architecture's encoding. On x86-64 this is rax 0, rcx 1, rdx 2, rbx 3,
  * rsp 4 and so on. On aarch64 it's x0 to x30, and sp is 31. 32 to 63 are vector registers. A part of a register has the number
- * of the whole register. The
- * zero register of aarch64 is no register: as a source it is a constant, as a target it is nothing. Flags aren't in a set.
+ * of the whole register. The zero register of aarch64 has no number: as a source it is the constant 0, and as a target it has no
+ * effect. Sets don't include the flags.
  */
 enum { REGISTERS = 64, NO_REGISTER = -1, FIRST_VECTOR = 32 };
 typedef uint64_t insn_set;
@@ -77,7 +77,7 @@ struct insn_part {
 	int8_t number; /* of SOURCE_REGISTER */
 };
 
-/* A result that is a sum: first + second * factor + constant. mov, lea, add, sub, shl, inc, adrp, movz and ldr are such. */
+/* A result that is a sum: first + second * factor + constant. Examples are mov, lea, add, sub, shl, inc, adrp, movz and ldr. */
 struct insn_sum {
 	int8_t to;        /* the register. NO_REGISTER: the instruction has no such result. Then the new value of each register in
 			     `writes` is unknown, but derives from everything that the instruction reads */
@@ -92,16 +92,16 @@ struct insn {
 	uint8_t size;
 	enum insn_kind kind;
 	bool unknown;      /* the table doesn't have this instruction: registers, memory and kind are not known */
-	bool conditional;  /* INSN_BRANCH by flags, and what depends on flags: cmov, setcc, csel, adc, ccmp. "Reads flags" */
-	bool toggles;      /* registers that it reads and writes certainly change once more when it's done again (xor, xchg) */
+	bool conditional;  /* reads flags: a branch by flags, and cmov, setcc, csel, adc, ccmp */
+	bool toggles;      /* a second execution certainly changes each register that is read and written once more (xor, xchg) */
 	bool measures;     /* compares with a constant other than 0 */
 	bool sets_flags;   /* flags afterwards derive from everything that the instruction reads */
 	uint64_t target;   /* of a jump, branch or direct call */
-	insn_set reads;    /* registers whose value matters, those in addresses and stored ones included. Not: the register of
-			      `xor r,r` and its like, which is a sum with a constant only */
+	insn_set reads;    /* registers whose value matters, also in addresses and stores. Without the register of `xor r,r` and
+			      its like, whose result is a constant */
 	insn_set writes;
 	insn_set partly;   /* of `writes`: the old value stays in a part of the register (x86-64: writes of 1 and 2 bytes) */
-	insn_set stored;   /* registers whose value goes to memory by a store (not: address registers) */
+	insn_set stored;   /* registers whose value a store writes to memory; without the registers of its address */
 	bool stores_constant; /* a store of `constant` */
 	int64_t constant;
 	uint8_t memories;  /* how many of memory[] are in use. A copy (movs) loads by the first and stores by the second */

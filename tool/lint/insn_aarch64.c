@@ -82,7 +82,7 @@ static void put_indirect(uint32_t word, struct insn *insn)
 		insn->reads |= INSN_BIT(last);
 }
 
-/* svc and hvc and smc ask another level; brk and hlt stop. */
+/* svc, hvc and smc call a higher exception level; brk and hlt stop. */
 static void put_exception(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 21, 3), level = arm_bits(word, 0, 5);
@@ -156,7 +156,7 @@ static void put_system_read(uint32_t word, struct insn *insn)
 		insn->sum = (struct insn_sum){.to = to, .width = 8, .first = {.source = SOURCE_THREAD}, .factor = 1};
 }
 
-/* msr, of those registers that concern no address. */
+/* msr, to registers that have nothing to do with addresses. */
 static void put_system_write(uint32_t word, struct insn *insn)
 {
 	unsigned number = arm_bits(word, 5, 15);
@@ -182,7 +182,7 @@ const struct arm_class arm_control[] = {
 	{0, 0, NULL, false},
 };
 
-/* Fills in the instruction. `is_known`: capstone knows the word as an instruction. */
+/* Fills in the instruction. `is_known` says whether capstone knows the word as an instruction. */
 static void convert_word(uint32_t word, bool is_known, struct insn *insn)
 {
 	static const struct arm_class *const lists[] = {arm_data, arm_memory, arm_control, arm_vectors};

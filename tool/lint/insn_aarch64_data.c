@@ -15,7 +15,7 @@ static struct insn_sum *put_result(uint32_t word, int8_t to, struct insn *insn)
 	return &insn->sum;
 }
 
-/* Takes the sum back: the result is anything that derives from what the instruction reads. */
+/* Discards the sum. The result is then unknown, but derives from everything that the instruction reads. */
 static void put_mix(struct insn *insn)
 {
 	insn->sum = (struct insn_sum){.to = NO_REGISTER};
@@ -147,7 +147,7 @@ static void put_move_constant(uint32_t word, struct insn *insn)
 	}
 }
 
-/* sbfm, bfm, ubfm: lsl is a sum, and so is the whole lower half. */
+/* sbfm, bfm, ubfm. The result is a sum if the instruction is lsl, or moves the whole register or the whole lower half. */
 static void put_bitfield(uint32_t word, struct insn *insn)
 {
 	struct insn_sum *sum = put_result(word, arm_general(word, RD), insn);

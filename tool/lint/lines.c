@@ -30,7 +30,7 @@ struct lines {
 	uint64_t *addresses;  /* of an object file: libdwfl's address of each section */
 };
 
-/* Never looks for a file of debug information elsewhere. */
+/* Never looks for a separate file of debug information. */
 static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
 			     const char *link, GElf_Word checksum, char **found)
 {

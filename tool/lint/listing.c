@@ -82,7 +82,7 @@ static uint64_t beginning_of(const struct listings *listings, const struct regio
 	return start == 0 && low > 0 && listings->labels[low - 1] >= region->address ? listings->labels[low - 1] : start;
 }
 
-/* Decodes the instruction at an address. One that would reach over a label isn't one. */
+/* Decodes the instruction at an address. Bytes that reach over a label don't count as an instruction. */
 static void decode_one(const struct listings *listings, uint64_t address, uint64_t end, struct insn *insn)
 {
 	uint64_t label = next_label(listings, address);
@@ -208,8 +208,8 @@ static uint64_t last_before(const struct listings *listings, uint64_t at, struct
 }
 
 /*
- * Guesses a beginning from which decoding leads to the address. Decoding on x86 falls into step with the real instructions
- * after a few of them, wherever it begins. So the beginning is one whose last instruction most others find, too.
+ * Guesses a beginning from which decoding leads to the address. On x86, decoding from any byte meets the real instructions after
+ * a few steps. So this function tries several beginnings, and takes one that finds the same last instruction as most others.
  */
 static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
 {

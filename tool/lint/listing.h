@@ -45,7 +45,7 @@ const struct listing *listing_around(struct listings *listings, uint64_t address
 /* The number of the instruction that contains the address, or -1. */
 long listing_index(const struct listing *listing, uint64_t address);
 
-/* Does straight code end before the instruction with this number, because another path arrives there or the one above leaves? */
+/* Does straight code end before this instruction? It does if a jump leads here, or if the previous instruction always leaves. */
 bool listing_is_joined(const struct listing *listing, size_t number);
 
 /*

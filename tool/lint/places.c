@@ -81,8 +81,8 @@ bool value_is_of_cpu(const struct section *section, const struct value *value)
 }
 
 /*
- * Are all other accesses of the section near the address, or by way of loads? Those to the area and the stack don't count, nor
- * do loads that the address itself is made from.
+ * Does every other access of the section go near the address, or to an address that was loaded? Accesses to the area and the
+ * stack don't count. Loads that the address itself is made from don't count either.
  */
 static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
 {
@@ -105,9 +105,9 @@ static bool is_alone(const struct section *section, const struct flow *flow, con
 }
 
 /*
- * Does a store certainly go to data that other threads see? Its address is made from a field of the area. In a section that has
- * one place for all its data, whose index isn't known, the address was loaded, or the range loads from it. Other stores possibly
- * go to the caller's own memory.
+ * Does a store to the address certainly go to data that other threads see? There are two such cases. In the first, the address is
+ * made from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
+ * Other stores possibly go to the caller's own memory.
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address)
 {

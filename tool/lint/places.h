@@ -19,16 +19,16 @@ bool place_is_loaded(const struct section *section, const struct value *address)
 bool place_is_indexed(const struct section *section, const struct value *address);
 
 /*
- * Does a store certainly go to data that other threads see? Its address is made from a field of the area. In a section that has
- * one place for all its data, whose index isn't known, the address was loaded, or the range loads from it. Other stores possibly
- * go to the caller's own memory.
+ * Does a store to the address certainly go to data that other threads see? There are two such cases. In the first, the address is
+ * made from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
+ * Other stores possibly go to the caller's own memory.
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address);
 
-/* The loads that a value derives from, those by which addresses of other loads are made included; bits as in `loads`. */
+/* Returns the loads that a value derives from, directly or by the addresses of other loads. The bits are those of `loads`. */
 uint64_t value_loads(const struct section *section, const struct value *value);
 
-/* Is a value made from a field of the area, if need be by way of loads? */
+/* Is a value made from a field of the area, directly or by the addresses of loads? */
 bool value_is_of_cpu(const struct section *section, const struct value *value);
 
 /* Does the instruction store to the area's first 28 bytes? */

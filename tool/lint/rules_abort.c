@@ -4,7 +4,7 @@
  *
  * The code is followed from the abort handler to the section's beginning. An instruction that writes a register makes its value
  * good again. A path of moves and jumps is certainly taken, so the finding is an error. Whether a path with branches or calls
- * is taken isn't known, so the finding is a note. So is one for a register that possibly has the same value again.
+ * is taken isn't known, so the finding is a note. It is also a note if the register possibly has the same value again.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -55,8 +55,8 @@ static bool is_copy(const struct check *check, const struct section *section, ui
 }
 
 /*
- * Places with the store of this section's descriptor that have no start label after them, though another place has it. It's
- * certain that such a place is a copy of the section only if the code goes on like the section.
+ * Finds other instructions that also store this section's descriptor, but are not followed by its start label. If the code after
+ * such a store is like the section, it certainly is a copy of the section. Otherwise the finding is a note.
  */
 static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
 {

@@ -49,7 +49,7 @@ static enum ending ending_of(const struct check *check, const struct section *se
 	return ending;
 }
 
-/* Does a value derive from a load of the address in the range, if need be by way of other loads? */
+/* Does a value derive from a load of the address in the section, directly or by the addresses of other loads? */
 static bool derives_from(const struct section *section, const struct value *value, const struct value *address)
 {
 	uint64_t loads = value_loads(section, value);
@@ -70,9 +70,9 @@ static bool has_store(const struct check *check, const struct section *section)
 }
 
 /*
- * Is a store after the end the one that was meant as the commit? Directly at the end, it stores to an address that the range
- * loaded from, or that is made from a field of the area. Further down, the range has no store, and what is stored was made of
- * what the range loaded from there. Atomic instructions need no section.
+ * Is a store after the end label the intended commit? The first instruction after the label is, if it stores to an address that
+ * the section loaded from, or that is made from a field of the area. A later instruction is, if the section has no store, and if
+ * the stored value derives from a load of the same address in the section. Atomic instructions need no section.
  */
 static bool is_missed(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node,
 		      bool first)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* rules_commit.h - the commit of a section: its last instruction, if that stores. */
+/* rules_commit.h - the commit of a section, which is the section's last instruction if this instruction stores. */
 #ifndef RK_TOOL_LINT_RULES_COMMIT_H
 #define RK_TOOL_LINT_RULES_COMMIT_H
 
 #include "check.h"
 #include "places.h"
 
-/* The node that stores as the last instruction of the range; NULL if there is none. */
+/* Returns the node of the section's last instruction if it stores, and NULL otherwise. */
 const struct node *commit_of(const struct section *section);
 
-/* Does the node store to the CPU's data, and the section then end without another store? */
+/* Does the node store to the CPU's data, while a path from the node to the section's end has no other visible store? */
 bool commit_is_early(const struct check *check, const struct section *section, const struct flow *flow, size_t number);
 
 /* Finds "off-by-one" and "long-commit". Returns false if the commit is after the end label. */

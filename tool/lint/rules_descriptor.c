@@ -8,8 +8,8 @@
 #include "check.h"
 
 #define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
-#define OTHERS_MAX 8	   /* other sections that share a part with one, and are reported */
-#define SEEN_MAX 1000	   /* descriptors of the same range that are left out of these */
+#define OTHERS_MAX 8	   /* overlapping sections that are reported for one section */
+#define SEEN_MAX 1000	   /* descriptors that are looked at for this; those of the same range don't overlap */
 
 /* Returns why the kernel rejects the descriptor, or why it protects nothing; NULL if all is well. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
@@ -26,7 +26,7 @@ static const char *fault_of(const struct check *check, const struct descriptor *
 	if (descriptor->length == 0)
 		return "no instruction is in the range, so nothing is protected";
 	if (code == NULL || !code->code || image_at(check->image, descriptor->start, descriptor->length) == NULL)
-		return "the range isn't code of one section of the file, so other instructions are protected than those meant";
+		return "the range isn't within one code section of the file, so it protects other instructions than intended";
 	if (descriptor->abort - descriptor->start < descriptor->length)
 		return ends;
 	if (!image_is_code(check->image, descriptor->abort))
@@ -67,7 +67,7 @@ static void check_abort(const struct check *check, const struct section *section
 			  (uint32_t)word, check->image->arch->signature);
 }
 
-/* Other sections that lie in this one, or share a part with it. At most OTHERS_MAX are reported. */
+/* Reports other sections that overlap with this one, at most OTHERS_MAX. */
 static void check_others(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct descriptor *own = section->descriptor, *other;

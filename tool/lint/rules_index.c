@@ -67,7 +67,7 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-/* Is the address made of registers at the start label, of which none holds an index? Then it's possibly one of the area. */
+/* Is the address possibly in the area? It possibly is if it's made of registers that hold no index at the start label. */
 static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))
@@ -80,7 +80,7 @@ static bool is_possibly_area(const struct section *section, const struct flow *f
 }
 
 /*
- * Does a condition depend on a load that is possibly one from the area, by way of another register? Then it's not known whether
+ * Does a condition depend on a load that possibly reads the area through another register? Then it's not known whether
  * a field is tested.
  */
 static bool tests_unknown(const struct section *section, const struct flow *flow, const struct node *node)
@@ -95,7 +95,7 @@ static bool tests_unknown(const struct section *section, const struct flow *flow
 	return node->effect.tested_loads >> LOADS_MAX != 0;
 }
 
-/* Does a condition depend on a load from elsewhere than the area? */
+/* Does a condition depend on a load from a place outside the area? */
 static bool tests_other(const struct section *section, const struct flow *flow, const struct node *node)
 {
 	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
@@ -131,7 +131,7 @@ static struct use use_of(const struct section *section, const struct flow *flow)
 	return use;
 }
 
-/* The fields whose test shows that a stale field still holds: a CPU has one node, and cpu_id_start is cpu_id. */
+/* Returns the fields that are known to be unchanged after this test. The CPU's number also decides the node. */
 static uint8_t shown_by(uint8_t tested)
 {
 	return tested | ((tested & (FIELD_START | FIELD_CPU)) != 0 ? FIELD_START | FIELD_CPU | FIELD_NODE : 0);
@@ -159,16 +159,14 @@ void rules_index(struct check *check, const struct section *section, struct find
 	}
 	if ((use.stale & ~shown_by(use.tested)) != 0) {
 		add_error(findings, "other-field", use.place,
-			  "the section compares another field of the area than the one that it indexes by; the index possibly "
-			  "changed without "
-			  "being noticed");
+			  "the section indexes by one field of the area, but compares another; the index possibly changed "
+			  "unnoticed");
 		return;
 	}
 	if (((use.own | use.stale) & (FIELD_CPU | FIELD_CID)) == 0 || (use.tested & FIELD_CPU) != 0 ||
 	    (arms_tested_before(&check->listings, &check->flow, section) & FIELD_CPU) != 0)
 		return;
 	add_error(findings, "unregistered", use.own != 0 ? use.own_place : use.place,
-		  "the index isn't preceded by a test of cpu_id; in a thread without registration cpu_id is negative and "
-		  "mm_cid is 0, so it "
-		  "works on other data without protection");
+		  "no test of cpu_id precedes the index; in a thread without registration cpu_id is negative and mm_cid is "
+		  "0, so the section works on other data without protection");
 }

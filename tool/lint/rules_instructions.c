@@ -5,7 +5,7 @@
  */
 #include "check.h"
 
-/* The fault of an instruction of a kind; the id is NULL if it has none. */
+/* The fault of each kind of instruction. The id is NULL if the kind is no fault. */
 static const struct {
 	const char *id, *text;
 } kinds[] = {

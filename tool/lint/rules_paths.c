@@ -27,7 +27,7 @@ static bool is_recorded(const struct check *check, const struct section *section
 	return false;
 }
 
-/* Follows moves and jumps from a way out: a table can have a later target. */
+/* Follows moves and jumps from a way out, because the table possibly names a later target. */
 static bool leads_to_recorded(const struct check *check, const struct section *section, uint64_t target)
 {
 	for (int i = 0; i < FOLLOWED_MAX; i++) {

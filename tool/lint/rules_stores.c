@@ -36,7 +36,7 @@ static bool goes_on(const struct check *check, const struct section *section, si
 	return on;
 }
 
-/* Does a store end the protection where it isn't needed any more: as the last instruction, or on a path that leaves? */
+/* Does a store end the protection only after the section's work: as its last instruction, or on a path that leaves it? */
 static bool is_last_of_protection(const struct check *check, const struct section *section, const struct flow *flow,
 				  size_t number)
 {

@@ -210,7 +210,7 @@ bool scan_code(struct check *check)
 		if (region->code)
 			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
 	}
-	/* A jump that is left out is possibly one into a section. */
+	/* Hits are missing, and a missing one is possibly a jump into a section. */
 	if (hits.full) {
 		free(hits.list);
 		free(addresses);

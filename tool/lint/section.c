@@ -64,8 +64,8 @@ static void decode_node(struct decoding *decoding, struct node *node)
 }
 
 /*
- * A section that computes an address of its own code possibly jumps there through a register. Such a jump is unknown. A return
- * isn't one.
+ * A section that computes an address of its own code possibly jumps there through a register. So an indirect jump in such a
+ * section is unknown, unless it is a return.
  */
 static void find_computed(struct section *section, int8_t stack)
 {
@@ -88,8 +88,8 @@ static void find_computed(struct section *section, int8_t stack)
 }
 
 /*
- * Finds the registers that the section writes. A register that an instruction writes, reads and doesn't sum up possibly has the
- * same value after a second execution.
+ * Finds the registers that the section writes. If an instruction reads and writes a register, and the result is no sum, the
+ * register possibly has the same value after a second execution.
  */
 static void find_written(struct section *section)
 {
@@ -192,7 +192,7 @@ static bool arrive_at(struct node *node, const struct state *state)
 	return arrive(&node->before, &node->reached, state);
 }
 
-/* All registers are inputs at the start label, except those of which the code before shows that they point to the area. */
+/* At the start label each register is an input, unless the code before the label has made it point to the area. */
 static void begin(const struct section *section, const struct flow *flow, struct state *state)
 {
 	state_begin(state);

@@ -59,10 +59,10 @@ struct section {
 	bool complete;       /* all instructions are known */
 	bool declares;       /* the file declares which stores of this section are private */
 	bool crosses;        /* an instruction reaches over the end label */
-	uint64_t unknown;    /* the address of the first instruction that isn't */
+	uint64_t unknown;    /* the address of the first unknown instruction */
 	insn_set written;    /* registers */
-	insn_set changed;    /* of these: by an instruction after which an abort is possible. The last instruction isn't one */
-	insn_set mixed;      /* of these: only by instructions whose second execution possibly changes nothing more (and, or) */
+	insn_set changed;    /* those of `written` that an abort can leave changed. Writes by the last instruction don't count */
+	insn_set mixed;      /* those of `changed` that a second execution possibly leaves as they are (and, or) */
 	struct arming arming;
 	struct state after;  /* what holds at the end label, if the section ran to its last instruction */
 	bool ends;           /* `after` is valid */
@@ -76,13 +76,13 @@ bool section_follow(struct section *section, const struct flow *flow);
 
 void section_forget(struct section *section);
 
-/* The instruction stores to memory, by its operand number `*which`. */
+/* Does the instruction store to memory? Then *which is the number of the operand that stores. */
 bool node_stores(const struct node *node, unsigned *which);
 
 /* Does the instruction store to its own thread's stack? Such a store is no commit. */
 bool node_stores_to_stack(const struct node *node, const struct arch *arch);
 
-/* The last instruction of the section: the next one is at the end. */
+/* Is the instruction the section's last one, so that the next instruction is at the end label? */
 bool node_is_last(const struct section *section, const struct node *node);
 
 #endif /* RK_TOOL_LINT_SECTION_H */

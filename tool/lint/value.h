@@ -25,7 +25,7 @@ enum { TERMS = 4 };
 struct value {
 	bool linear;
 	bool vague;       /* possibly derives from anything */
-	bool settled;     /* not only by sums: computed a second time from itself, the value possibly stays what it is */
+	bool settled;     /* no sum: if it is computed a second time, from itself, the value possibly doesn't change */
 	bool measured;    /* of flags: possibly a comparison with a number other than 0 */
 	bool selected;    /* possibly derives from a condition only (cmov, setcc) */
 	uint8_t count;    /* of terms */

@@ -151,7 +151,7 @@ static struct module *missing_module(const struct line *line, struct torture_res
 	return module != NULL ? module : add_module(result, catalog_unread(line->name, "can't be opened"), line);
 }
 
-/* The module of a line. A new one is read. */
+/* Returns the module that the line maps. If the module isn't known yet, reads it from its file. */
 static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
 {
 	struct module *module = result->modules;
@@ -297,7 +297,7 @@ bool process_scan(struct process *process, pid_t tid, const struct torture_setti
 		mapping->seen = false;
 	}
 	process->thread_local = 0;
-	/* mapped.maps is read by mapped_open(), so the lines are taken from a copy. */
+	/* This loop splits a copy, because mapped_open() still needs the whole text of mapped.maps. */
 	rest = strdup(mapped.maps);
 	for (char *text = rest, *end; text != NULL && *text != '\0'; text = end) {
 		struct line line;

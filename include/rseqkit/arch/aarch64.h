@@ -2,17 +2,17 @@
 /*
  * aarch64.h - the port to 64-bit Arm, for both byte orders. See section.h for the meaning of each primitive.
  *
- * From the begin to the index, register x17 has the area's address. After the index, x16 has the slot's address, and x17 has the
- * loaded word. Sections that copy also use x13 to x15. The statement itself reads the thread pointer. So a fiber that moved to
- * another thread between two operations never uses the old thread's area.
+ * Between RKI_ASM_BEGIN and RK_ASM_INDEX_..., register x17 has the area's address. After RK_ASM_INDEX_..., x16 has the slot's
+ * address, and x17 has the loaded word. Sections that copy also use x13 to x15. Each asm statement reads the thread pointer
+ * itself. So a fiber that moved to another thread between two operations never uses the old thread's area.
  *
  * All ways out are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. gcc's option
  * -freorder-blocks-and-partition moves the targets of these branches to another ELF section. The option is off by default on
  * this machine. If it is on, and the program's text is longer than 1 MiB, the linker possibly refuses the branches
  * (R_AARCH64_CONDBR19).
  *
- * Memory order. On this machine, other CPUs may see stores out of order. Nevertheless the users of one slot need no barrier
- * after relaxed stores. These users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order.
+ * On this machine, other CPUs may see stores out of order. Nevertheless the users of one slot need no barrier after relaxed
+ * stores. These users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order.
  * If a thread migrates, the scheduler runs the thread on the other CPU only after the thread's stores are visible there. The
  * scheduler also passes concurrency ids between CPUs. It does so after the full barrier at the beginning of every switch
  * (kernel/sched/core.c, __schedule()).
@@ -60,7 +60,7 @@
 
 #define RKI_ASM_OF_BASE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
-/* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
+/* The index is the current CPU. A negative cpu_id means that this thread has no rseq at the moment. */
 #define RKI_ASM_NUMBER_CPU(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
@@ -68,7 +68,7 @@
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
-/* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
+/* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
 #define RKI_ASM_NUMBER_CID(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
@@ -77,7 +77,7 @@
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
-/* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
+/* The index is `cpu`. The caller has checked that `cpu` isn't negative, so `cpu` never equals an unregistered thread's cpu_id. */
 #define RKI_ASM_NUMBER_AT(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
@@ -85,7 +85,7 @@
 #define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
-/* By current CPU, in the item that a shared word names. `test` goes out if the word is 0. */
+/* The index is the current CPU, and the shared word `gate` names the item. The code `test` leaves the section if it is 0. */
 #define RKI_ASM_INDEX_GATE(to, test, word)                                                                             \
 	RKI_ASM_NUMBER_CPU(to)                                                                                         \
 	"ldr " word ", [%x[gate]]\n\t"                                                                                 \
@@ -101,7 +101,7 @@
 #define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n\t"
 #define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n\t"
 
-/* Places. */
+/* These primitives name places (section.h). */
 #define RK_ASM_SLOT "[x16]"
 #define RK_ASM_REACH(offset) ""
 #define RK_ASM_REACHED(offset) "[x16, %x[" #offset "]]"
@@ -133,7 +133,7 @@
 #define RK_ASM_STORE_LOADED(pointer) RKI_ASM_PRIVATE("str x17, [%x[" #pointer "]]\n\t")
 #define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE("str %x[" #word "], " place "\n\t")
 
-/* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
+/* An array's length is in the low 16 bits of the slot's word. The next word is the capacity, and then the elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
 	"ands x13, x17, #0xffff\n\t"                                                                                   \
 	"b.eq " to(label) "\n\t"                                                                                       \
@@ -149,10 +149,10 @@
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
 
 /*
- * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the text has a load and a store for each word. The
- * assembler chooses this text by the operand `copied`. Otherwise the text copies 64 bytes at a time by vector registers, then
- * words, and then the last eight bytes; some of these were possibly copied before. If the whole length is less than eight, the
- * text copies bytes one by one, beginning with the last.
+ * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
+ * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the code copies 64 bytes at a time by
+ * vector registers, then words, and then the last eight bytes; some of these were possibly copied before. If the whole length is
+ * less than eight, the code copies bytes one by one, beginning with the last.
  */
 #ifdef __ARM_NEON
 #define RKI_USES_VECTORS , "x11", "v0", "v1", "v2", "v3"
@@ -219,7 +219,7 @@
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "x15", "%x[" #target "]"))
 
 /*
- * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, x12 has the next
+ * The slot's word of a log is its head, and the next word is its limit. From the test for room to the commit, x12 has the next
  * head. Register x15 has the address of the place.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
@@ -254,7 +254,7 @@
 	"cmp x17, %x[" #operand "]\n\t"                                                                                \
 	"b.eq " RKI_ASM_L(5) "\n\t"
 
-/* Commits: the last instruction commits, and the end label follows directly. */
+/* In each RK_ASM_COMMIT_... the last instruction commits, and the end label follows directly. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
@@ -279,12 +279,12 @@
 #define RKI_ASM_GO(place) "b " place "\n\t"
 #define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word can also be the zero register. */
+/* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be the zero register. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
-/* The operands of a copy's length. `copied` and a count of words are numbers whose text the assembler compares with constants. */
+/* The operands of a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text of constants (.ifc). */
 #define RK_IN_LENGTH(length) RK_IN(length), RK_IN_COUNT(copied, rki_copied(length))
 #define RK_IN_COUNT(name, expression) [name] "rI"(expression)
 

@@ -106,8 +106,8 @@
 #define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
- * Labels: the number %= is different in each asm statement that the compiler emits. The number n is the kind of label: 0
- * operation, 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
+ * A label in an asm statement. The number %= is different in each statement that the compiler emits. The number n is the kind of
+ * label: 0 operation, 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
  */
 #define RKI_ASM_L(n) ".Lrk" #n "_%="
 

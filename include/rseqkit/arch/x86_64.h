@@ -80,7 +80,7 @@
 #define RKI_ASM_SCALE RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))
 #define RKI_ASM_OF_BASE RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
-/* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
+/* The index is the current CPU. A negative cpu_id means that this thread has no rseq at the moment. */
 #define RKI_ASM_NUMBER_CPU(to)                                                                                          \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
@@ -89,7 +89,7 @@
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
-/* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
+/* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
 #define RKI_ASM_NUMBER_CID(to)                                                                                          \
 	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
 	"js " to(leave) "\n\t"                                                                                         \
@@ -98,7 +98,7 @@
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
-/* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
+/* The index is `cpu`. The caller has checked that `cpu` isn't negative, so `cpu` never equals an unregistered thread's cpu_id. */
 #define RKI_ASM_NUMBER_AT(to)                                                                                           \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
@@ -108,8 +108,8 @@
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
 /*
- * By current CPU, in the item that a shared word names. The code loads that word into rcx, or into the outcome. `test` goes out
- * if the word is 0.
+ * The index is the current CPU, and the shared word `gate` names the item. The code loads that word into rcx, or into the
+ * outcome. The code `test` leaves the section if the word is 0.
  */
 #define RKI_ASM_INDEX_GATE(to, test, att, intel)                                                                       \
 	RKI_ASM_NUMBER_CPU(to)                                                                                         \
@@ -132,7 +132,7 @@
 	RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")                                               \
 	".endif\n\t"
 
-/* Places. */
+/* These primitives name places (section.h). */
 #define RK_ASM_SLOT "{(%%rax)|[rax]}"
 #define RK_ASM_REACH(offset) RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
 #define RK_ASM_REACHED(offset) "{(%%rcx)|[rcx]}"
@@ -169,7 +169,7 @@
 	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx"))
 #define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE(RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t")
 
-/* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
+/* An array's length is in the low 16 bits of the slot's word. The next word is the capacity, and then the elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
 	RKI_ASM_X("movzwl %%cx, %k[" #read "]", "movzx %k[" #read "], cx")                                             \
 	RKI_ASM_X("testl %k[" #read "], %k[" #read "]", "test %k[" #read "], %k[" #read "]")                           \
@@ -185,8 +185,8 @@
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
- * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the text has a load and a store for each word. The
- * assembler chooses this text by the operand `copied`. Otherwise the way depends on the length:
+ * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
+ * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the way depends on the length:
  *
  *   below 8     bytes, beginning with the last byte
  *   8 to 16     the last eight bytes and the first eight bytes; these two words may overlap. Many records are that short, so this
@@ -282,7 +282,7 @@
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil"))
 
 /*
- * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, rdx has the next
+ * The slot's word of a log is its head, and the next word is its limit. From the test for room to the commit, rdx has the next
  * head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
@@ -322,7 +322,7 @@
 	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
 	"je " RKI_ASM_L(5) "\n\t"
 
-/* Commits: the last instruction commits, and the end label follows directly. */
+/* In each RK_ASM_COMMIT_... the last instruction commits, and the end label follows directly. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
@@ -378,7 +378,7 @@
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word can also be an immediate if it fits. */
+/* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
 /* Because registers are few, rarely used words can also be in memory. */
@@ -390,7 +390,7 @@
 #define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
 #endif
 
-/* The operands of a copy's length. `copied` and a count of words are numbers whose text the assembler compares with constants. */
+/* The operands of a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text of constants (.ifc). */
 #define RK_IN_LENGTH(length) RK_IN_IF_ROOM(length), RK_IN_COUNT(copied, rki_copied(length))
 #define RK_IN_COUNT(name, expression) [name] "er"(expression)
 
