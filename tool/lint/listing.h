@@ -13,7 +13,7 @@
 
 struct listing {
 	uint64_t start, end;
-	struct insn *insns;  /* an undecodable place is `unknown` and a trap */
+	struct insn *insns;  /* bytes that can't be decoded are an unknown instruction of the kind INSN_TRAP */
 	size_t count, room;
 	bool *targets;       /* for each byte: an instruction of the listing jumps there */
 	insn_set *copied;    /* before each instruction: registers that were copied to another register or to memory, or are pushed */

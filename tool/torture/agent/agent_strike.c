@@ -104,8 +104,8 @@ static uint64_t add_one(uint64_t *count)
 }
 
 /*
- * Sets again the breakpoints at those other instructions of the section that have had fewer aborts. Returns whether another
- * instruction has a breakpoint. Instructions that no thread has reached yet still have theirs.
+ * Some other instructions of the section have had fewer aborts than this one. Sets their breakpoints again. Returns whether any
+ * other instruction has a breakpoint. Instructions that no thread has reached yet still have their breakpoints.
  */
 static bool set_fewer(const struct known *known)
 {
