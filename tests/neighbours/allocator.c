@@ -83,8 +83,8 @@ static struct block *fresh(size_t size)
 }
 
 /*
- * Returns the list of this CPU, whose number is in the area. A thread's first call joins the allocator's mode; the first call in
- * the process chooses the mode.
+ * Returns the list of this CPU, whose number is in the area. The first call in the process chooses the mode. A thread's first
+ * call enters this mode, which registers the thread if the mode uses rseq.
  */
 static struct list *list_here(void)
 {

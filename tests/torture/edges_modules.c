@@ -34,9 +34,9 @@ static long find_code(int fd)
 }
 
 /*
- * Maps one page of a library's code. Data of the program follow it, with the bytes that the file has there. At another place,
- * maps the same code and overwrites it. When a module is loaded, the tool must change neither the data nor the overwritten
- * code.
+ * Maps one page of a library's code. The memory after this page is data of the program, a copy of the bytes that follow in the
+ * file. At another place, maps the same code and overwrites it. When a module is loaded, the tool must change neither the data
+ * nor the overwritten code.
  */
 int maps(void)
 {
@@ -130,7 +130,7 @@ int unlinks(void)
 	return function != NULL && function() == 0;
 }
 
-/* Code is copied to memory without a file, as programs do that want huge pages. Then a module is loaded. */
+/* Copies code to memory without a file, like a program that wants huge pages. Then loads a module. */
 int moves(void)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)counts & ~(page - 1);

@@ -4,8 +4,8 @@
  *
  * A section that still uses the old CPU's number then changes the old CPU's data. That does harm only if another thread has
  * worked there meanwhile. So the thread stays stopped until another thread of the process has passed the end of the same section
- * on the old CPU. One of them is kept on that CPU meanwhile, and the section has no breakpoints. A breakpoint at the end is
- * outside the section, and aborts nothing.
+ * on the old CPU. Meanwhile the tool keeps such a thread on the old CPU, and has no breakpoints in the section. A breakpoint at
+ * the section's end is outside the section, and aborts nothing.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -36,7 +36,7 @@ static bool narrow(struct thread *thread, int cpu)
 	return thread->moved;
 }
 
-/* Allows the thread only another one of its CPUs. */
+/* Allows the thread only one of its CPUs, which isn't the one on which it executed last. */
 static bool move(struct thread *thread)
 {
 	thread->old_cpu = cpu_of(thread);
@@ -158,7 +158,7 @@ void migrate_inherited(const struct thread *parent, struct thread *child)
 {
 	cpu_set_t choice = parent->cpus, now, common;
 
-	/* Since it made the child, the parent has possibly got its choice back, and was then narrowed to another CPU. */
+	/* The child has the CPUs that its parent was allowed then. Afterwards the parent was possibly narrowed to other CPUs. */
 	if (CPU_COUNT(&parent->single) == 0 || sched_getaffinity(child->tid, sizeof(now), &now) != 0)
 		return;
 	if (child->moved) /* the child was let go before its parent reported it */
