@@ -52,7 +52,7 @@ int bench_ring_create(void);
 bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
-/* Called at the end of a loop, with the address of a copy of the counts, so that the loop can keep them in registers. */
+/* The cleanup of a loop's counts. It needs the address of the counts only after the loop. So they can be in registers. */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
 	bench_ring_count(tally->difference, tally->wrong);

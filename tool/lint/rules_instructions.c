@@ -27,7 +27,7 @@ static const struct {
 
 #define FOLLOWED_MAX 16 /* instructions of the abort handler */
 
-/* Does the abort handler certainly set the stack pointer anew from another register before it uses it (mov %rbp,%rsp; leave)? */
+/* Does the abort handler certainly set the stack pointer from another register, before any use of it (mov %rbp,%rsp; leave)? */
 static bool handler_sets_stack(const struct check *check, const struct section *section)
 {
 	const struct arch *arch = check->image->arch;
