@@ -30,7 +30,7 @@
  * counted from this word.
  *   Parameters: `base` is the address of slot 0. `where` is in bytes, and must lead to an aligned word of the bank.
  *   Returns: an outcome of enum rk_result. If the slot is closed or was never opened, the outcome is RK_CLOSED. Then nothing was
- *   done, and the caller must use its structure's overflow way.
+ *   done, and the caller must use its structure's fallback.
  *   Context, cost and memory order: as ops.h says; each operation takes one load and three instructions more than the operation
  *   of ops.h.
  */

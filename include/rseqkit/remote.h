@@ -127,7 +127,7 @@ RKI_API int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds);
 
 /*
  * Takes the bank of a CPU's slot. Users of the slot continue with `spare`. If `spare` is NULL, the function closes the slot, and
- * users take their overflow way.
+ * users take their fallback.
  *
  * Returns 0, and in *bank the slot's old bank, which then belongs to the caller alone. *bank is NULL if the slot had no bank. A
  * slot has no bank if it was never opened, or if it is closed and its bank was taken.

@@ -103,7 +103,7 @@ RKI_BEGIN_DECLS
  *                         rk_vfork_run(), and if a child broke a bracket or was killed inside one. A fork inside two brackets
  *                         calls getpid and get_robust_list (with musl gettid)
  *   fences                membarrier; in visits sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
- *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify()
+ *   claims, banks, reads of groups, merges, fallbacks of lists and rings, rk_ring_notify()
  *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list; in a wait with
  *                         a time limit clock_gettime, if the vDSO has no clock
  *   waiting for a ring    futex, membarrier

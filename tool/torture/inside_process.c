@@ -64,8 +64,8 @@ static bool is_traced(pid_t pid)
 }
 
 /*
- * A breakpoint that the agent doesn't know kills the process. So this removes the breakpoints that a child has from its parent
- * in modules that the child's list doesn't have.
+ * A breakpoint that the agent doesn't know kills the process. A child of fork has its parent's breakpoints, possibly also in
+ * modules that its own list lacks. This function removes the breakpoints in such modules.
  */
 static void strip(const struct inside *inside, struct process *space)
 {
@@ -127,7 +127,7 @@ static bool look(struct inside *inside, struct inside_process *process, bool inh
 	return done;
 }
 
-/* A new process, or one that has executed another program. */
+/* Takes in a process that is new, or has executed another program. Returns the offset of its cell, or 0 if it gets none. */
 static uint64_t greet(struct inside *inside, const struct agent_slot *slot)
 {
 	const bool inherits = slot->request == AGENT_FORKED;
@@ -161,7 +161,7 @@ static uint64_t greet(struct inside *inside, const struct agent_slot *slot)
 	return process->let_go && !inherits ? 0 : process->cell;
 }
 
-/* A process is to be traced. The tracer can name any of its threads. A child possibly hasn't met the tool yet. */
+/* Lets go of the process that has the thread `tid`, so that another tracer can trace it. The process possibly isn't known yet. */
 static void let_go(struct inside *inside, pid_t tid)
 {
 	struct inside_process *process;
