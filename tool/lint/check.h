@@ -24,9 +24,9 @@ struct check {
 	struct listings listings;
 	struct flow flow;      /* without an area */
 	struct lines *lines;
-	uint64_t *addresses;   /* sorted: of descriptors */
+	uint64_t *addresses;   /* of descriptors, sorted */
 	struct starts starts;
-	struct span *ranges;   /* sorted, joined where they overlap: of all sections */
+	struct span *ranges;   /* of all sections, sorted; ranges that overlap are joined */
 	size_t range_count;
 	struct armed *armed;   /* places that store a descriptor, sorted by descriptor */
 	size_t armed_count;

@@ -78,7 +78,7 @@ static bool is_used(const struct section *section, size_t number)
 	return false;
 }
 
-/* Why a store before the commit does harm when the section starts again; NULL if it does none that is known. */
+/* Returns why a store before the commit does harm when the section starts again; NULL if no harm is known. */
 static const char *harm_of(const struct section *section, const struct flow *flow, const struct node *node,
 			   const struct node *commit)
 {
@@ -131,8 +131,8 @@ static void check_early(const struct check *check, const struct section *section
 			  "without a commit");
 	else
 		add_note(findings, "store", node->insn.address,
-			 "a store before the commit; other threads must not see it before the commit, which the bytes can't "
-			 "show");
+			 "a store before the commit; other threads must not see it before the commit, and this tool can't "
+			 "know whether they do");
 }
 
 void rules_stores(const struct check *check, const struct section *section, struct findings *findings)

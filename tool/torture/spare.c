@@ -3,8 +3,9 @@
  * spare.c - processes in which no section is aborted, because breakpoints would harm them.
  *
  * If a thread comes to a breakpoint while it blocks or ignores SIGTRAP, the kernel unblocks SIGTRAP and drops the program's
- * action (force_sig() of kernel/signal.c). So a process that ignores SIGTRAP has no breakpoint, and a process that handles
- * SIGTRAP has only that of ptrace(). In a thread that blocked SIGTRAP, the tool blocks it again after each breakpoint.
+ * action (force_sig() of kernel/signal.c). So the tool sets no breakpoint in a process that ignores SIGTRAP. A process that
+ * handles SIGTRAP keeps only the breakpoint at the C library's ptrace(). In a thread that blocked SIGTRAP, the tool blocks it
+ * again after each breakpoint.
  */
 #include <signal.h>
 

@@ -25,7 +25,7 @@ RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 #if INTPTR_MAX == INT64_MAX
 	enum rk_result outcome = rk_cpu_add(counter, value);
 #else
-	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits take more than one store */
+	enum rk_result outcome = RK_NO_RSEQ; /* a section commits by one store, which can't store 64 bits here */
 #endif
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
