@@ -12,8 +12,8 @@
 #include "space.h"
 
 /*
- * Does memory have `code` there? For the first bytes, which a trap replaces, compares `first` instead. Other bytes can be other
- * breakpoints.
+ * Does memory have `code` there? The first bytes, which a trap replaces, must be `first` instead. The bytes after them can also be
+ * other breakpoints.
  */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
@@ -71,7 +71,7 @@ bool process_clear(struct process *process, const struct place *place)
 	return process_take_trap(process, place_address(place), insn->code, insn->size);
 }
 
-/* Sets or removes the breakpoints of those instructions of the place's section that have the state `from`. */
+/* In the place's section, sets or removes the breakpoints of all instructions that have the state `from`. */
 static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
 {
 	const struct module *module = place->mapping->module;
@@ -175,7 +175,7 @@ void process_clear_all(struct process *process)
 		extra_clear(process, (enum extra_kind)kind);
 }
 
-/* Returns a number, which needs no quality, but is the same for the same seed. */
+/* Returns a pseudorandom number. The same seed gives the same numbers. */
 static uint64_t random_number(void)
 {
 	return ((uint64_t)random() << 31) ^ (uint64_t)random();

@@ -32,8 +32,8 @@ static void sleep_shortly(void)
 enum wait_end { WAIT_STOPPED, WAIT_ASLEEP, WAIT_FAILED };
 
 /*
- * Waits for a stop, until the deadline. A thread that doesn't stop is possibly harmless. It is the first thread of its process,
- * and has ended while others go on. Or it sleeps in the kernel, for example in vfork(), and stops before its next instruction.
+ * Waits for a stop, until the deadline. A thread that doesn't stop is harmless in two cases. The first thread of a process can
+ * have ended while others go on. A thread can sleep in the kernel, for example in vfork(); it stops before its next instruction.
  */
 static enum wait_end wait_for(struct thread *thread, double deadline, int *status)
 {

@@ -26,7 +26,7 @@ struct mapping {
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
 	uint8_t *ends;                /* for each section: 1 if its end ever had a breakpoint */
-	bool seen, was_seen;          /* by the last scan, and the one before. Others are kept for a thread's `place` */
+	bool seen, was_seen;          /* by the last scan; by the one before. An unseen mapping can be a thread's `place` */
 	bool listed;                  /* with --inside: the process's agent knows it */
 	struct mapping *next;
 };
@@ -177,8 +177,8 @@ void process_leave(struct process *process, struct mapping *mapping);
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
 
 /*
- * In a random run: sets a breakpoint at a random instruction of the section. Sets none as often as at each one, and then
- * returns false.
+ * In a random run: sets a breakpoint at a random instruction of the section. Setting none is as probable as each instruction;
+ * the function then returns false.
  */
 bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 

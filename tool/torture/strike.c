@@ -34,8 +34,8 @@ static bool is_wanted(const struct torture *torture, const struct place *place)
 }
 
 /*
- * Sets again the breakpoints at those other instructions of the section that have had fewer aborts. Returns false if no other
- * instruction has a breakpoint. If others have one, the caller sometimes doesn't set the breakpoint that was just used.
+ * Some other instructions of the section have had fewer aborts than this one. Sets their breakpoints again. Returns false if no
+ * other instruction has a breakpoint. If others have one, the caller sometimes doesn't set the breakpoint that was just used.
  * Otherwise a thread would get past the section's first instruction only after all of its aborts.
  */
 static bool set_others(struct torture *torture, struct thread *thread, const struct place *place)

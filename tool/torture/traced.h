@@ -47,7 +47,7 @@ struct thread {
 	bool has_status;         /* a stop that isn't handled yet */
 	int status;
 	bool moved;              /* allowed only one CPU, until the step is over */
-	bool sent;               /* this is the CPU that another thread has left, until that thread goes on */
+	bool sent;               /* `moved`, to the CPU that another thread has left, until that thread goes on */
 	cpu_set_t cpus;          /* the program's choice */
 	cpu_set_t narrowed;      /* what it was last narrowed to */
 	cpu_set_t single;        /* all CPUs to which it was ever narrowed, one at a time */
@@ -143,8 +143,8 @@ void traced_finish(struct torture *torture, const struct thread *except, const s
 bool traced_is_request(int status);
 
 /*
- * Waits until a thread that was let go stops by SIGTRAP. Returns false if it stops for another reason or ends, which `status`
- * then says, or if it doesn't stop in time.
+ * Waits until a thread that was let go stops by SIGTRAP. Returns false if the thread stops for another reason, ends, or doesn't
+ * stop in time. `status` has the other reason or the end.
  */
 bool traced_wait(struct thread *thread);
 

@@ -111,7 +111,7 @@ bool agent_wants(const struct agent_insn *insn)
 	return agent_shared->reach ? agent_count(&insn->reached) == 0 : agent_count(&insn->confirmed) < agent_shared->rounds;
 }
 
-/* Returns a number that needs no quality (xorshift). */
+/* Returns a pseudorandom number (xorshift). */
 static uint64_t next_random(void)
 {
 	uint64_t number = agent_count(&agent_shared->seed);
