@@ -59,8 +59,8 @@
 #define RK_VERSION_PATCH 0
 
 /*
- * The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns off the warning, and
- * another one for the text of asm statements, which is longer than ISO C's limit for strings.
+ * The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns off the warning. A second
+ * pragma turns off the warning about asm statements whose text is longer than ISO C's limit for strings.
  */
 #ifdef __clang__
 #define RKI_BEGIN_QUIET                                                                                                \

@@ -212,8 +212,7 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
  * table, which the dynamic linker fills in. The macro doesn't use a weak reference in C. In programs that aren't position
  * independent, and with link-time optimisation, a weak reference in C would be null although the symbol is defined. If the
  * program itself contains a weak reference in C to the symbol, the macro's reference is null, too. The macro's reference has
- * its own name. The reason for this name is in the comment of
- * RKE_WEAK.
+ * its own name, for the reason that the comment of RKE_WEAK gives.
  */
 #if defined(__x86_64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \

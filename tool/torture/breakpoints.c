@@ -12,8 +12,8 @@
 #include "space.h"
 
 /*
- * Does memory have `code` there? The first bytes, which a trap replaces, must be `first` instead. The bytes after them can also be
- * other breakpoints.
+ * Does memory have `code` there? The first bytes, which a trap replaces, must be `first` instead. The bytes after them can also
+ * be other breakpoints.
  */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
@@ -175,7 +175,7 @@ void process_clear_all(struct process *process)
 		extra_clear(process, (enum extra_kind)kind);
 }
 
-/* Returns a pseudorandom number. The same seed gives the same numbers. */
+/* Returns a pseudorandom number. Each run with this seed gets the same numbers. */
 static uint64_t random_number(void)
 {
 	return ((uint64_t)random() << 31) ^ (uint64_t)random();

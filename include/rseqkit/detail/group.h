@@ -63,7 +63,7 @@ leave:
 	return rki_not_done(rki_leave());
 #else
 	(void)group, (void)which, (void)value;
-	return RK_NO_RSEQ; /* no section, or 64 bits take more than one store */
+	return RK_NO_RSEQ; /* this machine has no sections, or its sections can't commit 64 bits by one store */
 #endif
 }
 
