@@ -3,7 +3,7 @@
  * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders, and the operation of each.
  *
  * An operation pops a node and pushes it back. A CPU's list is empty at the first operation on this CPU, or after a thread left
- * the CPU between pop and push. Then a function out of line takes a new node from the contender's supply, and the operation
+ * the CPU between pop and push. Then an out-of-line function takes a new node from the contender's supply, and the operation
  * pushes that node. Invariant: at the end of a slice every node that was ever taken is in one list, once. After a slice
  * bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would cost every contender
  * a store, and so hide differences.
@@ -56,7 +56,7 @@ struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
 /*
  * Defines the operation of a contender with a list for each CPU, from an operation that pops and one that pushes. The inlined
- * code tries each of these two once. If one was aborted, a function out of line repeats it at most RK_ABORTS_MAX times. The
+ * code tries each of these two once. If one was aborted, an out-of-line function repeats it at most RK_ABORTS_MAX times. The
  * function that is defined returns 0 if both were done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \

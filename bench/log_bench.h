@@ -60,7 +60,7 @@ BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 
 /*
  * Defines the operation of a contender with a log for each CPU, from an operation that copies. The inlined code tries the copy
- * once. If the copy was aborted, or the expected count was wrong, a function out of line repeats the copy at most RK_ABORTS_MAX
+ * once. If the copy was aborted, or the expected count was wrong, an out-of-line function repeats the copy at most RK_ABORTS_MAX
  * times. The function that is defined returns 0 if the record was appended.
  */
 #define LOG_PER_CPU(name, try_copy)                                                                                    \

@@ -177,8 +177,9 @@ enum slab_result { SLAB_DONE, SLAB_STALE, SLAB_AT_END, SLAB_AGAIN };
 bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool bind);
 
 /*
- * Defines the operation: a pop, a byte written to the object, and a push. The inlined code tries each of the two once. Functions
- * out of line repeat it, and take an object from the reserve or give it to the reserve. The operation returns 0 if all was done.
+ * Defines the operation: a pop, a byte written to the object, and a push. The inlined code tries each section once.
+ * Out-of-line functions try again, and take an object from the reserve or give it to the reserve. The operation returns 0 if all
+ * was done.
  */
 #define SLAB_CONTENDER(way, bits, bind)                                                                                \
 	extern struct bench_slab bench_slab_##way##_##bits;                                                            \

@@ -44,7 +44,7 @@
  *   a count for each thread                  threads have to register, and to report ends and forks; fibers can't change threads
  *   loading the phase before the section     a reader that is stopped in between counts in a phase whose sum was 0
  *   two passes without a fence, as in SRCU   each of a reader's two sections would need a barrier
- *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was read
+ *   a fence of memory instead of sections    a section that had loaded the old phase adds its 1 after the sum was read
  *   an overflow reader that loads once       if it is stopped after the load, it counts in the wrong phase
  *   a wake-up by the last reader             only the sum shows which reader is the last; and leaving would need a test
  */
