@@ -80,10 +80,10 @@ static bool take_options(int argc, char **argv, struct options *options)
 	if (right && optind == argc)
 		return true;
 	fprintf(stderr, "usage: %s [--port N] [--threads N] [--connections N] [--timeout-ms N]\n"
-			"  --port         on the loopback interface; 0 for any free one, which is told (8080)\n"
-			"  --threads      that serve, 1 to 64 (the CPUs)\n"
-			"  --connections  at once; those beyond are answered 503 (10000, or what the limit of files allows)\n"
-			"  --timeout-ms   for a request to come, for its answer to be taken, and in between (30000)\n", argv[0]);
+			"  --port         a port of the loopback interface; 0: any free port, which is printed (default 8080)\n"
+			"  --threads      worker threads, 1 to 64 (default: the number of CPUs)\n"
+			"  --connections  open at once; others get the answer 503 (default 10000, or what open files allow)\n"
+			"  --timeout-ms   for each request, each answer, and the time in between (default 30000)\n", argv[0]);
 	return false;
 }
 
