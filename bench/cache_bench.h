@@ -3,10 +3,11 @@
  * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
  * time.
  *
- * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and bench_malloc_file()
- * returns the file that the functions are in. A thread writes to each object that it holds, and an asm statement hides the object
- * from the compiler. So no compiler removes a take with its give. Invariant: no object is handed out twice while it is held.
- * After a slice bench_settle_*() check the invariant, as far as the memory shows it.
+ * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and
+ * bench_malloc_file() returns the file that the functions are in. A thread writes to each object that it holds, and an asm
+ * statement hides the object from the compiler. So no compiler optimises an allocation and its free away. Invariant: no
+ * object is handed out twice while it is held. After a slice bench_settle_*() check the invariant, as far as the memory shows
+ * it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H
@@ -54,7 +55,7 @@ const char *bench_malloc_file(void);
 /* Allocates objects by malloc(), fills and compares them. Returns false if two objects overlap, or if there is no memory. */
 bool bench_settle_cache_malloc(void);
 
-/* Does `guarded` have each object that was ever made exactly once, and was each object written to? */
+/* Does `guarded` have every object that was made, and each only once? Was each object written to? */
 bool bench_cache_has_all(struct bench_guarded *guarded);
 
 /* Checks that bench_cache_guarded has all objects that were ever made, each once. */

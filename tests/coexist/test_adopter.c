@@ -140,7 +140,7 @@ static void we_come_first(void **state)
 {
 	(void)state;
 	if (!tagged_form && !embedded_form && (LATE || !visible))
-		SKIP("a counted adopter that can't be seen, and comes second, is refused by the kernel: its own error path");
+		SKIP("the kernel refuses a counted adopter that comes second and can't be seen; its own code handles this error");
 	assert_int_equal(in_child_with(we_first, (int)ROUNDS(800)), 0);
 }
 
