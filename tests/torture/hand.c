@@ -83,7 +83,7 @@ OPERATION(by_segment, DESCRIPTOR(3, "4f"),
 /* Operand 2 is the address of thread-local memory, which no other thread sees. */
 OPERATION(local, DESCRIPTOR(3, "4f"), LOAD_COUNT "movq %%rcx, (%2)\n\tincq (%1)\n", "jmp %l[aborted]")
 
-/* The abort handler passes another section, and a third section comes after them. */
+/* The abort handler runs another section. After both, a third section follows. */
 static void nests(struct rseq *area, int64_t step)
 {
 	goto begin;
