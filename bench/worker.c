@@ -193,17 +193,17 @@ static const char *why_unavailable(const struct bench_loop *loop, unsigned threa
 		return text;
 	}
 	if (condition == BENCH_RSEQ && owner != RK_OWNER_LIBC && owner != RK_OWNER_SELF)
-		return "needs rseq, which threads don't have here";
+		return "needs rseq, but threads have none here";
 	if (condition == BENCH_SELF && owner != RK_OWNER_SELF)
-		return "needs threads that this library registers, which it doesn't here";
+		return "needs threads that this library registers, but it registers none here";
 	if (condition == BENCH_NONE && owner != RK_OWNER_NONE)
-		return "needs threads without rseq, which they have here";
+		return "needs threads without rseq, but threads have rseq here";
 	if (condition == BENCH_CPUS && is_crowded(2))
 		return "needs two CPUs";
 	if ((condition == BENCH_CK || condition == BENCH_CK_SPINS) && !BENCH_HAVE_CK)
 		return "built without ck (libck-dev)";
 	if (condition == BENCH_CK_SPINS && is_crowded(threads))
-		return "a writer spins for one that doesn't run: a slice takes minutes";
+		return "a writer spins until another one runs, so with more threads than CPUs a slice takes minutes";
 	if (condition == BENCH_URCU && !BENCH_HAVE_URCU)
 		return "built without liburcu (liburcu-dev)";
 	if (condition == BENCH_URCU_FLAVOURS && !BENCH_HAVE_URCU_FLAVOURS)
@@ -237,7 +237,7 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
-/* Measures, and prints the time. If on a busy machine no try was good, prints the time of the last one. */
+/* Measures, and prints the time. If no try was good, because the machine is busy, prints the time of the last try. */
 static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
 	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};

@@ -135,7 +135,7 @@ const struct command commands[COMMANDS] = {
 			{'a', "all", NULL, "print notes, too: what looks odd, and what the bytes can't decide"},
 			{'j', "json", NULL, JSON_HELP}),
 		.ending = "Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
-			  "3 a file that can't be decided: another architecture, or no machine code.\n",
+			  "3 a file that can't be judged: another architecture, or no machine code.\n",
 		.operand = "FILE",
 	},
 	[COMMAND_TORTURE] = {

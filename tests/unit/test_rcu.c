@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests read sections and grace periods: which readers a grace period waits for, and which readers it ignores. The
- * tests use every way of readers and every kind of fence.
+ * Tests read sections and grace periods: which readers a grace period waits for, and which readers it ignores. Here
+ * readers enter in every possible way, and the tests use every kind of fence.
  */
 #include "rcu_ways.h"
 #include "refuse.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests reader-writer locks: which threads get the lock and which don't, for every way of readers and every kind of
- * fence.
+ * Tests reader-writer locks: which threads get the lock and which don't. Readers enter in every possible way, and
+ * the tests use every kind of fence.
  */
 #include "rwlock_ways.h"
 #include "refuse.h"

@@ -177,8 +177,8 @@ void bench_print_text(const struct bench_run *run)
 		 "Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
 		 "(%u in a PIE, %u in a non-PIE program), each with its best round. The ratio is the\n"
 		 "median divided by that of the first contender. A contender with a * doesn't do the\n"
-		 "job, and is listed for comparison only. Where a column is named added, it has the\n"
-		 "time minus that of the loop with nothing. CPUs: %u, %s\n%s\n",
+		 "job, and is listed for comparison only. A column with the name added has the time\n"
+		 "minus that of the contender nothing. CPUs: %u, %s\n%s\n",
 		 BENCH_MODES * run->placements, run->placements, run->placements, run->cpus, model[0] ? model : "unknown",
 		 room() == ROOM_FOR_ALL ? "" : "A wider terminal, or --json, shows all figures.\n");
 	for (char *c = text; room() != ROOM_FOR_ALL && *c != '\0'; c++)
