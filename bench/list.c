@@ -27,7 +27,7 @@ const struct bench benches[] = {
 	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
 	{"slab", 6, false, 1, "pop a pointer off a stack of this CPU and push it back"},
 	{"rcu", 8, false, 1, "read an object in a read section"},
-	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
+	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, while no thread reads"},
 	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
 	{"lock", 8, false, 1, "add 1 to a word of this CPU's under a lock"},
 	{"rwlock", 8, false, 1, "read an object under a reader-writer lock"},

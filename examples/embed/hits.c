@@ -44,7 +44,7 @@ unsigned long hits_sum(void)
 
 const char *hits_owner(void)
 {
-	static const char *const names[] = {"nobody", "libc", "rseqkit", "early adopter", "foreign", "librseq"};
+	static const char *const names[] = {"none", "libc", "rseqkit", "early adopter", "foreign", "librseq"};
 
 	return names[rke_thread_owner()];
 }

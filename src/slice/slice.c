@@ -198,7 +198,7 @@ const char *rk_slice_reason_text(enum rk_slice_reason reason)
 		[RK_SLICE_SHORT_AREA] = "the area is registered with 32 bytes, too few; rseqkit exec --slice has longer ones",
 		[RK_SLICE_NOT_OFFERED] = "the kernel was built without the slice extension, or started with rseq_slice_ext=0",
 		[RK_SLICE_BLOCKED] = "a system call filter refuses prctl",
-		[RK_SLICE_SWITCHED_OFF] = "it was on, and somebody switched it off",
+		[RK_SLICE_SWITCHED_OFF] = "it was on, and another component switched it off",
 		[RK_SLICE_VFORK] = "in a vfork child, or between rk_vfork_begin() and rk_vfork_end()",
 	};
 

@@ -251,9 +251,9 @@ static void run_one(void **state)
 	NEEDS_RSEQ();
 	*(void **)&body = *state;
 	if (body == adopter_sees_it && world_owner() == RK_OWNER_LIBC)
-		SKIP("there is no adopter where the libc registers");
+		SKIP("if the libc registers threads, there is no adopter");
 	if (body == nothing_is_lost && sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP("a child on another CPU takes two");
+		SKIP("this test needs two CPUs");
 	assert_int_equal(in_child(body), 0);
 }
 

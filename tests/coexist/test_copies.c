@@ -305,7 +305,7 @@ static void rendezvous_taken(void **state)
 	if (strcmp(getenv("WORLD"), "self") != 0 || strcmp(getenv("LIBC_AREA"), "false") != 0)
 		SKIP("no rendezvous where the libc has an area");
 	if (kernel_says_any())
-		SKIP("a preloaded copy was there before");
+		SKIP("a preloaded copy came first");
 	assert_int_equal(in_child_with(address_taken, PROT_READ), 0);
 	assert_int_equal(in_child_with(address_taken, PROT_NONE), 0);
 	assert_int_equal(in_child_with(no_files, 0), 0);

@@ -201,7 +201,7 @@ static void before_constructors(int argc, char **argv, char **environment)
 		for (size_t i = 1; i < sizeof(further) / sizeof(further[0]) && stop_after(calls, further[i]); i++, stops++)
 			differ |= !agree(&first, &shared->other);
 	}
-	fprintf(stderr, "# %d stops at system calls, %d besides\n", calls, stops);
+	fprintf(stderr, "# %d stops at system calls, %d at other instructions\n", calls, stops);
 	CHECK(calls > 0 && calls < STOPS_MAX);
 	_exit(differ ? 10 : 0);
 }

@@ -70,7 +70,7 @@ static void copies_agree_all_the_same(void **state)
 {
 	(void)state;
 	if (!world_has_rseq())
-		SKIP("somebody else has rseq");
+		SKIP("another component has rseq");
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(in_child_with(decided_in_a_sandbox, i), 0);
 }

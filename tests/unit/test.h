@@ -182,7 +182,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 #define NEEDS_UNREGISTERED_THREADS()                                                                                   \
 	do {                                                                                                           \
 		if (world_owner() != RK_OWNER_SELF)                                                                    \
-			SKIP("only where this library registers threads is there an unregistered one to poison");      \
+			SKIP("this test needs a process in which this library registers the threads");                         \
 	} while (0)
 
 /* An assertion in a child process: prints the failed condition and ends the child. */

@@ -364,7 +364,7 @@ static void asynchronous_cancellation(void **state)
 {
 	(void)state;
 	if (SANITIZED)
-		SKIP("sanitizers' own code minds asynchronous cancellation");
+		SKIP("the sanitizers' own code doesn't tolerate asynchronous cancellation");
 	assert_int_equal(in_child(cancelled_anywhere), 0);
 }
 

@@ -144,7 +144,7 @@ static void fences_reach(void **state)
 
 	(void)state;
 	if (r == TOO_BUSY)
-		SKIP("each time the thread in the section was preempted as well");
+		SKIP("the thread in the section was preempted each time");
 	assert_int_equal(r, 0);
 }
 
@@ -183,7 +183,7 @@ static void closable_memory_prepares(void **state)
 
 	(void)state;
 	if (before == -1 && error == EINVAL)
-		SKIP("no such fence");
+		SKIP("this kernel has no such fence");
 	assert_int_equal(before, -1);
 	assert_int_equal(error, EPERM);
 	assert_int_equal(rk_percpu_create(&memory, &options, sizeof(options)), 0);

@@ -214,7 +214,7 @@ static void list_later(void **state)
 {
 	(void)state;
 	if (sysconf(_SC_NPROCESSORS_CONF) >= 64)
-		SKIP("with so many CPUs there is no difference to see");
+		SKIP("this test needs fewer than 64 CPUs");
 	assert_int_equal(in_child(reads_the_list), 0);
 	if (SANITIZED)
 		SKIP("a sanitizer needs descriptors itself");
@@ -294,7 +294,7 @@ static void beyond_the_last(void **state)
 
 	(void)state;
 	if (SANITIZED)
-		SKIP("a sanitizer ends a process otherwise");
+		SKIP("with a sanitizer, such a process ends differently");
 	for (int i = 0; i < 3; i++) {
 		pools[i] = make(8, NULL, 0);
 		items[i] = alloc(pools[i]);

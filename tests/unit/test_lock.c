@@ -216,7 +216,7 @@ static void a_fence_that_fails(void **state)
 {
 	(void)state;
 	if (!WITH_RSEQ())
-		SKIP("none is needed");
+		SKIP("no rseq: no fence is needed");
 	bound(while_held);
 }
 

@@ -169,7 +169,7 @@ static void told_where_a_fence_fails(void **state)
 	(void)state;
 	NEEDS_THREADS_IN_CHILDREN();
 	if (!WITH_RSEQ())
-		SKIP("none is needed");
+		SKIP("no rseq: no fence is needed");
 	prepare(&allowed);
 	for (int way = 0; way < LOCK_WAYS; way++) {
 		pthread_t thread;

@@ -158,7 +158,7 @@ static void told(void **state)
 	(void)state;
 #ifndef __SANITIZE_ADDRESS__
 	if (getenv("UNDER_VALGRIND") == NULL)
-		SKIP("nobody to tell");
+		SKIP("this test needs AddressSanitizer or valgrind");
 #if !__has_include(<valgrind/memcheck.h>)
 	SKIP("valgrind's headers are not installed");
 #endif

@@ -106,7 +106,7 @@ static void one_length_everywhere(void **state)
 {
 	(void)state;
 	if (world_owner() != RK_OWNER_SELF)
-		SKIP("the length is the libc's business, or nobody's");
+		SKIP("this library registers no threads here");
 	assert_int_equal(judge(), 0);
 	assert_int_equal(in_thread(create_usual), 0);
 	assert_int_equal(in_thread(create_unregistered), 0);
@@ -182,7 +182,7 @@ static bool can_migrate(void)
 		if (!world_has_rseq())                                                                                 \
 			SKIP("the thread's registration isn't ours to undo");                                          \
 		if (!can_migrate())                                                                                    \
-			SKIP("it takes two CPUs to migrate");                                                          \
+			SKIP("this test needs two CPUs");                                                          \
 	} while (0)
 
 static void a_vfork_child_that_registers_kills_its_parent(void **state)

@@ -18,7 +18,7 @@ static void many_ranges(void **state)
 
 	(void)state;
 	if (getenv("UNDER_VALGRIND") != NULL)
-		SKIP("valgrind has not so many mappings");
+		SKIP("valgrind can't make so many mappings");
 	for (int i = 0; i < ITEMS; i++) {
 		items[i] = alloc(pool);
 		*(int *)rk_percpu_slot(items[i], 0) = i;
@@ -52,7 +52,7 @@ static void bounded_mappings(void **state)
 
 	(void)state;
 	if (getenv("UNDER_VALGRIND") != NULL || SANITIZED)
-		SKIP("valgrind and sanitizers have not so many mappings");
+		SKIP("valgrind and sanitizers can't make so many mappings");
 	for (int i = 0; i < POOLS; i++) {
 		pools[i] = make(sizeof(initial), &initial, 0);
 		items[i] = alloc(pools[i]);

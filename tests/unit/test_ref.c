@@ -265,7 +265,7 @@ static void a_fence_that_fails(void **state)
 	(void)state;
 	start(&together[0]);
 	if (together[0].ref.words == NULL)
-		SKIP("none is needed");
+		SKIP("no rseq: no fence is needed");
 	start(&together[1]);
 	rk_ref_get(&together[1].ref);
 	assert_int_equal(pthread_create(&thread, NULL, kill_without_a_fence, NULL), 0);
@@ -293,7 +293,7 @@ static void far_apart(void **state)
 	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
 		start(&o);
 		if (o.ref.words == NULL)
-			SKIP("there is one word");
+			SKIP("no rseq: all threads share one word");
 		*(uintptr_t *)o.ref.words += apart[i];
 		o.ref.count -= 2 * apart[i];
 		for (int way = 0; way < WAYS; way++) {

@@ -199,7 +199,7 @@ static void a_bracket_switches_it_on_again(void **state)
 	(void)state;
 	NEEDS_FAKE();
 	if (process_info().feature_size > 32)
-		SKIP("the flags are the kernel's");
+		SKIP("the kernel writes the flags");
 	for (int on = 0; on < 2; on++) {
 		switched_on = 0;
 		*flags = on ? ON : RK_AREA_SLICE_AVAILABLE;

@@ -51,7 +51,7 @@ static bool kernel_registers(void)
 		complain("running without --ktls: the kernel needs %u bytes per thread, aligned to %u, and rseqkit reserves less",
 			 layout.size, layout.alignment);
 	else if (r == -ENXIO)
-		complain("running without --ktls: this kernel can't register threads itself, or not those of such programs");
+		complain("running without --ktls: this kernel can't register this program's threads itself");
 	else if (r == -ENOTSUP)
 		complain("running without --ktls: rseqkit doesn't use KTLS with this C library");
 	else if (r != 0)
