@@ -9,7 +9,7 @@
 
 struct named {
 	const char *name;
-	int (*run)(void); /* returns whether all was as without a torture */
+	int (*run)(void); /* returns whether the program works as it does without torture */
 	int arguments;    /* after the name */
 };
 

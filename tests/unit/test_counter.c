@@ -49,7 +49,7 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_destroy(d), 0);
 }
 
-/* Creates more counters than fit one range of address space. */
+/* Creates more counters than fit into one range of address space. */
 static void very_many(void **state)
 {
 	const size_t n = RK_STRIDE / sizeof(int64_t) + 100;
