@@ -9,7 +9,7 @@
  * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
  *
  * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
- * more. setuid() and similar calls close the memory, too. So at each fork() the tool looks whether it can still open the
+ * more. setuid() and similar calls close the memory, too. So at each fork() the tool checks whether it can still open the
  * memory.
  */
 #define _GNU_SOURCE

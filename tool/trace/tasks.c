@@ -10,7 +10,7 @@
 #include "mappings.h"
 #include "common/proc.h"
 
-#define LOOK_NS 1000000000U /* how often the tool looks whether a thread still has its id and its name */
+#define LOOK_NS 1000000000U /* how often the tool checks whether a thread still has its id and its name */
 
 enum { TASKS_MAX = 1 << 16 };
 
