@@ -29,7 +29,7 @@ struct rk_cache_shared {
 	void *context;
 	struct {
 		uint64_t depot_gets, depot_puts, constructed, destructed;
-		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: trips; the others: objects */
+		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: moves of a batch; others: objects */
 		uint64_t renewed;                                        /* banks that were taken */
 	} count;
 };

@@ -17,7 +17,7 @@
 
 #define ROW 20	    /* pixels of a bar with its margins */
 #define BAR 14
-#define LINES 300   /* height of a chart over threads */
+#define LINES 300   /* height of a chart whose axis is the number of threads */
 #define LOOKS 8	    /* different looks of lines; the page's style has their colours as .c0 to .c7 */
 #define DECADES 100 /* an axis with a larger range has ticks only at decades */
 
