@@ -62,9 +62,9 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * Returns the number of indexes for which to reserve addresses. This is the highest number that any kernel has. If address
- * space is limited, or the pool's ranges are, it is the number of this kernel. If pointers have 32 bits, returns 0. In that
- * case only indexes with memory have addresses.
+ * Returns the number of indexes for which to reserve addresses. This is the highest number that any kernel has. If the address
+ * space is limited, or the number of the pool's ranges is, it is the number of this kernel. If pointers have 32 bits, returns 0.
+ * In that case only indexes with memory have addresses.
  */
 static int indexes_to_reserve(const struct rk_percpu *pool)
 {

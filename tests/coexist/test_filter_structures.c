@@ -268,8 +268,8 @@ static void system_calls_are_those_documented(void **state)
 		{"references", refer, 0},
 		{"regions of time", request_time, 0},
 		{"waiting for a ring", wait_for_records, 0},
-		{"waking who waits for one", wake, 0},
-		{"telling who waits for one", tell, 0},
+		{"waking the thread that waits for a record", wake, 0},
+		{"notifying the thread that waits for a record", tell, 0},
 		{"statistics of memory", count_memory, 0},
 	};
 

@@ -198,8 +198,8 @@ static void copies_every_length(void **state)
 }
 
 /*
- * Makes copies whose lengths the compiler knows. Such a copy can have a text of its own. `COPY` is the name of a copying function
- * that takes the length.
+ * Makes copies whose lengths the compiler knows. The section can have other code for such a length. `COPY` is the name of a
+ * copying function that takes the length.
  */
 #define EACH_CONSTANT(COPY)                                                                                            \
 	COPY(0) COPY(1) COPY(7) COPY(8) COPY(9) COPY(12) COPY(15) COPY(16) COPY(17) COPY(20) COPY(24) COPY(28) COPY(32)  \
@@ -256,7 +256,7 @@ static void copies_constant_lengths(void **state)
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
 #ifdef __SSE2__
-/* The arguments are in vector registers. Copies, by vector registers too, and returns a sum of the arguments. */
+/* The arguments are in vector registers. The copy also uses vector registers, and must not change the arguments' sum. */
 static __attribute__((__noinline__)) double copy_and_sum(double a, double b, double c, double d, size_t length, bool out)
 {
 	static char bytes[256];

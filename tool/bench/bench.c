@@ -226,7 +226,7 @@ static void default_threads(struct settings *s)
 		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
 		return;
 	}
-	/* For pictures over threads: powers of two below the number of CPUs, and one to four times the number of CPUs. */
+	/* The pictures BENCH-threads show powers of two below the number of CPUs, and one to four times the number of CPUs. */
 	for (unsigned threads = 1; threads < cpus; threads *= 2)
 		(void)add_threads(s, threads);
 	for (unsigned times = 1; times <= 4; times++)

@@ -14,7 +14,7 @@
 #define BOTTOM 150	/* pixels below the plot, for the axis, the key and a caption of three lines */
 #define CHARACTER 6.8	/* pixels of a letter in the small font: a high estimate */
 #define BAR 15
-#define LINES_HEIGHT 520 /* height of a picture over threads */
+#define LINES_HEIGHT 520 /* height of a picture BENCH-threads (plot.h) */
 #define KEY_WIDTH 200   /* minimum width of the key */
 #define NAMES_LONG 70   /* a longer text below an axis gets a smaller font */
 #define LARGE 8.9	/* pixels of a letter in a title */
@@ -122,7 +122,7 @@ static int name_width(const struct figures_bench *bench)
 	return 32 + 8 * longest_name(bench);
 }
 
-/* Returns the width of the key beside a picture over threads, including samples of the lines. */
+/* Returns the width of the key of a picture BENCH-threads, including samples of the lines. */
 static int key_width(const struct figures_bench *bench)
 {
 	int width = 64 + 8 * longest_name(bench);

@@ -13,7 +13,7 @@
 
 #include "figures.h"
 
-/* The pictures of a bench. Pictures over threads are made only if figures_has_threads() returns true. */
+/* The pictures of a bench. The picture BENCH-threads is made only if figures_has_threads() returns true. */
 enum picture { PICTURE_RATIO_SVG, PICTURE_RATIO_PNG, PICTURE_THREADS_SVG, PICTURE_THREADS_PNG, PICTURES };
 
 /*
