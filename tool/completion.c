@@ -33,7 +33,7 @@ static void put_clause(const char *text, const char *special)
 	}
 }
 
-/* Prints the first clause inside quotes of zsh. A quote in the text has to end and begin them. */
+/* Prints the first clause between zsh's single quotes. At a single quote in the text, ends the quoting and begins it again. */
 static void put_zsh_clause(const char *text)
 {
 	for (; *text != '\0' && *text != ';' && !(text[0] == '.' && text[1] == ' '); text++)

@@ -265,7 +265,7 @@ bool rk_hand_settle(struct depot *depot)
 	m = in_hand(depot);
 	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
-	/* If another thread forks between these stores, the child lacks this magazine. Any trip to the depot has this effect. */
+	/* If another thread forks between these stores, the child lacks this magazine, as at any move to or from the depot. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);

@@ -101,7 +101,7 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 /* Writes what contenders add to BENCH_NOTHING, and the memory that they take, if these were measured. */
 static void put_more(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
 {
-	const char *before = "<li>Added to the time of the loop with nothing:";
+	const char *before = "<li>Added to the time of a loop without the operation:";
 	char median[32], min[32], max[32];
 	bool some = false;
 

@@ -43,7 +43,7 @@ static const struct explanation explanations[] = {
 	{"log", "rseqkit", "rk_cpu_copy_if_equal_release(): copies the bytes, then stores this CPU's count", "rseq",
 	 "you build your own log; rk_ring is a complete one", NULL},
 	{"log", "shared", "one log for all threads: an atomic add reserves a place, then the bytes are copied", NULL,
-	 "never, mostly: a reader doesn't know when a record is complete", NULL},
+	 "almost never: a reader doesn't know when a record is complete", NULL},
 	{"log", "thread-local", "the thread's own log", "a list of all threads", "threads are few and live long", NULL},
 	{"ring*", "rseqkit", "rk_ring: a ring of records for each CPU", NULL,
 	 "many threads write records for a reader: traces, logs", NULL},

@@ -20,7 +20,7 @@ const char *doctor_severity_name(enum severity severity)
 }
 
 /*
- * Returns advice how to get the optimised mode. The advice depends on the owner of the areas. On some architectures the
+ * Returns advice on how to get the optimised mode. The advice depends on the owner of the areas. On some architectures the
  * thread block can't be an area (abi.h).
  */
 static const char *unused_mode_advice(const struct doctor_facts *facts)

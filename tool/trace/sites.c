@@ -65,7 +65,7 @@ uint32_t places_site(struct places *places, uint32_t file, uint64_t process, uin
 	return places->site_count++;
 }
 
-/* Ends the child that was used the longest time ago, if there are too many. */
+/* If there are too many children, ends the one whose last use is the longest ago. */
 static void limit_children(struct places *places)
 {
 	struct places_file *oldest = NULL;

@@ -20,7 +20,7 @@ struct tally_cell {
 
 /* The kernel's writes of a thread's CPU numbers. */
 struct tally_updates {
-	uint64_t updates, moves; /* moves: the number was another one than before */
+	uint64_t updates, moves; /* moves: the updates that changed the number */
 	int32_t cpu_id;
 	bool known;
 };

@@ -182,7 +182,7 @@ static enum tracer_end find_end(struct tracer *tracer)
 	return END_NOT_YET;
 }
 
-/* Counts events. Returns false if there are more than it took. */
+/* Counts at most AT_ONCE events. Returns false if more events are left. */
 static bool count_events(struct tracer *tracer, tracer_abort *function)
 {
 	struct capture_event event;
