@@ -143,7 +143,7 @@ static void what_is_at_the_address(void **state)
 	(void)state;
 	expected_count = in_child_with(count, 0);
 	if (expected_count == 0)
-		SKIP("for machines of fewer CPUs than 64");
+		SKIP("this test needs fewer than 64 CPUs");
 	for (int what = NOTHING_READABLE; what <= SET_OF_A_STRANGE_ONE; what++)
 		assert_int_equal(in_child_with(beside, what), 0);
 }
