@@ -2,7 +2,7 @@
 /*
  * mutex.c - mutexes. A mutex is a word with one of three values: free, held, or held with sleepers.
  *
- * A thread requests time before each attempt to take the word. If the thread requested time only after it has taken the word,
+ * A thread requests time before each attempt to take the word. If the thread requested time only after it had taken the word,
  * it might be preempted before the request. Then all waiters would have to wait. If the attempt fails, the thread takes the
  * request back, because a thread that only waits has no use for more time. An unlock ends the request before it wakes a thread.
  * The wake-up is a system call, at which the kernel would switch threads anyway.
