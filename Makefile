@@ -21,7 +21,7 @@ endif
 CHECK := build/check
 targets := steps builds toolchain tool malloc examples kernels fuzz torture doc
 setup = scripts/check --setup
-hint = scripts/deps --hint 'the tool has only the command `exec`, without the libraries that the others need' tool
+hint = scripts/deps --hint 'the tool has only the commands doctor and exec, without the libraries that the others need' tool
 
 .DEFAULT_GOAL := all
 .PHONY: all amalgamation doc demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices

@@ -33,6 +33,8 @@ const struct command commands[COMMANDS] = {
 		.ending = "Exit status: 0 rseq works and there is nothing to do, 1 findings need action,\n"
 			  "2 wrong usage, 3 a test was impossible.\n",
 	},
+#endif
+#ifndef RK_SMALL_TOOL
 	[COMMAND_DEMO] = {
 		.name = "demo",
 		.summary = "count files with per-CPU counters; check and time the result",

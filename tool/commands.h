@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.h - the table of commands. Its order is the order of `rseqkit --help`. */
+/*
+ * commands.h - the table of commands. Its order is the order of `rseqkit --help`.
+ *
+ * With RK_SMALL_TOOL, the tool has `doctor` and `exec`; with RK_EXEC_ONLY, too, it has only `exec`.
+ */
 #ifndef RK_TOOL_COMMANDS_H
 #define RK_TOOL_COMMANDS_H
 
@@ -8,6 +12,8 @@
 enum command_id {
 #ifndef RK_EXEC_ONLY
 	COMMAND_DOCTOR,
+#endif
+#ifndef RK_SMALL_TOOL
 	COMMAND_DEMO,
 	COMMAND_BENCH,
 	COMMAND_INSPECT,

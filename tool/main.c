@@ -13,8 +13,11 @@
 
 static command_function *const functions[COMMANDS] = {
 #ifndef RK_EXEC_ONLY
-	[COMMAND_DOCTOR] = cmd_doctor,	 [COMMAND_DEMO] = cmd_demo, [COMMAND_BENCH] = cmd_bench, [COMMAND_INSPECT] = cmd_inspect,
-	[COMMAND_TRACE] = cmd_trace,	 [COMMAND_TOP] = cmd_top,   [COMMAND_LINT] = cmd_lint,	 [COMMAND_TORTURE] = cmd_torture,
+	[COMMAND_DOCTOR] = cmd_doctor,
+#endif
+#ifndef RK_SMALL_TOOL
+	[COMMAND_DEMO] = cmd_demo, [COMMAND_BENCH] = cmd_bench, [COMMAND_INSPECT] = cmd_inspect, [COMMAND_TRACE] = cmd_trace,
+	[COMMAND_TOP] = cmd_top,   [COMMAND_LINT] = cmd_lint,	[COMMAND_TORTURE] = cmd_torture,
 #endif
 	[COMMAND_EXEC] = cmd_exec,
 };

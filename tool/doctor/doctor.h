@@ -135,4 +135,17 @@ const char *doctor_severity_name(enum severity severity);
 const char *doctor_mode_name(enum doctor_mode mode);    /* NULL if unknown */
 const char *doctor_event_name(enum doctor_event event);
 
+
+/*
+ * Is the kernel's feature size known? Yes if the kernel announces the size, or if it has rseq and announces nothing: then it
+ * uses the original size.
+ */
+static inline bool doctor_size_known(const struct doctor_facts *facts)
+{
+	return facts->announced || facts->cause == CAUSE_NONE;
+}
+
+/* doctor_json.c, which needs json-c. The small tool doesn't have this file. */
+void doctor_print_json(const struct doctor_facts *facts, const struct doctor_findings *findings);
+
 #endif /* RK_TOOL_DOCTOR_H */
