@@ -347,9 +347,9 @@
  * The caller's address is rip (DW_OP_breg16) plus the distance from the abort handler to the target. The target is possibly in
  * another ELF section, so the assembler can't compute this distance. But the linker can compute the distance from a place in the
  * table to any label. So the table has two such distances, to the target and to the abort handler, and unwinders subtract them.
- * The places of the two distances are 6 bytes apart, and the address is 1 higher. So the offset is
- * -5. In the CIE, 0x78 is the data alignment factor
- * (-8), 16 is the register of the return address (rip), and 0x1b says that addresses are distances of 4 bytes.
+ * The places of the two distances are 6 bytes apart, and the address is 1 higher, so the offset is -5. In the CIE, 0x78 is the
+ * data alignment factor (-8), 16 is the register of the return address (rip), and 0x1b says that addresses are distances of 4
+ * bytes.
  */
 #ifdef __clang__
 #define RKI_ASM_FRAMES "@unwind" /* clang itself gives this ELF section the type @unwind, gcc @progbits */
