@@ -125,12 +125,24 @@ def execute(job):
     print(f'   {job.row.name}: {job.missing or job.booted.problem or "done"}, {job.seconds:.0f} s', flush=True)
 
 
+def compared_page(folder):
+    """Compares the table of doc/ktls.md with the results on a row's console. The result is an entry of the log."""
+    check = subprocess.run([os.path.join(SOURCE, 'tests', 'ktls', 'table'), '--check', os.path.join(folder, 'console')],
+                           capture_output=True, text=True)
+    good = check.returncode == 0
+    why = ''.join(f'# {line}\n' for line in (check.stdout + check.stderr).splitlines())
+    return {'name': 'ktls/table', 'stdout': f'{"" if good else "not "}ok 1 - doc/ktls.md agrees with the results\n{why}',
+            'result': 'OK' if good else 'FAIL', 'duration': 0}
+
+
 def entries_of(job):
     """The row's test log."""
     if job.missing:
         return [{'name': job.row.name, 'stdout': f'ok 1 - {job.row.name} # SKIP {job.missing}\n', 'result': 'SKIP',
                  'duration': 0}]
     entries = [entry(job, program) for program in job.programs if program.end is not None]
+    if any('KTLS_REQUIRED' in program.environment for program in job.programs):
+        entries.append(compared_page(job.folder))
     if job.booted.problem:
         where = os.path.relpath(os.path.join(job.folder, 'console'), SOURCE)
         text = '\n'.join('#   ' + line for line in job.booted.tail)
