@@ -20,9 +20,10 @@
 #include <unistd.h>
 
 #define KTLS_RSEQ	64 /* offset of struct rseq in the blob */
-#define SET_OFFSET	(1 << 17)
-#define SET_KTLS_SIG		(1 << 18)
-#define SET_THREAD	(1 << 19)
+#define KTLS_FLAG	(1 << 2)
+#define SET_OFFSET	2
+#define SET_SIG		3
+#define SET_THREAD	4
 #define CLONE_KTLS	(1ULL << 48)
 #define SIG		0x53053053
 #define ROUNDS		2000
@@ -161,6 +162,7 @@ static void call(const void *arg, long len, int flags, uint32_t sig)
 int main(void)
 {
 	int64_t offset = blob - (char *)__builtin_thread_pointer();
+	const uint32_t signature = SIG;
 	cpu_set_t set;
 
 	/* glibc must not register threads, because this program registers them. */
@@ -182,10 +184,10 @@ int main(void)
 		if (way == CALL)
 			call(blob + KTLS_RSEQ, length, 0, SIG);
 		if (way == KTLS) {
-			if (syscall(334, &offset, 8, SET_OFFSET, 0) != 0)
+			if (syscall(334, &offset, 8, KTLS_FLAG, SET_OFFSET) != 0)
 				_exit(0); /* the kernel has no KTLS */
-			call(NULL, 0, SET_KTLS_SIG, SIG);
-			call(NULL, 0, SET_THREAD, 0);
+			call(&signature, 4, KTLS_FLAG, SET_SIG);
+			call(NULL, 0, KTLS_FLAG, SET_THREAD);
 		}
 		printf("way %s\n", (const char *[]){ "none", "call", "ktls" }[way]);
 		switches();

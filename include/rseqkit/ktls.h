@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls.h - kernel-maintained per-thread data (KTLS): every thread is registered without a system call of its own.
+ * ktls.h - kernel-maintained per-thread data (KTLS): the kernel registers new threads, without a system call of their own.
  *
  * Experimental: no released kernel has KTLS. The symbols have a version of their own, RSEQKIT_EXPERIMENTAL. The symbols can
  * change in any release, without a change of the soname.
  *
  * A kernel with the patch series in kernel/ registers threads itself. The area is in a memory block, the blob, which is at the
  * same offset from the thread pointer in all threads of a process. The blob also has the thread id. With such a kernel, threads
- * have rseq from their first instruction on, including threads of raw clone(), threads that the C library makes for itself, and
- * vfork children. Vfork children of vfork children have no rseq.
+ * have rseq from their first instruction on. This includes threads of raw clone() that were given a thread pointer
+ * (CLONE_THREAD | CLONE_SETTLS), threads that the C library makes for itself, and vfork children. It doesn't include other
+ * threads and processes that share the memory, vfork children of vfork children, and threads whose blob the kernel can't write.
+ * The initial thread is registered by a system call of this library.
  *
  * With other kernels the library keeps the same contract in user space as far as possible. The offset is the same in all
  * threads, and a thread is registered when it first needs rseq. The function rk_ktls_provider() says which component registers
@@ -22,8 +24,8 @@
  *   - room for the blob in static TLS. A program that is linked with librseqkit-ktls has room. The preloaded object has room
  *     too, and its room is used if the program is started with RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does.
  *
- * This kind of KTLS (RSEQ_FLAG_KTLS_AUTO) needs no support from the C library. The library never uses it with musl, because a
- * detached thread of musl unmaps its memory while the kernel still writes to that memory. KTLS on musl would need support in
+ * This kind of KTLS (RSEQ_KTLS_SET_OFFSET_AUTO) needs no support from the C library. The library never uses it with musl, because
+ * a detached thread of musl unmaps its memory while the kernel still writes to that memory. KTLS on musl would need support in
  * musl itself (doc/ktls.md).
  */
 #ifndef RSEQKIT_KTLS_H

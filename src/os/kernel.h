@@ -35,12 +35,15 @@
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
-/* From include/uapi/linux/rseq_ktls.h, which kernels with the series in kernel/ have. */
-#define RK_RSEQ_GET_KTLS_LAYOUT (1 << 16)
-#define RK_RSEQ_SET_KTLS_OFFSET (1 << 17)
-#define RK_RSEQ_SET_KTLS_SIG (1 << 18)
-#define RK_RSEQ_SET_KTLS_THREAD (1 << 19)
-#define RK_RSEQ_KTLS_AUTO (1 << 20)
+/*
+ * From include/uapi/linux/rseq.h of kernels with the series in kernel/. With this flag the last argument of rseq(2) is one of
+ * the commands below, and not a signature.
+ */
+#define RK_RSEQ_KTLS (1 << 2)
+#define RK_KTLS_GET_LAYOUT 1
+#define RK_KTLS_SET_SIG 3
+#define RK_KTLS_SET_THREAD 4
+#define RK_KTLS_SET_OFFSET_AUTO 7
 
 /* Size of the kernel's signal set, in bytes. */
 #ifdef __mips__
@@ -183,10 +186,16 @@ static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, u
 	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);
 }
 
+/* Gives the kernel one of the commands of KTLS. */
+static inline int rk_kernel_ktls(uint32_t command, volatile void *argument, uint32_t size)
+{
+	return rk_sys_rseq(argument, size, RK_RSEQ_KTLS, command);
+}
+
 /* Registers the calling thread at the process's KTLS offset. */
 static inline int rk_kernel_ktls_register(void)
 {
-	return rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_THREAD, 0);
+	return rk_kernel_ktls(RK_KTLS_SET_THREAD, NULL, 0);
 }
 
 /* The slice extension, from include/uapi/linux/prctl.h, since Linux 7.0. */

@@ -245,8 +245,8 @@ knows_librseq() {
 @test "--ktls on a kernel that has none, or doesn't answer: said, and the program is run as without it" {
 	run "$RSEQKIT" doctor --json
 	[[ ${output//[[:space:]]/} == *'"ktls":{"available":true'* ]] && skip "this kernel has it"
-	for filter in "" "$HELPERS/with_filter nothing rseq=0x10000 --" "$HELPERS/with_filter eperm rseq=0x10000 --" \
-		"$HELPERS/with_filter e2big rseq=0x10000 --"; do
+	for filter in "" "$HELPERS/with_filter nothing rseq=4:1 --" "$HELPERS/with_filter eperm rseq=4:1 --" \
+		"$HELPERS/with_filter e2big rseq=4:1 --"; do
 		expect 0 $filter "$RSEQKIT" exec --ktls true
 		assert_says "running without --ktls"
 		expect 0 env -u GLIBC_TUNABLES -u RSEQKIT_AREA $filter "$RSEQKIT" exec --ktls env

@@ -6,7 +6,8 @@
  *
  * ANSWER is the filter's action for the named system calls: enosys, eperm, einval, e2big, enomem, nothing (they return 0 without
  * effect), kill (the process), or hang (they never return). A SYSCALL of the form rseq=FLAGS selects only rseq calls with these
- * flags. Exits with 125 if the filter can't be installed, and with 126 if the program can't be run.
+ * flags, and rseq=FLAGS:LAST only those of them whose last argument is LAST. Exits with 125 if the filter can't be installed, and
+ * with 126 if the program can't be run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,9 +24,10 @@
 #include <unistd.h>
 
 #define CALLS_MAX 32
-#define PER_CALL 5 /* instructions */
-/* Offset of the third argument's lower half, on little-endian machines. */
+#define PER_CALL 7 /* instructions */
+/* Offsets of the lower halves of the third and the fourth argument, on little-endian machines. */
 #define THIRD_ARGUMENT ((uint32_t)offsetof(struct seccomp_data, args[2]))
+#define FOURTH_ARGUMENT ((uint32_t)offsetof(struct seccomp_data, args[3]))
 
 static const struct {
 	const char *name;
@@ -68,21 +70,31 @@ static const struct {
 static const char *add(struct sock_fprog *program, const char *call, uint32_t action)
 {
 	const char *flags = strchr(call, '=');
+	const char *last = flags != NULL ? strchr(flags, ':') : NULL;
 	size_t length = flags != NULL ? (size_t)(flags - call) : strlen(call);
 	struct sock_filter *code = program->filter;
+	unsigned char more = last != NULL ? 2 : 0; /* instructions for the last argument */
 	char *end = NULL;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (strlen(calls[i].name) != length || strncmp(call, calls[i].name, length) != 0)
 			continue;
 		code[program->len++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, flags != NULL ? 4 : 1);
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, flags != NULL ? 4 + more : 1);
 		if (flags != NULL) {
 			uint32_t number = (uint32_t)strtoul(flags + 1, &end, 0);
 
-			if (calls[i].number != SYS_rseq || flags[1] == '\0' || *end != '\0')
+			if (calls[i].number != SYS_rseq || flags[1] == '\0' || *end != (last != NULL ? ':' : '\0'))
 				return "bad flags in";
 			code[program->len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, THIRD_ARGUMENT);
+			code[program->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1 + more);
+		}
+		if (last != NULL) {
+			uint32_t number = (uint32_t)strtoul(last + 1, &end, 0);
+
+			if (last[1] == '\0' || *end != '\0')
+				return "bad last argument in";
+			code[program->len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FOURTH_ARGUMENT);
 			code[program->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
 		}
 		code[program->len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);

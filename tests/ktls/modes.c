@@ -30,7 +30,7 @@ static const char no_functions[] = "the vDSO has no functions for KTLS";
 /* Reads the kernel's description of the blob. Returns false if the kernel has no KTLS. */
 static bool ask_for_layout(struct rk_ktls_layout *layout)
 {
-	return raw_rseq(layout, sizeof(*layout), RAW_GET_KTLS_LAYOUT, 0) == 0;
+	return raw_ktls(RAW_KTLS_GET_LAYOUT, layout, sizeof(*layout)) == 0;
 }
 
 /*
@@ -124,6 +124,7 @@ static const char *set_ktls_up(bool *broken)
 {
 	struct rk_ktls_layout layout;
 	int64_t offset = room - raw_thread_pointer();
+	uint32_t signature = RAW_SIGNATURE;
 
 	if (!ask_for_layout(&layout))
 		return "this kernel has no KTLS";
@@ -132,12 +133,12 @@ static const char *set_ktls_up(bool *broken)
 		return "the C library has registered the initial thread: set GLIBC_TUNABLES=glibc.pthread.rseq=0";
 	if (layout.size > sizeof(room) || layout.alignment > 64)
 		return "the kernel asks for more room than there is";
-	if (raw_rseq(&offset, sizeof(offset), RAW_SET_KTLS_OFFSET, 0) != 0)
-		return "RSEQ_FLAG_SET_KTLS_OFFSET failed";
-	if (raw_rseq(NULL, 0, RAW_SET_KTLS_SIG, RAW_SIGNATURE) != 0)
-		return "RSEQ_FLAG_SET_KTLS_SIG failed";
-	if (raw_rseq(NULL, 0, RAW_SET_KTLS_THREAD, 0) != 0)
-		return "RSEQ_FLAG_SET_KTLS_THREAD failed";
+	if (raw_ktls(RAW_KTLS_SET_OFFSET, &offset, sizeof(offset)) != 0)
+		return "RSEQ_KTLS_SET_OFFSET failed";
+	if (raw_ktls(RAW_KTLS_SET_SIG, &signature, sizeof(signature)) != 0)
+		return "RSEQ_KTLS_SET_SIG failed";
+	if (raw_ktls(RAW_KTLS_SET_THREAD, NULL, 0) != 0)
+		return "RSEQ_KTLS_SET_THREAD failed";
 	place.offset = offset + (ptrdiff_t)layout.rseq_offset;
 	place.length = (uint32_t)getauxval(AT_FEATURE_SIZE);
 	place.blob = offset;

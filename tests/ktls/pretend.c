@@ -71,37 +71,39 @@ static long register_thread(void)
 	return RAW4(SYS_rseq, raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
 }
 
-/* Answers one command. For two commands in one call the kernel returns EINVAL, but no caller in these tests makes such a call. */
-static long answer(void *argument, int flags, uint32_t number)
+static long answer(void *argument, uint32_t command)
 {
 	struct {
 		uint32_t size, alignment;
 		uint64_t rseq_offset;
 	} layout = {128, ALIGNMENT, RSEQ_OFFSET};
 
-	if (flags & RAW_GET_KTLS_LAYOUT) {
+	switch (command) {
+	case RAW_KTLS_GET_LAYOUT:
 		if (strncmp(choice(), "size=", 5) == 0)
 			layout.size = (uint32_t)strtoul(choice() + 5, NULL, 10);
 		if (strncmp(choice(), "alignment=", 10) == 0)
 			layout.alignment = (uint32_t)strtoul(choice() + 10, NULL, 10);
 		memcpy(argument, &layout, sizeof(layout));
-	} else if (flags & RAW_SET_KTLS_SIG) {
+		return 0;
+	case RAW_KTLS_SET_SIG:
+		memcpy(&signature, argument, sizeof(signature));
 		has_signature = true;
-		signature = number;
-	} else if (flags & RAW_SET_KTLS_OFFSET) {
+		return 0;
+	case RAW_KTLS_SET_OFFSET:
+	case RAW_KTLS_SET_OFFSET_AUTO:
 		if (has_offset)
 			return -RAW_EBUSY;
 		memcpy(&offset, argument, sizeof(offset));
 		has_offset = true;
-	} else {
-		return register_thread();
+		return 0;
+	case RAW_KTLS_SET_THREAD: return register_thread();
+	default: return -RAW_EINVAL;
 	}
-	return 0;
 }
 
 EXPORTED long syscall(long number, ...)
 {
-	const int all = RAW_GET_KTLS_LAYOUT | RAW_SET_KTLS_SIG | RAW_SET_KTLS_OFFSET | RAW_SET_KTLS_THREAD;
 	long argument[6], result;
 	va_list list;
 
@@ -109,8 +111,8 @@ EXPORTED long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		argument[i] = va_arg(list, long);
 	va_end(list);
-	if (number == SYS_rseq && ((int)argument[2] & all) != 0 && real_auxiliary(AUXV_FEATURE_SIZE) != 0)
-		result = answer((void *)(uintptr_t)argument[0], (int)argument[2], (uint32_t)argument[3]);
+	if (number == SYS_rseq && (int)argument[2] == RAW_KTLS && real_auxiliary(AUXV_FEATURE_SIZE) != 0)
+		result = answer((void *)(uintptr_t)argument[0], (uint32_t)argument[3]);
 	else
 		result = raw_call6(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
 	if (result < 0 && result > -4096) {

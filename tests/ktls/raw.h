@@ -43,12 +43,13 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW_CLONE_CHILD_CLEARTID 0x200000UL
 #define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h with the series in kernel/ */
 
-/* From include/uapi/linux/rseq_ktls.h, in kernels with the series in kernel/. */
-#define RAW_GET_KTLS_LAYOUT (1 << 16)
-#define RAW_SET_KTLS_OFFSET (1 << 17)
-#define RAW_SET_KTLS_SIG (1 << 18)
-#define RAW_SET_KTLS_THREAD (1 << 19)
-#define RAW_KTLS_AUTO (1 << 20)
+/* From include/uapi/linux/rseq.h, in kernels with the series in kernel/: a flag of rseq(2), and commands in its last argument. */
+#define RAW_KTLS (1 << 2)
+#define RAW_KTLS_GET_LAYOUT 1
+#define RAW_KTLS_SET_OFFSET 2
+#define RAW_KTLS_SET_SIG 3
+#define RAW_KTLS_SET_THREAD 4
+#define RAW_KTLS_SET_OFFSET_AUTO 7
 #define RAW_SIGNATURE 0x53053053
 
 struct raw_clone_args {
@@ -105,6 +106,12 @@ __asm__(".pushsection .text\n"
 static inline long raw_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
 	return RAW4(__NR_rseq, area, length, flags, signature);
+}
+
+/* Gives the kernel one of the commands of KTLS. */
+static inline long raw_ktls(uint32_t command, volatile void *argument, uint32_t size)
+{
+	return raw_rseq(argument, size, RAW_KTLS, command);
 }
 
 static inline char *raw_thread_pointer(void)

@@ -166,13 +166,14 @@ static const char *set_up(bool automatic)
 		uint64_t rseq_offset;
 	} layout = {0};
 	int64_t offset = 512; /* after the thread pointer */
+	uint32_t signature = RAW_SIGNATURE;
 
-	if (raw_rseq(&layout, sizeof(layout), RAW_GET_KTLS_LAYOUT, 0) != 0)
+	if (raw_ktls(RAW_KTLS_GET_LAYOUT, &layout, sizeof(layout)) != 0)
 		return "";
 	if (layout.size > DATA_BYTES / 4 || layout.alignment > 512)
 		return "the kernel asks for more room than there is";
-	if (raw_rseq(&offset, sizeof(offset), RAW_SET_KTLS_OFFSET | (automatic ? RAW_KTLS_AUTO : 0), 0) != 0 ||
-	    raw_rseq(NULL, 0, RAW_SET_KTLS_SIG, RAW_SIGNATURE) != 0 || raw_rseq(NULL, 0, RAW_SET_KTLS_THREAD, 0) != 0)
+	if (raw_ktls(automatic ? RAW_KTLS_SET_OFFSET_AUTO : RAW_KTLS_SET_OFFSET, &offset, sizeof(offset)) != 0 ||
+	    raw_ktls(RAW_KTLS_SET_SIG, &signature, sizeof(signature)) != 0 || raw_ktls(RAW_KTLS_SET_THREAD, NULL, 0) != 0)
 		return "KTLS can't be set up";
 	place.blob = offset;
 	place.offset = offset + (ptrdiff_t)layout.rseq_offset;

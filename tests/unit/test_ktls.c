@@ -87,7 +87,7 @@ static void tells_the_layout(void **state)
 static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
-	bool has = syscall(SYS_rseq, &raw, sizeof(raw), 1 << 16, 0) == 0;
+	bool has = syscall(SYS_rseq, &raw, sizeof(raw), 1 << 2, 1) == 0;
 	int r = rk_ktls_query_kernel(&layout, sizeof(layout));
 
 	(void)state;

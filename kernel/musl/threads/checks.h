@@ -11,12 +11,13 @@
 
 #define SIGNATURE 0x53053053
 
-/* flags of rseq(2) */
+/* flags of rseq(2), and the commands that its last argument has with FLAG_KTLS */
 #define FLAG_UNREGISTER (1 << 0)
-#define FLAG_GET_LAYOUT (1 << 16)
-#define FLAG_SET_OFFSET (1 << 17)
-#define FLAG_SET_KTLS_SIG (1 << 18)
-#define FLAG_SET_THREAD (1 << 19)
+#define FLAG_KTLS (1 << 2)
+#define KTLS_GET_LAYOUT 1
+#define KTLS_SET_OFFSET 2
+#define KTLS_SET_SIG 3
+#define KTLS_SET_THREAD 4
 
 extern const ptrdiff_t __rseq_offset;
 extern const unsigned int __rseq_size;

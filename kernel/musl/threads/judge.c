@@ -51,7 +51,7 @@ void look_at_kernel(bool with_blob)
 	struct layout layout;
 
 	*(void **)&vdso_tid = rk_vdso_find("__vdso_rseq_ktls_tid");
-	if (with_blob && vdso_tid && syscall(SYS_rseq, &layout, sizeof(layout), FLAG_GET_LAYOUT, 0) == 0)
+	if (with_blob && vdso_tid && syscall(SYS_rseq, &layout, sizeof(layout), FLAG_KTLS, KTLS_GET_LAYOUT) == 0)
 		blob_offset = __rseq_offset - (long)layout.rseq_offset;
 }
 

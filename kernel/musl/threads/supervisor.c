@@ -22,17 +22,25 @@
 enum { GET, OFFSET, SIG, THREAD, UNREGISTRATION, PROBE, REGISTRATION, OTHER, KINDS };
 
 static const char *const kinds[KINDS] = {
-	"GET_KTLS_LAYOUT", "SET_KTLS_OFFSET", "SET_KTLS_SIG", "SET_KTLS_THREAD", "UNREGISTER",
+	"KTLS_GET_LAYOUT", "KTLS_SET_OFFSET", "KTLS_SET_SIG", "KTLS_SET_THREAD", "UNREGISTER",
 	"UNREGISTER with a wrong signature", "registration", "other",
 };
+
+static int kind_of_command(uint32_t command)
+{
+	switch (command) {
+	case KTLS_GET_LAYOUT: return GET;
+	case KTLS_SET_OFFSET: return OFFSET;
+	case KTLS_SET_SIG: return SIG;
+	case KTLS_SET_THREAD: return THREAD;
+	default: return OTHER;
+	}
+}
 
 static int kind_of(const struct seccomp_data *data)
 {
 	switch (data->args[2]) {
-	case FLAG_GET_LAYOUT: return GET;
-	case FLAG_SET_OFFSET: return OFFSET;
-	case FLAG_SET_KTLS_SIG: return SIG;
-	case FLAG_SET_THREAD: return THREAD;
+	case FLAG_KTLS: return kind_of_command((uint32_t)data->args[3]);
 	case FLAG_UNREGISTER: return (uint32_t)data->args[3] == SIGNATURE ? UNREGISTRATION : PROBE;
 	case 0: return REGISTRATION;
 	default: return OTHER;

@@ -3,7 +3,7 @@
  * ktls.c - the part of the decision that asks whether the kernel can register threads, and gives the kernel the commands for
  * this. The public header's other functions are in ktls_query.c.
  *
- * The commands are those of the patch series in kernel/. A kernel without the series doesn't know the flags of these
+ * The commands are those of the patch series in kernel/. A kernel without the series doesn't know the flag of these
  * commands, and answers EINVAL.
  *
  * The kernel keeps a blob of data in each thread's TLS. It reports the size of the blob, and where the area is in the blob.
@@ -11,7 +11,7 @@
  * room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts
  * the area, a thread that isn't registered reads cpu_id -1.
  *
- * This library uses the automatic kind of KTLS (RK_RSEQ_KTLS_AUTO), because the libc doesn't take part. KTLS isn't used on
+ * This library uses the automatic kind of KTLS (RK_KTLS_SET_OFFSET_AUTO), because the libc doesn't take part. KTLS isn't used on
  * musl, where a detached thread unmaps its memory while the thread still runs.
  *
  * This library still registers some threads itself: threads that the kernel couldn't register, and threads after a bracket.
@@ -56,7 +56,7 @@ int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 	int r;
 
 	*layout = (struct rk_ktls_layout){0};
-	r = rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0);
+	r = rk_kernel_ktls(RK_KTLS_GET_LAYOUT, layout, sizeof(*layout));
 	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
 		return -ENXIO;
 	if (r == -ENXIO || r == -E2BIG)
@@ -90,6 +90,7 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
+	uint32_t signature = RK_SIGNATURE;
 	int64_t offset = room;
 	int r;
 
@@ -98,9 +99,9 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	r = rk_kernel_ktls_register();
 	if (r == 0 || r == -EBUSY) /* a handler was faster */
 		return rk_kernel_registered_at(area, length);
-	if (r != -ENXIO || rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_SIG, RK_SIGNATURE) != 0)
+	if (r != -ENXIO || rk_kernel_ktls(RK_KTLS_SET_SIG, &signature, sizeof(signature)) != 0)
 		return false;
-	r = rk_sys_rseq(&offset, sizeof(offset), RK_RSEQ_SET_KTLS_OFFSET | RK_RSEQ_KTLS_AUTO, 0);
+	r = rk_kernel_ktls(RK_KTLS_SET_OFFSET_AUTO, &offset, sizeof(offset));
 	if (r != 0 && r != -EBUSY)
 		return false;
 	(void)rk_kernel_ktls_register();
