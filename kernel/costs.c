@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KTLS_RSEQ	64 /* offset of struct rseq in the blob */
 #define KTLS_FLAG	(1 << 2)
+#define GET_LAYOUT	1
 #define SET_OFFSET	2
 #define SET_SIG		3
 #define SET_THREAD	4
@@ -35,6 +35,12 @@ static char stack[16384] __attribute__((aligned(64)));
 static char tls[1024] __attribute__((aligned(128)));
 static int running;
 static long length;
+
+/* The blob's layout. Without KTLS there is no blob, and struct rseq is at its beginning. */
+static struct {
+	uint32_t size, alignment;
+	uint64_t rseq_offset;
+} layout;
 
 static uint64_t now(void)
 {
@@ -86,7 +92,7 @@ static void thread(enum way way)
 	int value;
 
 	running = 1;
-	if (start(&args, way == CALL ? tls + KTLS_RSEQ : NULL) < 0)
+	if (start(&args, way == CALL ? tls + layout.rseq_offset : NULL) < 0)
 		abort();
 	while ((value = __atomic_load_n(&running, __ATOMIC_ACQUIRE)))
 		syscall(__NR_futex, &running, 0, value, NULL, NULL, 0);
@@ -174,6 +180,9 @@ int main(void)
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	length = getauxval(AT_RSEQ_FEATURE_SIZE);
+	if (syscall(334, &layout, sizeof(layout), KTLS_FLAG, GET_LAYOUT) == 0 &&
+	    (layout.size > sizeof(blob) || layout.alignment > 128))
+		abort();
 	for (enum way way = NONE; way <= KTLS; way++) {
 		pid_t pid = fork();
 
@@ -182,7 +191,7 @@ int main(void)
 			continue;
 		}
 		if (way == CALL)
-			call(blob + KTLS_RSEQ, length, 0, SIG);
+			call(blob + layout.rseq_offset, length, 0, SIG);
 		if (way == KTLS) {
 			if (syscall(334, &offset, 8, KTLS_FLAG, SET_OFFSET) != 0)
 				_exit(0); /* the kernel has no KTLS */
