@@ -372,7 +372,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 
 /*
  * Is this the offset that a reference to an undefined TLS symbol gets? The dynamic linker makes such a reference the thread
- * pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld takes 0 for the symbol's value, and
+ * pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the symbol's value as 0, and
  * computes the offset of address 0 from the end of the executable's TLS segment.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)

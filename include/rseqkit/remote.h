@@ -26,12 +26,13 @@
  * A fork handler of the library records in the child which thread forked. If no handlers run (_Fork(), clone), the new threads
  * of the child treat the parent's claims as held. These claims become free for the new threads when the thread that forked has
  * called a function of claims in the child. If a bare clone() made the child, the thread that forked must also have called a
- * function of claims before the clone(). Otherwise the library takes the thread that forked for a vfork child.
+ * function of claims before the clone(). Otherwise the library treats the thread that forked as a vfork child.
  *
  * Copies of this library. Work on a slot with only one copy. Two copies in a process exclude each other. But in a child of fork,
  * each copy treats the other copy's claims as held. Functions that lock for writing (lock.h) or wait for readers (rcu.h) use
  * claims, too. Suppose that a thread is in such a function of one copy while another thread forks. In the child, such a function
- * of the other copy then waits for the claims that the thread held. Any copy may be used to read, count, record and write.
+ * of the other copy then waits for the claims that the thread held. Functions without claims work with every copy: they read
+ * under rcu.h, add to counters, record in histograms, and write to rings.
  *
  * Sums, waits for readers, and other calls that visit the slots of all CPUs need the same set of possible CPUs in all copies.
  * The comment of rk_cpus_count() in percpu.h says in which cases copies have different sets. In these cases make such calls only
@@ -45,9 +46,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * Fences. A fence is for one CPU or several. When it returns 0, each critical section of this process that began on these CPUs
- * before the call has finished or aborted. The caller sees what these sections stored. Sections that begin later see what the
- * caller stored before the call.
+ * Fences. A fence is for one CPU or several. When it returns 0, no critical section of this process still runs that began
+ * on these CPUs before the call: all have finished or aborted. The caller sees what these sections stored. Sections that begin
+ * later see what the caller stored before the call.
  *
  *   rk_fence_cpu(cpu)            one CPU; each possible CPU is allowed, even if offline
  *   rk_fence_cpus(set, bytes)    the CPUs of a set in the format of sched_setaffinity(2), one after the other
@@ -170,7 +171,8 @@ RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);
 
 /*
- * Ends the work on a slot. The library releases the claim, and forgets the bank that was taken, unless the bank's fence failed.
+ * Ends the work on a slot. The library releases the claim. If the fence of the taken bank succeeded, the library also forgets
+ * this bank.
  * A closed slot stays closed. If the closed slot's bank was taken, the slot now has no bank, and the next rk_bank_take() gives
  * NULL.
  *

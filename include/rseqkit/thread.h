@@ -137,7 +137,7 @@ RKI_BEGIN_DECLS
  *
  * If the system call that caused SIGSYS was to register the thread, the thread can't be registered in the handler. There
  * rk_thread_prepare() returns -EAGAIN, and operations take their fallback. A handler of another signal has the same two limits
- * if it interrupts a registration and blocks SIGSYS. If a filter answers EINVAL, the library takes the refusal for a private
+ * if it interrupts a registration and blocks SIGSYS. If a filter answers EINVAL, the library mistakes the refusal for a private
  * area, and the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
  *
  * If a thread is registered in glibc's area, by glibc or by this library, glibc also registers each thread that this thread

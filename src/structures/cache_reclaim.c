@@ -25,7 +25,7 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	state = stepped(state, RK_ARRAY_PUSHED(1) + RK_ARRAY_POPPED(1));
 	__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
 	add_count(&shared->count.renewed, 1);
-	if ((size_t)capacity > length) /* a child that is forked before this has the grants, but capacity 0 */
+	if ((size_t)capacity > length) /* a child that is forked before this line loses these grants, because capacity is 0 */
 		rk_depot_return(&shared->depot, (size_t)capacity - length);
 	for (; length > 0; length -= now) {
 		void *batch[RK_CACHE_BATCH_MAX];

@@ -49,7 +49,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* Possibly a signal handler ran before this function, and its operation was refused for this reason. */
+	/* Possibly a signal handler ran before this function, and its operation was refused because the thread was unwatched. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }

@@ -20,7 +20,7 @@ union rk_plan {
 		uint16_t length;
 		uint8_t where;
 		uint8_t reason : 5;
-		uint8_t offers : 1;    /* make the page, so that copies see this area; with KTLS, command the kernel first */
+		uint8_t offers : 1;    /* make the page for other copies; with KTLS, first make the kernel register threads */
 		uint8_t meets : 1;     /* the rseq system call exists, so copies have to agree on an area */
 		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};

@@ -261,7 +261,7 @@
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 
-/* Like RK_SECTION_TOKEN, but every outcome is 0. `token` is 0 from the begin, so each way out is a near jump to the end. */
+/* Like RK_SECTION_TOKEN, but every outcome is 0. `token` is 0 from the beginning, so each way out is a near jump to the end. */
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \

@@ -105,7 +105,7 @@ const char *wrong(void)
 		sched_setaffinity(0, sizeof(set), &set);
 		what = wrong_here();
 		if (!what && vdso_tid && *(volatile uint32_t *)&area()->cpu_id != cpu)
-			what = "the CPU is not the one it was moved to";
+			what = "the CPU is not the one to which the thread was moved";
 	}
 	sched_setaffinity(0, sizeof(all), &all);
 	if (!what && (beside[0] != 1 || beside[299] != 2 || beside[150] != 0))
