@@ -68,7 +68,7 @@ int main(void)
 		pthread_join(threads[i], NULL);
 	if (rk_cache_query(cache, &report, sizeof(report)) < 0)
 		return 1;
-	printf("%llu packets got, %.1f %% of them from the CPU's own array; %llu made, %llu in the cache now\n",
+	printf("%llu packets taken, %.1f %% of them from the CPU's own array; %llu made, %llu in the cache now\n",
 	       (unsigned long long)report.gets, 100.0 * (double)report.array_gets / (double)report.gets,
 	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot));
 	if (report.gets != (uint64_t)THREADS * ROUNDS * BURST || report.puts != report.gets)

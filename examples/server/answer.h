@@ -10,8 +10,8 @@ struct answer {
 	enum status status;
 	size_t head_length, written; /* `written` counts head and body together */
 	uint64_t body_length;
-	const char *body;   /* the body's bytes, which are repeated */
-	size_t body_period; /* after this many bytes */
+	const char *body;   /* the body repeats these bytes */
+	size_t body_period; /* the number of bytes at `body` */
 	char *owned;        /* memory that answer_release() frees, or NULL */
 	char head[320];
 };
@@ -22,7 +22,7 @@ void answer_prepare(struct answer *answer, const struct request *request, bool c
 /* Makes the answer to a wrong request: the text of the status. */
 void answer_prepare_error(struct answer *answer, enum status status);
 
-/* Writes as much as the socket takes, at most a megabyte. Returns the number of bytes, or -1 with errno as sendmsg(2). */
+/* Writes as much as the socket takes, at most a megabyte. Returns the number of bytes, or -1 with an errno of sendmsg(2). */
 ssize_t answer_write(struct answer *answer, int fd);
 
 bool answer_is_written(const struct answer *answer);

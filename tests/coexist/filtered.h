@@ -37,7 +37,7 @@ static void judge(const struct situation *situations, size_t n)
 		int ending = in_child(situations[i].run);
 
 		if (ending != situations[i].ending)
-			fprintf(stderr, "# %s: ended with %d (%d is for another system call)\n", situations[i].name, ending,
+			fprintf(stderr, "# %s: ended with %d (%d: by another system call)\n", situations[i].name, ending,
 				128 + SIGSYS);
 		assert_int_equal(ending, situations[i].ending);
 	}

@@ -23,7 +23,7 @@ static void sizes_and_alignments(void **state)
 		assert_non_null(at);
 		assert_int_equal((uintptr_t)at % 16, 0);
 		assert_true(malloc_usable_size(at) >= size);
-		/* At most a quarter of the object, or 16 bytes more, is wasted, except in objects of whole 4096-byte pages. */
+		/* At most 16 bytes and a third of the size are wasted, except in objects of whole 4096-byte pages. */
 		assert_true(malloc_usable_size(at) <= 16 + size + size / 3 || malloc_usable_size(at) % 4096 == 0);
 		memset(at, 1, malloc_usable_size(at));
 		free(at);

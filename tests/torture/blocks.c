@@ -82,7 +82,7 @@ static void *block_and_add(void *result)
 	return NULL;
 }
 
-/* Threads that block all signals. Those with attributes begin so. */
+/* Tests threads that block all signals. Threads with attributes block all signals from their start. */
 static int threads(void)
 {
 	pthread_t thread[THREADS];
@@ -104,7 +104,7 @@ static int threads(void)
 	return right && rk_counter_sum(counter) == (int64_t)THREADS * 2 * ADDS;
 }
 
-/* Handlers whose masks are full, also while a wait has such a mask. */
+/* Tests handlers whose masks block all signals, and handlers that run in a wait whose mask blocks all other signals. */
 static int handlers(void)
 {
 	const struct timespec limit = {10, 0};

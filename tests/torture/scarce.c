@@ -185,7 +185,7 @@ static int refuse(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-/* The process can't write to its code any more, and neither can a program that it executes. */
+/* From now on, this process can't write to its code. A program that it executes can't write to its own code. */
 static int refused(void)
 {
 	if (!refuse() || !counts())
@@ -197,7 +197,7 @@ static int refused(void)
 	return all_end_well() && counts();
 }
 
-/* The tool reaps orphans: after a while none of their numbers exists. */
+/* The tool reaps orphans: after a while, no process has the number of an orphan any more. */
 static int orphans(void)
 {
 	pid_t all[ORPHANS], pid;

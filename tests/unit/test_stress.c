@@ -110,7 +110,7 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
-		fold_and_forget(mine); /* here too, because a life possibly lasts longer than the storm */
+		fold_and_forget(mine); /* not only in end(), because a life possibly lasts longer than the storm */
 	}
 }
 

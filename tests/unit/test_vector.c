@@ -50,7 +50,7 @@ static void model(unsigned char *data, const struct rk_vector_op *op, unsigned c
 	}
 }
 
-/* Draws a valid operation at random. Sources and destinations have rows of their own. */
+/* Draws a valid operation at random. The operation copies from `source`, or reads to `destination`; both have SIZE bytes. */
 static struct rk_vector_op draw_op(uint64_t *random, unsigned char *source, unsigned char *destination)
 {
 	struct rk_vector_op op = {.code = (enum rk_vector_code)(RK_VECTOR_COPY + draw(random) % 9)};
