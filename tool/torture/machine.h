@@ -13,8 +13,8 @@ extern const bool machine_has_port;
 enum { TRAP_MAX = 4 };
 extern const uint8_t machine_trap[TRAP_MAX]; /* the instruction that stops */
 extern const uint8_t machine_trap_size;
-extern const uint8_t machine_trap_moves;     /* bytes from the trap to the instruction pointer of a thread that it has stopped */
-extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the same trap, which a program possibly uses */
+extern const uint8_t machine_trap_moves;     /* bytes from the trap to the instruction pointer of a stopped thread */
+extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the trap, which a program possibly uses */
 extern const uint8_t machine_long_trap_size; /* 0: there is none */
 
 /* The code of an instruction that stores the flag of a single step. The program must not see this flag. 0: there is none. */

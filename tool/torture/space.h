@@ -26,12 +26,16 @@ struct mapping {
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
 	uint8_t *ends;                /* for each section: 1 if its end ever had a breakpoint */
-	bool seen, was_seen;          /* by the last scan; by the one before. An unseen mapping can be a thread's `place` */
+	bool seen, was_seen;          /* the last scan, and the scan before it, found the module. A thread's `place` can be in a
+					 mapping whose module wasn't found */
 	bool listed;                  /* with --inside: the process's agent knows it */
 	struct mapping *next;
 };
 
-/* How many sections can rest at once. There are several, because the abort handler of one section can lead to another section. */
+/*
+ * How many sections of a process can rest at once, that is, have no breakpoints until a thread passes. One isn't enough, because
+ * the abort handler of one section can lead to another section.
+ */
 enum { RESTS = 4 };
 
 /* Breakpoints outside the sections. Threads pass them without an abort. */
@@ -50,10 +54,10 @@ enum extra_kind {
 struct extra {
 	uint64_t address; /* 0: none */
 	uint64_t copy;    /* where a copy of the instruction can be executed; 0: nowhere */
-	uint8_t code[CODE_MAX], replaced[CODE_MAX]; /* the instruction, and what was at the place of the copy */
+	uint8_t code[CODE_MAX], replaced[CODE_MAX]; /* the instruction, and the bytes that the copy overwrites */
 	uint8_t size;     /* of the instruction */
-	bool set;
-	bool copied;      /* the copy is there */
+	bool set;         /* the breakpoint is in memory */
+	bool copied;      /* the copy is in memory */
 };
 
 /* A place in a process: an instruction of a mapping. */
@@ -66,26 +70,27 @@ struct process {
 	pid_t pid;
 	unsigned users;               /* threads in this address space */
 	int memory;                   /* /proc/PID/mem, or -1: see process_read() */
-	struct process *next_open;    /* of those whose memory is open */
+	struct process *next_open;    /* the next process in the list of processes whose memory is open */
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
-	uint64_t round;               /* of strike_again() */
-	unsigned handles;             /* breakpoints until the next look for a handler of SIGTRAP */
-	struct place resting[RESTS];  /* their sections have no breakpoint until a thread passes; mapping NULL: none */
+	uint64_t round;               /* the last call of strike_again() that handled this process, by its number */
+	unsigned handles;             /* after this many more stops, the tool looks again for a handler of SIGTRAP */
+	struct place resting[RESTS];  /* a place in each section that rests; mapping NULL: none */
 	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
-	bool unloads;                 /* a module has gone */
+	bool unloads;                 /* the program has unloaded a module with sections */
 	uint64_t thread_local;        /* bytes that each thread has for the modules of the last scan */
-	pid_t paused;                 /* no breakpoints: this process, which isn't traced, has the same memory. 0: none */
+	pid_t paused;                 /* an untraced process that shares this memory, so no breakpoints are set; 0: none */
 };
 
+/* Makes an empty address space with one thread, and opens its memory. Returns NULL if memory is short. */
 struct process *process_new(pid_t pid);
 
 /* Adds a module to the process. Returns NULL if memory is short. */
 struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias);
 
-/* copy.c: makes the address space of a child of fork. Adds modules that the parent's scan hasn't seen to the result. */
+/* copy.c: makes the address space of a child of fork. Adds to the result the modules that the parent's last scan didn't find. */
 struct process *process_copy(const struct process *parent, pid_t pid, const struct torture_settings *settings,
 			     struct torture_result *result);
 
@@ -102,72 +107,88 @@ bool process_take_mappings(struct process *process, const struct process *parent
 void process_release(struct process *process);
 
 /*
- * Looks for modules that are new or gone. Adds new ones to the result, and sets breakpoints in them. `tid` is a thread of the
- * process that lives. Returns false if the modules couldn't all be looked at, because memory or descriptors are short.
+ * Finds the modules that the program has loaded or unloaded since the last scan. Adds new modules to the result, and sets
+ * breakpoints in them. `tid` is a thread of the process that hasn't ended. Returns false if a module couldn't be read, because
+ * memory or descriptors are short.
  */
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
-/* memory.c: finds the instruction at an address. Returns false if it is no instruction of a section. */
+/* memory.c: finds the instruction at an address. Returns false if no instruction of a section begins there. */
 bool process_find(const struct process *process, uint64_t address, struct place *place);
 
+/* place_insn() returns the instruction at the place. place_address() returns the instruction's address in the process. */
 struct torture_insn *place_insn(const struct place *place);
 uint64_t place_address(const struct place *place);
 
+/* Sets the breakpoint of a place. Returns whether the place has its breakpoint then. */
 bool process_set(struct process *process, const struct place *place);
 
-/* Returns false if the memory can't be written. */
+/* Removes the breakpoint of a place. Returns false if the memory can't be written. */
 bool process_clear(struct process *process, const struct place *place);
 
 /*
- * process_suspend() removes the breakpoints of the place's section, so that threads pass without a stop. process_suspend_one()
- * notes that the place is also to get its breakpoint again. process_resume() sets them again.
+ * process_suspend() removes the breakpoints of the place's section, so that threads pass without a stop. process_resume() sets
+ * these breakpoints again. process_suspend_one() makes process_resume() also set the place's own breakpoint.
  */
 void process_suspend(struct process *process, const struct place *place);
 void process_suspend_one(const struct place *place);
 void process_resume(struct process *process, const struct place *place);
 
 /*
- * extra_copy() makes the copy of the instruction, if this is possible. extra_remove_copies() removes all copies; call it only
- * while no thread executes one.
+ * extra_copy() writes the copy of the instruction, and returns false if this isn't possible. extra_remove_copies() removes all
+ * copies. Call it only while no thread executes a copy.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
 void extra_remove_copies(struct process *process);
 
-/* Sets or removes a breakpoint outside the sections. extra_set_end() does it at the end of the place's section. */
+/*
+ * extra_set() sets a breakpoint outside the sections. extra_set_end() moves the breakpoint `kind` to the end of the place's
+ * section, and sets it. Both return whether the breakpoint is set then. extra_clear() removes the breakpoint.
+ */
 bool extra_set(struct process *process, enum extra_kind kind);
 bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place);
 void extra_clear(struct process *process, enum extra_kind kind);
 
-/* Removes the breakpoints in sections. */
+/* Removes all breakpoints that are in sections. */
 void process_clear_sections(struct process *process);
 
-/* Does the program itself have a trap there? If not, another thread has removed the breakpoint meanwhile. */
+/*
+ * `ip` is the instruction pointer of a thread that a trap stopped. Is this trap still in memory? If the tool has no breakpoint
+ * there, the trap is the program's own. Without a trap in memory, the tool has removed its breakpoint since the thread stopped.
+ */
 bool process_has_trap(struct process *process, uint64_t ip);
 
 /* Removes all breakpoints. */
 void process_clear_all(struct process *process);
 
-/* Sets no breakpoints any more, until process_go_on(). `pid` has the same memory. */
+/*
+ * process_pause() removes all breakpoints. Until process_go_on(), none are set. The process `pid` shares this memory.
+ * process_go_on() sets the breakpoints again, and makes a scan.
+ */
 void process_pause(struct process *process, pid_t pid);
 void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
-/* Sets no breakpoints in sections any more. Removes all breakpoints, or all except that of ptrace(). */
+/*
+ * From now on, no breakpoints are set in sections. This call removes all breakpoints except that at ptrace(). With `all`, it also
+ * removes the breakpoint at ptrace().
+ */
 void process_spare(struct process *process, bool all);
 
 /*
- * Notes the breakpoints that a child has from its parent: those that the child's memory has. With `all`, also looks at
- * instructions whose state doesn't say that the parent ever had a breakpoint there.
+ * process_inherit() notes the breakpoints that a child has inherited: it looks into the child's memory for traps. It looks only
+ * at instructions at which the parent ever had a breakpoint; with `all`, at every instruction. extra_inherit() notes whether the
+ * child has inherited the breakpoint `kind`.
  */
 void process_inherit(struct process *process, struct mapping *mapping, bool all);
 void extra_inherit(struct process *process, enum extra_kind kind);
 
 /*
- * Does memory have a trap in place of the instruction? A later byte of the instruction is possibly the trap of another
- * instruction, which begins within this one.
+ * Has the tool's trap replaced the beginning of the instruction in memory? A later byte of the instruction is possibly also a
+ * trap: that of another instruction, which begins within this instruction.
  */
 bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
-/* Puts the instruction back in place of a trap. Returns false if the memory can't be written. */
+/* If the tool's trap is there, restores the instruction. Returns false if the memory can't be accessed. */
 bool process_take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
 /* Removes the breakpoints of a mapping of which no page is the file's code any more. */
@@ -177,22 +198,23 @@ void process_leave(struct process *process, struct mapping *mapping);
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
 
 /*
- * In a random run: sets a breakpoint at a random instruction of the section. Setting none is as probable as each instruction;
- * the function then returns false.
+ * In a random run: sets a breakpoint at a random instruction of the section, or at no instruction. All these choices are equally
+ * probable. Returns false if it set no breakpoint.
  */
 bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 
-/* Opens the memory if it isn't open, and closes it. */
+/* process_open() opens the process's memory if it isn't open, and returns whether it is open then. process_close() closes it. */
 bool process_open(struct process *process);
 void process_close(struct process *process);
 
 /*
- * process_files() returns how many descriptors all processes together may take. By process_hold() the caller tells how many of
- * them it uses for something else than memory.
+ * process_files() returns how many file descriptors the tool may use for all processes together. The caller of process_hold()
+ * uses `count` of these descriptors for other files than memory.
  */
 unsigned process_files(void);
 void process_hold(unsigned count);
 
+/* Both return false if they couldn't transfer all `size` bytes. */
 bool process_read(struct process *process, uint64_t address, void *to, size_t size);
 bool process_write(struct process *process, uint64_t address, const void *from, size_t size);
 

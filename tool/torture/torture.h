@@ -29,7 +29,7 @@ struct torture_settings {
 	uint64_t seed;
 	double seconds;      /* how long a running process (`pid`) is tortured */
 	pid_t pid;           /* the process to attach to, or 0 */
-	char **command;      /* or a program and its arguments */
+	char **command;      /* if `pid` is 0, the program to start and its arguments */
 };
 
 /* The number of functions at which the tracer stops threads. enum extra_kind has their order, and describe.c has their names. */
@@ -87,14 +87,14 @@ struct torture_function {
 	uint64_t room;       /* the address of CODE_MAX bytes of the file's code that nothing uses; 0: none */
 	uint8_t code[CODE_MAX]; /* of the first instruction */
 	uint8_t size;
-	bool movable;        /* does the same at another place */
+	bool movable;        /* the first instruction does the same at another address */
 };
 
 struct module {
 	char *path;
 	dev_t map_device;    /* as /proc/PID/maps names it: on some file systems it isn't that of stat(2) */
 	ino_t inode;
-	struct stat file;    /* a file that was rewritten is another module */
+	struct stat file;    /* the file's status when it was read; a file that was rewritten since is another module */
 	struct torture_function functions[FUNCTIONS];
 	struct segment *segments;
 	struct torture_section *sections;
@@ -110,8 +110,8 @@ struct violation {
 	const struct module *module;
 	uint32_t insn;       /* index */
 	bool sure;           /* the file declares its private stores, and not this one */
-	uint64_t address, before, after; /* of the first 8 bytes that differ, or of fewer */
-	uint8_t width;
+	uint64_t address, before, after; /* the address of the first byte that changed, and the bytes there, before and after */
+	uint8_t width;       /* the number of bytes in `before`, at most 8 */
 	struct violation *next;
 };
 
@@ -120,7 +120,7 @@ struct torture_result {
 	struct module *modules;
 	struct violation *violations;
 	uint64_t injected, confirmed, migrated, unmigrated;
-	uint64_t refused;    /* stops of protected threads that didn't end in the abort handler */
+	uint64_t refused;    /* stops after which a protected thread wasn't at the abort handler */
 	uint64_t idle;       /* visits of threads without protection */
 	uint64_t processes, threads;
 	uint64_t runs;
@@ -134,16 +134,16 @@ struct torture_result {
 
 /*
  * catalog.c. catalog_read() reads the sections of a file, in a child with limits. `name` is the path for the report. Returns
- * NULL if memory or descriptors are short. catalog_unread() makes a module without sections.
+ * NULL if memory or descriptors are short. catalog_unread() makes a module without sections. catalog_forget() frees a module.
  */
 struct module *catalog_read(int fd, const char *name);
 struct module *catalog_unread(const char *name, const char *problem);
 void catalog_forget(struct module *module);
 
-/* The first instruction at or after the address; insn_count if there is none. */
+/* Returns the index of the first instruction at or after the address, or insn_count if there is none. */
 uint32_t catalog_find(const struct module *module, uint64_t address);
 
-/* torture_report.c */
+/* torture_report.c: prints the report. */
 void torture_print(const struct torture_settings *settings, const struct torture_result *result, FILE *out);
 
 /* An instruction counts as covered after this many aborts, or in a run that only reaches, after one visit. */

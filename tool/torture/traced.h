@@ -37,21 +37,21 @@ struct thread {
 	bool aside;              /* the step is at a copy of the instruction */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
 	bool blocked_before;     /* blocks_trap, before the signal handler that runs now */
-	uint64_t handler_stack;  /* the stack pointer before this handler. 0: as far as is known, none runs */
-	bool asleep;             /* traced_hold() left it asleep in the kernel; `switches` tells whether it has run since */
-	uint64_t switches;
+	uint64_t handler_stack;  /* the stack pointer before the handler that runs now. 0: the tool knows of none */
+	bool asleep;             /* the thread was asleep in the kernel at traced_hold(), which didn't stop it */
+	uint64_t switches;       /* how often it had given up its CPU by then. If the number is the same now, it hasn't run */
 	bool ended;              /* the first thread has ended, and stays until the others have ended, too */
 	double since;            /* when a thread with an unknown parent was first seen */
 	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
 	uint64_t mask;
 	bool has_status;         /* a stop that isn't handled yet */
 	int status;
-	bool moved;              /* allowed only one CPU, until the step is over */
-	bool sent;               /* `moved`, to the CPU that another thread has left, until that thread goes on */
-	cpu_set_t cpus;          /* the program's choice */
-	cpu_set_t narrowed;      /* what it was last narrowed to */
-	cpu_set_t single;        /* all CPUs to which it was ever narrowed, one at a time */
-	int old_cpu;
+	bool moved;              /* the tool allows this thread only one CPU, until its step is over */
+	bool sent;               /* the tool moved this thread to the CPU from which it took another, which still waits */
+	cpu_set_t cpus;          /* the CPUs that the program allows this thread */
+	cpu_set_t narrowed;      /* the set with one CPU that the tool last allowed */
+	cpu_set_t single;        /* each CPU that the tool ever allowed as the only one */
+	int old_cpu;             /* the CPU from which the tool moved this thread */
 	bool waits;              /* stopped until another thread passes on the old CPU, or until the deadline */
 	double deadline;
 	struct thread *next, *next_in_bucket;
@@ -62,7 +62,7 @@ enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
 /* A signal that possibly both the tool and the program got. */
 struct passed_signal {
 	pid_t sender, seen_from; /* 0: the kernel */
-	double due;          /* when the tool passes its signal on; 0: it has none */
+	double due;          /* when the tool passes the signal on to the program; 0: the tool has none to pass on */
 	double seen;         /* when the program last got the signal itself; 0: never */
 };
 
@@ -72,8 +72,8 @@ struct torture {
 	struct thread *threads;
 	struct thread *buckets[TRACED_BUCKETS];
 	pid_t first;             /* the program's first process */
-	bool stopping;           /* the user wants the end */
-	bool detaching;
+	bool stopping;           /* the user wants to end the torture */
+	bool detaching;          /* the tool is detaching from the program */
 	struct passed_signal passed[PASSED_SIGNALS];
 };
 
@@ -98,8 +98,8 @@ void traced_inject(struct torture *torture, struct thread *thread);
 void traced_block_again(struct thread *thread);
 
 /*
- * traced_enter_handler(): a signal is delivered, possibly to a handler. traced_leave_handler() restores blocks_trap if this
- * handler has returned. `stack`, the stack pointer now, tells this.
+ * Call traced_enter_handler() when a signal is delivered, possibly to a handler. traced_leave_handler() restores blocks_trap if
+ * this handler has returned. It finds this out by `stack`, which is the thread's present stack pointer.
  */
 void traced_enter_handler(struct thread *thread);
 void traced_leave_handler(struct thread *thread, uint64_t stack);
@@ -107,24 +107,27 @@ void traced_leave_handler(struct thread *thread, uint64_t stack);
 /* The step is over: the thread gets its own mask of signals back. */
 void traced_end_step(struct thread *thread);
 
-/* If the stop says that the thread has made a thread or a child process, takes over the new one, and notes its address space. */
+/*
+ * If the stop says that the thread has made another thread or a child process, takes over the new thread, and notes its address
+ * space.
+ */
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
 
 /*
  * traced_adopt() takes over a child when its parent reports it. traced_adopt_orphans() takes over the children that have waited
- * for this report for `seconds`: their parents died before. traced_find_children() adds children that haven't stopped yet.
+ * `seconds` for this report, because their parents died first. traced_find_children() adds children that haven't stopped yet.
  */
 void traced_adopt_orphans(struct torture *torture, double seconds);
 void traced_find_children(struct torture *torture);
 
-/* Handles the stop, or the end, of a thread. Afterwards `thread` is possibly freed. */
+/* Handles the stop or the end of a thread. This call possibly frees `thread`. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
  * hold.c. traced_hold() stops the threads of an address space except one, and keeps their stops for later. It doesn't stop a
  * thread that sleeps, because a stop can change how long the thread sleeps. Returns false if a thread couldn't be stopped in
- * time. traced_slept() tells whether the threads that sleep haven't run since traced_hold(). traced_free() lets those threads
- * go on that stopped only for traced_hold().
+ * time. traced_slept() returns whether none of the sleeping threads has run since traced_hold(). traced_free() lets the threads
+ * that stopped only for traced_hold() go on.
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
 bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);
@@ -139,7 +142,7 @@ void traced_settle(struct torture *torture, const struct process *process);
 /* Returns when the other threads of the address space have reported the traps that they have met, and have ended their steps. */
 void traced_finish(struct torture *torture, const struct thread *except, const struct process *process);
 
-/* Is the stop one that traced_hold() asked for? */
+/* Is this a stop that traced_hold() requested? */
 bool traced_is_request(int status);
 
 /*

@@ -28,13 +28,17 @@ extern uint64_t agent_proof;
 /* agent_ask.c: asks the tool. Returns the position of the process's cell, or 0 without an answer. Async-signal-safe. */
 uint64_t agent_ask(enum agent_request request, pid_t other);
 
-/* agent_strike.c: handles a trap. Returns false if it isn't one of ours. */
+/* agent_strike.c: handles a trap. Returns false if the trap isn't one of our breakpoints. */
 bool agent_strike(const siginfo_t *info, void *context);
 
 /*
- * agent_text.c: writes into the process's own text. All of this is async-signal-safe. agent_write() and agent_clear() return
- * false if the kernel refuses. agent_obey() sets or removes all breakpoints if the tool has asked for this, because it can't do
- * so itself.
+ * agent_text.c: writes into the process's own text. All functions are async-signal-safe. agent_write() writes bytes, and
+ * agent_can_write() tries whether this works. agent_set() sets a breakpoint, and agent_clear() removes it. If the kernel refuses,
+ * agent_write() and agent_clear() return false.
+ *
+ * agent_set_by_chance() sets a breakpoint at a random instruction of section `number`. agent_set_again() sets the removed
+ * breakpoints that are still wanted. agent_obey() sets or removes all breakpoints if the tool has requested this, because the
+ * tool can't write to the process.
  */
 bool agent_write(uint64_t address, const void *bytes, size_t size);
 bool agent_can_write(void);
@@ -59,14 +63,17 @@ uint64_t agent_count(const uint64_t *count);
 /* Is the instruction to be aborted more often? */
 bool agent_wants(const struct agent_insn *insn);
 
-/* agent_signals.c: takes SIGTRAP over from the program. A child of fork has to renew its lock. */
+/*
+ * agent_signals.c: agent_take_signal() takes SIGTRAP over from the program. agent_renew_signal() unlocks the lock of these
+ * functions in a child of fork.
+ */
 void agent_take_signal(void);
 void agent_renew_signal(void);
 
 /*
  * agent_masks.c: in the kernel's masks, a signal that Linux never sends stands for SIGTRAP. So new threads, children and saved
- * masks keep what the program has set. agent_hide() turns a mask of the program into one for the kernel, and agent_show() turns
- * it back.
+ * masks keep what the program has set. agent_hide() changes a program's mask into a mask for the kernel. agent_show() changes a
+ * kernel's mask back.
  */
 void agent_hide(sigset_t *set);
 void agent_show(sigset_t *set);

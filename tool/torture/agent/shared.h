@@ -37,7 +37,7 @@ enum { AGENT_TRAP_SIZE = 4, AGENT_TRAP_MOVES = 0 };
 
 enum agent_request {
 	AGENT_HELLO,  /* the process gets a cell */
-	AGENT_FORKED, /* the same for a child, whose text has its parent's breakpoints */
+	AGENT_FORKED, /* a child gets a cell; its text has its parent's breakpoints */
 	AGENT_SCAN,   /* look for modules, and set breakpoints in new ones */
 	AGENT_PAUSE,  /* write nothing into this process until the next AGENT_SCAN: a module is about to be unmapped */
 	AGENT_SPARE,  /* remove all breakpoints: threads are about to start that block all signals */
@@ -88,14 +88,14 @@ struct agent_list {
 
 struct agent_cell {
 	uint64_t list;         /* its position, and in the upper half a number that each new list changes; 0: none yet */
-	uint64_t let_go;       /* no breakpoints are wanted any more */
-	uint64_t own;          /* the agent has to set or remove the breakpoints itself */
+	uint64_t let_go;       /* no breakpoints are wanted in this process any more */
+	uint64_t own;          /* the agent has to set or remove the breakpoints, and not the tool */
 	uint64_t again;        /* breakpoints that were removed are to be set again */
 };
 
 struct agent_shared {
 	uint64_t version;
-	int32_t tool;          /* its process */
+	int32_t tool;          /* the tool's process id */
 	uint32_t life;         /* the tool's thread. At its end the kernel sets FUTEX_OWNER_DIED, as in a robust mutex */
 	uint32_t closed;       /* the tool answers no more */
 	uint32_t bell;         /* a futex: counts requests */
