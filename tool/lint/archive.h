@@ -21,13 +21,13 @@ struct member {
 	size_t size;
 };
 
-/* Is this an archive? A thin one counts, too. */
+/* Is this an archive? Thin archives are archives, too. */
 bool archive_is(const uint8_t *bytes, size_t size);
 
-/* Returns false for a thin archive, which has only the names of its members. */
+/* Begins to read an archive. Returns false for a thin archive, which has only the names of its members. */
 bool archive_begin(struct archive *archive, const uint8_t *bytes, size_t size);
 
-/* Reads the next member; tables of the archive itself are left out. Returns false at the end. */
+/* Reads the next member, but skips the archive's own tables. Returns false after the last member. */
 bool archive_next(struct archive *archive, struct member *member);
 
 #endif /* RK_TOOL_LINT_ARCHIVE_H */

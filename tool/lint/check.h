@@ -14,7 +14,7 @@
 /* A jump from outside into a range. */
 struct entry {
 	uint64_t source, target;
-	bool sure; /* certainly an instruction */
+	bool sure; /* the jump is certainly an instruction, and not data */
 };
 
 struct check {
@@ -22,7 +22,7 @@ struct check {
 	struct found found;
 	struct decoder *decoder;
 	struct listings listings;
-	struct flow flow;      /* without an area */
+	struct flow flow;      /* its has_area is false */
 	struct lines *lines;
 	uint64_t *addresses;   /* of descriptors, sorted */
 	struct starts starts;

@@ -3,8 +3,8 @@
  * find.c - finds the descriptors of critical sections, and the entries of the other tables.
  *
  * The tables are ELF sections: __rseq_cs has descriptors, __rseq_cs_ptr_array has pointers to descriptors. If a file has
- * neither, the data are searched for descriptors. Such a descriptor counts only if the signature precedes its abort handler.
- * Without the signature, one large program has over a hundred false descriptors.
+ * neither of these sections, the tool searches the data for descriptors. Such a descriptor counts only if the signature precedes
+ * its abort handler. Without the signature, one large program has over a hundred false descriptors.
  */
 #include "find.h"
 

@@ -13,10 +13,10 @@ struct descriptor {
 	bool writable;
 };
 
-/* How descriptors were found; a file can have several ways. */
+/* How the descriptors of a file were found; several of these bits are possible. */
 enum { FOUND_SECTION = 1, FOUND_POINTERS = 2, FOUND_SCAN = 4 };
 
-/* A way out of a section, as __rseq_exit_point_array has it. */
+/* A way out of a section, from the table __rseq_exit_point_array. */
 struct way_out {
 	uint64_t start, target;
 };

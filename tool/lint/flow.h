@@ -37,11 +37,11 @@ struct flow {
 
 /* The effect of one instruction, given the state before it. */
 struct effect {
-	struct value addresses[2]; /* of memory[] */
+	struct value addresses[2]; /* the addresses of the operands insn->memory[] */
 	struct value loaded;       /* by the first operand that loads */
 	struct value stored;       /* what the operand that stores takes from registers, constants and loads */
 	uint8_t tested;            /* fields on which a condition depends */
-	bool tested_number;        /* the condition is possibly a comparison with something else than 0 */
+	bool tested_number;        /* the condition possibly compares with something else than 0 */
 	uint64_t tested_loads;     /* loads on which a condition depends */
 	bool tested_vague;         /* the condition possibly depends on any field */
 	bool renewed;              /* the operand that stores is a place that was stored to before, on every path */
@@ -50,7 +50,7 @@ struct effect {
 /* Makes each register an input. No memory is known. */
 void state_begin(struct state *state);
 
-/* Makes the values of these registers unknown, and also the flags and all memory. For calls and unknown instructions. */
+/* Makes unknown: the values of these registers, the flags, and all memory. Used for calls and for unknown instructions. */
 void state_forget(struct state *state, insn_set registers);
 
 /*
@@ -68,7 +68,7 @@ uint8_t flow_fields(const struct flow *flow, const struct value *address, unsign
 /* Is the number the address of a descriptor? */
 bool flow_is_descriptor(const struct flow *flow, uint64_t number);
 
-/* Is it known where the address lies, compared with the area? */
+/* Is the distance between the address and the area known? */
 bool flow_is_placed(const struct flow *flow, const struct value *address);
 
 /* Does an access to the address reach the area's first 28 bytes, which belong to the kernel and to rseq? */

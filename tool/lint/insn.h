@@ -54,7 +54,7 @@ struct insn_memory {
 	bool atomic;          /* of ACCESS_UPDATE: other processors see it as one access */
 	bool repeated;        /* any number of elements from this address on (rep movs) */
 	bool thread;          /* relative to the thread pointer: %fs on x86-64 */
-	bool unknown_address; /* a form that this structure can't express, such as %gs or a vector of indexes */
+	bool unknown_address; /* this structure can't express the operand's address, for example by %gs or a vector of indexes */
 	int8_t base, index;   /* NO_REGISTER if there is none. For an operand relative to the instruction, both are
 				 NO_REGISTER, and `displacement` is the whole address */
 	int64_t factor;       /* of the index */
@@ -74,7 +74,7 @@ enum insn_source {
 
 struct insn_part {
 	enum insn_source source;
-	int8_t number; /* of SOURCE_REGISTER */
+	int8_t number; /* of the register, if the source is SOURCE_REGISTER */
 };
 
 /* A result that is a sum: first + second * factor + constant. Examples are mov, lea, add, sub, shl, inc, adrp, movz and ldr. */
@@ -123,8 +123,8 @@ struct insn_wanted {
 };
 
 /*
- * A raw hit of a scan: `place` lies in the instruction, if there is an instruction. On x86-64 the bytes can be another
- * instruction's, so a hit has to be confirmed by decoding.
+ * Is called for each hit of a scan. `place` is an address within the instruction that was found. On x86-64 the bytes there
+ * possibly belong to another instruction, so the caller has to confirm a hit by decoding.
  */
 typedef void insn_hit(void *argument, uint64_t place);
 
@@ -168,7 +168,7 @@ extern const struct arch arch_x86, arch_aarch64;
 /* The port for a machine of an ELF header; NULL if there is none. */
 const struct arch *arch_find(unsigned machine);
 
-/* One decoder. Not for two threads at once. */
+/* A decoder, which only one thread at a time may use. */
 struct decoder;
 struct decoder *decoder_open(const struct arch *arch); /* NULL if capstone can't be had */
 void decoder_close(struct decoder *decoder);

@@ -61,7 +61,7 @@ static inline uint8_t arm_width(uint32_t word)
 struct arm_class {
 	uint32_t mask, value;
 	void (*put)(uint32_t word, struct insn *insn); /* fills in the instruction, or makes it unknown */
-	bool newer; /* capstone 4.0 lacks at least some of them. `put` itself then refuses words that are no instruction */
+	bool newer; /* capstone 4.0 doesn't know all words of this class, so `put` itself refuses words that are no instruction */
 };
 
 /* Each list ends with a class whose `put` is NULL. The first class that fits counts. No word is in two lists. */

@@ -7,7 +7,10 @@
 
 struct lines;
 
-/* `fd` is the file; for a member of an archive, a file with only this member. Returns NULL if libdw can't read it. */
+/*
+ * lines_open() reads the file `fd`. For a member of an archive, this is a file with only this member. Returns NULL if libdw can't
+ * read the file. lines_close() frees the result.
+ */
 struct lines *lines_open(const struct image *image, int fd);
 void lines_close(struct lines *lines);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lint.h - what `rseqkit lint` was asked, and the check of one file. */
+/* lint.h - the settings of `rseqkit lint`, and the check of one file. */
 #ifndef RK_TOOL_LINT_LINT_H
 #define RK_TOOL_LINT_LINT_H
 
@@ -10,10 +10,10 @@
 
 struct lint_settings {
 	bool json; /* a JSON object for each file, instead of text */
-	bool all;  /* notes, too */
+	bool all;  /* print notes, not only errors */
 };
 
-/* Returns the exit code that matters more: wrong usage, then errors, then what is unknown. */
+/* Returns the more important of two exit codes. Wrong usage is more important than errors, and errors than unknown code. */
 int worse_status(int one, int other);
 
 /*

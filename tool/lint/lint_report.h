@@ -14,10 +14,10 @@ struct report {
 	const char *name;      /* of the file, with a member's name in parentheses */
 	json_object *sections; /* an array, in JSON */
 	size_t errors;
-	bool has_way_out;      /* of any section */
+	bool has_way_out;      /* a section of the file has a way out */
 };
 
-/* Begins and ends the report of a file or of a member. */
+/* report_begin() begins the report of a file or of a member. report_end() ends this report. */
 void report_begin(struct report *report);
 void report_end(struct report *report, const struct check *check);
 
@@ -25,10 +25,10 @@ void report_end(struct report *report, const struct check *check);
 void report_section(struct report *report, const struct check *check, const struct section *section,
 		    const struct findings *findings);
 
-/* A file that can't be checked, in JSON. */
+/* Prints in JSON that a file can't be checked. */
 void report_failure(const struct lint_settings *settings, FILE *out, const char *name, const char *why);
 
-/* An archive without object files, in JSON. */
+/* Prints in JSON that an archive has no object files. */
 void report_nothing(const struct lint_settings *settings, FILE *out, const char *name);
 
 #endif /* RK_TOOL_LINT_REPORT_H */

@@ -16,9 +16,9 @@ struct listing {
 	struct insn *insns;  /* bytes that can't be decoded are an unknown instruction of the kind INSN_TRAP */
 	size_t count, room;
 	bool *targets;       /* for each byte: an instruction of the listing jumps there */
-	insn_set *copied;    /* before each instruction: registers that were copied to another register or to memory, or are pushed */
+	insn_set *copied;    /* for each instruction: registers that were copied before it, and all that the function pushes */
 	bool returns;        /* the function possibly returns */
-	bool guessed;
+	bool guessed;        /* the beginning was guessed */
 };
 
 struct listings {
@@ -26,20 +26,21 @@ struct listings {
 	struct decoder *decoder;
 	uint64_t *labels;    /* sorted: start labels and abort handlers, where an instruction begins for certain */
 	size_t label_count;
-	struct listing last; /* the listing of a function that was asked for last */
-	struct listing near; /* the last one whose beginning was guessed */
+	struct listing last; /* the last listing whose beginning is known */
+	struct listing near; /* the last listing whose beginning was guessed */
 };
 
+/* listings_begin() collects the labels, and returns false if memory is short. listings_end() frees everything. */
 bool listings_begin(struct listings *listings, const struct image *image, struct decoder *decoder, const struct found *found);
 void listings_end(struct listings *listings);
 
 /*
- * The listing that has the instruction before the address, and the instruction at the address. NULL if there is none. The
- * listing is valid until the next call.
+ * Returns a listing that has the instruction before the address, and the instruction at the address. Returns NULL if there is no
+ * such listing. The listing is valid until the next call.
  */
 const struct listing *listing_of(struct listings *listings, uint64_t address);
 
-/* The listing of the function that contains the address, unless its beginning would have to be guessed. */
+/* Returns the listing of the function that contains the address. Returns NULL if the function's beginning isn't known. */
 const struct listing *listing_around(struct listings *listings, uint64_t address);
 
 /* The number of the instruction that contains the address, or -1. */

@@ -9,7 +9,7 @@
 /* Returns the node of the section's last instruction if it stores, and NULL otherwise. */
 const struct node *commit_of(const struct section *section);
 
-/* Does the node store to the CPU's data, while a path from the node to the section's end has no other visible store? */
+/* Does the node store to the CPU's data, so that on a path from the node to the section's end no other visible store follows? */
 bool commit_is_early(const struct check *check, const struct section *section, const struct flow *flow, size_t number);
 
 /* Finds "off-by-one" and "long-commit". Returns false if the commit is after the end label. */

@@ -26,21 +26,21 @@ struct node {
 	struct effect effect;
 };
 
-/* A place on the stack: `distance` bytes behind what a register holds at the start label. */
+/* A place on the stack: at the value that a register has at the start label, plus `distance` bytes. */
 struct slot {
-	int8_t base;
+	int8_t base;    /* the register */
 	int64_t distance;
-	uint8_t fields; /* of the area: the place derives from these */
+	uint8_t fields; /* the contents of the place derive from these fields of the area */
 };
 
 /* The facts that the code before the start label shows; see arms.c. */
 struct arming {
 	bool found;          /* the instruction before the start label stores the descriptor */
 	uint64_t address;    /* of that instruction */
-	int64_t displacement; /* of its operand */
-	bool thread;
+	int64_t displacement; /* of the operand that it stores to */
+	bool thread;         /* this operand is relative to the thread pointer */
 	struct value area;   /* the address of the area, in the values of registers at the start label */
-	bool placed[REGISTERS];     /* the register points to the area, `distance` bytes behind its beginning */
+	bool placed[REGISTERS];     /* the register holds the address of the area's beginning, plus `distance` bytes */
 	int64_t distance[REGISTERS];
 	uint8_t stale[REGISTERS];   /* fields that a register holds at the start label, loaded before */
 	struct slot slots[2 * CELLS]; /* places on the stack that hold fields, stored before */
@@ -60,9 +60,9 @@ struct section {
 	bool declares;       /* the file declares which stores of this section are private */
 	bool crosses;        /* an instruction reaches over the end label */
 	uint64_t unknown;    /* the address of the first unknown instruction */
-	insn_set written;    /* registers */
-	insn_set changed;    /* those of `written` that an abort can leave changed. Writes by the last instruction don't count */
-	insn_set mixed;      /* those of `changed` that a second execution possibly leaves as they are (and, or) */
+	insn_set written;    /* registers that the section writes */
+	insn_set changed;    /* registers that an instruction before the last one writes: an abort can leave them changed */
+	insn_set mixed;      /* registers of `changed` that a second execution possibly doesn't change again (and, or) */
 	struct arming arming;
 	struct state after;  /* what holds at the end label, if the section ran to its last instruction */
 	bool ends;           /* `after` is valid */
@@ -82,7 +82,7 @@ bool node_stores(const struct node *node, unsigned *which);
 /* Does the instruction store to its own thread's stack? Such a store is no commit. */
 bool node_stores_to_stack(const struct node *node, const struct arch *arch);
 
-/* Is the instruction the section's last one, so that the next instruction is at the end label? */
+/* Is this the section's last instruction, so that the next instruction is at the end label? */
 bool node_is_last(const struct section *section, const struct node *node);
 
 #endif /* RK_TOOL_LINT_SECTION_H */

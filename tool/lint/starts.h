@@ -7,7 +7,7 @@
 
 struct starts {
 	const struct descriptor **list; /* sorted by start */
-	uint64_t *reach;                /* for each: the greatest end of a range up to this one in the list */
+	uint64_t *reach;                /* for each range: the greatest end of this range and of those before it in the list */
 	size_t count;
 };
 
@@ -19,8 +19,8 @@ void starts_end(struct starts *starts);
 size_t starts_at(const struct starts *starts, uint64_t address);
 
 /*
- * Finds a descriptor whose range shares a byte with low <= address < high. Ranges that wrap have no bytes. `*next` is 0 at the
- * beginning; the next call finds another one. Returns NULL at the end.
+ * Finds a descriptor whose range shares a byte with low <= address < high. Ranges that wrap have no bytes. Set *next to 0 before
+ * the first call. Each further call finds another descriptor, until a call returns NULL.
  */
 const struct descriptor *starts_in(const struct starts *starts, uint64_t low, uint64_t high, size_t *next);
 

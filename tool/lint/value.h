@@ -31,7 +31,7 @@ struct value {
 	uint8_t count;    /* of terms */
 	uint8_t fields;   /* derives from these fields */
 	insn_set inputs;  /* derives from the values that these registers had at the beginning */
-	uint64_t loads;   /* derives from these loads: bit n is load n, and the last bit is all others */
+	uint64_t loads;   /* derives from these loads: bit n is load n, and the last bit stands for all further loads */
 	int64_t constant;
 	struct {
 		int64_t factor; /* never 0 */
@@ -55,7 +55,7 @@ struct value value_sum(const struct value *one, const struct value *other, int64
 bool value_distance(const struct value *one, const struct value *other, int64_t *distance);
 bool value_equal(const struct value *one, const struct value *other);
 
-/* Keeps what is known if a value is one or the other. Returns true if `value` changed. */
+/* Keeps in `value` only what is right for both values. Returns true if `value` changed. */
 bool value_join(struct value *value, const struct value *other);
 
 /* Does the expression contain a symbol from `first` to `last`? */
