@@ -30,7 +30,7 @@ void binary_close(struct binary *file);
 typedef bool binary_name(int64_t tag, const char *name, void *argument);
 void binary_names(const struct binary *file, binary_name *function, void *argument);
 
-/* An ELF section in memory, and the strings that the section refers to. A zero byte follows each of the two. */
+/* An ELF section in memory, and the strings that the section refers to. A zero byte follows `part`, and another one `strings`. */
 struct binary_table {
 	char *part, *strings;
 	uint64_t size, strings_size;
@@ -47,6 +47,7 @@ enum binary_symbol {
 	SYMBOL_SEEN    /* the dynamic linker and other modules can see it */
 };
 
+/* Returns how the file defines the symbol `name`. */
 enum binary_symbol binary_find(const struct binary *file, const char *name);
 
 #endif /* RK_TOOL_BINARY_H */

@@ -31,6 +31,10 @@ typedef int child_function(int out, const void *argument);
 /* Exit statuses of a child that could not execute a program. */
 enum { CHILD_NO_EXEC = 126, CHILD_NO_PROGRAM = 127 };
 
+/*
+ * Runs the function in a child process. If the child hasn't ended after `limit_ms` milliseconds, kills it. Stores how the child
+ * ended, and what it wrote.
+ */
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result);
 
 /*

@@ -37,7 +37,7 @@ bool file_put(struct file *file, const void *bytes, size_t size);
 /* Writes all bytes to an open file, in parts if necessary. Returns 0, or the errno. */
 int file_write(int fd, const void *bytes, size_t size);
 
-/* Closes a file, unless file_put() has already closed it. The structure is allowed to be all zeros. */
+/* Closes a file if file_put() hasn't closed it already. The structure is allowed to be all zeros. */
 void file_close(struct file *file);
 
 /* Calls file_open() and file_put() for a file in a folder. With `list`, then prints the file's path on stdout. */

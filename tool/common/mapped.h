@@ -20,6 +20,7 @@ struct mapped {
 	char executable[MAPPED_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
 };
 
+/* Reads what mapped_open() needs of the process that has the thread `tid`. */
 void mapped_read(pid_t tid, struct mapped *mapped);
 
 /*

@@ -22,8 +22,8 @@ bool option_fraction(const char *option, const char *text, double min, double ma
 
 /*
  * Returns the code of the next option, and stores its argument in optarg. Returns -1 after the last option; then
- * argv[optind] is the first operand. Returns '?' after a message. If the operand is a program, the options after it are the
- * program's.
+ * argv[optind] is the first operand. If an option is wrong, prints a message and returns '?'. If the operand is a program, all
+ * later options belong to this program.
  */
 int option_next(const struct command *command, int argc, char **argv);
 

@@ -13,26 +13,28 @@ struct proc_thread {
 	uint64_t started; /* clock ticks after the machine's start */
 };
 
+/* Reads the name and the start time of a thread. */
 bool proc_thread(pid_t tid, struct proc_thread *thread);
 
-/* The text behind a field's name in /proc/TID/status, for example of "Tgid". */
+/* Copies the text after a field's name, for example after "Tgid", in /proc/TID/status. */
 bool proc_field(pid_t tid, const char *name, char *text, size_t size);
 
-/* Is the signal in the set of signals that is a field, for example "SigBlk"? */
+/* Does the field `name` of /proc/TID/status, for example "SigBlk", have the signal in its set? */
 bool proc_has_signal(pid_t tid, const char *name, int signal);
 
-/* Returns the id of the thread's process. */
+/* Stores the id of the thread's process. */
 bool proc_process(pid_t tid, pid_t *pid);
 
 /* Does /proc have the ids of the PID namespace in which this program runs? */
 bool proc_is_ours(void);
 
 /*
- * Does /proc have the ids of the initial PID namespace, and does this program run there? The kernel's trace has such ids.
+ * Does this program run in the initial PID namespace, and does /proc have the ids of this namespace? The kernel's trace has these
+ * ids.
  */
 bool proc_is_initial(void);
 
-/* The time of CLOCK_MONOTONIC in nanoseconds, which is also the clock of the trace. */
+/* Returns the time of CLOCK_MONOTONIC in nanoseconds. The kernel's trace uses the same clock. */
 uint64_t proc_now(void);
 
 #endif /* RK_TOOL_PROC_H */

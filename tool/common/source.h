@@ -6,8 +6,8 @@
 #include <elfutils/libdwfl.h>
 
 /*
- * The line in the compilation unit that contains the address; NULL if there is none. Not every compiler writes an index of the
- * units (.debug_aranges). Without the index, all units are searched.
+ * Returns the line of the address, or NULL if it isn't known. Not every compiler writes an index of the compilation units
+ * (.debug_aranges). Without the index, this function searches all units.
  */
 Dwarf_Line *source_line(Dwfl_Module *module, Dwarf_Addr address);
 

@@ -2,9 +2,9 @@
 /*
  * count.h - the demo's job: several threads count the events of a text, with one add for each event.
  *
- * The events are bytes (a counter for each value), ends of lines, words, and again words (a counter for each length). A word
- * is a run of bytes that aren't white space. At least one byte of the run is a printable character in the C locale. This is
- * GNU wc's definition of a word. The length of a word is the length of the run.
+ * The events are bytes (a counter for each value), ends of lines, and words (one counter for all, and a counter for each
+ * length). A word is a run of bytes that aren't white space. At least one byte of the run is a printable character in the C
+ * locale. This is GNU wc's definition of a word. The length of a word is the length of the run.
  */
 #ifndef RK_TOOL_DEMO_COUNT_H
 #define RK_TOOL_DEMO_COUNT_H
@@ -37,7 +37,7 @@ const char *demo_method_name(enum demo_method method);
 struct demo_job {
 	const struct demo_input *input;
 	unsigned threads;
-	size_t chunk;    /* bytes that a thread takes at a time */
+	size_t chunk;    /* how many bytes of the input a thread takes at a time */
 	uint64_t passes; /* times that the whole input is counted */
 };
 

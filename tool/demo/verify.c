@@ -82,8 +82,8 @@ static int run_wc(int out, const void *argument)
 		return CHILD_NO_EXEC;
 	if (feeder == 0) {
 		/*
-		 * Die with wc: a process that wc started could keep wc's input open without reading, so that a write never
-		 * ends.
+		 * This process ends together with wc. Otherwise a write could wait for ever: a process that wc started can keep
+		 * wc's input open without reading it.
 		 */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(out);

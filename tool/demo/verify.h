@@ -8,7 +8,7 @@
 #include "count.h"
 
 struct demo_wc {
-	const char *missing; /* why wc gave no answer; NULL if it gave one */
+	const char *missing; /* why wc gave no answer; NULL if wc gave an answer */
 	bool counts_runs;    /* this wc counts any run of bytes that aren't white space as a word */
 	uint64_t lines, words, bytes;
 };
@@ -19,6 +19,7 @@ struct demo_reference {
 	struct demo_wc wc;
 };
 
+/* Counts the input with one thread, and asks wc. */
 void demo_reference_make(const struct demo_input *input, struct demo_reference *reference);
 
 /* Are these counts equal to the counts of the reference, times `passes`? If not, prints the first difference. */

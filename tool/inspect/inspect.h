@@ -71,7 +71,7 @@ struct inspect_status {
 	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
 };
 
-/* Reads the state of a thread. Returns false if the thread doesn't exist. */
+/* Reads the state of a thread. Returns false if no such thread exists. */
 bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 
 /* Has the thread ended, so that only its exit status is left? */
@@ -98,6 +98,7 @@ struct inspect_rights {
 	size_t count;
 };
 
+/* Reads the rights of a process. Returns false if that fails. */
 bool inspect_rights(pid_t pid, struct inspect_rights *rights);
 
 enum inspect_owner {
@@ -107,7 +108,7 @@ enum inspect_owner {
 struct inspect_thread {
 	pid_t tid;
 	struct inspect_status status; /* from before the stop */
-	enum inspect_outcome outcome; /* after a look either ASK_ANSWERED or ASK_NOT_STOPPED */
+	enum inspect_outcome outcome; /* after a look, it is either ASK_ANSWERED or ASK_NOT_STOPPED */
 	struct inspect_answer answer;
 	enum inspect_owner owner;
 	bool kept;                    /* the answer is from an earlier look, after which the thread has not run */
@@ -125,6 +126,7 @@ struct inspect_offsets {
 	size_t count;
 };
 
+/* Is the offset in the list? */
 bool inspect_is_among(const struct inspect_offsets *offsets, int64_t offset);
 
 /* The offsets of known owners' areas. */
@@ -184,7 +186,7 @@ enum inspect_absence {
 struct inspect_look {
 	pid_t pid;
 	uint64_t started;      /* when the process started, as in struct inspect_status; 0 before the first look */
-	uint64_t image;
+	uint64_t image;        /* see inspect_image() */
 	char name[64];
 	bool announced;        /* the auxiliary vector has a feature size */
 	uint32_t feature_size; /* bytes; the original size if no size is announced */
@@ -193,7 +195,7 @@ struct inspect_look {
 	struct inspect_files *files;
 	enum inspect_absence absence; /* why no thread is registered */
 	pid_t refused;         /* the look failed, because this thread couldn't be asked; 0 if there is no such thread */
-	enum inspect_outcome refusal;
+	enum inspect_outcome refusal; /* why that thread couldn't be asked */
 };
 
 /*
@@ -212,7 +214,11 @@ bool inspect_read_files(struct inspect_look *look);
 /* Releases look->files. */
 void inspect_forget_files(struct inspect_look *look);
 
-/* In the child: opens the symbols of the process that has the living thread `tid`. Returns NULL if they can't be read. */
+/*
+ * These functions are for the child. inspect_symbols_open() opens the symbols of the process that has the living thread `tid`,
+ * and returns NULL if they can't be read. inspect_symbols_close() releases them. inspect_symbols_places() finds the offsets of
+ * known owners' areas. inspect_symbols_locate() finds the place of an address.
+ */
 struct inspect_symbols;
 struct inspect_symbols *inspect_symbols_open(pid_t tid);
 void inspect_symbols_close(struct inspect_symbols *symbols);
@@ -261,7 +267,7 @@ int inspect_worse(int status, int other);
 /* Returns the exit status of a look. */
 int inspect_exit_status(const struct inspect_look *look);
 
-/* Names that are the same in text and in JSON. */
+/* These functions return names, which text and JSON share. */
 const char *inspect_owner_name(enum inspect_owner owner);
 const char *inspect_mode_name(const struct inspect_answer *answer); /* NULL if unknown */
 const char *inspect_section_state(const struct inspect_answer *answer);

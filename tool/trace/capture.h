@@ -32,8 +32,8 @@ struct capture_block;
 /* Reads one page. */
 struct capture_cursor {
 	const struct capture_block *block;
-	size_t at, end;
-	uint64_t time;
+	size_t at, end; /* the next event's place in the page, and the end of the events */
+	uint64_t time;  /* of the last event that was read */
 };
 
 struct capture_stream {
@@ -58,7 +58,7 @@ struct capture {
 /*
  * Creates an instance, and enables the events. If `count` isn't 0, only events of these processes are traced. `buffer_kb` is
  * the size of each CPU's buffer, or 0 for the default. With `updates`, also enables the event of the kernel's writes of CPU
- * numbers. Returns EXIT_CLEAN. Otherwise prints why, and capture_close() must follow.
+ * numbers. Returns EXIT_CLEAN. If that fails, prints why and returns another exit code. Call capture_close() in both cases.
  */
 int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint64_t buffer_kb, bool updates);
 void capture_close(struct capture *capture);
@@ -66,13 +66,13 @@ void capture_close(struct capture *capture);
 /* Waits until there are events, at most `ms` milliseconds. A signal ends the wait. */
 void capture_wait(const struct capture *capture, int ms);
 
-/* Moves what the kernel has into memory, without waiting. */
+/* Reads the events that the kernel has now into this tool's memory, without waiting. */
 void capture_pump(struct capture *capture);
 
 /* Hands out the next event. Returns false if there is none until the next capture_pump(). */
 bool capture_next(struct capture *capture, struct capture_event *event);
 
-/* Do the events that are in memory, and were not handed out, say that the process has executed another program? */
+/* Is an event in memory, not handed out yet, which says that the process has executed another program? */
 bool capture_will_exec(const struct capture *capture, pid_t pid);
 
 #endif /* RK_TOOL_TRACE_CAPTURE_H */

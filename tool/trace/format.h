@@ -31,7 +31,10 @@ struct format_event {
 	size_t size; /* the bytes that contain all these fields */
 };
 
-/* `root` is the root of tracefs. Each function returns false if the kernel's description isn't what this tool knows. */
+/*
+ * Reads the format of the buffer's pages. `root` is the root of tracefs. This function and the next return false if the kernel's
+ * description isn't what this tool knows.
+ */
 bool format_read_page(int root, struct format_page *page);
 
 /* Reads the format of "rseq/rseq_ip_fixup", for example, with the named fields. */

@@ -15,7 +15,7 @@
 
 struct instance {
 	int instances; /* the folder of all instances */
-	int folder;
+	int folder;    /* the folder of this instance */
 	char name[64]; /* "" if there is no instance */
 	size_t cpu_count;
 	int *cpus;     /* the numbers of the possible CPUs */
@@ -25,7 +25,7 @@ struct instance {
 /* The events that the kernel lost, as its statistics say. */
 struct instance_losses {
 	uint64_t overrun, dropped; /* events that were overwritten, and events that found no room */
-	bool known;
+	bool known;    /* the kernel's statistics could be read for each CPU */
 };
 
 /*
@@ -34,18 +34,25 @@ struct instance_losses {
  */
 bool instance_create(struct instance *instance, int root, uint64_t buffer_kb);
 
-/* Limits the events to the processes, and to those that they start from now on. If that fails, prints why. */
+/*
+ * Limits the events to these processes, and to the processes that they start from now on. If that fails, prints why and returns
+ * false.
+ */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count);
 
-/* Enables an event, such as "rseq/rseq_ip_fixup". Returns 0, or the errno. */
+/* Enables an event, such as "rseq/rseq_ip_fixup". Returns 0, or an error number. */
 int instance_enable(struct instance *instance, const char *event);
 
-/* Disables all events of the instance. Events that are in its buffers stay there. */
+/* Disables all events of the instance. Events that are already in its buffers stay there. */
 void instance_stop(struct instance *instance);
 
+/* Adds up the kernel's statistics of all CPUs. */
 void instance_losses(const struct instance *instance, struct instance_losses *losses);
 
-/* Removes the instance. No other process may have inherited its files. If the kernel refuses, prints why. */
+/*
+ * Closes the instance's files and removes the instance. If the kernel refuses, prints why. The kernel refuses while another
+ * process has one of these files open, so don't let a child process inherit them.
+ */
 void instance_remove(struct instance *instance);
 
 #endif /* RK_TOOL_TRACE_INSTANCE_H */

@@ -27,8 +27,10 @@ struct keys {
 /* Returns the value of a key, or KEYS_NONE. */
 uint32_t keys_find(const struct keys *keys, uint64_t a, uint64_t b, uint64_t c);
 
-/* Sets the value of a key, which replaces an older value. */
+/* Sets the value of a key. The key's older value is lost. */
 void keys_set(struct keys *keys, uint64_t a, uint64_t b, uint64_t c, uint32_t value);
+
+/* Frees the table. */
 void keys_forget(struct keys *keys);
 
 /* Makes room for one more element in an array with `count` elements of `size` bytes. Returns the array, with zeros at its end. */

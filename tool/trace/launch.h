@@ -27,12 +27,15 @@ bool launch_go(struct launch *launch, const char *name);
 /* Has the program ended? */
 bool launch_has_ended(struct launch *launch);
 
-/* Sends SIGTERM to a program that still runs, and waits for its end, at most three seconds. A child that waits ends at once. */
+/*
+ * If the program still runs, sends SIGTERM to it, and waits for its end, at most three seconds. If the child doesn't execute the
+ * program yet, the child ends at once.
+ */
 void launch_stop(struct launch *launch);
 
 /*
- * From now on, this process only notes SIGINT, SIGTERM, SIGHUP and SIGQUIT, except those that it ignores. A write to a closed
- * pipe returns an error.
+ * From now on, SIGINT, SIGTERM, SIGHUP and SIGQUIT don't end this process. It notes each of these signals that it doesn't ignore.
+ * A write to a closed pipe returns an error.
  */
 void launch_note_signals(void);
 

@@ -5,7 +5,7 @@
 
 #include "tasks.h"
 
-/* Reads the list of a process if it is time for that: the first time, and then about once a second. */
+/* Reads the list of a process's mappings, but at most about once a second. */
 void mappings_refresh(struct tasks *tasks, uint32_t process);
 
 /*

@@ -15,7 +15,7 @@
 
 struct naming_answer {
 	char symbol[192];       /* "" if unknown; printable, like `file` */
-	uint64_t symbol_offset; /* of the place, after the symbol's address */
+	uint64_t symbol_offset; /* the distance of the place from the symbol's address */
 	char file[192];
 	int line;
 };

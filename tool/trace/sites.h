@@ -16,7 +16,7 @@ struct places_file {
 	int fd;      /* -1 if it couldn't be opened */
 	struct naming naming;
 	bool failed; /* no child can read the file */
-	uint64_t used;
+	uint64_t used; /* the value of `uses` when this file was last used */
 };
 
 struct place {
@@ -62,7 +62,7 @@ uint32_t places_add_file(struct places *places, uint64_t device, uint64_t inode,
 uint32_t places_site(struct places *places, uint32_t file, uint64_t process, uint64_t ip, uint64_t start, uint64_t length,
 		     uint64_t bias);
 
-/* Looks for the names of a place, unless that was done before. Returns the place. */
+/* Returns the place. On the first call for a place, looks for its symbol and its source line. */
 const struct place *places_name(struct places *places, uint32_t place);
 
 /* Returns the last part of the file's name, or "?". */

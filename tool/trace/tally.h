@@ -21,8 +21,8 @@ struct tally_cell {
 /* The kernel's writes of a thread's CPU numbers. */
 struct tally_updates {
 	uint64_t updates, moves; /* moves: the updates that changed the number */
-	int32_t cpu_id;
-	bool known;
+	int32_t cpu_id;          /* the number that the kernel wrote last */
+	bool known;              /* `cpu_id` is valid */
 };
 
 struct tally {
@@ -47,10 +47,13 @@ struct tally_row {
 void tally_add(struct tally *tally, uint32_t thread, int cpu, uint32_t site);
 void tally_add_update(struct tally *tally, uint32_t thread, int32_t cpu_id);
 
-/* Ends an interval, whose counts become `recent`. */
+/* Ends an interval. The counts of this interval become `recent`. */
 void tally_mark(struct tally *tally);
 
-/* Returns the rows of a view, the most frequent first, or with `by_recent` the most frequent of the interval. Free the rows. */
+/*
+ * Returns the rows of a view, sorted by `count`, or with `by_recent` by `recent`. The row with the greatest number is the first.
+ * The caller frees the rows.
+ */
 struct tally_row *tally_rows(const struct tally *tally, const struct tasks *tasks, enum tally_view view, bool by_recent,
 			     uint32_t *count);
 

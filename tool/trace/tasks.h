@@ -47,13 +47,13 @@ struct tasks {
 	struct capture *capture;
 };
 
-/* Returns the thread of an event. If there are too many threads, returns one for all others, whose id is 0. */
+/* Returns the thread of an event. Threads above the limit share one entry, whose id is 0. */
 uint32_t tasks_thread(struct tasks *tasks, pid_t tid);
 
-/* A thread has executed another program. */
+/* Call this for an event by which a thread has executed another program. */
 void tasks_exec(struct tasks *tasks, const struct capture_event *event);
 
-/* Returns the site of an abort, or KEYS_NONE if there are too many. */
+/* Returns the site of an abort, or KEYS_NONE if there are too many sites. */
 uint32_t tasks_site(struct tasks *tasks, uint32_t thread, const struct capture_event *event);
 
 void tasks_forget(struct tasks *tasks);

@@ -8,7 +8,7 @@
 /* The table of one interval. */
 struct top {
 	enum tally_view view;
-	bool by_total, paused;
+	bool by_total, paused;  /* sort by the counts since the start; show no new intervals */
 	double interval;        /* seconds, as measured */
 	struct tally_row *rows; /* of the last interval */
 	uint32_t count;
@@ -16,12 +16,12 @@ struct top {
 };
 
 /*
- * The requests that come by keys and signals of the terminal. The invariant: the terminal has its former state while this
- * program is stopped by Ctrl-Z, and after its end, also by exit().
+ * The requests that come by keys and signals of the terminal. The invariant: while Ctrl-Z stops this program, and after the
+ * program's end, the terminal has its former state. This holds for an end by exit(), too.
  */
 enum top_request { TOP_NOTHING, TOP_REDRAW, TOP_RESORT, TOP_QUIT };
 
-/* Prepares the terminal. Returns false if stdin or stdout isn't a terminal. */
+/* top_screen_open() prepares the terminal. Returns false if stdin or stdout isn't a terminal. top_screen_close() restores it. */
 bool top_screen_open(void);
 void top_screen_close(void);
 
@@ -34,7 +34,7 @@ void top_screen_draw(struct tracer *tracer, const struct top *top);
 /* Writes row number `row` in at most `columns` columns. */
 void top_format(struct tracer *tracer, const struct top *top, uint32_t row, size_t columns, char *text, size_t size);
 
-/* Writes the two lines above the rows. */
+/* top_format_title() writes the first line above the rows. top_format_header() writes the second line, the columns' names. */
 void top_format_title(const struct tracer *tracer, const struct top *top, char *text, size_t size);
 void top_format_header(const struct top *top, size_t columns, char *text, size_t size);
 

@@ -12,8 +12,8 @@ void trace_describe(struct places *places, uint32_t place, char *text, size_t si
 void trace_print_tables(struct tracer *tracer, bool all);
 
 /*
- * Collect the lines of JSON: the first line, one line for each abort, and the summary. trace_flush() writes the collected
- * lines.
+ * trace_json_start() makes the first line of JSON, trace_json_abort() one line for an abort, and trace_json_summary() the last
+ * line. trace_flush() writes the lines that were made.
  */
 void trace_json_start(struct tracer *tracer);
 tracer_abort trace_json_abort;

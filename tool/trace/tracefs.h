@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens the root folder of tracefs. If that fails, prints why, and the command that helps, and returns -1. */
+/* Opens the root folder of tracefs. If that fails, prints why and which command helps, and returns -1. */
 int tracefs_open(void);
 
 /* Reads a file below a folder, at most 1 MiB of it. Returns the text, which the caller frees, or NULL with errno. */
 char *tracefs_read(int folder, const char *name);
 
-/* Writes a text to a file below a folder in one call. Returns 0, or the errno. */
+/* Writes a text to a file below a folder, by one call of write(2). Returns 0, or an error number. */
 int tracefs_write(int folder, const char *name, const char *text);
 
 /* Finds a line that begins with `name`, and stores the number that follows it. Returns false if there is none. */

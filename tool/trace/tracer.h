@@ -11,13 +11,13 @@
 #include "tally.h"
 
 struct tracer_settings {
-	const pid_t *pids; /* none: all processes of the machine */
-	size_t pid_count;
-	char **program;    /* NULL if there is none */
-	const char *output; /* a file that becomes stdout, but not the program's; NULL if there is none */
+	const pid_t *pids; /* the processes to trace */
+	size_t pid_count;  /* 0: trace all processes of the machine */
+	char **program;    /* the program to start, with its arguments; NULL: none */
+	const char *output; /* the file that becomes the tool's own stdout; NULL: none */
 	double seconds;     /* 0: no limit */
 	uint64_t buffer_kb; /* of the kernel's buffer for each CPU; 0: a size that suits the number of CPUs */
-	bool updates;
+	bool updates;       /* also trace the kernel's writes of CPU numbers */
 };
 
 enum tracer_end { END_NOT_YET, END_PROGRAM, END_PROCESSES, END_TIME, END_SIGNAL, END_OUTPUT };
@@ -30,13 +30,13 @@ struct tracer {
 	struct tally tally;
 	struct launch launch;
 	struct instance_losses losses;
-	int *ends; /* a descriptor for each of settings->pids, which is readable after the process's end; or -1 */
+	int *ends; /* for each of settings->pids a descriptor that is readable after the process's end, or -1 */
 	uint64_t began, ended;
 	enum tracer_end end;
 	bool output_failed;
 };
 
-/* Is called for each abort, after it was counted. */
+/* Is called for each abort, after the abort was counted. */
 typedef void tracer_abort(struct tracer *tracer, const struct capture_event *event, uint32_t thread, uint32_t site);
 
 /* Starts the trace. Returns EXIT_CLEAN. Otherwise prints why. tracer_forget() must follow in any case. */
@@ -53,10 +53,10 @@ uint64_t tracer_lost(struct tracer *tracer);
 
 double tracer_seconds(const struct tracer *tracer);
 
-/* Removes the trace from the kernel, and releases all. */
+/* Removes the trace from the kernel, and frees everything. */
 void tracer_forget(struct tracer *tracer);
 
-/* Makes a pid_t list from the options --pid. Returns false, after a message, if there is no such process. */
+/* Adds the process of an option --pid to the list. If there is no such process, prints a message and returns false. */
 bool tracer_add_pid(const char *text, pid_t **pids, size_t *count);
 
 #endif /* RK_TOOL_TRACE_TRACER_H */
