@@ -22,7 +22,7 @@ const struct rk_cpus *rk_cpus_get(void);
 const struct rk_cpus *rk_cpus_look_again(void);
 
 /*
- * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0; -ERANGE for a number of RK_CPUS_MAX or more; -EINVAL for any
+ * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0; -ERANGE if a number is RK_CPUS_MAX or more; -EINVAL for any
  * other fault. After an error *cpus is undefined.
  */
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus);

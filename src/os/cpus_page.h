@@ -6,9 +6,9 @@
 #include "cpus.h"
 
 /*
- * Offers a set, unless `offer` is NULL. Returns the set that another copy offered earlier: an array of words as in
- * rk_cpus.set, which never changes. Returns NULL if there is no such set: this offer was the first one, or no copy has made an
- * offer, or copies can't use the page's address. Async-signal-safe, lock-free.
+ * If `offer` isn't NULL, offers this set. Returns the set that another copy offered earlier: an array of words as in
+ * rk_cpus.set, which never changes. Returns NULL if there is no such set. Then this offer was the first one, or no copy has made
+ * an offer, or copies can't use the page's address. Async-signal-safe, lock-free.
  */
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer);
 

@@ -47,7 +47,11 @@ static inline char *rk_item_at(const struct rk_percpu *pool, const struct place 
 /* Finds the place of `item`. Returns false if `item` isn't an item of the pool. */
 bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place);
 
-/* The debug mode (percpu_debug.c): poison of freed items, guards of items in use, and the list of pools. */
+/*
+ * The debug mode (percpu_debug.c). rk_item_poison() fills a freed item with POISON, and rk_item_is_poisoned() checks that all of
+ * this is unchanged. rk_item_guard() and rk_item_is_guarded() do the same with the guard after an item in use.
+ * rk_debug_pool_enter() adds a pool to the list of pools. rk_debug_pool_leave() removes the pool.
+ */
 void rk_item_poison(const struct rk_percpu *pool, const struct place *place);
 bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place);
 void rk_item_guard(const struct rk_percpu *pool, const struct place *place);
@@ -56,8 +60,8 @@ void rk_debug_pool_enter(struct rk_percpu *pool);
 void rk_debug_pool_leave(const struct rk_percpu *pool);
 
 /*
- * Debug mode keeps three callers for each item: the last one that allocated the item, the last one that freed it, and one that
- * didn't get it. In the third case the item's poison was damaged.
+ * Debug mode keeps three callers for each item: the last caller that allocated the item, the last caller that freed it, and the
+ * caller that found the item's poison damaged.
  */
 #define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
@@ -71,8 +75,9 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
 
 /*
  * Reserves an item of `size` bytes, at most RK_STRIDE, in a pool of its own. The item begins at a multiple of 64, and is never
- * freed. It reserves addresses only for the CPU numbers of this kernel: some megabytes, instead of 2 GiB. Returns 0; or -ENOMEM
- * if there is no memory, or these are more than `most` bytes.
+ * freed. This function reserves addresses only for the CPU numbers of this kernel: some megabytes, instead of 2 GiB. Returns
+ * 0; or
+ * -ENOMEM if there is no memory, or if the addresses would be more than `most` bytes.
  */
 int rk_percpu_reserve(size_t size, size_t most, void **item);
 

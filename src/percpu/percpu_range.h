@@ -34,17 +34,17 @@ struct rk_range_entry {
 
 struct rk_percpu {
 	size_t item_size; /* as requested */
-	size_t slot_size; /* bytes in use */
+	size_t slot_size; /* bytes of a slot that the item uses */
 	size_t bank_offset; /* offset of the first bank in the slot of a closable item */
 	size_t bank_size; /* bytes from the first bank to the second bank */
-	size_t guard_size; /* after the slot, in debug mode */
+	size_t guard_size; /* in debug mode, bytes of the guard after the slot; else 0 */
 	size_t spacing;   /* from item to item: slot_size + guard_size, rounded up to the alignment */
-	size_t per_range;
+	size_t per_range; /* items of a range */
 	size_t head;      /* bytes of a range before its strides */
 	unsigned flags;
-	bool has_initial;
+	bool has_initial; /* items have initial contents other than zeros */
 	bool is_large;    /* slots hold pointers */
-	size_t most;      /* if not 0: bytes that a range may have; it reserves only the addresses of this kernel's CPU numbers */
+	size_t most;      /* if not 0: a range has at most so many bytes, and addresses only for this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* never below the number of items, in all ranges, that aren't taken */
 	size_t hint;                           /* the range to look at first */
@@ -103,7 +103,7 @@ size_t rk_range_head(const struct rk_percpu *pool);
 struct range *rk_range_new(const struct rk_percpu *pool);
 void rk_range_free(struct range *range);
 
-/* Has an item's slot the contents of a fresh item's slot? rk_slot_reset() stores these contents. */
+/* rk_slot_is_fresh() returns whether a slot has the contents of a fresh item's slot. rk_slot_reset() stores these contents. */
 bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot);
 void rk_slot_reset(const struct rk_percpu *pool, char *slot);
 
@@ -134,7 +134,7 @@ static inline struct range *rk_range_of(const struct rk_percpu *pool, const stru
 	return (struct range *)(void *)(slot0 - (SHARED_INDEXES << RK_STRIDE_SHIFT) - pool->head);
 }
 
-/* Returns the entry with this number, which comes after `entry`. Returns NULL if there is none. */
+/* Returns the entry with this number, which comes after `entry`. Returns NULL if there is no such entry. */
 static inline struct rk_range_entry *rk_range_next(const struct rk_percpu *pool, struct rk_range_entry *entry,
 						   size_t number)
 {

@@ -21,7 +21,7 @@ enum rk_tally {
 /* Starts counting, if the environment names a file (RSEQKIT_SLICES_REPORT). `watches_only` is only shown in the report. */
 void rk_report_start(bool watches_only);
 
-/* Called in a child of fork. Sets the counts to 0, because the parent reports what it has counted. */
+/* Call this in a child of fork. Sets the counts to 0, because the parent reports the events before the fork. */
 void rk_report_start_in_child(void);
 
 void rk_report_count(enum rk_tally what);

@@ -15,7 +15,7 @@
 enum rk_marked {
 	RK_MARKED_STILL,    /* the thread wasn't preempted */
 	RK_MARKED_NO_MORE,  /* the thread was preempted, or interrupted by a signal */
-	RK_MARKED_UNKNOWN   /* a section ran in between */
+	RK_MARKED_UNKNOWN   /* after rk_marker_set(), the thread ran a section, which changed `rseq_cs` */
 };
 
 /*
@@ -35,7 +35,7 @@ static inline uint64_t rk_marker_find(struct rk_counter *counter)
 	return found;
 }
 
-/* Call this function only in a registered thread. */
+/* Call rk_marker_set() and rk_marker_look() only in a registered thread. */
 static inline void rk_marker_set(uint64_t marker)
 {
 	rk_area_at(rk_area_offset)->rseq_cs = marker;

@@ -26,8 +26,8 @@ struct depot_hand {
 	uint64_t intent; /* the value that a change is about to store in a word, or DONE, or 0 */
 	uint32_t step;
 	uint32_t magazine;       /* number of the magazine in hand; 0: none */
-	uint32_t base;           /* objects of the magazine in hand, those included in struct depot's counts */
-	int64_t owed, owed_next; /* objects missing in struct depot's counts, though back on a stack */
+	uint32_t base;           /* how many objects of the magazine in hand are included in struct depot's counts */
+	int64_t owed, owed_next; /* how many objects are on a stack again, but still missing in struct depot's counts */
 };
 
 struct depot {
@@ -36,10 +36,10 @@ struct depot {
 	uint64_t fresh; /* how many magazines were ever used */
 	struct depot_hand hand;
 	uint32_t magazines;
-	size_t mapped; /* bytes */
+	size_t mapped; /* bytes of the memory */
 	char *memory;
 	int64_t left;    /* grants that the limit still allows */
-	int64_t objects; /* in magazines */
+	int64_t objects; /* objects in magazines */
 	uint64_t limit, weight;
 	struct rk_cache_budget *budget;
 };
@@ -47,21 +47,24 @@ struct depot {
 /* Creates a depot for `limit` objects. Returns 0 or -ENOMEM. */
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight);
 
-/* The bytes of a depot's memory. rk_depot_create_at() creates a depot in such memory, which reads as zero. */
+/*
+ * rk_depot_bytes() returns how many bytes a depot needs. rk_depot_create_at() creates a depot in memory of this size, whose bytes
+ * must be zero.
+ */
 size_t rk_depot_bytes(uint64_t limit);
 void rk_depot_create_at(struct depot *depot, void *memory, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight);
 
 /* Frees the depot's memory, and returns all grants to the budget. */
 void rk_depot_destroy(struct depot *depot);
 
-/* Takes up to `wanted` grants from the limit and from the budget. Returns how many. */
+/* Takes up to `wanted` grants from the limit and from the budget. Returns how many it took. */
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted);
 /* Gives grants back to the limit and the budget. */
 void rk_depot_return(struct depot *depot, uint64_t granted);
 
 /*
- * rk_depot_take() and rk_depot_put() move up to RK_CACHE_BATCH_MAX granted objects, and return how many. rk_depot_take()
- * returns 0 if the depot is empty, rk_depot_put() if it is full.
+ * rk_depot_take() and rk_depot_put() move up to RK_CACHE_BATCH_MAX granted objects, and return how many they moved.
+ * rk_depot_take() returns 0 if the depot is empty. rk_depot_put() returns 0 if the depot is full.
  */
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);

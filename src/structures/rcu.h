@@ -13,7 +13,7 @@
 struct rk_rcu_state {
 	struct rk_readers readers;
 	struct rk_claim claim;  /* held by the thread that advances grace periods */
-	uint64_t generation;    /* of the process that the periods belong to */
+	uint64_t generation;    /* the generation of the process whose periods these are */
 	uint64_t started, done; /* numbers of the last grace period that began, and of the last one that ended */
 	struct rk_claim runner; /* held by the thread that runs deferred calls */
 	struct rk_rcu_call *queue, *waiting, *ready;

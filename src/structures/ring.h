@@ -34,7 +34,7 @@ _Static_assert(offsetof(struct ring_log, tail) == RKI_RING_TAIL, "as the header 
 struct merged {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
-	int64_t before; /* the record's position */
+	int64_t before; /* the position at which the record begins */
 	uint64_t time;   /* records are merged in the order of their times */
 	bool is_open, has;
 };

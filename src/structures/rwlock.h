@@ -45,8 +45,8 @@ bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 
 /*
- * Ends the writing of the thread that holds the claim: stores IDLE, opens the gate unless the lock is abandoned, and releases the
- * claim.
+ * Ends the writing of the thread that holds the claim: stores IDLE, and releases the claim. If the lock isn't abandoned, also
+ * opens the gate.
  */
 void rk_rwlock_let_go(struct rk_rwlock *lock);
 

@@ -45,13 +45,13 @@ bool rk_bank_is_out(const struct rk_bank_slot *slot);
 int rk_bank_current(struct rk_bank_slot *slot, void **bank);
 
 /*
- * Closes an open slot briefly. The slot's bank stays as it is. When this function returns 0, no section works on the bank. If a
- * child is forked without the holder before the holder opens the slot, the child's next thread that claims the slot opens it. If
- * the fence fails, the function returns the negative errno of rk_fence_cpu(), and the slot is open.
+ * Closes an open slot briefly. The slot's bank stays as it is. When this function returns 0, no section works on the bank. If
+ * the fence fails, the function returns the negative errno of rk_fence_cpu(), and the slot is open. Another thread can fork
+ * before the holder opens the slot again. In such a child, the next thread that claims the slot opens it.
  */
 int rk_bank_close(void *base, int cpu);
 
-/* Opens the slot again, with the same bank or another. */
+/* Opens the slot again, with the same bank or with another bank. */
 void rk_bank_reopen(struct rk_bank_slot *slot, void *bank);
 
 #endif /* RK_SRC_BANK_H */

@@ -16,7 +16,7 @@
  *
  * fork. In a child all slots except the state are zero. So the gate is 0, and the child's first user opens it. The gate then
  * names another set of counts, because a reader that began before the fork can still end, in the set where it was counted. The
- * child's generation determines the set. This generation is that of the nearest ancestor that has one, plus 1. The gate, the
+ * child's generation determines the set. It is the generation of the nearest ancestor with a generation, plus 1. The gate, the
  * counts and the generations are in the item, so all copies of this library use the same set. A thread blocks signals before it
  * opens a gate. So no handler forks meanwhile, and no thread continues the opening in a child.
  */
@@ -34,14 +34,14 @@ struct rk_readers_slot {
 	struct {
 		intptr_t gate;       /* names the word in which readers are counted; 0 until it is opened */
 		intptr_t by_no_gate; /* names that word if readers use no sections; then `gate` stays 0 */
-		uint64_t generation; /* of this process, times 2; plus 1 if the state has it, too; 0 in a child at first */
+		uint64_t generation; /* this process's generation times 2, plus 1 if it is also in the state; 0 in a new child */
 		uint64_t spare[3];   /* for the structure's use; zero in a child, too */
 	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
 };
 
 /* The state in the reserve slot begins with this struct. A child inherits the state. */
 struct rk_readers {
-	uint64_t generation; /* of this process or, if it has none, of the nearest ancestor that has one */
+	uint64_t generation; /* this process's generation; if it has none yet, that of the nearest ancestor with a generation */
 	uint8_t by_sections; /* are readers counted by sections? */
 };
 
@@ -103,11 +103,11 @@ static inline void *rk_readers_token(const void *item, intptr_t word)
 /* Returns how many readers are counted in a word of all slots. readers.c says when this sum has a meaning. */
 intptr_t rk_readers_sum(intptr_t word);
 
-/* Ends a reader. `outcome` is the result of the caller's attempt to do so by a section. */
+/* Ends a reader. `outcome` is the result of the caller's attempt to end the reader by a section. */
 void rk_readers_leave(void *item, void *counted, enum rk_result outcome);
 
 /*
- * Fences memory, if readers need that. If a thread sees a store that comes after the fence, it also sees all stores that come
+ * Fences memory, if readers need a fence. If a thread sees a store that comes after the fence, it also sees all stores that come
  * before the fence. Returns 0 or an errno.
  */
 int rk_readers_fence(const struct rk_readers *readers);

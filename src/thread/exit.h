@@ -3,7 +3,7 @@
  * exit.h - watches the ends of threads, on C libraries that reuse a thread's memory while the thread still runs (musl).
  *
  * The invariant: on musl a thread is registered only if this library will see the thread's end. After the end was seen, the
- * thread is never registered again. With glibc none of this is needed, because glibc keeps a thread's memory until the
+ * thread is never registered again. With glibc this library watches no ends, because glibc keeps a thread's memory until the
  * kernel doesn't use it any more.
  *
  * A detached thread of musl unmaps its memory, the area included, and then still runs some last instructions. If the kernel

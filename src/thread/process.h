@@ -34,8 +34,8 @@ extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")))
 
 /*
  * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that races
- * with other threads uses the words that are stored, and makes the missing words from them. So does a handler that
- * interrupts a thread. Once the last word is stored, rk_area_offset and rk_area_valid are stored, too.
+ * with other threads uses the words that are stored, and makes the missing words from them. A handler that interrupts a
+ * thread does the same. Once the last word is stored, rk_area_offset and rk_area_valid are stored, too.
  */
 struct rk_process {
 	union {
@@ -73,8 +73,8 @@ struct rk_process {
 } __attribute__((__aligned__(8)));
 
 /*
- * Makes the decision, or returns the one that was made. Async-signal-safe. Takes no lock except the dynamic linker's. With
- * glibc, a handler that interrupts dlopen() can take this lock again; with musl it can't.
+ * Returns the decision, and makes it first if necessary. Async-signal-safe. Takes no lock except the dynamic linker's. With
+ * glibc, a handler that interrupts dlopen() can take this lock again. With musl, such a handler can't take the lock.
  */
 const struct rk_process *rk_process_decide(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or neither file
+ * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or no file of the two
  * is.
  *
  * The decision (plan.c) calls this file, and start.c calls the decision. So this file uses no symbol of start.c. This file

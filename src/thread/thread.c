@@ -315,7 +315,7 @@ int rk_process_init(void)
 }
 
 /*
- * This constructor is in this file, because a linker takes a file from an archive only for a symbol that the program needs.
+ * This constructor is in this file, because a linker links a file of an archive only if the program needs a symbol of the file.
  * Code that registers a thread needs this file, and so the program gets the constructor, too.
  *
  * The constructor registers the initial thread at process start, before any code can have kept a copy of the published

@@ -42,8 +42,8 @@ bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_la
 
 /*
  * Makes the kernel register the calling thread, and all threads that are created later. Does nothing if another component
- * has registered the calling thread. Returns whether the calling thread is registered in the room. If several threads call
- * this function, all get the same result, unless a filter refuses the system call to some of them. Async-signal-safe.
+ * has registered the calling thread. Returns whether the calling thread is registered in the room. All threads that call this
+ * function get the same result, except if a filter refuses the system call to some of them. Async-signal-safe.
  */
 bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout);
 
