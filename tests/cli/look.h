@@ -15,7 +15,7 @@
 
 /* How a target is started, and the started process. */
 struct target {
-	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: runs under `rseqkit exec --full-size` */
+	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: it runs under `rseqkit exec --full-size` */
 	const char *preload; /* a module of this directory, or NULL */
 	const char *name, *argument;
 	pid_t pid;

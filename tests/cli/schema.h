@@ -2,7 +2,7 @@
 /*
  * schema.h - checks the tool's JSON by its schema, with the program VALIDATE.
  *
- * Guests of tests/system have neither this program nor Python. There the JSON isn't checked.
+ * Guests of tests/system have neither this program nor Python. So tests in guests don't check the JSON.
  */
 #ifndef SCHEMA_H
 #define SCHEMA_H

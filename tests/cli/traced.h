@@ -18,10 +18,10 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#define SECONDS_MAX 100 /* until something happens, on any machine */
+#define SECONDS_MAX 100 /* the test fails if an event that it waits for takes longer, on any machine */
 #define MINE "instances/test-rseqkit"
 
-/* A started tool can lack one of these. */
+/* The things that a test can hide from the tool. */
 enum hidden { NOTHING, MOUNTS, ABORTS, UPDATES, TRACEFS };
 
 /* Lines of text, sorted. */
@@ -38,7 +38,7 @@ struct lines {
 
 static char out[64]; /* the file of --output */
 
-/* Mounts tracefs in a namespace of this test. Returns 0, or the errno. */
+/* Mounts tracefs in a namespace of this test. Returns 0, or an error number. */
 static int mount_tracefs(void)
 {
 	snprintf(out, sizeof(out), "/tmp/test-trace-%d", (int)getpid());
@@ -147,7 +147,7 @@ static void begin_record(void)
 	set(MINE "/events/rseq/enable", "1");
 }
 
-/* Returns the instance's entries of an event. Each has "TID CPU", and then what the kernel prints after the event's name. */
+/* Returns the instance's entries of an event. Each begins with "TID CPU"; then follows what the kernel prints after the name. */
 static struct texts recorded(const char *event)
 {
 	struct texts texts = {0};
@@ -184,7 +184,7 @@ static struct texts end_record(const char *event)
 	return texts;
 }
 
-/* Waits until the kernel has reported so many aborts. */
+/* Waits until the kernel has reported at least `wanted` aborts. */
 static void wait_for_aborts(size_t wanted)
 {
 	size_t count = 0;
@@ -242,7 +242,10 @@ static int hide(enum hidden hidden)
 	return mount("tracefs", "/mnt", "tracefs", 0, NULL) != 0 || mount("tmpfs", over, "tmpfs", 0, NULL) != 0;
 }
 
-/* Starts the tool, or another program if `words` begins with a path. Its output goes to `output`. A shell expands the words. */
+/*
+ * Starts the tool with the arguments `words`. If `words` begins with a path, starts this program instead. A shell expands the
+ * words. The program's output goes to `output`.
+ */
 static pid_t start(enum hidden hidden, const char *words, int output)
 {
 	char command[1024];
@@ -261,7 +264,7 @@ static pid_t start(enum hidden hidden, const char *words, int output)
 	_exit(127);
 }
 
-/* Runs the tool to its end, and returns its exit status. *said gets its output. */
+/* Runs the tool to its end. Returns the tool's exit status, and stores the tool's output in *said. */
 static int run_tool(enum hidden hidden, const char *words, char **said)
 {
 	char path[80];

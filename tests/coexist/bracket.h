@@ -28,7 +28,7 @@ static void load_shared_and_hidden(void)
 	load_pair("copy-shared.so", "copy-static-a.so");
 }
 
-/* Inside the bracket the thread stays unregistered, whatever the other copy does. An add by the other copy is counted. */
+/* Checks that inside the bracket the thread stays unregistered, and that an add by the other copy is counted. */
 static void check_closed(void)
 {
 	CHECK(!kernel_says_any());

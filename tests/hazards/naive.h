@@ -14,10 +14,10 @@ enum ending {
 	/* CHECK exits with 1: an expectation of the program failed. */
 	USAGE = 2,
 	LOST = 3,    /* increments are missing */
-	REFUSED = 4, /* the kernel refused */
+	REFUSED = 4, /* the kernel refused a registration */
 	WRONG = 5,   /* a wrong value */
 	WRITTEN = 6, /* memory changed without a writer in the program */
-	UNLOADABLE = 7, /* the dynamic linker refused */
+	UNLOADABLE = 7, /* the dynamic linker refused to load a module */
 	CANNOT = 77  /* impossible on this kernel or machine */
 };
 

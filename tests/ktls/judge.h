@@ -111,8 +111,8 @@ static inline bool judge_cpu_everywhere(const struct place *place)
 }
 
 /*
- * Judges the calling thread; if `thorough`, on several CPUs. The registration is judged first. If it is wrong, the function
- * returns this fault alone.
+ * Judges the calling thread. With `thorough`, judges it on several CPUs. The function judges the registration first. If the
+ * registration is wrong, the function returns this fault alone.
  */
 static inline int judge(const struct place *place, bool thorough)
 {

@@ -12,8 +12,8 @@ extern struct place place; /* set by mode_set_up() */
 extern enum mode mode;
 
 /*
- * Finds or sets up, in the initial thread, the mode of this name. Returns NULL, or the reason why the mode isn't available. Sets
- * *broken to true if this reason is a failure, and to false if this machine lacks the mode.
+ * Finds or sets up, in the initial thread, the mode of this name. Returns NULL if the mode is available. Otherwise returns why it
+ * isn't available, and sets *broken to true if this is a failure, or to false if this machine lacks the mode.
  */
 const char *mode_set_up(const char *name, bool *broken);
 

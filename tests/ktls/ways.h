@@ -15,7 +15,7 @@ extern struct outcome *outcome;
 
 #define LOOK_AROUND 256 /* if there are many threads, one in LOOK_AROUND is judged on several CPUs */
 
-/* The thread that is to be judged calls one of these. count_judged() gets faults that the thread has already found. */
+/* The thread that is to be judged calls one of these functions. It passes count_judged() the faults that it has found itself. */
 void count_judged(int faults);
 void judge_here(bool thorough);
 void *judge_as_pthread(void *argument);

@@ -17,8 +17,8 @@ struct neighbour {
 	int (*enter)(void);           /* becomes a user in this thread: 0 or a negative errno */
 	bool (*work)(void);           /* uses the area, and checks it */
 	bool (*leave)(void);          /* stops being a user */
-	bool (*is_fast)(void);        /* the neighbour has rseq, and hasn't given it up */
-	uint32_t (*users)(void);      /* the neighbour's count; 0 without one */
+	bool (*is_fast)(void);        /* the neighbour has rseq, and hasn't stopped using it */
+	uint32_t (*users)(void);      /* the neighbour's count of users; 0 if it keeps no count */
 	volatile void *(*area)(void); /* the area that the neighbour registers */
 };
 

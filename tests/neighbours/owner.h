@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool take(void);           /* registers the calling thread; false if refused, or if another component owns it */
+static bool take(void);           /* registers the calling thread; false if that is refused or the thread has another owner */
 static volatile void *area(void); /* of the original length */
 
 static __thread bool taken;

@@ -9,10 +9,10 @@ int counts(void);
 /* Counts a few times, in two sections. Doesn't compare the sum. */
 void count_some(void);
 
-/* The program's arguments behind its name. */
+/* The program's arguments after its name. */
 extern char **arguments;
 
-/* edges_modules.c: each returns whether everything was as without a tracer. */
+/* edges_modules.c: each function returns whether everything was as without a tracer. */
 int maps(void);
 int replaces(void);
 int unlinks(void);

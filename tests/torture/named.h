@@ -10,12 +10,12 @@
 struct named {
 	const char *name;
 	int (*run)(void); /* returns whether the program works as it does without torture */
-	int arguments;    /* after the name */
+	int arguments;    /* how many arguments it needs after its name */
 };
 
 /*
  * Runs the function that the first argument names, with a counter and the arguments after the name. Returns the exit status: 0
- * if all was right.
+ * if the function returned true.
  */
 static inline int run_named(const struct named *list, size_t count, int argc, char **argv, struct rk_counter **counter,
 			    char ***rest)

@@ -32,8 +32,8 @@ struct interrupted {
 #endif
 /*
  * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER
- * is multiplied by SLOWNESS(). A naive operation really deadlocks at some of its instructions. So its limit is short;
- * otherwise the test would take too long.
+ * is multiplied by SLOWNESS(). A naive operation really deadlocks at some of its instructions. So the limit for a naive
+ * operation is short; otherwise the test would take too long.
  */
 #define DEADLOCK_AFTER 500000
 #define NAIVE_DEADLOCK_AFTER 100000

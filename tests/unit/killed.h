@@ -28,7 +28,7 @@ struct killed {
 	void (*prepare)(void);
 	void (*operate)(void);   /* runs in a vfork child */
 	int (*judge)(void);      /* runs in the parent, its threads and its children; returns 0 if the result is right */
-	void (*meanwhile)(void); /* runs in another thread, while the child is stopped; if NULL, the child is killed */
+	void (*meanwhile)(void); /* NULL: the child is killed; otherwise runs in another thread while the child is stopped */
 	bool inner;              /* the parent vforks inside an inner bracket */
 	bool forks;              /* a handler in the child forks, and then waits for `meanwhile` */
 };

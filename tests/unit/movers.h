@@ -29,8 +29,8 @@ static void *as_item(struct rk_percpu *of)
 }
 
 /*
- * Copies the bank before it opens the copy, and overwrites the old bank last. So if another thread forks before the
- * copy is open, the child can reopen the old bank, which is still whole.
+ * Copies the bank, opens the copy, and then overwrites the old bank. So if another thread forks before the copy is open,
+ * the child can reopen the old bank, which is still whole.
  */
 static void move_bank(const struct moved *m, int cpu)
 {

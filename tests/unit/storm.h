@@ -30,7 +30,7 @@ struct storm_thread {
 struct storm {
 	void (*live)(struct storm_thread *t);   /* one life: some batches, or until stopped() */
 	void (*handle)(struct storm_thread *t); /* runs in a signal handler */
-	void (*end)(struct storm_thread *t);    /* NULL, or runs at the end of a life, with signals blocked */
+	void (*end)(struct storm_thread *t);    /* runs at the end of a life, with signals blocked; NULL: nothing runs */
 	int (*child)(void);                     /* runs in the only thread of a child; returns 0 if the result is right */
 	void *(*remote)(void *stop);            /* a thread without signals and moves; ends when *(int *)stop is set */
 	int remotes;

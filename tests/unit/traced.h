@@ -50,8 +50,8 @@ static inline uintptr_t return_address(pid_t pid, const struct user_regs_struct 
 }
 
 /*
- * Waits for the child's next stop; lets the child run first if `go_on`. Returns the signal that stopped the child, or
- * -1.
+ * Waits for the child's next stop. With `go_on`, first lets the child run. Returns the signal that stopped the child, or -1
+ * if the child has ended.
  */
 static inline int stop_signal(pid_t pid, bool go_on)
 {
