@@ -154,7 +154,7 @@ static void sweep(void)
 	__asm__ __volatile__("" : : "r"(sum) : "memory");
 }
 
-/* The first reading of the clock loads what the clock needs, because the sweep displaced that, too. */
+/* The sweep also displaced the data that the clock needs. The first reading of the clock loads these data. */
 #define CONTEXT_COLD(X, name, contender, condition, sum, settle, setup, operation)                                     \
 	uint64_t context_cold_##name(uint64_t n)                                                                       \
 	{                                                                                                              \

@@ -75,7 +75,7 @@ uint64_t bench_sum_contended(void);
 	step(first) step(first + 1) step(first + 2) step(first + 3) step(first + 4) step(first + 5) step(first + 6)    \
 	step(first + 7)
 
-/* 48 multiplications, each of which needs the result of the one before. */
+/* 48 multiplications, each of which needs the result of the previous multiplication. */
 #define CONTEXT_MULTIPLY(number)                                                                                       \
 	value *= factor;                                                                                               \
 	__asm__ __volatile__("" : "+r"(value));

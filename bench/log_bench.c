@@ -48,7 +48,7 @@ uint64_t bench_sum_log_shared(void)
 	return (uint64_t)bench_log_shared.count;
 }
 
-/* Compares all records with the one that was appended, and empties the log. */
+/* Compares all records with the record that was appended, and empties the log. */
 static bool settle(struct bench_log *log)
 {
 	bool whole = true;
