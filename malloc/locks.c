@@ -74,9 +74,9 @@ void *take_aside(void **list)
 }
 
 /*
- * A fork takes no locks in a handler that interrupted the allocator, because the thread continues in the allocator after the
- * handler, also in the child. A fork takes no locks either in a handler that interrupted another fork. While a fork takes or
- * releases locks, `inside` says that the thread is in the allocator, so its handlers take no locks.
+ * A fork in a handler takes no locks if the handler interrupted the allocator. After the handler, the thread continues in the
+ * allocator, in the parent and in the child. A fork also takes no locks in a handler that interrupted another fork. While a fork
+ * takes or releases locks, `inside` says that the thread is in the allocator, so its handlers take no locks.
  */
 static void before_fork(void)
 {

@@ -7,7 +7,7 @@
  * defines all operators of C++17 and C++20, and another allocator's operators are never called.
  *
  * If there is no memory, an operator has to call the program's new handler, and to throw std::bad_alloc. Only the C++ library
- * can do so. So the C++ library's operator of the same kind takes over, and calls malloc() or aligned_alloc() in a loop.
+ * can do this. So the C++ library's operator of the same kind takes over, and calls malloc() or aligned_alloc() in a loop.
  */
 #ifndef MALLOC_OPERATORS_H
 #define MALLOC_OPERATORS_H

@@ -3,8 +3,8 @@
  * spans.h - small objects outside the caches: spans make them and take them back.
  *
  * A span is either one page (pages.h) with small objects of one class, or up to four pages with one object. Its description says
- * which objects are free in the span. All others are in use by the program, or in a cache. When all objects are free, the span's
- * pages become free, too, unless it is the only span of its class that has free objects.
+ * which objects are free in the span. All other objects are in use by the program, or in a cache. When all objects of a span are
+ * free, its pages become free, too. A span keeps its pages if it is the only span of its class with free objects.
  *
  * If a thread that frees an object can't take the class's lock (locks.h), the object is put aside for the next thread that takes
  * the lock.

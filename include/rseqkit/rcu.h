@@ -184,9 +184,9 @@ struct rk_rcu_call {
 
 /*
  * Calls function(call) after a grace period. The call runs in a thread that calls rk_rcu_run() or rk_rcu_barrier(), or in the
- * domain's worker. So start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. If a program does neither,
- * only rk_rcu_barrier() runs its deferred calls. The order of deferred calls isn't specified. Calls that are still deferred at
- * process exit don't run.
+ * domain's worker. So start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. In a program without a worker
+ * and without rk_rcu_run(), only rk_rcu_barrier() runs deferred calls. The order of deferred calls isn't specified. Calls that
+ * are still deferred at process exit don't run.
  *
  * The deferred function may use everything in this header except rk_rcu_run() and rk_rcu_barrier(). It must not throw an
  * exception or end its thread. The thread isn't cancelled while the deferred function runs.

@@ -37,9 +37,9 @@
  * free by rcu (rcu.h). Or all threads hold the table's lock, both when they call rk_ref_get_try() and when they remove the
  * object from the table.
  *
- * Fallback. A thread without rseq counts in the shared word. So does a thread whose sequence was aborted RK_ABORTS_MAX times
- * in a row. If no fence (remote.h) is available when the count is initialised, all threads count in the shared word from the
- * beginning.
+ * Fallback. A thread without rseq counts in the shared word. A thread whose sequence was aborted RK_ABORTS_MAX times in a row
+ * also counts there. If no fence (remote.h) is available when the count is initialised, all threads count in the shared word
+ * from the beginning.
  *
  * fork. In a child all references still count, also those of its parent's other threads. No thread of the child gives the other
  * threads' references back, so their objects stay allocated, as with any reference count. If another thread was killing an

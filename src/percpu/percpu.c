@@ -3,8 +3,8 @@
  * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in rseqkit/percpu.h).
  *
  * There is no lock. The invariant: data that threads share changes by one atomic instruction at a time, and every state in
- * between is valid. So a thread can end at any instruction of this file. A child can be forked at any instruction, also by a
- * signal handler, and also by a fork that runs no handlers. In all these cases only the item or range that was about to be
+ * between is valid. So a thread can end at any instruction of this file. A child can be forked at any instruction, even by a
+ * signal handler, and even by a fork that runs no fork handlers. In all these cases only the item or range that was about to be
  * created or freed is lost. No thread ever waits.
  *
  *   taken   used         the item
@@ -249,7 +249,7 @@ static bool extend(struct rk_percpu *pool, size_t number)
 	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
 }
 
-/* Searches the ranges from `place` on, up to the one before `end`. Returns true when it has taken an item. */
+/* Searches the ranges from `place` on, as long as their number is below `end`. Returns true when it has taken an item. */
 static bool take_between(struct rk_percpu *pool, struct place *place, size_t end)
 {
 	FOR_EACH_RANGE(pool, place->range_number, entry) {

@@ -161,8 +161,8 @@ static bool map_stride(const struct range *range, int index, int flags, int fd, 
 }
 
 /*
- * If there are initial contents, maps a template over all strides, unless there are no memory files or too many mappings. Returns
- * false if there is no memory.
+ * If there are initial contents, maps a template over all strides. Maps no template if memory files don't work, or if there
+ * are too many mappings. Returns false if there is no memory.
  */
 static bool map_contents(const struct rk_percpu *pool, struct range *range)
 {
@@ -190,7 +190,8 @@ static bool map_contents(const struct rk_percpu *pool, struct range *range)
 static void prepare_memory(char *from, size_t size)
 {
 	/*
-	 * After mlockall(MCL_FUTURE) the kernel commits all memory that becomes accessible, unless munlock() was called before.
+	 * After mlockall(MCL_FUTURE) the kernel commits all memory that becomes accessible, except memory to which munlock()
+	 * was applied before.
 	 */
 	(void)munlock(from, size);
 	/* A huge page would span several CPUs' strides, and put them all on the node of the CPU that writes first. */
@@ -223,7 +224,7 @@ void rk_unmap(void *mapping, size_t size)
 	errno = saved;
 }
 
-/* In a child, the kernel empties memory of pools with RK_PERCPU_EMPTY_IN_CHILDREN. Returns false if it can't do so. */
+/* Makes the kernel empty this memory in children, for pools with RK_PERCPU_EMPTY_IN_CHILDREN. Returns false if it can't. */
 static bool empty_in_children(const struct rk_percpu *pool, char *from, size_t size)
 {
 	return !(pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) || size == 0 || madvise(from, size, MADV_WIPEONFORK) == 0;

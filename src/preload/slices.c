@@ -16,8 +16,9 @@
  * it. Meanwhile its region doesn't end, and only a preemption takes granted time back.
  *
  * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
- * lock. While the thread waits for its first lock, there is neither. A signal handler can take and give back its own locks
- * between any two instructions. So a lock is remembered before the request is made, and forgotten after the request has ended.
+ * lock. While the thread waits for its first lock, there is no request and no grant. A signal handler can take and give back
+ * its own locks between any two instructions. So a lock is remembered before the request is made, and forgotten after the
+ * request has ended.
  *
  * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
@@ -132,7 +133,7 @@ static void begin_region(const volatile void *lock)
 		rk_report_mark();
 }
 
-/* Called when the lock was acquired. An older entry for the lock is stale, and is dropped unless the mutex is recursive. */
+/* Called when the lock was acquired. If the mutex isn't recursive, an older entry for the lock is stale, and is dropped. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
 	unsigned before;

@@ -4,11 +4,11 @@
  *
  * Waiting. A waiter sets a flag, fences all CPUs, checks the slot again, and sleeps. A thread that unlocks stores 0, and then
  * reads the flag. The waiter's fence replaces a barrier between that store and that load. There are two kinds of waiters:
- * threads that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes one
- * of each kind. Waking only the EMPTY waiter isn't enough: this waiter has possibly given up. Waking only a FREE waiter isn't
- * enough either: a FREE waiter can't take a closed slot. The invariant: while a thread sleeps for a slot that is free, the flag
- * is set, or another waiter is awake. The waiter that is awake sets the flag when it takes the slot, or wakes another thread
- * when it gives up.
+ * threads that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes
+ * one of each kind. It isn't enough to wake only the EMPTY waiter, because this waiter has possibly given up. It isn't enough
+ * to wake only a FREE waiter, because a FREE waiter can't take a closed slot. The invariant: while a thread sleeps for a slot
+ * that is free, the flag is set, or another waiter is awake. The waiter that is awake sets the flag when it takes the slot, or
+ * wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads

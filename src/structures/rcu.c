@@ -19,14 +19,14 @@
  * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
  *   1. a reader that sees the new name sees what was published before it;
  *   2. a writer that sees that a reader has left also sees all that the reader did in its section. The reader's loads are done.
- * Other machines guarantee neither, and readers have no barriers. On these machines the writer calls rk_fence_memory() before
- * it stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader that loads
- * the new name does so after this fence. The reader's later loads also come after the fence, and find what was published. (2)
- * When the writer sees the store by which a reader left, that store was executed. So the second fence interrupts the reader's
- * CPU after that store, or the reader's thread was switched out after that store. In both cases all that precedes the store in
- * the program is done. Between these two fences comes the fence of sections. This fence ensures that the sum includes each
- * reader that counted in the previous phase. On each CPU that the fence interrupts, it is also a fence of memory. On the other
- * CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c).
+ * Other machines guarantee none of this, and readers have no barriers. On these machines the writer calls rk_fence_memory()
+ * before it stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader
+ * that loads the new name does so after this fence. The reader's later loads also come after the fence, and find what was
+ * published. (2) When the writer sees the store by which a reader left, that store was executed. So the second fence
+ * interrupts the reader's CPU after that store, or the reader's thread was switched out after that store. In both cases all
+ * that precedes the store in the program is done. Between these two fences comes the fence of sections. This fence ensures
+ * that the sum includes each reader that counted in the previous phase. On each CPU that the fence interrupts, it is also a
+ * fence of memory. On the other CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c).
  *
  * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew. Threads
  * block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues such work

@@ -66,7 +66,7 @@ static bool may_be_bank(const void *bank)
 	return bank != NULL && ((intptr_t)bank & (RK_BANK_CLOSED | 3)) == 0;
 }
 
-/* Is there a bank in `taken` that isn't the one in use? */
+/* Is there a bank in `taken`, and is it another bank than the bank in use? */
 static bool is_out(intptr_t taken, intptr_t word)
 {
 	return taken != 0 && word != (taken & ~(intptr_t)PENDING);

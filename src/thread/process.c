@@ -80,7 +80,7 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 	};
 }
 
-/* Offers an area, or takes the one that another copy offered. Copies that can't see the libc's area depend on the page. */
+/* Offers an area, or adopts the area that another copy offered. Copies that can't see the libc's area depend on the page. */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {
 	enum rk_where planned = (enum rk_where)plan->where;

@@ -92,7 +92,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 		return 0;
 	if (mapped < 0 && mapped >= -4095) /* other negative values are high addresses of 32-bit machines */
 		return (int)mapped;
-	/* The page was mapped at another address: an emulator took the address for a hint. */
+	/* The page was mapped at another address: an emulator treated the address as a hint. */
 	(void)RK_SYSCALL(SYS_munmap, mapped, PAGE);
 	return -EEXIST;
 }

@@ -8,9 +8,9 @@
  * kernel is allowed to store to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler
  * registers the thread just before, the exchange fails.
  *
- * A signal handler can bracket a vfork of its own between any two instructions here. The invariant: between a begin and the
- * outermost end, the thread is unregistered and its area is closed, unless a stranger broke the bracket. The state's
- * `restore` says what the outermost end has to restore.
+ * A signal handler can bracket a vfork of its own between any two instructions here. The invariant: from the outermost
+ * rk_vfork_begin() to its rk_vfork_end(), the thread is unregistered and its area is closed. Only a stranger can break this.
+ * The state's `restore` says what the outermost end has to restore.
  *
  * The mark is -3, which means neither "not registered yet" nor "failed". In an early adopter's area the mark is -2,
  * "failed". For example, tcmalloc reads cpu_id too: if it finds -2, it takes its slow path and registers nothing.
@@ -19,8 +19,8 @@
  * bracket ends, the mark is gone. A child's registration ends with the child, but leaves a CPU number in the area of its
  * unregistered parent. So rk_vfork_end() makes the kernel register the thread again in any case, and returns -ECANCELED.
  *
- * The model in model/thread.pml has the mark and a stranger. The model showed that an end has to read `restore` a second
- * time, because a handler's bracket has possibly added bits.
+ * The model in model/thread.pml has the mark and a stranger. The model showed that rk_vfork_end() has to read `restore` a
+ * second time, because a handler's bracket has possibly added bits.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -40,7 +40,7 @@
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
 #define RESTORE_SLICE 8        /* the slice extension was on; unregistering switches it off */
 
-/* How often a begin tries to close the area if other components register the thread again and again in signal handlers. */
+/* How often rk_vfork_begin() tries to close the area while signal handlers register the thread again and again. */
 #define ATTEMPTS_MAX 64
 
 static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t to)
@@ -227,8 +227,8 @@ int rk_vfork_end(void)
 		return broken ? -ECANCELED : 0;
 	}
 	/*
-	 * From here on, only this call restores what `restore` said. A handler's bracket finds no bits, and neither does a
-	 * bracket in a handler's vfork child. The depth is set to 0 before the system call: a handler's bracket after the
+	 * From here on, only this call restores what `restore` said. A handler's bracket finds no bits. A bracket in a
+	 * handler's vfork child finds no bits, too. The depth is set to 0 before the system call: a handler's bracket after the
 	 * call must be the outermost one.
 	 */
 	WRITE(state->restore, 0);

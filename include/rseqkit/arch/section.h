@@ -227,7 +227,7 @@
 /*
  * The asm statement of an operation. `exits` are RK_ASM_EXIT entries. `body` has the primitives from the index to the commit.
  * `inputs` is a list of operands, and `uses` is one of RK_USES_*. The other arguments are the C labels; `aborted` isn't among
- * them, because this macro adds it. There are no outputs, because gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for
+ * them, because this macro adds it. There are no outputs, because gcc before 11.5, 12.4, 13.3 and 14.1 uses wrong values for
  * the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
