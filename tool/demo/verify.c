@@ -101,7 +101,7 @@ static int run_wc(int out, const void *argument)
 	return child_exec(out, arguments);
 }
 
-/* Reads wc's answer. Returns why there is no answer; NULL if there is one. */
+/* Reads wc's answer. Returns NULL, or why wc gave no answer. */
 static const char *take_answer(const struct child_result *result, const struct demo_input *input, struct demo_wc *wc)
 {
 	if (result->end == CHILD_TIMED_OUT)

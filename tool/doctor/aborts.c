@@ -35,7 +35,7 @@ struct trial {
 	volatile struct rk_area *area;
 	ptrdiff_t offset; /* distance from the thread pointer to `area` */
 	void *words;      /* one word for each CPU, which is zero while the section spins */
-	int cpu, other;   /* CPU where the section begins, and another CPU, if there is one */
+	int cpu, other;   /* the CPU where the section begins, and another CPU, if the machine has several */
 	pid_t thread;     /* the thread in the section */
 	bool ready;       /* the helper is on its CPU */
 	bool happened;    /* the event happened inside the section */

@@ -40,8 +40,8 @@ enum registration {
 };
 
 /*
- * In a child: gives the calling thread this registration, unless the thread has it, and returns the thread's area. On
- * failure, writes a letter and returns NULL.
+ * For a child: registers the calling thread in this way, if it isn't registered so already. Returns the thread's area. On
+ * failure, writes a letter to `out` and returns NULL.
  */
 volatile struct rk_area *doctor_area(int out, const struct rk_process_info *process, enum registration registration);
 

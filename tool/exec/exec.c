@@ -151,7 +151,7 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
-/* The options --slice (`requested`), --watch (`watched`), either of the two (`wanted`), and the file of --report. */
+/* The options: --slice (`requested`), --watch (`watched`), at least one of them (`wanted`), and the file of --report. */
 struct slices {
 	bool wanted, requested, watched;
 	const char *report;

@@ -127,7 +127,7 @@ static bool is_own_soname(int64_t tag, const char *name, void *result)
 	return tag != DT_SONAME;
 }
 
-/* Is the file this program's dynamic linker? A link to the linker, or a copy with another name, counts too. */
+/* Is the file this program's dynamic linker, a link to this linker, or a copy of it with another name? */
 static bool is_own_linker(const char *path)
 {
 	bool found = strcmp(base_name(path), base_name(own_linker())) == 0 || is_same_file(path, own_linker());

@@ -56,7 +56,7 @@ extern const bool inspect_has_port;
  */
 bool inspect_read_registers(pid_t tid, struct inspect_answer *answer);
 
-/* Reads memory of the process that has the living thread `tid`. Returns false unless all bytes were read. */
+/* Reads memory of the process that has the living thread `tid`. Returns true only if it read all bytes. */
 bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size);
 
 /* The state of a thread, from /proc/PID/task/TID/. */

@@ -4,9 +4,9 @@
  * a system call that the stop interrupted.
  *
  * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
- * the kernel keeps the call's arguments until the thread continues. To restart a call, the tracer replaces the call's result by
- * ERESTARTNOHAND. With this result the kernel restarts a call unless a signal handler runs. At the restart a relative timeout
- * begins anew.
+ * the kernel keeps the call's arguments until the thread continues. To restart a call, the tracer replaces the call's result
+ * by ERESTARTNOHAND. With this result the kernel restarts the call if no signal handler has to run. At the restart a relative
+ * timeout begins anew.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -23,7 +23,7 @@
 
 const bool inspect_has_port = true;
 
-#define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart unless a handler runs */
+#define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart the call if no handler has to run */
 
 /*
  * Does this call end with EINTR when its thread is stopped, see signal(7)? A call on a socket ends with EINTR if the socket
@@ -71,7 +71,7 @@ bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
 
 const bool inspect_has_port = true;
 
-/* Reads a set of registers, named by the type of its note in core files. Returns false unless the whole set was read. */
+/* Reads a set of registers, named by the type of its note in core files. Returns true only if it read the whole set. */
 static bool read_set(pid_t tid, int type, void *to, size_t size)
 {
 	struct iovec vector = {to, size};

@@ -59,8 +59,8 @@ enum image_result {
 };
 
 /*
- * Reads the file at `bytes`, a private and writable mapping, which must live as long as the image. Unless the result is
- * IMAGE_READ, `why` says what is wrong.
+ * Reads the file at `bytes`, a private and writable mapping, which must live as long as the image. If the result
+ * isn't IMAGE_READ, `why` says what is wrong.
  */
 enum image_result image_open(struct image *image, uint8_t *bytes, size_t size, const char **why);
 void image_close(struct image *image);
@@ -68,7 +68,7 @@ void image_close(struct image *image);
 /* The region that contains the address; NULL if there is none. */
 const struct region *image_region(const struct image *image, uint64_t address);
 
-/* The bytes at an address; NULL unless all of them are in one region. */
+/* Returns the bytes at an address, or NULL if they aren't all in one region. */
 uint8_t *image_at(const struct image *image, uint64_t address, size_t size);
 
 /* Reads a number of 1 to 8 bytes. Returns false if it isn't in the image. */

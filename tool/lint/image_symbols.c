@@ -33,7 +33,7 @@ static bool add_symbol(struct image *image, const struct symbol *symbol)
 	return !symbol->function || add_start(image, symbol->address);
 }
 
-/* The names of a table of symbols; NULL unless the last name is whole. */
+/* Returns the names of a table of symbols, or NULL if the last name isn't whole. */
 static Elf_Data *names_of(const struct image *image, const GElf_Shdr *header)
 {
 	Elf_Scn *section = elf_getscn(image->elf, header->sh_link);

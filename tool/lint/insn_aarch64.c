@@ -3,8 +3,8 @@
  * insn_aarch64.c - the port to aarch64: finds an instruction's class, and fills in jumps and instructions of the system.
  *
  * The port reads the fields of the instruction word, by classes as the Arm architecture reference manual has them (part C4).
- * capstone only says which words are instructions. Release 4.0 lacks newer ones; a class says so. The invariant: a word without
- * a class is unknown, and so is a word of a class whose fields have values that the class doesn't describe.
+ * capstone only says which words are instructions. Release 4.0 lacks newer instructions, as the member `newer` of their class
+ * says. The invariant: a word is unknown if it has no class, or if a field has a value that the word's class doesn't describe.
  */
 #include "insn_aarch64.h"
 

@@ -2,7 +2,7 @@
 /*
  * insn_x86.c - the port to x86-64: what its instructions read, write and jump to.
  *
- * The invariant: an instruction whose row is missing in the table is unknown. So is a form that the row doesn't describe.
+ * The invariant: an instruction is unknown if the table has no row for it, or if the row doesn't describe the instruction's form.
  */
 #include "insn.h"
 #include "insn_x86.h"

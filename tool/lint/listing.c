@@ -63,8 +63,10 @@ static uint64_t next_label(const struct listings *listings, uint64_t address)
 	return low < listings->label_count ? listings->labels[low] : UINT64_MAX;
 }
 
-/* Where decoding begins for an address: at its function, or at the last label before it if no function is known. 0 if neither
- * is. */
+/*
+ * Returns the address at which decoding begins, to decode the instruction at `address`: the beginning of its function. If no
+ * function is known, returns the last label before `address`, or 0 without such a label.
+ */
 static uint64_t beginning_of(const struct listings *listings, const struct region *region, uint64_t address)
 {
 	uint64_t start = image_function(listings->image, address);

@@ -214,7 +214,7 @@ static void apply(const struct image *image, const struct relocation *relocation
 		apply_aarch64(relocation);
 }
 
-/* The index of a symbol's section, also if there are more sections than fit into the symbol. */
+/* Returns the index of a symbol's section. If the index doesn't fit into the symbol, it is in `extended`. */
 static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
 {
 	return symbol->st_shndx == SHN_XINDEX ? extended : symbol->st_shndx < SHN_LORESERVE ? symbol->st_shndx : 0;

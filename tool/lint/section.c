@@ -177,7 +177,7 @@ bool section_decode(struct section *section, const struct image *image, const st
 	return true;
 }
 
-/* Joins a state into the one of a place. Returns true if that changed anything. */
+/* Joins a state into the state of a place. Returns true if the place's state changed. */
 static bool arrive(struct state *place, bool *reached, const struct state *state)
 {
 	if (*reached)
@@ -192,7 +192,7 @@ static bool arrive_at(struct node *node, const struct state *state)
 	return arrive(&node->before, &node->reached, state);
 }
 
-/* At the start label each register is an input, unless the code before the label has made it point to the area. */
+/* At the start label each register is an input, except registers that the code before the label has made point to the area. */
 static void begin(const struct section *section, const struct flow *flow, struct state *state)
 {
 	state_begin(state);

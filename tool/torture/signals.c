@@ -3,8 +3,8 @@
  * signals.c - passes SIGTERM and SIGHUP on to the program.
  *
  * A signal to the whole process group reaches the tool and the program. The program must not get it twice. So the tool waits
- * for a moment. Then it passes the signal on, unless the program itself got it from the same sender meanwhile or shortly
- * before.
+ * for a moment. If the program hasn't got the same signal from the same sender by then or shortly before, the tool passes the
+ * signal on.
  */
 #include <signal.h>
 #include <string.h>

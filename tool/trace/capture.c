@@ -291,7 +291,7 @@ static bool next_in_block(const struct capture *capture, struct capture_cursor *
 	return false;
 }
 
-/* Makes sure that stream->next is the next event of this CPU, if there is one. */
+/* If this CPU has another event, stores it in stream->next and returns true. */
 static bool peek(struct capture *capture, struct capture_stream *stream)
 {
 	while (!stream->has_next && stream->first != NULL) {

@@ -62,7 +62,7 @@ static void add_mapping(struct tasks *tasks, struct tasks_process *process, cons
 		mapping->file = find_file(tasks, mapped, ((uint64_t)major << 32) | minor, inode, name, begin);
 }
 
-/* Reads the list, unless the process has ended or will execute another program. */
+/* Reads the list of mappings. If the process has ended or executed another program, keeps the list that was read before. */
 static void read_list(struct tasks *tasks, struct tasks_process *process)
 {
 	uint64_t begun = proc_now(), hash, later;

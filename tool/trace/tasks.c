@@ -100,7 +100,7 @@ uint32_t tasks_thread(struct tasks *tasks, pid_t tid)
 	return add_thread(tasks, tid, process_of(tasks, tid), &found);
 }
 
-/* The kernel ends all other threads, and the one that remains has the process's id. */
+/* When a thread executes a program, the kernel ends all other threads. The thread then has the process's id. */
 void tasks_exec(struct tasks *tasks, const struct capture_event *event)
 {
 	uint32_t process = keys_find(&tasks->process_keys, (uint64_t)event->tid, 0, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* top_rows.c - writes the lines of the table of `rseqkit top`, see top.h. A column with a star is the one that sorts. */
+/* top_rows.c - writes the lines of the table of `rseqkit top`, see top.h. The column by which rows are sorted has a star. */
 #include <inttypes.h>
 #include <stdio.h>
 

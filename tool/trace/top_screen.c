@@ -59,7 +59,7 @@ bool top_screen_open(void)
 	if (!has_before)
 		atexit(restore);
 	has_before = true;
-	/* A shell without job control ignores SIGTSTP, and so does this program then. */
+	/* A shell without job control ignores SIGTSTP. Then this program ignores SIGTSTP, too. */
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);

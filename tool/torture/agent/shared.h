@@ -24,8 +24,8 @@ enum {
 };
 
 /*
- * The breakpoint. On x86-64 this is int1: unlike after int3, the signal says where the thread was, also if the kernel has
- * already moved it to the abort handler.
+ * The breakpoint. On x86-64 this is int1: unlike after int3, the signal says where the thread was, even if the kernel has
+ * already moved the thread to the abort handler.
  */
 #if defined(__x86_64__)
 #define AGENT_TRAP {0xf1}
