@@ -9,7 +9,7 @@ extern "C" {
 
 int hits_enter(void);          /* call once per thread, before its first hit; returns 0, or -errno, which you may ignore */
 void hits_leave(void);         /* call once for each hits_enter() that returned 0 */
-void hits_add(void);           /* call in any thread, also in one that never called hits_enter() */
+void hits_add(void);           /* call in any thread, even if it never called hits_enter() */
 unsigned long hits_sum(void);  /* returns the hits of all threads */
 const char *hits_owner(void);  /* returns the name of the component that registered the calling thread */
 

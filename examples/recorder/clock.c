@@ -43,8 +43,8 @@ uint64_t clock_begin(void)
 }
 
 /*
- * Adds a point, unless a clock still has its previous value. Until the next call, convert only ticks that are older than this
- * point.
+ * Adds a point. If a clock still has its previous value, adds none. Until the next call, convert only ticks that are older
+ * than this point.
  */
 void clock_look(void)
 {

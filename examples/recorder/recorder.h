@@ -121,7 +121,7 @@ void reader_finish(void); /* call after the last record; waits until all records
 void complain_prepare(void);
 void complain(const char *what, int error);
 
-/* Returns how a call is handled. Unless it returns WAY_OWN, all functions in `next` are found. */
+/* Returns how a call is handled. If the result isn't WAY_OWN, all functions in `next` are found. */
 static inline enum way way(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&recorder.ring, __ATOMIC_ACQUIRE) != NULL && !mine.is_own && mine.silent == 0))

@@ -4,7 +4,7 @@
  *
  * One thread is stopped before and after each system call of its decision, and also some instructions later. While it is
  * stopped, a second thread makes the whole decision. A filter denies descriptors to one of the two threads. Then the first
- * thread continues, and gets a signal. The handler makes the decision, too, and so does a child that the handler forks. All
+ * thread continues, and gets a signal. The handler also makes the decision, and forks a child that makes the decision. All
  * decisions must be equal.
  *
  * The race happens before main(), at a time when the library's constructor hasn't run yet; see test_filter.c.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_embed.c - loads four modules in every order: two libraries that contain embed.h, and two copies of this library. The
- * program itself contains neither.
+ * program itself contains no copy of this library, and not embed.h.
  *
  * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the protocol's
  * count stays right, and errno and signal masks are unchanged.
@@ -150,7 +150,7 @@ static void threads(void *(*run)(void *), int n)
 
 static int in_order(int order)
 {
-	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* whole batches, also with few rounds */
+	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* a multiple of 8, even with few rounds */
 
 	/*
 	 * The digits of `order` choose among the parties that aren't loaded yet. Each party is used as soon as it is loaded,
@@ -280,8 +280,8 @@ static void vfork_child_is_refused(void **state)
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
 /*
- * A component first registered a private area, or the shared area with another signature. embed.h reports that, also after the
- * component has unregistered the thread, and changes no registration.
+ * A component first registered a private area, or the shared area with another signature. embed.h reports this, even after the
+ * component has unregistered the thread. embed.h changes no registration.
  */
 static int foreign_first(int signature_only)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * beside.c - the example library `hits` and librseqkit in one program. The argument says which of the two is first in each
- * thread. Fails unless both count exactly, and use the same area in a thread.
+ * thread. Exits with 0 only if both count exactly, and use the same area in each thread.
  *
  * usage: beside hits | rseqkit
  */

@@ -9,9 +9,9 @@
  * In `cpu` a vfork child on another CPU than its parent reads its CPU number. In `lost` such a child counts while a thread of
  * the parent counts on the parent's CPU. The cure for both cases is the bracket.
  *
- * In `register` the child registers its parent's area again, with the original length. A component that doesn't recognise a
- * vfork child would do so. `register-full` uses the kernel's whole feature size, which selects optimised mode if the kernel has
- * it. The cure for both cases is the bracket with our registration.
+ * In `register` the child registers its parent's area again, with the original length. This is what a component would do that
+ * doesn't recognise a vfork child. `register-full` uses the kernel's whole feature size, which selects optimised mode if the
+ * kernel has it. The cure for both cases is the bracket with our registration.
  *
  * `guarded` stores to an id in legacy mode, and dies if the kernel kills a process for that. `shared` counts by concurrency id
  * in memory that two processes share. The cure is to count by CPU.

@@ -13,7 +13,7 @@
 
 static void *volatile sink;
 
-/* Allows the calls of the libc's malloc, and `more`. All other calls kill the process, also in its other threads. */
+/* Allows the calls of the libc's malloc, and `more`. From now on, any other call by any thread kills the process. */
 static void enter_sandbox(const int *more, int count)
 {
 	static const int usual[] = {SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_futex, SYS_exit_group};
@@ -176,7 +176,7 @@ static int in_late_threads(void)
 	return bad;
 }
 
-/* Children allocate, also while their parent has several threads. */
+/* Tests that children can allocate. When the parent forks them, it also has another thread. */
 static int in_forks(void)
 {
 	const int forks[] = {AT_STARTS, SYS_wait4};

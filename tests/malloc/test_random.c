@@ -2,7 +2,7 @@
 /*
  * test_random.c - makes random sequences of calls, and compares each object with a model of its contents and size.
  *
- * Threads share the objects, so many objects are freed by another thread than the one that allocated them. Each object is filled
+ * Threads share the objects, so a thread frees many objects that other threads have allocated. Each object is filled
  * with its own bytes, so the test notices objects that overlap, and an object that is returned twice. Threads end and new threads
  * continue, children of fork continue with all objects, and handlers allocate, too.
  */

@@ -176,8 +176,8 @@ static void look(struct found *found)
 }
 
 /*
- * Uses all parts for the first time in a thread, in a handler if the case says so. If MATRIX_OTHER says so, the other component
- * enters before or after this use. Then the first bracket follows.
+ * Uses all parts for the first time in a thread; if the case demands it, in a handler. MATRIX_OTHER says whether the other
+ * component enters before or after this use. Then the first bracket follows.
  */
 static void live(struct found *found, bool worker)
 {

@@ -6,7 +6,7 @@
  *
  *	names [MODULE...]
  *
- * Fails unless all ways find the same area, and the kernel confirms in every thread that this area is registered. The MODULEs
+ * Succeeds only if all ways find the same area, and the kernel confirms in every thread that this area is registered. The MODULEs
  * that the program loads, and a module that is linked to the program, must find the same area.
  */
 #define _GNU_SOURCE

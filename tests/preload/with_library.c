@@ -2,8 +2,8 @@
 /*
  * with_library.c - a program with its own copy of the library: linked, or opened at the given path.
  *
- * Prints the owner of the threads, as this copy sees it. Fails unless the owner is the same in each thread, and the copy's
- * operations work in each thread.
+ * Prints the owner of the threads, as this copy sees it. Succeeds only if the owner is the same in each thread, and the
+ * copy's operations work in each thread.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -114,8 +114,8 @@ static void *vfork_unregistered(void *arg)
 {
 	(void)arg;
 	/*
-	 * The library hasn't run in this thread, so the thread isn't registered. Its vfork child must not be
-	 * registered either.
+	 * The library hasn't run in this thread, so the thread isn't registered. The library must not register the
+	 * thread's vfork child, too.
 	 */
 	vfork_and_operate();
 	assert_int_equal(child_adds, 100);

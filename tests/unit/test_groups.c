@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests counters that are read together. Each function is tested alone, also with adds to the overflow slot and
- * without a fence. Adds and resets are also tested with a signal or a fork at each instruction.
+ * Tests counters that are read together. Each function is tested alone: in the usual way, with adds to the overflow
+ * slot, and without a fence. Adds and resets are also tested with a signal or a fork at each instruction.
  */
 #define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
 #include "interrupt.h"

@@ -79,7 +79,7 @@ static void handle(struct storm_thread *t)
 		use_for(&t->handler_random, false);
 }
 
-/* Checks in a child that the data is whole, unless the acquisition returns 1. */
+/* Runs in a child. If the acquisition of a lock returns 0, the data must be whole. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;

@@ -93,7 +93,7 @@ static void try_both(void)
 }
 
 /*
- * Runs after the operation, also in a child that continues the operation. Checks that the lock is free and works as
+ * Runs after the operation, in the parent and in a child that continues the operation. Checks that the lock is free and works as
  * it did before the operation.
  */
 static int judge(void)

@@ -179,7 +179,7 @@ static void operate(size_t operation, bool known)
 }
 
 /*
- * Runs the operation once, and migrates the thread at the instruction at `address`. Unless `before` is 0, first
+ * Runs the operation once, and migrates the thread at the instruction at `address`. If `before` isn't 0, first
  * interrupts the thread at `before`. An interruption makes the kernel forget a section that hasn't begun yet. Returns
  * 1 if the thread was migrated, or 0 if the thread didn't reach the instructions. On a failure, returns a negative
  * number and sets *problem.

@@ -23,7 +23,7 @@ static inline void begin_steps(pid_t child)
 	(void)syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-/* Call this before either of the two processes waits for a third process. */
+/* Call this before the tracer or the traced process waits for a third process. */
 static inline void end_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 0};
