@@ -3,8 +3,8 @@
  * bench.h - types and functions that the loops of the benches, the benches' data and the worker's main program share.
  *
  * A bench is a set of contenders that do the same job. To add a bench, add an entry to benches[] (list.c), and one entry for
- * each contender to contenders.h. Everything else follows from these: placements, PIE and non-PIE, threads, interleaving,
- * statistics, output.
+ * each contender to contenders.h. Everything else follows from these entries: placements, PIE and non-PIE, threads,
+ * interleaving, statistics, output.
  */
 #ifndef RK_BENCH_H
 #define RK_BENCH_H
@@ -21,7 +21,7 @@ enum bench_condition {
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CPUS, /* the process may use at least two CPUs */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
-	BENCH_CK_SPINS, /* like BENCH_CK, and each thread needs its own CPU, because it spins while another thread is preempted */
+	BENCH_CK_SPINS, /* like BENCH_CK, but each thread needs its own CPU: a thread spins while another thread is preempted */
 	BENCH_URCU, /* the worker was built with liburcu */
 	BENCH_URCU_FLAVOURS, /* the worker was built with the libraries of liburcu's flavours */
 	/* malloc() must be the function of: */
@@ -39,19 +39,19 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time.
-	 * Returns nanoseconds if the loop measures it. If nothing usable was measured, returns BENCH_FAILED.
+	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time. If
+	 * the loop itself measures the time, returns nanoseconds, or BENCH_FAILED if it measured nothing usable.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/*
-	 * Returns the sum over all runs so far, which the caller compares with the number of operations. NULL if there is no
-	 * sum.
+	 * Returns the sum over all runs so far, which the caller compares with the number of operations. This member is NULL
+	 * if the loop has no sum.
 	 */
 	uint64_t (*sum)(void);
-	/* Called after a slice. Checks the memory and prepares it for the next slice. NULL if there is nothing to do. */
+	/* Is called after a slice. Checks the memory and prepares it for the next slice. NULL: nothing is to be done. */
 	bool (*settle)(void);
 	uint64_t iterations; /* of a slice; 0: as many as fit */
-	/* Returns why the loop can't run here, in static storage, or NULL. A NULL pointer: only `condition` decides. */
+	/* Returns why the loop can't run here, in static storage; NULL if it can. If `why` is NULL, only `condition` decides. */
 	const char *(*why)(void);
 	/* Returns the private memory that the operation takes, in KiB; negative if it isn't known. NULL: it isn't measured. */
 	double (*memory)(void);
@@ -96,7 +96,7 @@ extern void *bench_slots_getcpu;
 extern uint64_t *bench_shared;
 extern __thread uint64_t bench_thread_local;
 
-extern int64_t bench_one; /* always 1; the compiler of the loops doesn't know that */
+extern int64_t bench_one; /* always 1; the compiler of the loops doesn't know this value */
 
 uint64_t bench_sum_counter(void);
 uint64_t bench_sum_classic(void);

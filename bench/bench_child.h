@@ -14,7 +14,7 @@
 
 struct bench_child {
 	const char *program;  /* its name, without folder */
-	const char *argument; /* or NULL */
+	const char *argument; /* its argument, or NULL */
 	const char *preload;  /* a library for LD_PRELOAD, or NULL */
 	bool quiet;	      /* stderr is discarded */
 };

@@ -124,7 +124,7 @@ BENCH_INLINE int cache_malloc_batch(void **objects)
 	return 0;
 }
 
-/* Takes the lock once for `count` objects. If `guarded` has too few, makes the missing ones. */
+/* Takes the lock once for `count` objects. If `guarded` has too few objects, makes the missing objects. */
 BENCH_INLINE int cache_mutex_take(struct bench_guarded *guarded, void **objects, size_t count)
 {
 	size_t there;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contenders.h - the list of all contenders: each one's bench, and its loop.
+ * contenders.h - the list of all contenders, with the bench and the loop of each.
  *
  * CONTENDERS(X) is a list of
  *
  *   X(bench, contender, condition, name of the loop, sum, settle, setup, body)
  *
- * struct bench_loop (bench.h) explains most of these words. `setup` comes before the loop, `body` is in the loop. The first
- * contender of a bench is the one that the others are compared with. Contenders that use another contender's loop, or measure the
+ * struct bench_loop (bench.h) explains most of these words. `setup` comes before the loop, `body` is in the loop. The tool
+ * compares all contenders of a bench with the first contender. Contenders that use another contender's loop, or measure the
  * time themselves, are in the table of loops.h.
  */
 #ifndef RK_BENCH_CONTENDERS_H

@@ -29,8 +29,8 @@ int bench_context_create(void);
 bool bench_settle_context_ring(void);
 
 /*
- * Starts a thread on each CPU but one, which adds to *bench_context_contended all the time, if they don't run already. Binds the
- * calling thread to the remaining CPU. Returns false if that fails.
+ * If it wasn't called before, starts a thread on each CPU except one. These threads add to *bench_context_contended all the time.
+ * Binds the calling thread to the remaining CPU. Returns false if one of these steps fails.
  */
 bool bench_context_contend(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first_bench.h - the benches `first` and `second`: what the first structure of a process costs, and the second one of the same
- * kind.
+ * first_bench.h - the benches `first` and `second`: the costs of a process's first structure, and of its second structure of the
+ * same kind.
  *
  * For each structure there are two contenders: its creation, and its first operation. The contenders measure the time
  * themselves, each time in a fresh process of first_program.c. A slice runs BENCH_FIRST_PROCESSES processes and takes the median.

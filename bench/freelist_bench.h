@@ -51,13 +51,13 @@ bool bench_settle_freelist_mutex(void);
 /* Creates the lists, all empty. Returns 0 or a negative errno. */
 int bench_freelist_create(void);
 
-/* Takes a new node. NULL if there is none left. */
+/* Takes a new node. Returns NULL if no node is left. */
 struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
 /*
- * Defines the operation of a contender with a list for each CPU, from an operation that pops and one that pushes. The inlined
- * code tries each of these two once. If one was aborted, an out-of-line function repeats it at most RK_ABORTS_MAX times. The
- * function that is defined returns 0 if both were done.
+ * Defines the operation of a contender with a list for each CPU, from an operation that pops and an operation that pushes. The
+ * inlined code tries each of these two operations once. If an operation was aborted, an out-of-line function repeats it at most
+ * RK_ABORTS_MAX times. The function that is defined returns 0 if both operations were done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
 	static __attribute__((__noinline__)) int name##_pop_again(struct bench_freelist *list, void *slots, void **node,   \

@@ -17,7 +17,7 @@
 #if BENCH_HAVE_CK
 #include <ck_rwlock.h>
 
-/* Alone in its cache lines, like the other locks. */
+/* This lock is alone in its cache lines, like the other locks. */
 struct bench_rwlock_ck {
 	ck_rwlock_t lock;
 } __attribute__((__aligned__(128)));

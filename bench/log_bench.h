@@ -22,7 +22,7 @@ struct bench_record {
 	uint64_t words[5];
 };
 
-/* Begins a cache line. */
+/* A place begins a cache line. */
 struct bench_place {
 	struct bench_record record;
 } __attribute__((__aligned__(64)));

@@ -37,7 +37,7 @@ struct bench_rcu_object {
 	uint64_t one;
 } __attribute__((__aligned__(128)));
 
-/* Alone in its cache lines, like the object. */
+/* The place is alone in its cache lines, like the object. */
 struct bench_rcu_place {
 	struct bench_rcu_object *object;
 } __attribute__((__aligned__(128)));
@@ -53,7 +53,7 @@ bool bench_settle_rcu(void);
 bool bench_settle_rcu_rseqkit(void);
 bool bench_settle_rcu_rwlock(void);
 
-/* Adds the words that a thread has found, and notes whether it is still in a section. */
+/* Adds the words that a thread has found. `inside` says whether the thread is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
 /* The cleanup of a loop's sum (RCU_TALLY). It needs the sum's address only after the loop. So the sum can be in a register. */

@@ -10,7 +10,7 @@
 #include "bench.h"
 #include "floor.h"
 
-/* Alone in its cache lines. */
+/* The object is alone in its cache lines. */
 struct bench_ref_object {
 	struct rk_ref ref;
 	int released;

@@ -86,7 +86,7 @@ extern struct rk_ring *bench_ring;
 
 void bench_ring_leave(struct ring_own *own);
 
-/* After a migration: opens the reader of the ring that has a record, and returns this record. Returns NULL if no ring has one. */
+/* After a migration: opens the reader of a ring with a record, and returns the record. Returns NULL if all rings are empty. */
 const struct bench_ring_record *bench_ring_find(struct ring_own *own);
 
 /* The slow paths get a copy, so that the loop can keep the reader in registers. */
@@ -255,8 +255,8 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 
 /*
  * A turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many records
- * as it wrote. If it wrote none, it waits, because threads that share a ring can fill it before they read. If there is no
- * record, the thread waits for a writer to finish.
+ * as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If there is
+ * no record to read, the thread waits for a writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \

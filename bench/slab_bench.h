@@ -8,7 +8,7 @@
  *   index     The section loads the CPU's number from the area, tests its sign, and computes the slab's address.
  *   pointer   A thread-local word has the slab's address, and another word has its CPU. The section compares that CPU with
  *             the area's number, so the pointer is right in any process.
- *   owned     The section tests only that the word isn't 0. tcmalloc can do that because its word overlaps the field
+ *   owned     The section tests only that the word isn't 0. For tcmalloc this test is enough, because its word overlaps the field
  *             cpu_id_start, so the kernel's store to that field invalidates the pointer. But then no other component may use
  *             the area. In this bench threads are bound to a CPU instead, so the pointer stays right.
  *
@@ -124,8 +124,8 @@ struct bench_slab {
 enum slab_result { SLAB_DONE, SLAB_STALE, SLAB_AT_END, SLAB_AGAIN };
 
 /*
- * Defines slab_try_pop_WAY_BITS() and slab_try_push_WAY_BITS(), which try once. The first returns the object, or an enum
- * slab_result in its place.
+ * Defines slab_try_pop_WAY_BITS() and slab_try_push_WAY_BITS(), which try once. slab_try_pop_WAY_BITS() returns the object, or an
+ * enum slab_result in its place.
  */
 #define SLAB_OPERATIONS(way, bits)                                                                                     \
 	BENCH_INLINE uintptr_t slab_try_pop_##way##_##bits(void *base, struct slab_cached *cached)                     \
@@ -178,8 +178,8 @@ bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool b
 
 /*
  * Defines the operation: a pop, a byte written to the object, and a push. The inlined code tries each section once.
- * Out-of-line functions try again, and take an object from the reserve or give it to the reserve. The operation returns 0 if all
- * was done.
+ * Out-of-line functions try again, and take an object from the reserve or give it to the reserve. The operation returns 0 if the
+ * pop and the push were done.
  */
 #define SLAB_CONTENDER(way, bits, bind)                                                                                \
 	extern struct bench_slab bench_slab_##way##_##bits;                                                            \
@@ -189,7 +189,7 @@ bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool b
                                                                                                                        \
 	SLAB_OPERATIONS(way, bits)                                                                                     \
                                                                                                                        \
-	/* Returns NULL if an object can't be had. */                                                                  \
+	/* Returns NULL if there is no object. */                                                                  \
 	static __attribute__((__noinline__)) void *slab_pop_again_##way##_##bits(uintptr_t popped)                     \
 	{                                                                                                              \
 		struct bench_slab *slab = &bench_slab_##way##_##bits;                                                  \

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <rseqkit/mutex.h>
 
-/* Alone in its cache lines. */
+/* The mutex is alone in its cache lines. */
 struct bench_mutex {
 	union {
 		struct rk_mutex ours;

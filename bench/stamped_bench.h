@@ -18,11 +18,11 @@ int bench_stamped_create(void);
 bool bench_settle_stamped(void);
 bool bench_settle_unordered(void);
 
-/* Starts the process that writes events, if it doesn't run yet. Returns why that isn't possible, or NULL. */
+/* Starts the process that writes events, if it doesn't run yet. Returns NULL, or why the process can't run. */
 const char *bench_stamped_lttng_why(void);
 uint64_t bench_stamped_lttng(uint64_t n);
 
-/* Checks once that a snapshot of the events has the last of them. */
+/* Checks that a snapshot of the events has the last event. Only the first call does this. */
 bool bench_settle_stamped_lttng(void);
 
 #define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of each number */

@@ -18,8 +18,8 @@ struct loop {
 	const char *name;
 	long (*slice)(int thread);  /* runs in each thread at the same time; returns the number of operations */
 	void (*begin)(int thread);  /* runs in each thread before the first slice, or NULL */
-	int threads_multiple;       /* the number of threads is a multiple of this */
-	bool is_whole;              /* the figure is the mean of all slices, instead of the best one */
+	int threads_multiple;       /* the number of threads has to be a multiple of this number */
+	bool is_whole;              /* the figure is the mean of all slices, and not the best slice */
 };
 
 extern const struct loop size_loops[], thread_loops[]; /* each ends with an empty name */
@@ -37,7 +37,7 @@ static inline uint64_t random_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* A number from `least` to `most`. */
+/* Returns a random number from `least` to `most`. */
 static inline size_t random_between(uint64_t *state, size_t least, size_t most)
 {
 	return least + (size_t)(((random_next(state) >> 32) * (uint64_t)(most - least + 1)) >> 32);
