@@ -15,10 +15,10 @@
 extern struct rk_cache *heap_caches[CLASSES];
 extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
-/* Prepares the allocator, once. heap_take() does so by itself. */
+/* Prepares the allocator, once. heap_take() calls this function by itself. */
 void heap_begin(void);
 
-/* Returns an object of a class that has no cache, or whose cache is empty. NULL if there is no memory. */
+/* Returns an object of a class that has no cache, or whose cache is empty. Returns NULL if there is no memory. */
 void *heap_take(unsigned class) __attribute__((__cold__));
 
 /*
@@ -33,13 +33,13 @@ void heap_give(void *object);
  */
 extern __attribute__((__visibility__("default"))) char librseqkit_malloc_mode[128];
 
-/* The number of a class's free objects, in its cache and its spans. */
+/* Returns the number of a class's free objects, in its cache and its spans. */
 size_t heap_free_objects(unsigned class);
 
-/* The bytes of free small objects of all classes. */
+/* Returns the bytes of free small objects of all classes. */
 size_t heap_idle(void);
 
-/* Gives memory back to the system, until at most `keep` bytes of free pages are dirty. True if it gave back any. */
+/* Gives memory back to the system, until at most `keep` bytes of free pages are dirty. Returns whether it gave any back. */
 bool heap_trim(size_t keep);
 
 #pragma GCC visibility pop

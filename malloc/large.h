@@ -10,7 +10,7 @@
 
 #include "pages.h"
 
-/* No run has this alignment. So an object that asks for it gets a mapping, which can grow by moving its pages. */
+/* No run has this alignment. So an object with this alignment gets a mapping, which can grow by moving its pages. */
 #define LARGE_ALONE (2 * SPAN_SIZE)
 
 /* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */

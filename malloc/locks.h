@@ -23,8 +23,8 @@
 /*
  * Takes a lock. Returns false if a fork holds all locks, and the thread has waited for 2 ms.
  *
- * Also returns false in a handler that interrupted the allocator. In such a handler no class's lock can be taken. If the handler
- * interrupted the code of the pages, the lock of pages can't be taken either.
+ * Also returns false in a handler that interrupted the allocator. Such a handler can take no class's lock. It can take the
+ * lock of pages, but only if it didn't interrupt the code of the pages.
  */
 bool lock_enter(unsigned which);
 void lock_leave(unsigned which);

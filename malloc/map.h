@@ -63,7 +63,7 @@ static inline void *map_owner(const void *address)
 	return leaf->owners[number];
 }
 
-/* Makes the leaves for a range of memory. False if there is no memory for them, or the range lies above 2^48. */
+/* Makes the leaves for a range of memory. Returns false if there is no memory for leaves, or if the range lies above 2^48. */
 bool map_prepare(const void *address, size_t size);
 
 /*

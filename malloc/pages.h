@@ -4,8 +4,8 @@
  *
  * A chunk has two bits for each page: one for free pages, and one for dirty pages. A page is dirty if it is free, but was in
  * use before, and so possibly still has memory. Dirty pages go back to the system when they have more than 64 MiB and more
- * bytes than an eighth of the pages in use. About once a second, those that no run needed in the meantime also go back. A free
- * page that isn't dirty reads as zero.
+ * bytes than an eighth of the pages in use. About once a second, dirty pages that no run needed in the meantime also go back. A
+ * free page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */
@@ -26,14 +26,14 @@ struct run {
 	size_t size; /* bytes; for a run of a chunk a multiple of SPAN_SIZE */
 };
 
-/* Finds memory for a run of `pages` pages, and sets *zeroed if it reads as zero. False if there is no memory. */
+/* Finds memory for a run of `pages` pages, and sets *zeroed if this memory reads as zero. Returns false if there is no memory. */
 bool pages_take(struct run *run, unsigned pages, bool *zeroed);
 void pages_give(const struct run *run);
 
-/* Extends a run by the `more` pages that follow it. False if they aren't free. */
+/* Extends a run by the `more` pages that follow it. Returns false if these pages aren't free. */
 bool pages_extend(struct run *run, unsigned more);
 
-/* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if it gave back any. */
+/* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. Returns whether it gave any back. */
 bool pages_trim(size_t keep);
 
 /*

@@ -21,10 +21,10 @@
  */
 size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 
-/* Gives objects back to their spans. Ends the process if a span already has one of them. */
+/* Gives objects back to their spans. Ends the process if an object is already free in its span. */
 void spans_give(unsigned class, void *const *objects, size_t count);
 
-/* Returns how many objects of the class are in spans. 0 if the lock can't be taken. */
+/* Returns how many free objects of the class are in spans, or 0 if the lock can't be taken. */
 size_t spans_free(unsigned class);
 
 #endif /* MALLOC_SPANS_H */

@@ -23,7 +23,7 @@ void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
 /* Clears memory, and gives its pages back to the kernel if possible. The memory stays mapped, and reads as zero. */
 void system_purge(void *address, size_t size);
 
-/* Makes memory accessible, or lets every access to it fault. */
+/* With `accessible`, makes memory accessible. Otherwise makes every access to the memory fault. */
 void system_allow(void *address, size_t size, bool accessible);
 
 /*

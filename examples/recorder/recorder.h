@@ -45,8 +45,8 @@ struct recorder_thread {
 	uint32_t number; /* 0 before the thread's first record */
 	uint32_t tid;
 	uint32_t sequence;
-	bool is_own;        /* in the recorder's own work; memory comes from next.c, nothing is recorded */
-	bool is_allocating; /* inside the allocator, whose calls to itself aren't recorded */
+	bool is_own;        /* the thread does the recorder's own work: memory comes from next.c, nothing is recorded */
+	bool is_allocating; /* the thread is inside the allocator, whose calls to itself aren't recorded */
 	unsigned silent;    /* not 0 in a vfork child without a bracket */
 };
 
@@ -58,7 +58,7 @@ struct recorder {
 	int process;              /* id of the recorded process; a child that ran no handlers of fork has another id */
 	bool is_child;            /* a fork's child: it can free blocks that its parent allocated */
 	uint64_t born;            /* ticks; earlier records are the parent's */
-	int64_t made_before;      /* value of `made` at the fork */
+	int64_t made_before;      /* in a child, the value of `made` at the fork */
 	char file[4096];          /* the file's name */
 	bool is_own_file;         /* this process writes to FILE itself */
 };
@@ -131,7 +131,7 @@ static inline enum way way(void)
 
 /*
  * One instruction takes the sequence number, because signal handlers take numbers, too. If the recording ends while a record is
- * written, this record is either not counted, or counted before end_trace() reads the count.
+ * written, this record is not counted, or it is counted before end_trace() reads the count.
  */
 static inline void record(struct event *event)
 {

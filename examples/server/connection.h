@@ -25,7 +25,7 @@ enum step { AGAIN, WANTS_INPUT, WANTS_OUTPUT, OVER };
 struct connection {
 	struct connection *newer, *older; /* in the worker's list; `newer` also links the worker's newcomers */
 	uint64_t since;                   /* the time limit counts from here */
-	enum step waits_for;              /* what epoll waits for */
+	enum step waits_for;              /* the condition that epoll waits for */
 	int fd;
 	enum phase phase;
 	bool input_ended, may_read;
@@ -35,7 +35,7 @@ struct connection {
 	bool renewed;   /* a request began or ended in this turn, so the time limit starts again */
 	unsigned budget; /* requests left in this turn */
 	enum statistic closed_by;
-	uint64_t now, started; /* `now`: the time of this turn. `started`: of the request's first byte */
+	uint64_t now, started; /* `now`: the time of this turn. `started`: the time of the request's first byte */
 	int64_t received, sent; /* bytes that aren't in the statistics yet */
 	struct request request;
 	struct answer answer;
@@ -48,13 +48,13 @@ uint64_t monotonic_time(void); /* in nanoseconds */
 /* Makes the connection of a non-blocking socket. Returns NULL if there is no memory. */
 struct connection *connection_create(int fd);
 
-/* Also closes the socket. */
+/* Frees the connection, and closes its socket. */
 void connection_destroy(struct connection *connection);
 
 /* Does what is possible without waiting, up to a limit for each turn. */
 enum step connection_turn(struct connection *connection, uint64_t now, bool stopping);
 
-/* Call when the time limit is over. Returns true if the connection needs one more turn, to answer that the request was late. */
+/* Call this after the time limit. Returns true if the connection needs one more turn, to answer that the request was late. */
 bool connection_late(struct connection *connection);
 
 #endif

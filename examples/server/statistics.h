@@ -2,7 +2,7 @@
 /*
  * statistics.h - the server's statistics. Three files implement this interface: with a counter group and a histogram of
  * librseqkit (statistics_rseqkit.c), with atomics (statistics_atomic.c), with a mutex (statistics_mutex.c). A program is linked
- * with one of them.
+ * with one of these files.
  *
  * The counts have an order. A connection is accepted before it is closed. A request is counted before its response, and a
  * response's code before its latency. If the counts are read at one moment, they keep this order: there are never more
@@ -42,7 +42,7 @@ struct statistics {
 	int64_t counts[STATISTICS];
 	struct rk_histogram_snapshot latency;
 	uint64_t latencies[LATENCY_COUNTS];
-	bool at_one_moment; /* the counts were read at one moment; even if not, there are no more latencies than responses */
+	bool at_one_moment; /* all counts were read at one moment. In any case there are no more latencies than responses */
 };
 
 extern const char statistics_kind[];
