@@ -2,7 +2,7 @@
 /*
  * commands.h - the table of commands. Its order is the order of `rseqkit --help`.
  *
- * With RK_SMALL_TOOL, the tool has `doctor` and `exec`; with RK_EXEC_ONLY, too, it has only `exec`.
+ * With RK_SMALL_TOOL, the tool has only `doctor` and `exec`. With RK_SMALL_TOOL and RK_EXEC_ONLY, it has only `exec`.
  */
 #ifndef RK_TOOL_COMMANDS_H
 #define RK_TOOL_COMMANDS_H

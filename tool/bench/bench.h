@@ -61,8 +61,8 @@ struct bench_cell {
 	struct bench_figure figure; /* valid if the contender could run */
 	struct bench_added added;
 	bool has_memory; /* the private memory that the operation takes was measured */
-	double kib;	 /* that memory; negative if unknown */
-	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
+	double kib;	 /* the private memory; negative if unknown */
+	char unavailable[BENCH_WHY_SIZE]; /* why the contender can't run here; empty if it can run */
 };
 
 /* One bench, measured with one number of threads. The cells are measured in turn. */

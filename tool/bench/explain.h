@@ -22,7 +22,7 @@ const struct explanation *explain(const char *bench, const char *contender);
 /* Does the contender do the job of the bench, so that it can be the fastest? */
 bool explain_does_job(const char *bench, const char *contender);
 
-/* Do the contenders of the bench do the same job, so that one of them is the fastest? */
+/* Do the contenders of the bench do the same job, so that they can be compared and one is the fastest? */
 bool explain_same_job(const char *bench);
 
 #endif /* RK_TOOL_BENCH_EXPLAIN_H */

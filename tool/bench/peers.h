@@ -22,7 +22,7 @@ struct bench_peer {
 
 bool bench_is_peer(enum bench_environment environment);
 
-/* Finds the environment of the allocator with this name. Returns false if there is none. */
+/* Finds the environment of the allocator with this name. Returns false if there is no such allocator. */
 bool bench_peer_environment(const char *name, enum bench_environment *environment);
 
 /* Starts a worker with the environment's allocator. If this fails, stores the reason in *peer and returns false. */

@@ -120,7 +120,7 @@ void doctor_examine(struct doctor_facts *facts);
  */
 void doctor_look_around(struct doctor_facts *facts);
 
-/* neighbours.c */
+/* neighbours.c: finds other components by the symbols of modules. */
 void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
 
 /* owners.c: findings about the owner of the area, or about its absence. */
@@ -137,8 +137,8 @@ const char *doctor_event_name(enum doctor_event event);
 
 
 /*
- * Is the kernel's feature size known? Yes if the kernel announces the size, or if it has rseq and announces nothing: then it
- * uses the original size.
+ * Is the kernel's feature size known? It is known if the kernel announces the size, or if the kernel has rseq and announces
+ * nothing: then the kernel uses the original size.
  */
 static inline bool doctor_size_known(const struct doctor_facts *facts)
 {

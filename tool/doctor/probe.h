@@ -76,7 +76,7 @@ long doctor_preemptions(void);
 /* aborts.c: finds which events abort a section of a thread with this registration. */
 void doctor_examine_aborts(struct doctor_facts *facts, enum registration registration, enum answer aborts[EVENTS]);
 
-/* kernel.c */
+/* kernel.c: establishes the facts about the kernel. */
 void doctor_examine_kernel(struct doctor_facts *facts);
 
 #endif /* RK_TOOL_DOCTOR_PROBE_H */

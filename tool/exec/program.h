@@ -26,9 +26,9 @@ void program_pass_over(struct program_search *search, int error);
 
 /*
  * Returns why `libraries`, a list that ends with NULL, can't be preloaded into the process of the program at `path`; NULL if
- * they can. Replaces `path` by the path of the ELF file that the process runs. For a script, the ELF file is the script's
- * interpreter. For the dynamic linker, the ELF file is the program that the linker's arguments name. `arguments` are those
- * for the program at `path`; arguments[0] is the program's own name. `path` becomes empty if the ELF file isn't known,
+ * they can be preloaded. Replaces `path` by the path of the ELF file that the process runs. For a script, the ELF file is the
+ * script's interpreter. For the dynamic linker, the ELF file is the program that the linker's arguments name. `arguments` are
+ * those for the program at `path`; arguments[0] is the program's own name. `path` becomes empty if the ELF file isn't known,
  * because a file can't be read or is neither ELF nor script.
  */
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries);

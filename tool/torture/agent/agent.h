@@ -52,8 +52,8 @@ void agent_obey(void);
 void *agent_at(uint64_t position);
 
 /*
- * Copies an entry of the process's list of modules. Returns false after the last one. If the tool replaces the list meanwhile,
- * the copy is from the new one.
+ * Copies an entry of the process's list of modules. Returns false if the list has no such entry. If the tool replaces the list
+ * meanwhile, the copy is from the new list.
  */
 bool agent_entry(uint64_t number, struct agent_entry *entry);
 

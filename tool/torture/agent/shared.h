@@ -66,8 +66,8 @@ struct agent_insn {
 struct agent_section {
 	uint64_t end, abort;   /* in the file */
 	uint32_t first, count; /* instructions: the first one's index, and how many */
-	uint64_t aborts;       /* in a random run */
-	uint64_t rests;        /* in a random run: has no breakpoint until the tool sets one */
+	uint64_t aborts;       /* in a random run: how often the section was aborted */
+	uint64_t rests;        /* in a random run: the section has no breakpoint until the tool sets one */
 };
 
 struct agent_module {
@@ -87,7 +87,7 @@ struct agent_list {
 };
 
 struct agent_cell {
-	uint64_t list;         /* its position, and in the upper half a number that each new list changes; 0: none yet */
+	uint64_t list;         /* the list's position, and in the upper half a number that each new list changes; 0: none yet */
 	uint64_t let_go;       /* no breakpoints are wanted in this process any more */
 	uint64_t own;          /* the agent has to set or remove the breakpoints, and not the tool */
 	uint64_t again;        /* breakpoints that were removed are to be set again */
