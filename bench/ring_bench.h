@@ -86,7 +86,7 @@ extern struct rk_ring *bench_ring;
 
 void bench_ring_leave(struct ring_own *own);
 
-/* After a migration: opens the reader of a ring with a record, and returns the record. Returns NULL if all rings are empty. */
+/* After a migration: opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
 const struct bench_ring_record *bench_ring_find(struct ring_own *own);
 
 /* The slow paths get a copy, so that the loop can keep the reader in registers. */
