@@ -14,7 +14,7 @@
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
 
-/* Do both have the same address space? A child of vfork() has that of its parent. */
+/* Do both processes have the same address space? A child of vfork() has the address space of its parent. */
 static bool shares_memory(pid_t one, pid_t other, int event)
 {
 	long result = syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0);

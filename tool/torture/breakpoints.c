@@ -12,8 +12,8 @@
 #include "space.h"
 
 /*
- * Does memory have `code` there? The first bytes, which a trap replaces, must be `first` instead. The bytes after them can also
- * be other breakpoints.
+ * Does memory have `code` at the address? The first bytes, which a trap replaces, must be `first` instead. The bytes after them
+ * can also be other breakpoints.
  */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
@@ -29,7 +29,7 @@ static bool has(struct process *process, uint64_t address, const uint8_t *first,
 
 static bool put_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
 {
-	if (process->paused != 0 || memcmp(code, machine_trap, machine_trap_size) == 0) /* the program's own */
+	if (process->paused != 0 || memcmp(code, machine_trap, machine_trap_size) == 0) /* the trap is the program's own */
 		return false;
 	return has(process, address, code, code, size) && process_write(process, address, machine_trap, machine_trap_size);
 }

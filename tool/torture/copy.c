@@ -4,7 +4,7 @@
 
 #include "space.h"
 
-/* In a random run each section has a breakpoint. If the parent had none in a section at the fork, sets one in the child. */
+/* In a random run each section has a breakpoint. If the parent's section had no breakpoint at the fork, sets one in the child. */
 static void fill_random(struct process *process, struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->section_count; i++) {
@@ -48,7 +48,7 @@ struct process *process_copy(const struct process *parent, pid_t pid, const stru
 		if (settings->random > 0 && !process->spared)
 			fill_random(process, copy);
 	}
-	if (parent->unloads) { /* the module possibly went after the fork, and then the child still has it */
+	if (parent->unloads) { /* possibly the parent unloaded the module after the fork, and the child still has it */
 		process->inherits = process->unloads = true;
 		process_scan(process, pid, settings, result);
 	}

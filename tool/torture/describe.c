@@ -42,7 +42,7 @@ static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t
 		memcpy(code, bytes, size);
 }
 
-/* The address to which an edge leads; 0 if it isn't known. */
+/* Returns the address to which an edge leads, or 0 if the address isn't known. */
 static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
 {
 	if (edge >= 0)
@@ -146,7 +146,7 @@ static void describe_section(struct check *check, const struct section *section,
 	}
 }
 
-/* The address of a global function that the file defines. Returns 0 if the file has none. */
+/* Returns the address of a global function that the file defines, or 0 if the file defines no such function. */
 static uint64_t find_function(const struct image *image, const char *wanted)
 {
 	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section != NULL; section = elf_nextscn(image->elf, section)) {
@@ -182,8 +182,8 @@ static bool is_movable(const struct insn *insn)
 }
 
 /*
- * Bytes after the end of the file's code, in its last page. They are mapped as code, too, but nothing uses them. Returns 0 if
- * there are too few.
+ * Returns the address of CODE_MAX bytes after the end of the file's code, in its last page. They are mapped as code, too, but
+ * nothing uses them. Returns 0 if there are fewer bytes.
  */
 static uint64_t find_room(const struct image *image)
 {
@@ -205,7 +205,7 @@ static uint64_t find_room(const struct image *image)
 	return start + FUNCTIONS * CODE_MAX <= end ? start : 0;
 }
 
-/* Is this the C library, or a static program, which has it? Other files can have functions of the same names. */
+/* Is this the C library, or a static program, which contains the C library? Other files can have functions of the same names. */
 static bool has_library(const struct image *image)
 {
 	return find_function(image, "__libc_start_main") != 0 ||
@@ -217,7 +217,7 @@ static void describe_function(const struct check *check, const char *name, uint6
 	struct insn insn;
 
 	function->address = find_function(check->image, name);
-	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* fork() calls _Fork() in a C library that has both */
+	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* in a C library that has both functions, fork() calls _Fork() */
 		function->address = find_function(check->image, "fork");
 	if (function->address == 0)
 		return;

@@ -4,7 +4,7 @@
  *
  * Modules: the dynamic linker calls a function for debuggers when it has mapped modules, before their constructors run.
  *
- * ptrace(): a process has one tracer. So the process that the program wants to trace is let go.
+ * ptrace(): a process has one tracer. So the tool lets a process go that the program wants to trace.
  *
  * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
  *
@@ -74,7 +74,7 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 	    !process_read(thread->process, action + HANDLER_OFFSET, &handler, sizeof(handler)) ||
 	    handler == (uint64_t)(uintptr_t)SIG_DFL)
 		return;
-	if (is_guest(torture, thread)) { /* the action isn't its parent's */
+	if (is_guest(torture, thread)) { /* the child's action isn't the action of its parent */
 		process_pause(thread->process, thread->tid);
 		return;
 	}

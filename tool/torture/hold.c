@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold.c - stops threads for a moment, and detaches from all.
+ * hold.c - stops threads for a moment, and detaches from threads.
  *
- * A thread that is to stop on request can stop for another reason first, such as a signal. The tool keeps this stop. Later the
- * thread stops again for the request; this stop then means nothing.
+ * A thread that is to stop on request can stop for another reason first, such as a signal. The tool keeps this first stop. Later
+ * the thread stops again for the request; this second stop means nothing.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -171,7 +171,7 @@ void traced_settle(struct torture *torture, const struct process *process)
 	traced_free(torture, NULL, process);
 }
 
-/* Has the thread met a trap that it hasn't reported yet? The kernel reports a request to stop before a trap. */
+/* Has the thread met a trap that it hasn't reported yet? The kernel reports a requested stop before it reports a trap. */
 static bool has_trap_behind(const struct thread *thread)
 {
 	return thread->has_status && traced_is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
@@ -195,7 +195,7 @@ void traced_finish(struct torture *torture, const struct thread *except, const s
 	traced_free(torture, except, process);
 }
 
-/* The code of the signal at which a thread has stopped. */
+/* Returns si_code of the signal at which a thread has stopped. */
 static int code_of(const struct thread *thread)
 {
 	siginfo_t info;
@@ -213,8 +213,8 @@ static bool is_breakpoint(const struct thread *thread)
 }
 
 /*
- * Puts a thread that has hit a breakpoint back to the instruction. The breakpoints have been removed, so a trap that is still
- * there is the program's own. Returns the signal that the thread is to get.
+ * If a thread has hit a breakpoint, puts the thread back to the instruction. The breakpoints have been removed, so a trap that is
+ * still there is the program's own. Returns the signal that the thread is to get.
  */
 static int undo_stop(struct thread *thread)
 {

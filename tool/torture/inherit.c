@@ -3,8 +3,8 @@
  * inherit.c - the breakpoints that a child has from its parent.
  *
  * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, and the tool removes
- * or sets breakpoints in the parent. So the parent's states only tell which breakpoints the child can have. The invariant: a
- * breakpoint counts as the child's only if the child's memory has it.
+ * or sets breakpoints in the parent. So the parent's states only tell which breakpoints the child can have. The invariant: the
+ * tool notes a breakpoint for the child only if the child's memory has it.
  */
 #include <string.h>
 

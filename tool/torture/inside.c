@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside.c - starts the program with an agent, and answers the agents of all its processes until the last one has ended.
+ * inside.c - starts the program with an agent, and answers the agents of all its processes until the last process has ended.
  *
  * The program is a child of the tool, and is killed if the tool dies. Orphans of the program become children of the tool.
  */
@@ -88,7 +88,7 @@ static long futex(uint32_t *word, int operation, uint32_t value, const struct ti
 	return syscall(SYS_futex, word, operation, value, limit, NULL, 0);
 }
 
-/* Answers all agents that ask. Returns the bell's value from before. */
+/* Answers all agents that ask. Returns the value that the bell had before. */
 static uint32_t answer_all(struct inside *inside)
 {
 	const uint32_t bell = __atomic_load_n(&inside->shared->bell, __ATOMIC_ACQUIRE);
@@ -165,7 +165,7 @@ static bool reap(struct inside *inside)
 	return inside->alone ? pid == 0 : !inside->result->ended;
 }
 
-/* Does the tool have children before it starts the program? These don't belong to the program. */
+/* Does the tool have children before it starts the program? Such children don't belong to the program. */
 static bool has_children(void)
 {
 	siginfo_t info;

@@ -43,7 +43,7 @@ static void add_entries(struct inside *inside, struct inside_process *process, b
 	}
 }
 
-/* Takes room for a longer list, if this is necessary and possible. Returns for how many entries there is room then. */
+/* If necessary and possible, takes room for a longer list. Returns for how many entries the list has room after this. */
 static uint64_t grow(struct inside *inside, struct inside_process *process, uint64_t count)
 {
 	uint64_t position;

@@ -99,7 +99,7 @@ void memory_end(struct inside *inside)
 	close(inside->memory);
 }
 
-/* Takes room that was never used before. Returns 0 if there is none. */
+/* Takes room that was never used before. Returns 0 if there is no such room. */
 static uint64_t take(struct inside *inside, uint64_t size)
 {
 	const uint64_t position = (inside->used + 63) & ~(uint64_t)63;

@@ -32,7 +32,7 @@ static void note_trap(int number, siginfo_t *info, void *context)
 	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
 }
 
-/* In a child: does the signal of a trap say where the trap was? Some emulators don't know the instruction. */
+/* In a child: does the signal of a trap say where the trap was? Some emulators don't know the trap's instruction. */
 static int try_trap(int out, const void *argument)
 {
 	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};

@@ -112,7 +112,7 @@ static void add_process(struct inside *inside, struct inside_process *process, c
 	cell_of(inside, process)->let_go = process->let_go;
 }
 
-/* Looks for modules, and sets breakpoints in new ones. Returns false if not all could be seen, or if there is no room. */
+/* Looks for modules, and sets breakpoints in new modules. Returns false if it couldn't see all modules, or if room is short. */
 static bool look(struct inside *inside, struct inside_process *process, bool inherits)
 {
 	bool done;
@@ -127,7 +127,7 @@ static bool look(struct inside *inside, struct inside_process *process, bool inh
 	return done;
 }
 
-/* Takes in a process that is new, or has executed another program. Returns the offset of its cell, or 0 if it gets none. */
+/* Takes in a process that is new, or has executed another program. Returns the offset of its cell, or 0 if it gets no cell. */
 static uint64_t greet(struct inside *inside, const struct agent_slot *slot)
 {
 	const bool inherits = slot->request == AGENT_FORKED;
@@ -186,7 +186,7 @@ static void spare(struct inside *inside, struct inside_process *process)
 	traps_restore(inside, process);
 }
 
-/* The agent can't remove breakpoints, but the tool possibly can. */
+/* Ends the torture of a process whose agent can't remove breakpoints. Possibly the tool can remove them. */
 static void end_unable(struct inside *inside, struct inside_process *process)
 {
 	inside->unable += !process->let_go;

@@ -14,7 +14,7 @@
 #define OPENED_MAX 200
 #define OTHERS 16 /* descriptors for other purposes */
 
-static struct process *opened; /* the last one first */
+static struct process *opened; /* the process that was opened last is the first */
 
 void process_close(struct process *process)
 {
@@ -52,7 +52,7 @@ static unsigned opened_max(void)
 	return left < OPENED_MAX ? left : OPENED_MAX;
 }
 
-/* The first thread has possibly ended. Then another one still has the memory. */
+/* Opens the memory through any thread of the process, because the first thread has possibly ended. */
 static void open_by_thread(struct process *process)
 {
 	char path[300];
@@ -117,7 +117,7 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
 
-		/* A module that has gone is possibly still listed at the place of another one. */
+		/* An unloaded module is possibly still in the list, at addresses that another module has now. */
 		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
 		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
 			*place = (struct place){mapping, number};

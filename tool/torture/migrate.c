@@ -15,7 +15,7 @@
 #define WAIT_S 0.02
 #define CPU_ID 4 /* offset in the area. Some programs keep something else in the field cpu_id_start */
 
-/* The CPU on which the thread executed last, by its area. Returns -1 if it has no registration. */
+/* Returns the CPU on which the thread executed last, by its area; -1 if the thread has no registration. */
 static int cpu_of(const struct thread *thread)
 {
 	uint64_t area;
@@ -36,7 +36,7 @@ static bool narrow(struct thread *thread, int cpu)
 	return thread->moved;
 }
 
-/* Allows the thread only one of its CPUs, which isn't the one on which it executed last. */
+/* Allows the thread only one of its CPUs: another CPU than the CPU on which it executed last. */
 static bool move(struct thread *thread)
 {
 	thread->old_cpu = cpu_of(thread);
@@ -61,7 +61,7 @@ static bool was_there(const struct thread *other, const struct thread *thread)
 
 /*
  * Keeps another thread of the process on the old CPU, so that it passes there. Prefers a thread that was seen in this section
- * to one that was seen in another section. Returns false if there is none.
+ * to a thread that was seen in another section. Returns false if there is no other thread.
  */
 static bool send_other(struct torture *torture, const struct thread *thread)
 {

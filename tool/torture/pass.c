@@ -2,10 +2,10 @@
 /*
  * pass.c - lets a thread pass a breakpoint outside the sections.
  *
- * Meanwhile, other threads must not pass there unseen. So the breakpoint stays, and the thread executes a copy of the
- * instruction. The copy lies in bytes after the end of the file's code, which nothing uses. An instruction that depends on its
- * address can't have a copy. To pass such an instruction, the tool removes the breakpoint for a moment, and stops the other
- * threads.
+ * While a thread passes a breakpoint, other threads must not pass it unseen. So the breakpoint stays, and the thread executes
+ * a copy of the instruction. The copy lies in bytes after the end of the file's code, which nothing uses. An instruction that
+ * depends on its address can't have a copy. To pass such an instruction, the tool removes the breakpoint for a moment, and
+ * stops the other threads.
  */
 #include "traced.h"
 

@@ -86,13 +86,13 @@ static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 	return true;
 }
 
-/* The thread that couldn't be seized, if there is one that still exists, and why. */
+/* A thread that couldn't be seized and still exists, and why it couldn't be seized. */
 struct refusal {
 	pid_t tid;
 	int error;
 };
 
-/* The process that traces the thread; 0: none. */
+/* Returns the process that traces the thread, or 0 if no process traces it. */
 static pid_t tracer_of(pid_t tid)
 {
 	char tracer[32];
@@ -107,7 +107,7 @@ static bool lives(pid_t tid)
 	return proc_field(tid, "State", state, sizeof(state)) && state[0] != 'Z' && state[0] != 'X';
 }
 
-/* Seizes the threads of a process that aren't traced yet. Returns how many. */
+/* Seizes the threads of a process that aren't traced yet. Returns how many threads it seized. */
 static int seize_threads(struct torture *torture, struct process *process, pid_t pid, struct refusal *refusal)
 {
 	char path[64];
@@ -126,7 +126,7 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
 			error = errno;
-			if (lives(tid) && tracer_of(tid) != getpid()) /* a new thread of a traced one is traced */
+			if (lives(tid) && tracer_of(tid) != getpid()) /* a thread that a traced thread makes is traced */
 				*refusal = (struct refusal){tid, error};
 			continue;
 		}
@@ -142,7 +142,7 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 	return count;
 }
 
-/* A traced thread that hasn't ended; 0: none. */
+/* Returns a traced thread that hasn't ended, or 0 if there is no such thread. */
 static pid_t living(const struct torture *torture)
 {
 	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
@@ -151,7 +151,7 @@ static pid_t living(const struct torture *torture)
 	return 0;
 }
 
-/* Seizes the threads of other processes in the same memory: between vfork() and exec, for example. Returns how many. */
+/* Seizes the threads of other processes in the same memory, for example between vfork() and exec. Returns how many it seized. */
 static int seize_guests(struct torture *torture, struct process *process, struct refusal *refusal)
 {
 	struct dirent *entry;
@@ -162,7 +162,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 		pid_t pid = (pid_t)atoi(entry->d_name), mine = living(torture);
 		char size[32];
 
-		/* Kernel threads and threads that have ended have no memory, and all of them count as having the same. */
+		/* Kernel threads and threads that have ended have no memory. kcmp(2) says that they all have the same memory. */
 		if (pid > 0 && pid != process->pid && mine != 0 && syscall(SYS_kcmp, pid, mine, KCMP_VM, 0, 0) == 0 &&
 		    proc_field(pid, "VmSize", size, sizeof(size)))
 			count += seize_threads(torture, process, pid, refusal);
@@ -172,7 +172,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 	return count;
 }
 
-/* Says which process is in the way. */
+/* Says why a thread couldn't be seized, for example because another process traces it. */
 static void complain_of(const struct refusal *refusal)
 {
 	const pid_t tracer = tracer_of(refusal->tid);
@@ -183,7 +183,7 @@ static void complain_of(const struct refusal *refusal)
 		complain("cannot trace thread %d: %s", (int)refusal->tid, strerror(refusal->error));
 }
 
-/* Looks several times: a signal handler has a mask of its own, but not for long. */
+/* Notes which threads block SIGTRAP. Looks several times, because a signal handler has a mask of its own, but not for long. */
 static void look_at_masks(struct torture *torture)
 {
 	const struct timespec pause = {0, MASK_PAUSE_NS};

@@ -222,7 +222,7 @@ static bool admit(struct mapping *mapping, const struct line *line)
 	return any;
 }
 
-/* The mapping that the process already had there in the last scan; NULL if there was none. */
+/* Returns the mapping that the process already had there in the last scan, or NULL if it had no mapping there. */
 static struct mapping *find_mapping(const struct process *process, const struct line *line, uint64_t *bias)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)

@@ -31,8 +31,8 @@ void spare_process(struct torture *torture, struct process *process, enum spare_
 void spare_if_needed(struct torture *torture, struct thread *thread)
 {
 	/*
-	 * A C library blocks all signals for a moment, also those that only the library uses. A program can't block these. So a
-	 * mask with such a signal isn't the program's.
+	 * A C library blocks all signals for a moment, even signals that only the library uses. A program can't block such
+	 * signals. So a mask with such a signal isn't the program's.
 	 */
 	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) &&
 			      !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);

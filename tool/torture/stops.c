@@ -12,7 +12,7 @@
 
 #define EVENT(status) ((int)((unsigned)(status) >> 16))
 
-/* The thread's process executes another program. All its other threads have ended. */
+/* Handles an exec: the thread's process executes another program. All its other threads have ended. */
 static void begin_program(struct torture *torture, struct thread *thread)
 {
 	unsigned long old = 0;
@@ -100,7 +100,7 @@ static void interrupt_step(struct torture *torture, struct thread *thread)
 /*
  * A SIGTRAP that was sent waits while the thread blocks SIGTRAP. If the thread then comes to a breakpoint or to the end of a
  * step, the kernel drops the SIGTRAP of this trap, but unblocks SIGTRAP. So the thread reports the SIGTRAP that waited. This
- * function sends that one again, so that it goes on waiting. Returns the code of the trap.
+ * function sends the reported SIGTRAP again, so that it goes on waiting. Returns the code of the trap.
  */
 static int keep_waiting(struct thread *thread, const siginfo_t *info)
 {

@@ -4,8 +4,8 @@
  *
  * The kernel aborts a section if its thread was stopped in it. So the thread's instruction pointer is put back to the
  * instruction, and the thread makes a single step. If the section was aborted, the step executes the first instruction of the
- * abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step tells which, so the
- * thread itself confirms an abort.
+ * abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step shows which instruction
+ * was executed, so the thread itself confirms an abort.
  */
 #include <linux/rseq.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "tool.h"
 #include "traced.h"
 
-#define REFUSED_MAX 100 /* stops at one instruction that don't end in an abort; then the tool leaves it alone */
+#define REFUSED_MAX 100 /* after so many stops at an instruction without an abort, the tool leaves the instruction alone */
 #define STREAK_MAX 32   /* aborts in a row at one instruction, if the section has others */
 #define AREA_CS 8       /* offset of rseq_cs in the area */
 #define LOOK_EVERY 16   /* breakpoints */
@@ -34,9 +34,9 @@ static bool is_wanted(const struct torture *torture, const struct place *place)
 }
 
 /*
- * Some other instructions of the section have had fewer aborts than this one. Sets their breakpoints again. Returns false if no
- * other instruction has a breakpoint. If others have one, the caller sometimes doesn't set the breakpoint that was just used.
- * Otherwise a thread would get past the section's first instruction only after all of its aborts.
+ * Sets breakpoints again at those other instructions of the section that have had fewer aborts than this instruction. Returns
+ * false if no other instruction has a breakpoint. If it returns true, the caller sometimes doesn't set the breakpoint that was
+ * just used. Otherwise a thread would get past the section's first instruction only after all aborts of this instruction.
  */
 static bool set_others(struct torture *torture, struct thread *thread, const struct place *place)
 {
@@ -98,7 +98,7 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 
 	if (torture->detaching || thread->process->spared || is_over(torture))
 		return;
-	if (thread->process->extras[EXTRA_END].set) { /* a thread waits until another one passes the section */
+	if (thread->process->extras[EXTRA_END].set) { /* a thread waits until another thread passes the section */
 		process_suspend_one(place);
 		return;
 	}
@@ -141,7 +141,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct machine_registers registers;
 	struct place now = *place;
 
-	if (!process_clear(thread->process, place)) { /* the thread can't pass, so the program gets the SIGTRAP */
+	if (!process_clear(thread->process, place)) { /* the breakpoint stays, so the thread can't pass, and the program gets the SIGTRAP */
 		if (!machine_read(thread->tid, &registers)) /* it was killed */
 			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);

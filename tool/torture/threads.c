@@ -72,7 +72,7 @@ void traced_go(struct thread *thread, int signal)
 	(void)ptrace(thread->step != STEP_NONE ? PTRACE_SINGLESTEP : PTRACE_CONT, thread->tid, NULL, (uintptr_t)signal);
 }
 
-/* Signals that an instruction raises are delivered during a step. All others wait until the step is over. */
+/* Signals that an instruction raises are delivered during a step. All other signals wait until the step is over. */
 static uint64_t blocked_in_step(void)
 {
 	static const int open[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};

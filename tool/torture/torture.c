@@ -3,7 +3,7 @@
  * torture.c - `rseqkit torture`: reads the options, and runs the tracer.
  *
  * A process that the command attaches to must survive the end of the command. So the tracer is then a process in a session of
- * its own. A pipe tells the tracer that the command has ended, for whatever reason. Then it removes its breakpoints and
+ * its own. A pipe tells the tracer that the command has ended, for whatever reason. Then the tracer removes its breakpoints and
  * detaches.
  */
 #define _GNU_SOURCE

@@ -22,10 +22,10 @@
 #define AREA_CS 8            /* offset of rseq_cs in the area */
 #define AREA_SIZE 64
 #define RED_ZONE 512         /* bytes below the stack pointer that belong to the thread */
-#define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread, too */
+#define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread */
 #define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, on the other side of the thread pointer */
 #define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
-#define FRAMES_MAX (64u << 10) /* and to another thread whose stack isn't near its thread pointer */
+#define FRAMES_MAX (64u << 10) /* the same, for another thread whose stack isn't near its thread pointer */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
 /*
  * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. So the
@@ -177,7 +177,7 @@ bool watch_may_hold(const struct thread *thread)
 	return !proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) || mode[0] != '2';
 }
 
-/* The number of bytes to compare. For a repeated store, these are the first elements. */
+/* Returns the number of bytes to compare. For a repeated store, these bytes are the first elements. */
 static unsigned width_of(const struct torture_store *store, const struct machine_registers *registers)
 {
 	const uint64_t most = STORE_MAX / store->width, count = registers->general[machine_count];

@@ -68,7 +68,7 @@ static void see_modules(void)
 /*
  * Writes a jump to see_modules() over the dynamic linker's empty function for debuggers. A breakpoint there would kill threads
  * that load modules while they block all signals, as some helpers of the C library do. Functions begin at multiples of 16 bytes,
- * and the rest of the empty one is padding.
+ * so padding follows the empty function.
  */
 static bool watch_linker(void)
 {
@@ -98,8 +98,8 @@ static void after_fork(void)
 }
 
 /*
- * If the tool has been killed, another process can have its number, and another file this path. Only a file in memory that
- * can't become shorter is mapped.
+ * If the tool has been killed, another process can have its number, and another file can have this path. So this function accepts
+ * only a file in memory that can't become shorter.
  */
 static bool is_whole(int fd, struct stat *status)
 {

@@ -2,7 +2,7 @@
 /*
  * agent_ask.c - asks the tool, and waits for its answer.
  *
- * The invariant: a slot belongs to one thread from AGENT_FREE to AGENT_FREE. If the tool has ended, nothing is asked any more.
+ * The invariant: a slot belongs to one thread until the slot's state is AGENT_FREE again. After the tool's end, no agent asks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,7 +21,7 @@ static long futex(uint32_t *word, int operation, uint32_t value, const struct ti
 	return syscall(SYS_futex, word, operation, value, limit, NULL, 0);
 }
 
-/* If the tool was killed, another process can have its number. */
+/* Has the tool ended? kill(2) alone doesn't show this, because another process can have the tool's number by now. */
 static bool is_tool_gone(void)
 {
 	return __atomic_load_n(&agent_shared->closed, __ATOMIC_ACQUIRE) != 0 ||

@@ -19,7 +19,7 @@
 
 #include "agent.h"
 
-/* Older C libraries don't have this. */
+/* Older C libraries don't declare this function. */
 int execveat(int folder, const char *path, char *const arguments[], char *const environment[], int flags);
 
 DECLARE_NEXT(execve);

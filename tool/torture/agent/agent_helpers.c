@@ -2,7 +2,7 @@
 /*
  * agent_helpers.c - spares a process in which the C library starts threads that block all signals and allocate memory.
  *
- * glibc does so for timers and queues that start threads, and for asynchronous name resolution, input and output. The agent
+ * glibc does this for timers and queues that start threads, and for asynchronous name resolution, input and output. The agent
  * can't unblock SIGTRAP in these threads. They come to sections only if the program's malloc has sections. In this case the
  * tool removes the breakpoints before the first such thread starts.
  */

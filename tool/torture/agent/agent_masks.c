@@ -17,7 +17,7 @@
 
 #include "agent.h"
 
-/* Older C libraries don't have these. */
+/* Older C libraries don't declare these functions. */
 int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *limit, const sigset_t *set);
 int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *set);
 int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset_t *set);
@@ -46,8 +46,8 @@ void agent_hide(sigset_t *set)
 }
 
 /*
- * A mask that has another rare signal, too, is taken for a mask of all signals. Only in such a mask does the program see the
- * stand-in.
+ * If a mask also has another rare signal, this function treats it as a mask of all signals. The program sees the stand-in only in
+ * such a mask.
  */
 void agent_show(sigset_t *set)
 {
@@ -172,7 +172,7 @@ EXPORTED int sigsuspend(const sigset_t *set)
 	return NEXT(sigsuspend)(without_trap(set, &copy));
 }
 
-/* The C library's function of this name, to which <signal.h> gives another one in most programs. */
+/* The C library's function with the symbol `sigpause`. In most programs, <signal.h> gives the name sigpause() another symbol. */
 EXPORTED int pause_by_bits(int bits) __asm__("sigpause");
 
 int pause_by_bits(int bits)

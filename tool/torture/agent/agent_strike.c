@@ -37,8 +37,8 @@ static void set(const struct known *known, const struct agent_insn *insn)
 }
 
 /*
- * A breakpoint that the kernel refuses to remove would abort the thread without end. So this asks the tool to remove all
- * breakpoints. After that the tool sets no other ones.
+ * A breakpoint that the kernel refuses to remove would abort the thread without end. So this function asks the tool to remove all
+ * breakpoints. After that the tool sets no more breakpoints.
  */
 static void clear(const struct known *known)
 {
@@ -104,8 +104,8 @@ static uint64_t add_one(uint64_t *count)
 }
 
 /*
- * Some other instructions of the section have had fewer aborts than this one. Sets their breakpoints again. Returns whether any
- * other instruction has a breakpoint. Instructions that no thread has reached yet still have their breakpoints.
+ * Sets breakpoints again at those other instructions of the section that have had fewer aborts than this instruction. Returns
+ * whether any other instruction has a breakpoint. Instructions that no thread has reached yet still have their breakpoints.
  */
 static bool set_fewer(const struct known *known)
 {
