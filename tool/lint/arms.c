@@ -50,7 +50,7 @@ static void trace_step(struct trace *trace)
 	}
 }
 
-/* Returns the descriptor whose address the last instruction stores, and the store's width; 0 if it stores none. */
+/* Returns the descriptor whose address the last instruction stores, and the store's width. Returns 0 without such a store. */
 static uint64_t stored_descriptor(const struct trace *trace, const struct insn *insn, unsigned *width)
 {
 	const struct flow *flow = trace->flow;
@@ -87,7 +87,7 @@ static bool is_update(const struct insn *insn)
 	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;
 }
 
-/* The fields of the area that a value derives from, by loads before the start label. */
+/* Returns the fields of the area that a value derives from, by loads before the start label. */
 static uint8_t fields_of(const struct trace *trace, const struct flow *flow, const struct value *value)
 {
 	uint8_t found = 0;

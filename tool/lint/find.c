@@ -170,7 +170,7 @@ static int compare_exits(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
-/* Sorts descriptors, and drops those that several tables name. */
+/* Sorts descriptors, and keeps each only once, because several tables can name the same descriptor. */
 static void sort_descriptors(struct found *found)
 {
 	size_t kept = 0;

@@ -119,7 +119,7 @@ static bool is_constant_word(const struct flow *flow, const struct value *addres
 	       image_number(flow->image, (uint64_t)address->constant, 8, word) && flow_is_descriptor(flow, *word);
 }
 
-/* The value that a load gives. */
+/* Returns the value that a load gives. */
 static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address,
 			 unsigned number, const struct state *state)
 {
@@ -145,7 +145,7 @@ static struct value load(const struct flow *flow, const struct insn_memory *memo
 	return value;
 }
 
-/* A loop loads again: the symbol then stands for the new value, and not for the old one any more. */
+/* Drops a symbol. When a loop loads again, the symbol stands for the new value, and not for the old value any more. */
 static void drop_symbol(struct state *state, unsigned symbol)
 {
 	unsigned kept = 0;
@@ -182,7 +182,7 @@ static bool is_renewed(const struct state *state, const struct insn_memory *memo
 }
 
 /*
- * Remembers a store. A store to another place, or to an unknown one, possibly changes what the other places hold. If the first
+ * Remembers a store. A store to another place or to an unknown place possibly changes what the other places hold. If the first
  * store to a place is an update, the result depends on the unknown old value. So such a store isn't remembered.
  */
 static void store(struct state *state, const struct insn_memory *memory, const struct value *address, const struct value *value)
@@ -272,7 +272,7 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 			value_derive(&mixed, &state->values[i]);
 			loading += state->values[i].loads != 0;
 		}
-	/* An exclusive or with something else changes the value the second time, too. */
+	/* A second exclusive or with another operand than the register itself changes the value again. */
 	mixed.settled |= !insn->toggles || loading > 1 || (insn->writes & (insn->writes - 1)) != 0 || insn->memories > 0;
 	if (insn->conditional)
 		value_derive(&mixed, &state->values[FLAGS]);

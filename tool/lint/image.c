@@ -72,7 +72,7 @@ static int compare_regions(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Adds a region. `address` is final. Returns what is wrong; NULL if nothing is. */
+/* Adds a region. Its address is final. Returns what is wrong, or NULL. */
 static const char *add_region(struct image *image, const struct region *region)
 {
 	struct region *more;
@@ -93,7 +93,7 @@ static const char *add_region(struct image *image, const struct region *region)
 
 /*
  * Adds `more` bytes at `offset` to the bytes that the parts of the file need. In a valid file, no two parts share bytes. If parts
- * could share bytes, a small file could have endless tables. Returns what is wrong; NULL if nothing is.
+ * could share bytes, a small file could have endless tables. Returns what is wrong, or NULL.
  */
 static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint64_t *taken)
 {
@@ -103,7 +103,7 @@ static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint6
 	return *taken > size ? "a damaged ELF file: sections or segments share bytes of the file" : NULL;
 }
 
-/* Gives a section of an object file the next address. Returns false if there are none left. */
+/* Gives a section of an object file the next address. Returns false if no address is left. */
 static bool place_section(GElf_Shdr *header, uint64_t *next)
 {
 	uint64_t align = header->sh_addralign;
@@ -117,7 +117,7 @@ static bool place_section(GElf_Shdr *header, uint64_t *next)
 	return true;
 }
 
-/* Adds the sections that have bytes and lie in memory. Returns what is wrong; NULL if nothing is. */
+/* Adds the sections that have bytes and lie in memory. Returns what is wrong, or NULL. */
 static const char *add_sections(struct image *image, uint8_t *bytes, size_t size)
 {
 	uint64_t next = 0x10000, taken = 0;
@@ -162,7 +162,7 @@ static const char *add_sections(struct image *image, uint8_t *bytes, size_t size
 	return wrong;
 }
 
-/* Adds the segments of a file without section headers. Returns what is wrong; NULL if nothing is. */
+/* Adds the segments of a file without section headers. Returns what is wrong, or NULL. */
 static const char *add_segments(struct image *image, uint8_t *bytes, size_t size)
 {
 	const char *wrong = NULL;

@@ -39,7 +39,7 @@ static Elf_Data *names_of(const struct image *image, const GElf_Shdr *header)
 	Elf_Scn *section = elf_getscn(image->elf, header->sh_link);
 	Elf_Data *names = section != NULL ? elf_getdata(section, NULL) : NULL;
 
-	/* A section without bytes in the file has a size, too. */
+	/* The size doesn't show whether there are names: a section without bytes in the file also has a size. */
 	if (names == NULL || names->d_buf == NULL || names->d_size == 0)
 		return NULL;
 	return ((const char *)names->d_buf)[names->d_size - 1] == '\0' ? names : NULL;
@@ -91,7 +91,7 @@ static void read_unwind_table(struct image *image)
 	}
 }
 
-/* Functions come first among the symbols of one address, and symbols with a size before those without. */
+/* Among the symbols of one address, functions come first, and symbols with a size come before symbols without a size. */
 static int compare_symbols(const void *left, const void *right)
 {
 	const struct symbol *a = (const struct symbol *)left, *b = (const struct symbol *)right;
@@ -147,7 +147,7 @@ const struct symbol *image_symbol(const struct image *image, uint64_t address)
 		else
 			high = middle;
 	}
-	/* The function that contains the address has the better name than a label in it. */
+	/* The name of the function that contains the address is better than that of a label in the function. */
 	for (size_t i = low; i > 0 && low - i < LABELS_MAX; i--)
 		if (image->symbols[i - 1].function && address - image->symbols[i - 1].address < image->symbols[i - 1].size)
 			return &image->symbols[i - 1];

@@ -206,7 +206,7 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 	convert_word(word_at(decoded->bytes), true, insn);
 }
 
-/* Every word has four bytes, so also an unknown one has a next instruction. */
+/* Every word has four bytes, so the next instruction is known even after an unknown word. */
 static bool convert_undecoded(const uint8_t *code, size_t size, struct insn *insn)
 {
 	if (size < 4)

@@ -2,7 +2,7 @@
 /*
  * insn_aarch64_memory.c - the loads and stores of aarch64.
  *
- * Acquire and release aren't told apart from plain accesses, because no rule asks for the order.
+ * This file treats accesses with acquire or release order like plain accesses, because no rule asks for the order.
  */
 #include "insn_aarch64.h"
 
@@ -185,7 +185,7 @@ static void put_pair(uint32_t word, struct insn *insn)
 		put_step(distance, form == 3, insn);
 }
 
-/* The exclusive loads and stores. A store writes to Rs whether it took place. */
+/* The exclusive loads and stores. A store writes into Rs a flag that says whether the store took place. */
 static void put_exclusive(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);
@@ -222,7 +222,7 @@ static void put_ordered(uint32_t word, struct insn *insn)
 		put_stored(arm_general(word, RT), insn);
 }
 
-/* ldapur, stlur and their like: sizes and signs as other loads have them. */
+/* ldapur, stlur and their like. Sizes and signs are encoded as in other loads. */
 static void put_ordered_unscaled(uint32_t word, struct insn *insn)
 {
 	struct transfer transfer;

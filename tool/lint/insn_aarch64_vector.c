@@ -101,7 +101,7 @@ static void put_copy(uint32_t word, struct insn *insn)
 		put_kept(insn, true);
 }
 
-/* Two vectors of the same shape. Those that accumulate or select by the target read it. */
+/* Two vectors of the same shape. Instructions that accumulate, or select by the target, read the target. */
 static void put_same(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 11, 5), size = arm_bits(word, 22, 2);

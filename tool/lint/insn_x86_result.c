@@ -2,7 +2,7 @@
 /* insn_x86_result.c - the results of instructions of x86-64 that are sums. */
 #include "insn_x86.h"
 
-/* Makes a part of a sum from an operand. Returns false if the operand can't be one, because it is a part of a register. */
+/* Makes a part of a sum from an operand. Returns false if this isn't possible, because the operand is a part of a register. */
 static bool put_part(const cs_x86_op *operand, int64_t factor, struct insn_sum *sum, struct insn_part *part)
 {
 	if (operand->type == X86_OP_IMM) {
@@ -30,7 +30,7 @@ static bool put_lea(const struct insn_memory *memory, struct insn_sum *sum)
 	return true;
 }
 
-/* Fills in the result as a sum. Returns false if the result isn't one. */
+/* Fills in the result as a sum. Returns false if the result isn't a sum. */
 static bool put_sum(const cs_x86 *x86, enum x86_result result, const struct insn *insn, struct insn_sum *sum)
 {
 	const cs_x86_op *operands = x86->operands;

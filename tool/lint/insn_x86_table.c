@@ -109,8 +109,8 @@ static const struct x86_row table[X86_INS_ENDING] = {
 };
 
 /*
- * capstone has one name for some pairs of instructions, and takes newer instructions for older ones. movsd with two operands in
- * memory is the string instruction. rdseed with the prefix f3 is rdpid, which leaves flags alone.
+ * capstone has one name for some pairs of instructions, and mistakes newer instructions for older ones. movsd with two
+ * operands in memory is the string instruction. rdseed with the prefix f3 is rdpid, which leaves flags alone.
  */
 const struct x86_row *x86_row(const cs_insn *decoded)
 {

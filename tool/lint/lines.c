@@ -26,7 +26,7 @@ struct lines {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
 	Dwarf_CFI *unwind;
-	uint64_t unwind_base; /* of an object file: the image's address of .eh_frame, which libdw takes for 0 */
+	uint64_t unwind_base; /* of an object file: the image's address of .eh_frame. libdw treats this address as 0 */
 	uint64_t *addresses;  /* of an object file: libdwfl's address of each section */
 };
 
@@ -106,7 +106,7 @@ void lines_close(struct lines *lines)
 	free(lines);
 }
 
-/* libdwfl's address for an address of the image. */
+/* Finds libdwfl's address for an address of the image. */
 static bool convert(const struct lines *lines, uint64_t address, uint64_t *theirs)
 {
 	const struct region *region = image_region(lines->image, address);

@@ -26,8 +26,8 @@
 #include "tool.h"
 
 #define LIMIT_S 60
-#define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, and four times the file: it is mapped, and unpacked */
-#define REPORT_MAX ((rlim_t)256 << 20) /* bytes, or the size of the file: its members are copied */
+#define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, plus four times the file, which is mapped and unpacked */
+#define REPORT_MAX ((rlim_t)256 << 20) /* bytes; or the file's size if it is greater, because members are copied */
 #define SIZE_MAX_KNOWN ((rlim_t)1 << 40)
 #define DONE 'd'                       /* the mark */
 
@@ -52,7 +52,7 @@ static void limit(int resource, rlim_t most)
 	(void)setrlimit(resource, &limits);
 }
 
-/* The size of a file, as far as limits depend on it. */
+/* Returns the size of a file, as far as limits depend on the size. */
 static rlim_t size_of(const char *path)
 {
 	struct stat status;
@@ -102,7 +102,7 @@ static void copy_report(int report, const char *before)
 	}
 }
 
-/* Why a child didn't check its file. */
+/* Explains why a child didn't check its file. */
 static void explain(const struct child_result *result, char *why, size_t size)
 {
 	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))

@@ -66,7 +66,7 @@ static int refuse(const char *name, const char *why, int status, const struct li
 
 static int check_one(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
 
-/* One member of an archive, in a file of its own: libdw reads only whole files. */
+/* Checks one member of an archive. Copies the member to a file of its own, because libdw reads only whole files. */
 static int check_member(const char *path, const char *member, const uint8_t *bytes, size_t size,
 			const struct lint_settings *settings, FILE *out)
 {

@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/output.h"
 
-/* A place for people: symbol+offset (source:line). Names come from the file, so only printable characters are shown. */
+/* Writes a place for people: symbol+offset (source:line). Names come from the file, so only printable characters are shown. */
 static void print_place(char *text, size_t size, const struct check *check, uint64_t address)
 {
 	const struct symbol *symbol = image_symbol(check->image, address);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define FUNCTION_MAX 0x40000 /* bytes of a function that are decoded */
-#define GUESSED 256	     /* bytes before an address, if the function's beginning isn't known */
-#define TRIES 32	     /* beginnings that are tried then */
+#define GUESSED 256	     /* bytes that are decoded before an address if the function's beginning isn't known */
+#define TRIES 32	     /* beginnings that are tried if the function's beginning isn't known */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -47,7 +47,7 @@ void listings_end(struct listings *listings)
 	free(listings->labels);
 }
 
-/* The first label behind an address, or the greatest number. */
+/* Returns the first label after an address, or the greatest number if there is no such label. */
 static uint64_t next_label(const struct listings *listings, uint64_t address)
 {
 	size_t low = 0, high = listings->label_count;
@@ -118,7 +118,7 @@ static bool append(struct listing *listing, const struct insn *insn)
 	return true;
 }
 
-/* The registers that an instruction copies to another register or to memory. */
+/* Returns the registers that an instruction copies to another register or to memory. */
 static insn_set copied_by(const struct insn *insn)
 {
 	insn_set copied = insn->stored;
@@ -131,7 +131,7 @@ static insn_set copied_by(const struct insn *insn)
 	return copied;
 }
 
-/* The registers that a function pushes, anywhere. */
+/* Returns the registers that a function pushes anywhere. */
 static insn_set pushed_in(const struct listing *listing)
 {
 	insn_set pushed = 0;
@@ -145,7 +145,7 @@ static insn_set pushed_in(const struct listing *listing)
 	return pushed;
 }
 
-/* Sums up what the instructions copy, and whether one possibly returns. A jump out of the function can lead to a return. */
+/* Finds what the instructions copy, and whether the function possibly returns. A jump out of the function can be a return. */
 static bool sum_up(struct listing *listing)
 {
 	insn_set copied = pushed_in(listing);
@@ -188,7 +188,8 @@ struct before {
 	bool wrong[GUESSED + 1];
 };
 
-/* The beginning of the last instruction before an address, if decoding begins at `at`; 0 if that doesn't lead to the address.
+/*
+ * Decodes from `at`. Returns the beginning of the last instruction before an address, or 0 if no instruction ends at the address.
  */
 static uint64_t last_before(const struct listings *listings, uint64_t at, struct before *before)
 {
@@ -237,7 +238,7 @@ static uint64_t guess(const struct listings *listings, const struct region *regi
 	return best;
 }
 
-/* The end of the function: where another one begins, but not before the address. */
+/* Returns the end of the function: the first address after `address` at which another function begins. */
 static uint64_t end_after(const struct image *image, const struct region *region, uint64_t address)
 {
 	uint64_t end = region->address + region->size;
@@ -256,7 +257,7 @@ static uint64_t end_after(const struct image *image, const struct region *region
 	return end - address > FUNCTION_MAX ? address + FUNCTION_MAX : end;
 }
 
-/* Is there an instruction that begins at the address, after one that ends there? */
+/* Does an instruction end at the address, and another instruction begin there? */
 static bool leads_to(const struct listing *listing, uint64_t address)
 {
 	long index = listing_index(listing, address);

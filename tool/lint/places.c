@@ -2,7 +2,7 @@
 /* places.c - says what is known about the places that a section accesses. */
 #include "places.h"
 
-/* Can the address be compared with others? */
+/* Can the address be compared with other addresses? */
 bool place_is_comparable(const struct value *address)
 {
 	return address->linear && !value_has(address, SYMBOL_LOAD, UINT32_MAX);
@@ -82,7 +82,7 @@ bool value_is_of_cpu(const struct section *section, const struct value *value)
 
 /*
  * Does every other access of the section go near the address, or to an address that was loaded? Accesses to the area and the
- * stack don't count. Loads that the address itself is made from don't count either.
+ * stack don't count, and neither do loads from which the address itself is made.
  */
 static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
 {

@@ -9,7 +9,7 @@
 
 #include "section.h"
 
-/* Can the address be compared with others? */
+/* Can the address be compared with other addresses? */
 bool place_is_comparable(const struct value *address);
 
 /* Does the range load from the address? */

@@ -92,14 +92,14 @@ static void put_field(const struct relocation *relocation, uint64_t value, unsig
 	memcpy(relocation->place, &word, sizeof(word));
 }
 
-/* adr and adrp have the lowest two bits of their distance apart from the others. */
+/* Puts a distance into adr or adrp. The lowest two bits of the distance are apart from the other bits. */
 static void put_address(const struct relocation *relocation, uint64_t distance)
 {
 	put_field(relocation, distance, 29, 2);
 	put_field(relocation, distance >> 2, 5, 19);
 }
 
-/* Offsets of thread-local variables. Returns false if the relocation is another one. */
+/* Applies a relocation that has the offset of a thread-local variable. Returns false if the relocation is of another kind. */
 static bool apply_aarch64_thread(const struct relocation *r)
 {
 	uint64_t sum = r->thread + (uint64_t)r->addend;
@@ -222,7 +222,7 @@ static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
 
 /* The extended indexes of the one symbol table of an object file. */
 struct extended {
-	size_t table; /* the symbol table's section; 0 if it has none */
+	size_t table; /* the symbol table's section; 0 if there are no extended indexes */
 	Elf_Data *indexes;
 };
 
@@ -275,8 +275,8 @@ static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended,
 }
 
 /*
- * The offset of a symbol from the thread pointer. Only differences matter: variables that the file defines are as far from each
- * other as their addresses, and from all undefined ones.
+ * Returns the offset of a symbol from the thread pointer. Only differences matter. Variables that the file defines are as far
+ * from each other as their addresses are. All undefined variables are far from them.
  */
 static uint64_t thread_offset(const struct image *image, size_t index, uint64_t address)
 {
@@ -339,7 +339,7 @@ static bool is_word(const struct image *image, unsigned type, bool *relative)
 	       type == (unsigned)(x86 ? R_X86_64_GLOB_DAT : R_AARCH64_GLOB_DAT);
 }
 
-/* Applies dynamic relocations. RELR entries need nothing: with the base 0, the words are right as they are in the file. */
+/* Applies dynamic relocations. RELR entries need no work: with the base 0, the words are right as they are in the file. */
 static void relocate_dynamic(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
 {
 	Elf_Data *table = elf_getdata(section, NULL), *symbols = NULL;

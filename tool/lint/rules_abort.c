@@ -49,8 +49,8 @@ static insn_set read_first(const struct section *section)
 }
 
 /*
- * Is there a path on which the section first reads the register and then writes it? Then the second attempt, if it takes the
- * same path, reads what the first one wrote. Otherwise the reading path is possibly never taken after the writing one.
+ * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path reads
+ * what the first attempt wrote. If there is no such path, possibly no attempt that reads ever follows an attempt that wrote.
  */
 static bool reads_then_writes(const struct section *section, int number)
 {
@@ -113,7 +113,7 @@ static insn_set follow(const struct check *check, const struct section *section,
 		if (place->address - section->start < section->end - section->start ||
 		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
 			return 0;
-		/* The store of the descriptor needs registers, too. */
+		/* The instruction that stores the descriptor also needs the old values of its registers. */
 		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
 			return place->changed & insn.reads;
 		place->changed &= ~insn.writes;

@@ -42,7 +42,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 	}
 }
 
-/* Is the instruction at an address like the first one of the section, as in a copy of the section? */
+/* Is the instruction at an address like the section's first instruction, as in a copy of the section? */
 static bool is_copy(const struct check *check, const struct section *section, uint64_t address)
 {
 	const struct insn *first = &section->nodes[0].insn;

@@ -70,9 +70,10 @@ static bool has_store(const struct check *check, const struct section *section)
 }
 
 /*
- * Is a store after the end label the intended commit? The first instruction after the label is, if it stores to an address that
- * the section loaded from, or that is made from a field of the area. A later instruction is, if the section has no store, and if
- * the stored value derives from a load of the same address in the section. Atomic instructions need no section.
+ * Is a store after the end label the intended commit? The first instruction after the label is the commit if it stores to one
+ * of two kinds of address: the section loaded from the address, or the address is made from a field of the area. For a later
+ * instruction, two conditions must hold. The section has no store, and the stored value derives from a load of the same
+ * address in the section. Atomic instructions need no section.
  */
 static bool is_missed(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node,
 		      bool first)
@@ -96,7 +97,7 @@ static bool is_missed(const struct check *check, const struct section *section, 
 	return place_is_indexed(section, address) && (stores || !node->insn.stores_constant);
 }
 
-/* Looks at the straight code after the end label. Returns the address of the commit that is there; 0 if there is none. */
+/* Looks for a commit in the straight code after the end label. Returns the commit's address, or 0 if there is no commit. */
 static uint64_t find_missed(const struct check *check, const struct section *section, const struct flow *flow)
 {
 	struct state state = section->after;
@@ -117,7 +118,7 @@ static uint64_t find_missed(const struct check *check, const struct section *sec
 	return 0;
 }
 
-/* Does a string instruction copy out of the section's data to memory that is possibly the caller's own? It may start again. */
+/* Does a string instruction copy from the section's data to memory that is possibly the caller's? Such a copy may start again. */
 static bool copies_out(const struct section *section, const struct node *node)
 {
 	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&

@@ -9,9 +9,9 @@
 
 #define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
 #define OTHERS_MAX 8	   /* overlapping sections that are reported for one section */
-#define SEEN_MAX 1000	   /* descriptors that are looked at for this; those of the same range don't overlap */
+#define SEEN_MAX 1000	   /* descriptors that are compared with one section; descriptors of the same range don't overlap */
 
-/* Returns why the kernel rejects the descriptor, or why it protects nothing; NULL if all is well. */
+/* Returns why the kernel rejects the descriptor, or why the descriptor protects nothing; NULL if there is no fault. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
 {
 	const struct region *code = image_region(check->image, descriptor->start);

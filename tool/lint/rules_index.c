@@ -9,10 +9,10 @@
 /* The fields from which a section makes addresses: loaded by itself, or before it. */
 struct use {
 	uint8_t own, stale;
-	uint64_t place; /* of the first access by a stale index */
+	uint64_t place; /* the address of the first access by a stale index */
 	uint64_t own_place;
 	uint8_t tested;
-	uint8_t compared; /* of these: possibly with something else than 0 */
+	uint8_t compared; /* tested fields that are possibly compared with something else than 0 */
 	bool tested_vague; /* a condition possibly depends on any field */
 };
 
@@ -21,7 +21,7 @@ static bool is_slot(const struct slot *slot, const struct value *address)
 	return value_is_input(address, slot->base) && address->constant == slot->distance;
 }
 
-/* Does the section store to the place? Then what it loads from there is possibly its own. */
+/* Does the section store to the place? Then the section possibly loads from there what it stored itself. */
 static bool stores_to(const struct section *section, const struct slot *slot)
 {
 	unsigned which;
@@ -32,7 +32,7 @@ static bool stores_to(const struct section *section, const struct slot *slot)
 	return false;
 }
 
-/* The fields that a load of the section gives, from a place on the stack that was stored to before the section. */
+/* Returns the fields that a load of the section gives, from a place on the stack to which code before the section stored. */
 static uint8_t fields_kept(const struct section *section, size_t number)
 {
 	const struct node *node = &section->nodes[number];
@@ -67,7 +67,7 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-/* Is the address possibly in the area? It possibly is if it's made of registers that hold no index at the start label. */
+/* Is the address possibly in the area? The answer is yes if it's made of registers that hold no index at the start label. */
 static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))

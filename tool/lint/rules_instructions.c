@@ -27,7 +27,7 @@ static const struct {
 
 #define FOLLOWED_MAX 16 /* instructions of the abort handler */
 
-/* Does the abort handler certainly set the stack pointer from another register, before any use of it (mov %rbp,%rsp; leave)? */
+/* Does the abort handler set the stack pointer from another register (mov %rbp,%rsp; leave) before it uses the stack pointer? */
 static bool handler_sets_stack(const struct check *check, const struct section *section)
 {
 	const struct arch *arch = check->image->arch;

@@ -61,7 +61,7 @@ static void check_exits(const struct check *check, const struct section *section
 	}
 }
 
-/* The name of a register in messages. */
+/* Returns the name of a register for messages. */
 static const char *name_of(const struct arch *arch, int number)
 {
 	return number < FIRST_VECTOR && arch->names[number] != NULL ? arch->names[number] : "a vector register";

@@ -64,7 +64,7 @@ static bool stores_what_it_loaded(const struct section *section, const struct no
 	return false;
 }
 
-/* Does the section use what the node loaded: store it, test it, or make an address of it? */
+/* Does the section use the value that the node loaded: does it store or test the value, or make an address from it? */
 static bool is_used(const struct section *section, size_t number)
 {
 	for (size_t i = 0; i < section->count; i++) {

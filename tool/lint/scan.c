@@ -3,7 +3,7 @@
  * scan.c - finds jumps into sections from outside, and the places that store descriptors, in all code of a file.
  *
  * The bytes of a whole file are searched, which is fast, because nothing is decoded. Then the functions around the hits are
- * decoded. A hit counts only if an instruction is exactly there: of a hundred raw hits usually none is one.
+ * decoded. A hit counts only if an instruction is exactly there. Usually not even one of a hundred raw hits is an instruction.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +92,8 @@ static bool make_ranges(struct check *check)
 }
 
 /*
- * The addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them. NULL if
- * memory is short.
+ * Returns the addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them.
+ * Returns NULL if memory is short.
  */
 static uint64_t *make_addresses(const struct check *check, size_t *count)
 {
@@ -104,7 +104,7 @@ static uint64_t *make_addresses(const struct check *check, size_t *count)
 	for (size_t i = 0; i < check->image->region_count; i++) {
 		const struct region *region = &check->image->regions[i];
 
-		/* The table of pointers itself isn't one that code reads. */
+		/* Code doesn't read the table of pointers itself. */
 		if (region->code || strcmp(region->name, "__rseq_cs_ptr_array") == 0)
 			continue;
 		for (uint64_t at = -region->address & 7; at + 8 <= region->size; at += 8) {
@@ -125,7 +125,7 @@ static uint64_t *make_addresses(const struct check *check, size_t *count)
 	return NULL;
 }
 
-/* The range that contains an address; NULL if none does. */
+/* Returns the range that contains an address, or NULL if no range contains it. */
 static const struct span *range_of(const struct check *check, uint64_t address)
 {
 	size_t low = 0, high = check->range_count;
@@ -210,7 +210,7 @@ bool scan_code(struct check *check)
 		if (region->code)
 			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
 	}
-	/* Hits are missing, and a missing one is possibly a jump into a section. */
+	/* Some hits are missing. A missing hit is possibly a jump into a section. */
 	if (hits.full) {
 		free(hits.list);
 		free(addresses);

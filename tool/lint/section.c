@@ -13,7 +13,7 @@ struct decoding {
 	int *numbers; /* of the node at each byte of the section, or EDGE_NONE */
 };
 
-/* The edge to an address. Makes a node for an address that has none yet. */
+/* Returns the edge to an address. If the address has no node yet, makes a node. */
 static int edge_to(struct decoding *decoding, uint64_t address)
 {
 	struct section *section = decoding->section;
@@ -65,7 +65,7 @@ static void decode_node(struct decoding *decoding, struct node *node)
 
 /*
  * A section that computes an address of its own code possibly jumps there through a register. So an indirect jump in such a
- * section is unknown, unless it is a return.
+ * section is unknown, except for returns.
  */
 static void find_computed(struct section *section, int8_t stack)
 {

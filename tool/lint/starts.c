@@ -2,7 +2,7 @@
 /*
  * starts.c - finds descriptors by their ranges.
  *
- * A file can have a hundred thousand of them, so nothing compares each with each.
+ * A file can have a hundred thousand descriptors, so no function compares each descriptor with each other descriptor.
  */
 #include "starts.h"
 
@@ -16,7 +16,7 @@ static int compare_starts(const void *left, const void *right)
 	return a->start != b->start ? (a->start < b->start ? -1 : 1) : a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Where the range ends: at its start if it wraps. */
+/* Returns the address at which the range ends. A range that wraps ends at its start. */
 static uint64_t end_of(const struct descriptor *descriptor)
 {
 	uint64_t end = descriptor->start + descriptor->length;
@@ -49,7 +49,7 @@ void starts_end(struct starts *starts)
 	free(starts->reach);
 }
 
-/* The number of descriptors that start before the address. */
+/* Returns the number of descriptors that start before the address. */
 static size_t count_before(const struct starts *starts, uint64_t address)
 {
 	size_t low = 0, high = starts->count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* value.c - computes with values. Sums wrap, as the processor's do. */
+/* value.c - computes with values. Sums wrap, as the processor's sums do. */
 #include "value.h"
 
 #include <string.h>
