@@ -217,7 +217,7 @@ static void describe_function(const struct check *check, const char *name, uint6
 	struct insn insn;
 
 	function->address = find_function(check->image, name);
-	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* in a C library that has both functions, fork() calls _Fork() */
+	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* if both exist, fork() calls _Fork() */
 		function->address = find_function(check->image, "fork");
 	if (function->address == 0)
 		return;

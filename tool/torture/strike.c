@@ -141,7 +141,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct machine_registers registers;
 	struct place now = *place;
 
-	if (!process_clear(thread->process, place)) { /* the breakpoint stays, so the thread can't pass, and the program gets the SIGTRAP */
+	if (!process_clear(thread->process, place)) { /* the thread can't pass, and gets the SIGTRAP */
 		if (!machine_read(thread->tid, &registers)) /* it was killed */
 			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
