@@ -23,8 +23,8 @@
 #define LATE_MS 50
 
 /*
- * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs,
- * and the child is slow too. So at most LATE_MS of an interval are counted.
+ * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs, so
+ * the child is also slow. Therefore at most LATE_MS of an interval are counted.
  */
 struct patience {
 	int64_t left_ms, asked_ms;

@@ -43,7 +43,7 @@ static int open_folder(const char *path)
 	return fd;
 }
 
-/* Can a file be created in the path's folder? Returns 0, or the errno. */
+/* Can a file be created in the path's folder? Returns 0, or an error number. */
 static int try_folder(const char *path)
 {
 	int folder = open_folder(path), error = errno;
@@ -140,7 +140,7 @@ static int make_temporary(int folder, char *name, mode_t mode)
 	return fd;
 }
 
-/* Gives a new file the owner and the mode of the old one. */
+/* Gives a new file the owner and the mode of the old file. */
 static bool make_like(int fd, const struct stat *old)
 {
 	struct stat status;

@@ -63,7 +63,7 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
-/* Does `next` continue `line`? Lines of the same paragraph or of the same option's description do. Lines of a usage don't. */
+/* Does `next` continue `line`? Lines of a paragraph, or of an option's description, belong together. Lines of a usage don't. */
 static bool goes_on(const char *line, const char *next)
 {
 	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunables.c - reads the rseq setting in GLIBC_TUNABLES. If there are several, the C library uses the last one. */
+/* tunables.c - reads the rseq setting in GLIBC_TUNABLES. If there are several settings, the C library uses the last of them. */
 #include "tunables.h"
 
 #include <stddef.h>

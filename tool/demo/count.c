@@ -180,7 +180,7 @@ static size_t file_of(const struct run *run, size_t chunk)
 	return low;
 }
 
-/* The number of chunks in all passes. */
+/* Returns the number of chunks in all passes. */
 static uint64_t tickets_of(const struct run *run)
 {
 	return run->first_chunk[run->job->input->count] * run->job->passes;

@@ -2,7 +2,7 @@
 /*
  * demo.c - `rseqkit demo`: reads the options and the files, counts by each method in turn, and compares the counts.
  *
- * In each round, the counts of every method are compared with the reference, also those that aren't printed.
+ * In each round, all counts of every method are compared with the reference, even counts that aren't printed.
  */
 #define _GNU_SOURCE
 #include <getopt.h>

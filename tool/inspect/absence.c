@@ -2,8 +2,8 @@
 /*
  * absence.c - finds why the threads of a process have no registration, as far as this can be known from outside the process.
  *
- * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, unless
- * the environment tells it not to. If the C library has an area and no thread is registered, its registration was refused. A
+ * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, except if
+ * the environment forbids it. If the C library has an area and no thread is registered, its registration was refused. A
  * filter's rules can't be read, so any filter in force is assumed to be the cause.
  */
 #include "inspect.h"
@@ -58,8 +58,8 @@ static bool is_any_registered(const struct inspect_look *look)
 }
 
 /*
- * Returns the CPU that an area names, or CLAIMS_NO_CPU. An area of zeros would name CPU 0, but the area of a thread that has
- * just started is zeros, too. So zeros name CPU 0 only if `zeros` is set: the thread can't have just started.
+ * Returns the CPU that an area names, or CLAIMS_NO_CPU. An area of zeros would name CPU 0, but a thread that has just started
+ * also has an area of zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {

@@ -24,7 +24,8 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	if (answer->address == 0)
 		return OWNER_NONE;
 	/*
-	 * The rendezvous page comes first: the area of this library's copies possibly has the symbol of another owner, too.
+	 * This function looks at the rendezvous page first, because the area of this library's copies possibly also has the
+	 * symbol of another owner.
 	 */
 	if (places->agreed != 0 && offset == places->agreed_offset)
 		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY :
@@ -95,9 +96,9 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 }
 
 /*
- * Is the thread unregistered while other threads are registered? With `libc`, the C library must be the owner of at least one of
- * these others, so it should have registered this thread. Without `libc`, the C library must be the owner of none. Another owner
- * possibly registers a thread only when the thread first calls this owner's functions.
+ * Is the thread unregistered while other threads are registered? With `libc`, the C library must be the owner of at least one
+ * of these other threads, so it should have registered this thread. Without `libc`, the C library must own none of the other
+ * threads. Another owner possibly registers a thread only when the thread first calls this owner's functions.
  */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {

@@ -122,7 +122,7 @@ int cmd_inspect(const struct command *command, int argc, char **argv)
 		if (!read_option(option, &settings))
 			return option_misuse(command);
 	}
-	/* Accept "-w 1 PID", too. getopt_long() finds an optional argument only in the same word as its option. */
+	/* Also accept "-w 1 PID". getopt_long() finds an optional argument only in the same word as its option. */
 	if (settings.watch && settings.seconds == 0 && argc - optind == 2 &&
 	    !option_fraction("--watch", argv[optind++], 0.01, SECONDS_MAX, &settings.seconds))
 		return option_misuse(command);

@@ -20,7 +20,7 @@
 #include "common/proc.h"
 #include "tool.h"
 
-#define ROUNDS_MAX 8           /* maximum number of times that the list of threads is read */
+#define ROUNDS_MAX 8           /* how often the list of threads is read at most */
 #define CHANCES 20            /* attempts while threads are being registered, or while the process executes other programs */
 #define CHANCES_REFUSED 3
 #define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would suffice */
@@ -30,7 +30,7 @@
 #endif
 
 /*
- * Reads the feature size that the kernel announced to the process, or assumes the original size if the kernel announced none.
+ * Reads the feature size that the kernel announced to the process. If it announced no size, assumes the original size.
  * Returns false for a 32-bit process: the pairs in its auxiliary vector are half as long, so a type and its value together
  * look like one type that doesn't exist.
  */
@@ -133,7 +133,7 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
 
 /*
  * Returns whether the thread has slept since the previous look. The stop of the previous look causes at most two context
- * switches. A thread that sleeps now and has no more switches than that counts as asleep since then, and its previous answer
+ * switches. A thread that sleeps now, and had at most two switches since then, counts as asleep all the time. Its previous answer
  * is still right. Such a thread isn't stopped again, because some waits restart their timeout at every stop. A watch that stops
  * the thread at each look would keep such a wait from ever ending.
  */

@@ -77,7 +77,7 @@ static void write_ids(const struct inspect_look *look, struct line *line, bool r
 }
 
 /*
- * Fills the table. With `registered`, registered threads that are alike share a line, too. With `all`, no threads share one.
+ * Fills the table. With `registered`, registered threads that are alike also share a line. With `all`, no threads share a line.
  */
 static void fill(struct table *table, const struct inspect_look *look, bool all, bool registered)
 {

@@ -70,10 +70,10 @@ static bool has_store(const struct check *check, const struct section *section)
 }
 
 /*
- * Is a store after the end label the intended commit? The first instruction after the label is the commit if it stores to one
- * of two kinds of address: the section loaded from the address, or the address is made from a field of the area. For a later
- * instruction, two conditions must hold. The section has no store, and the stored value derives from a load of the same
- * address in the section. Atomic instructions need no section.
+ * Is a store after the end label the intended commit? There are two cases. In the first, the first instruction after the label
+ * stores to an address that the section loaded from, or to an address that is made from a field of the area. In the second, the
+ * section has no store, and a later instruction stores a value that derives from a load of the same address in the section.
+ * Atomic instructions need no section.
  */
 static bool is_missed(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node,
 		      bool first)

@@ -13,7 +13,7 @@
 #include "tool.h"
 #include "tracefs.h"
 
-#define MEMORY_MAX (256U << 20) /* bytes of pages; then the kernel's buffer fills up, and the kernel counts what it drops */
+#define MEMORY_MAX (256U << 20) /* bytes of pages. With more, the kernel's buffers fill up, and the kernel counts what it drops */
 #define PAGES_AT_ONCE 4096 /* more than a buffer has */
 #define MISSED_BITS 0xc0000000U /* RB_MISSED_EVENTS and RB_MISSED_STORED of kernel/trace/ring_buffer.c */
 
@@ -31,7 +31,7 @@ static int report_unknown(const char *what)
 	return EXIT_UNSURE;
 }
 
-/* Can a file of tracefs be read? Returns 0, or the errno. */
+/* Can a file of tracefs be read? Returns 0, or an error number. */
 static int try_read(int root, const char *name)
 {
 	char *text = tracefs_read(root, name);
@@ -156,7 +156,7 @@ void capture_wait(const struct capture *capture, int ms)
 	free(pollers);
 }
 
-/* Reads one page of a CPU. Returns false if there is none, or if memory is short. */
+/* Reads one page of a CPU. Returns false if there is no page, or if memory is short. */
 static bool read_page(struct capture *capture, struct capture_stream *stream)
 {
 	struct capture_block *block;
@@ -188,7 +188,7 @@ void capture_pump(struct capture *capture)
 	uint64_t before = proc_now();
 
 	for (size_t i = 0; i < capture->instance.cpu_count; i++)
-		/* A buffer that fills as fast as it's read mustn't hold up the others, so there is a limit. */
+		/* A buffer that fills as fast as it's read must not delay the other buffers, so there is a limit. */
 		for (int most = PAGES_AT_ONCE; most > 0 && read_page(capture, &capture->streams[i]); most--)
 			;
 	capture->complete = before;

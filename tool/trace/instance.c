@@ -101,7 +101,7 @@ static const char *set_up(struct instance *instance, uint64_t buffer_kb, int *er
 		{"trace_clock", "mono", true},         /* the clock by which events of different CPUs are put in order */
 		{"options/overwrite", "0", true},      /* a full buffer drops new events, and counts them */
 		{"options/record-cmd", "0", false},    /* names come from /proc; other users' cache of names stays as it is */
-		{"options/event-fork", "1", true},     /* new threads and processes of a traced one are traced, too */
+		{"options/event-fork", "1", true},     /* threads and processes that a traced thread makes are traced */
 		{"buffer_percent", "0", false},        /* poll() returns at the first event */
 		{"buffer_size_kb", kilobytes, true},
 		{"tracing_on", "1", true},
@@ -152,7 +152,7 @@ bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 	return refused == NULL;
 }
 
-/* Adds all threads of a process to the filter, with one call for each. Returns how many couldn't be added. */
+/* Adds all threads of a process to the filter, with one call for each. Returns how many threads couldn't be added. */
 static size_t add_threads(int filter, pid_t pid)
 {
 	struct dirent *entry;
@@ -181,7 +181,7 @@ static size_t count_threads(pid_t pid)
 
 /*
  * The kernel's filter has threads, not processes. Once a thread is in the filter, the kernel also adds the threads that it
- * starts. So this lists the threads again as long as their number changes.
+ * starts. So this function lists the threads again as long as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {

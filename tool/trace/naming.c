@@ -124,7 +124,7 @@ static _Noreturn void serve(int file, int socket, pid_t parent)
 	int high = fcntl(socket, F_DUPFD, 64), low = fcntl(file, F_DUPFD, 64);
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN); /* the terminal sends them to this child, too */
+		signal(ignored[i], SIG_IGN); /* the terminal also sends these signals to this child */
 	signal(SIGBUS, SIG_DFL);
 	signal(SIGSEGV, SIG_DFL);
 	sigemptyset(&none);

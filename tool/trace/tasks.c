@@ -69,7 +69,7 @@ static uint32_t add_thread(struct tasks *tasks, pid_t tid, uint32_t process, con
 	return tasks->thread_count++;
 }
 
-/* Is the known thread still the one with this id? Also reads its name, which can change. */
+/* Has the known thread still this id, and not a newer thread? Also reads the thread's name, which can change. */
 static bool is_same(struct tasks_thread *thread)
 {
 	struct proc_thread now;

@@ -97,7 +97,7 @@ static int run(const struct tracer_settings *settings, double seconds, uint64_t 
 	tracer_forget(&tracer);
 	if (tracer.output_failed) {
 		complain("cannot write to standard output");
-		clearerr(stdout); /* main() would say it again */
+		clearerr(stdout); /* otherwise main() would report the error again */
 		status = EXIT_USAGE;
 	}
 	return status;

@@ -72,7 +72,7 @@ void top_screen_close(void)
 	restore();
 }
 
-/* Stops this program, with the terminal as it was. Goes on after SIGCONT. */
+/* Gives the terminal its former state, and stops this program. Goes on after SIGCONT. */
 static void suspend(void)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL}, old;

@@ -21,7 +21,7 @@
 #include "trace.h"
 
 #define CHUNK 4096     /* bytes. If poll() says that a pipe can be written, a write of so many bytes doesn't block */
-#define PATIENCE_MS 2000 /* after a signal, the tool gives up a reader that reads nothing for so long */
+#define PATIENCE_MS 2000 /* after a signal, the tool no longer waits for a reader that reads nothing for so long */
 #define POLL_MS 20
 
 static char buffer[1 << 17];

@@ -76,7 +76,7 @@ bool tracefs_number(const char *text, const char *name, uint64_t *number)
 	return false;
 }
 
-/* Opens the first tracefs in the list of mounts that this process may use. Returns -1 if there is none. */
+/* Opens the first tracefs in the list of mounts that this process may use. Returns -1 if there is no such mount. */
 static int open_mounted(int *error)
 {
 	FILE *mounts = fopen("/proc/self/mounts", "re");
