@@ -7,11 +7,11 @@
  * own, and a preloaded allocator runs before `environ` is set. Also, other threads or the interrupted code are possibly
  * changing `environ`.
  *
- * The kernel shows these strings in /proc/self/environ, but this file takes more time than any other step of the first counter:
- * about 20 us. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If so, the strings are
- * read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first string was removed or replaced, or
- * if the arguments are in another order. All of these can happen before a copy is loaded. musl passes no arguments to
- * constructors.
+ * The kernel shows these strings in /proc/self/environ, but reading that file takes more time than any other step of the first
+ * counter: about 20 us. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If so, the
+ * strings are read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first string was removed
+ * or replaced, or if the arguments are in another order. All of these can happen before a copy is loaded. musl passes no
+ * arguments to constructors.
  *
  * The answers can still differ if the program overwrites the strings, as setproctitle() does. Answers from /proc can also
  * differ if /proc comes and goes, or if the process has no free descriptor. But a choice that has taken effect is on the

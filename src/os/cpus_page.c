@@ -25,7 +25,7 @@ _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpu
 static struct rk_cpus_page *const list_page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
 /*
- * Maps the page and fills it, unless a page is there. Returns whether this call made the page. The system call is raw, and
+ * If no page is there, maps the page and fills it. Returns whether this call made the page. The system call is raw, and
  * its result is compared with the address; rendezvous.c has the reasons for both.
  */
 static bool publish_page(const struct rk_cpus *offer)

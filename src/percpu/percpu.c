@@ -199,8 +199,8 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
 }
 
 /*
- * Takes an item of the range that may be handed out. Returns false if there is none. `first` is a hint from recent callers.
- * `vacant` is never below the number of items that may be handed out.
+ * Takes an item of the range that may be handed out. Returns false if there is no such item. `first` is a hint from recent
+ * callers. `vacant` is never below the number of items that may be handed out.
  */
 static bool take_item(struct rk_percpu *pool, struct place *place)
 {
@@ -238,7 +238,7 @@ static void give_item_back(struct rk_percpu *pool, const struct place *place)
 	(void)rk_clear_bit(rk_set_taken(range), place->number);
 }
 
-/* Adds a range with the free number `number`, unless another thread is faster. Returns false if there is no memory. */
+/* Adds a range with the free number `number`. If another thread is faster, adds nothing. Returns false if there is no memory. */
 static bool extend(struct rk_percpu *pool, size_t number)
 {
 	struct range *range = rk_range_new(pool);

@@ -18,7 +18,7 @@
  * doesn't call memcpy() or similar functions, because these tools watch those functions in all callers.
  */
 
-/* Returns the offset of the first byte that isn't `with`, or `size` if there is none. */
+/* Returns the offset of the first byte that isn't `with`, or `size` if there is no such byte. */
 RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size_t size, unsigned char with)
 {
 	size_t at = 0;
@@ -44,8 +44,8 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 }
 
 /*
- * Searches [from, from + size) of every slot for a byte that isn't `with`. Returns false if there is none. If the kernel has
- * wiped this part in a child, the part isn't damaged.
+ * Searches [from, from + size) of every slot for a byte that isn't `with`. Returns false if there is no such byte. If the kernel
+ * has wiped this part in a child, the part isn't damaged.
  */
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
@@ -120,7 +120,7 @@ void rk_debug_pool_leave(const struct rk_percpu *pool)
 		;
 }
 
-/* Returns the pool that the item belongs to, or NULL if there is none. */
+/* Returns the pool that the item belongs to, or NULL if no pool in debug mode has it. */
 static const struct rk_percpu *owner_of(const void *item, struct place *place)
 {
 	for (int i = 0; i < POOLS_MAX; i++) {

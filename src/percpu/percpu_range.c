@@ -7,8 +7,8 @@
  * The invariant: a fresh item's slots are never touched before their first use. So a page is committed when a CPU first writes to
  * it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents come from a memory file
  * that holds one stride of items. The file is mapped privately over every stride: a page that is only read is shared, and a page
- * that is written is copied. If there are no memory files, or already too many mappings, items get their contents when they are
- * handed out.
+ * that is written is copied. If memory files don't work, or if there are too many mappings already, items get their contents when
+ * they are handed out.
  *
  * The index of a CPU that wasn't known to be possible has no memory. The slots of such an index are at inaccessible addresses,
  * and not in another range.

@@ -72,7 +72,7 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
-/* Ends this thread's request. If there is none, stores nothing, because a handler has possibly just made a request of its own. */
+/* Ends this thread's request. Without a request, stores nothing, because a handler has possibly just made its own request. */
 static void give_back_time(void)
 {
 	if (!mine.requested)
@@ -82,7 +82,7 @@ static void give_back_time(void)
 }
 
 /*
- * Makes a request, unless a request or a grant is in the area already. A grant that is in the area has to be given back
+ * Makes a request, but not if a request or a grant is in the area already. A grant that is in the area has to be given back
  * later, so the grant stays. An earlier request can be lost, for example in a wait, while the kernel still remembers a
  * grant. So rk_slice_end() ends the lost request first.
  */

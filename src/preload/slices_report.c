@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slices_report.c - counts how often a program's threads were switched out while they held locks. The counters are per CPU,
- * so that counting hardly slows the program down. When the process exits, this file writes the counts as a line of JSON,
- * unless the process took no lock.
+ * so that counting hardly slows the program down. When a process exits that took a lock, this file writes the counts as a
+ * line of JSON.
  */
 #define _GNU_SOURCE
 #include "slices_report.h"

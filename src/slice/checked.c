@@ -32,7 +32,7 @@
 
 #define SLOTS 256
 
-/* The invariant: `selector` is DISPATCH_BLOCK only between a region's begin and its end, in the thread that has the slot. */
+/* The invariant: `selector` is DISPATCH_BLOCK only from a region's beginning to its end, in the thread that has the slot. */
 static struct region {
 	char *thread; /* NULL: the slot is free */
 	volatile unsigned char selector;

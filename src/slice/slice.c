@@ -10,7 +10,7 @@
  *
  * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
  * longjmp() leaves no wrong count, and copies of the library need no common state. If the thread has lost its request, an inner
- * region makes a new one.
+ * region makes a new request.
  *
  * The end of a region clears the request and checks for a grant. If there is a grant, the end gives up the CPU by
  * rseq_slice_yield(2), which has no other effect. The end also makes this call if the request is gone, which shows that the
@@ -28,8 +28,8 @@
 enum {
 	NOT_ASKED = 0,
 	ASKED = 1,      /* the prctl succeeded, or the extension was on already */
-	REFUSED = 2,    /* by a filter */
-	REFUSED_IT = 3, /* by the kernel, whatever the flags say */
+	REFUSED = 2,    /* a filter refused the prctl */
+	REFUSED_IT = 3, /* the kernel refused the prctl, whatever the flags say */
 	ANSWERS = 3,    /* mask of the values above */
 	OWED = 4,       /* the mutexes' region made the request */
 	MUTEX = 8       /* added for each mutex that the thread holds; at most 31 times */

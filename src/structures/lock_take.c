@@ -43,7 +43,7 @@ static struct rki_lock_slot *header_of(void *data)
 	return (struct rki_lock_slot *)(void *)((char *)data - RK_LOCK_HEADER);
 }
 
-/* Returns the calling thread's number, and draws one if there is none. */
+/* Returns the calling thread's number. If the thread has no number yet, draws one. */
 static intptr_t lock_number(void)
 {
 	return (intptr_t)rk_number_mine();

@@ -18,8 +18,7 @@ static int close_gate(struct rk_rwlock *lock)
 }
 
 /*
- * Returns whether there is no reader. If there is none, the phase is CLOSING. This phase lets no reader in while the sum is
- * read.
+ * Returns true if there is no reader. In this case the phase is CLOSING. This phase lets no reader in while the sum is read.
  */
 static bool is_alone(struct rk_rwlock *lock)
 {

@@ -4,8 +4,8 @@
  *
  * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The sum is read word by
  * word. So the sum has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about readers that
- * begin. If none begins, each word only decreases during the reading, and the sum includes each reader that leaves after the
- * reading.
+ * begin. If no reader begins, each word only decreases during the reading, and the sum includes each reader that leaves after
+ * the reading.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -73,7 +73,7 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 }
 
 /*
- * Gives a generation to a process that has none. A thread stores the next generation in `here`, as an offer. In each child
+ * Gives a generation to a process without a generation. A thread stores the next generation in `here`, as an offer. In each child
  * `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children inherit. Only
  * after that the process uses this generation. So no child takes the generation of an ancestor that has readers.
  *

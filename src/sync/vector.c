@@ -11,8 +11,8 @@
  *
  * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to 16
  * operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
- * thread and the CPU excluded each other's sections. Both calls worked on any memory, also on memory that processes share, and
- * cost local users nothing. A vector works on banks of one process. Local users load one word more, and take their fallback
+ * thread and the CPU excluded each other's sections. Both calls worked on any memory, even on memory that processes share,
+ * and cost local users nothing. A vector works on banks of one process. Local users load one word more, and take their fallback
  * while a vector runs. In return a vector needs no new kernel. If a comparison fails, nothing was done, because comparisons
  * come first. If an address can't be accessed, the signal comes before the vector has done anything, or after it has done
  * everything. If the thread is killed, the bank is unchanged, and the next thread that claims the slot opens it. In a child

@@ -71,7 +71,7 @@ int rk_rendezvous_read(struct rk_rendezvous *meeting)
 	return 0;
 }
 
-/* Maps a page with our offer, unless a page is there. Returns 0, -EEXIST if a page is there, or another negative errno. */
+/* If no page is there, maps a page with our offer. Returns 0, -EEXIST if a page is there, or another negative errno. */
 static int publish_offer(const struct rk_rendezvous *offer)
 {
 	long fd, mapped;
