@@ -76,7 +76,7 @@ static size_t per_cpu(unsigned class)
 static uint8_t collections, took_part[RK_CPUS_MAX];
 
 /*
- * Takes part in the last collection, unless a thread on this CPU already has. Gives objects back to the spans: those in depots,
+ * If no thread on this CPU has done so yet, takes part in the last collection. Gives objects back to the spans: those in depots,
  * and those in arrays of this CPU. With `if_idle`, arrays that were used since the last such call keep their objects.
  */
 static void take_part(bool if_idle)

@@ -47,8 +47,8 @@
  * Cancellation. No function of this library is a cancellation point: a request to cancel the thread stays pending. While
  * asynchronous cancellation is on (PTHREAD_CANCEL_ASYNCHRONOUS), a thread may use operations, registration, queries and sums.
  * Such a thread must not call functions that create, allocate, free or destroy. Otherwise a cancelled call loses address space,
- * an item or a file descriptor. Such a thread must not use claims, or functions that are built on claims (remote.h, vector.h),
- * either. Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time limit.
+ * an item or a file descriptor. Such a thread must also not use claims, and no functions that are built on claims (remote.h,
+ * vector.h). Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time limit.
  * If a signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
  */
 #ifndef RSEQKIT_API_H

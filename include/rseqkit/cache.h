@@ -44,7 +44,7 @@
  * The limit applies to the arrays and the depot, not to the objects that callers hold. To limit the number of objects that
  * exist, use a constructor that returns NULL when enough objects exist.
  *
- * If neither the CPU's array nor the depot has an object, rk_cache_get() constructs an object. If neither has room,
+ * If neither the CPU's array nor the depot has an object, rk_cache_get() constructs an object. If both are full,
  * rk_cache_put() destroys the object. A thread without rseq uses only the depot. A thread whose sections were aborted
  * RK_ABORTS_MAX times in a row also uses only the depot. No call waits for another thread, with one exception: a call inside
  * rk_vfork_begin() possibly waits up to 10 ms for another thread's vfork child.
@@ -177,7 +177,8 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * Takes the object that was put last into this CPU's array. If the array is empty, takes an object from the depot. If the
  * depot is also empty, constructs an object.
  *
- * Returns NULL when neither place has an object, and there is no constructor or the constructor returns NULL. The call
+ * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
+ * NULL. The call
  * doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last objects of the
  * depot, up to 64, while another thread uses the magazine of these objects. In a signal handler, the call possibly also
  * misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child gets objects
@@ -191,7 +192,7 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
 RKI_INLINE void *rk_cache_get(struct rk_cache *cache);
 
 /*
- * Puts an object into this CPU's array, or into the depot. If neither has room, the call destroys the object. Don't use the
+ * Puts an object into this CPU's array, or into the depot. If both are full, the call destroys the object. Don't use the
  * object after the call.
  *
  * Context and cost: as rk_cache_get(). The call allocates nothing.

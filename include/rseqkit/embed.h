@@ -397,9 +397,9 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
  * Returns the offset of a TLS symbol, or 0 if the symbol can't be used. The parameter `word` is the result of the reference to
  * the symbol. In an executable the linker has replaced the reference, and `word` is the offset itself. In a shared library
  * `word` is the address of the descriptor, which has two words. If the symbol is in static TLS, the second word is the offset.
- * If there is no such symbol, the second word is 0. Otherwise the second word is an address that belongs to the dynamic linker.
- * Offsets are negative on x86-64 and small on arm64, and addresses are neither. The function doesn't call the descriptor's
- * function, because that function possibly allocates memory.
+ * If there is no such symbol, the second word is 0. Otherwise the second word is an address that belongs to the dynamic
+ * linker. Offsets are negative on x86-64 and small on arm64. Addresses are never negative or small. The function doesn't call
+ * the descriptor's function, because that function possibly allocates memory.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 {

@@ -112,7 +112,7 @@ RKI_INLINE void rk_slice_end(int requested);
  * All signals but SIGSYS are blocked until the region ends. (Otherwise the system calls of a handler, its return included,
  * would end the process.) If the thread uses syscall user dispatch for another purpose, the checked region switches that use
  * off. At most 256 threads are checked at the same time; regions of further threads aren't checked. If no fork handlers ran at
- * a fork (_Fork(), for example), new threads of the child are possibly not checked either.
+ * a fork (_Fork(), for example), new threads of the child are possibly also not checked.
  *
  * Pass the result of rk_slice_begin_checked() to rk_slice_end_checked().
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: four system calls, and rseq_slice_yield in the

@@ -244,7 +244,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *	if (pid == 0) { ...; execv(...); _exit(127); }
  *	rk_vfork_end();
  *
- * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library respects the mark, and so does embed.h. An early
+ * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library and embed.h respect the mark. An early
  * adopter's area has another mark. Every adopter that knows the public protocol, for example tcmalloc, respects that mark.
  *
  * Another component possibly knows neither the mark nor the protocol, or has an area of its own. If such a component registers

@@ -139,8 +139,8 @@
 /*
  * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor pins the module
  * (pin.c). The first operation in a source file brings the constructor with it, and the linker keeps one constructor in each
- * module. Code for an executable needs no such constructor. A module that is linked with -z nodelete needs none either, and may
- * define RK_NO_PIN.
+ * module. Code for an executable needs no such constructor. A module that is linked with -z nodelete also needs no
+ * constructor, and may define RK_NO_PIN.
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
 #define RKI_ASM_PIN                                                                                                    \
