@@ -33,7 +33,7 @@ static void *guarded;
 static int here, there; /* CPUs */
 static cpu_set_t allowed;
 
-/* The thread that runs while the other one measures. */
+/* The thread that runs while the other thread measures. */
 static struct {
 	pthread_t id;
 	int cpu;

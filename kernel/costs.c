@@ -50,7 +50,7 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Starts a thread that registers `area`, unless `area` is NULL, and then ends. */
+/* Starts a thread. If `area` isn't NULL, the thread registers it. Then the thread ends. */
 static long start(const struct clone_args *args, void *area)
 {
 	register long len __asm__("r8") = length;

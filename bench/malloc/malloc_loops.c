@@ -114,7 +114,7 @@ static struct hand {
 
 /*
  * Threads with even numbers allocate, and threads with odd numbers free, in batches of 64. A thread spins while it waits for
- * another one. The figure of each allocator includes this time.
+ * another thread. The figure of each allocator includes this time.
  */
 static long handed(int thread)
 {

@@ -153,8 +153,8 @@ static int in_order(int order)
 	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* a multiple of 8, even with few rounds */
 
 	/*
-	 * The digits of `order` choose among the parties that aren't loaded yet. Each party is used as soon as it is loaded,
-	 * unless it can't find an area yet.
+	 * The digits of `order` choose among the parties that aren't loaded yet. Each party is used as soon as it is loaded
+	 * and can find an area.
 	 */
 	for (int i = PARTIES; i > 0; i--) {
 		int chosen = order % i, party = left[chosen];

@@ -261,7 +261,7 @@ static int other_signature(char **modules)
 
 /*
  * An area is zero before it is registered. A component finds the registered area in one thread, and assumes that every thread
- * has one. as_a_new_thread() makes this thread look like a thread that never registered, and whose area has its initial
+ * has an area there. as_a_new_thread() makes this thread look like a thread that never registered, and whose area has its initial
  * contents.
  */
 static void as_a_new_thread(void)

@@ -263,7 +263,7 @@ static void expect_all(const struct misuse *list, size_t count)
 	}
 }
 
-/* At first no class has a cache, except those that cmocka uses. */
+/* At first only the classes that cmocka uses have a cache. */
 static void misuse_ends_the_process(void **state)
 {
 	(void)state;

@@ -6,7 +6,7 @@
  *	host [MODULE]
  *
  * Prints three numbers, each an enum rk_reason: of the initial thread, of the threads that the program creates, and of the
- * threads that the module creates. Fails unless the copy's counter is exact.
+ * threads that the module creates. Succeeds only if the copy's counter is exact.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -2,8 +2,8 @@
 /*
  * librseq.c - a stand-in for librseq as it is since 2023. If the C library registers threads, librseq uses the C library's
  * areas. Otherwise librseq registers a thread on request, on librseq's own area, and exports the area's offset. If a
- * registration has succeeded in any thread, and then another one is refused, librseq ends the process. The symbol of the area,
- * __rseq_abi, isn't exported. Without CALLED the area is the only TLS variable of this library.
+ * registration has succeeded in any thread, and then another registration is refused, librseq ends the process. The symbol of
+ * the area, __rseq_abi, isn't exported. Without CALLED the area is the only TLS variable of this library.
  *
  * CALLED   the library also defines neighbour.h's functions, which have a TLS variable of their own (owner.h)
  */

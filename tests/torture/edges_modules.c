@@ -106,7 +106,7 @@ static int copy(const char *from, int to)
 	return done;
 }
 
-/* The program uses a module, writes another module over it in the same file, and uses that one. */
+/* The program uses a module, writes another module over it in the same file, and uses this other module. */
 int replaces(void)
 {
 	int fd = open("replaced.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);

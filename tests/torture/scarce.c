@@ -250,7 +250,7 @@ static int outlives(void)
 	return fclose(fopen(arguments[0], "w")) == 0;
 }
 
-/* The first process ends at once, and another one goes on until there is a file. Then it makes another file. */
+/* The first process ends at once, and another process goes on until there is a file. Then it makes another file. */
 static int daemon_until(void)
 {
 	if (fork() != 0)

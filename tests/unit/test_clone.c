@@ -53,8 +53,8 @@ static int ask_with_robust_list(void *arg)
 }
 
 /*
- * Runs a thread to its end, with or without operations. The thread gets the thread pointer `thread_pointer`, unless
- * that is NULL.
+ * Runs a thread to its end, with or without operations. If `thread_pointer` isn't NULL, it becomes the
+ * thread's thread pointer.
  */
 static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 {
@@ -222,7 +222,7 @@ static void has_zeroes_but_the_area(void)
 }
 
 /*
- * A zeroed area names CPU 0. Unless the kernel registers the thread, the library can't know that the thread isn't
+ * A zeroed area names CPU 0. If the kernel doesn't register the thread, the library can't know that the thread isn't
  * registered. So operations are forbidden in this thread. But the creator's registration is unharmed.
  */
 static void has_zeroes(void)

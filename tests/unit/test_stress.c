@@ -52,7 +52,7 @@ static void use_an_item(uint64_t *random)
 }
 
 /*
- * Operates without a registration for a while, as around a vfork. Counters continue in the overflow slot, also in
+ * Operates without a registration for a while, as around a vfork. Counters continue in the overflow slot, even in
  * handlers.
  */
 static void use_the_bracket(struct storm_thread *t)

@@ -70,8 +70,8 @@ static bool has_store(const struct check *check, const struct section *section)
 }
 
 /*
- * Is a store after the end label the intended commit? There are two cases. In the first, the first instruction after the label
- * stores to an address that the section loaded from, or to an address that is made from a field of the area. In the second, the
+ * Is a store after the end label the intended commit? There are two cases. In the first case, the instruction directly after
+ * the label stores to an address that the section loaded from, or that is made from a field of the area. In the second case, the
  * section has no store, and a later instruction stores a value that derives from a load of the same address in the section.
  * Atomic instructions need no section.
  */
