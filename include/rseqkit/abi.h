@@ -70,7 +70,7 @@ RKI_BEGIN_DECLS
  *
  * Code that can run before any constructor, as in a preloaded allocator, must call rk_process_init() or create a structure
  * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler possibly
- * reads the variable before the call, because the compiler takes the variable for constant.
+ * reads the variable before the call, because the compiler treats the variable as constant.
  */
 RKI_API RKI_ONCE ptrdiff_t rk_area_offset;
 

@@ -69,7 +69,7 @@ RKI_BEGIN_DECLS
 
 /*
  * Opens a slot that was never opened. After the call the slot names `bank`. The caller must fill the bank before this call. Any
- * thread may call this function for any slot, also while a remote owner works on the slot.
+ * thread may call this function for any slot, even while a remote owner works on the slot.
  *
  * Parameters: `slot` is rk_percpu_slot(base, cpu). `bank` must be aligned to at least 4 bytes. On 64-bit machines the highest bit
  * of its address must be 0. (HWASan's tags can set this bit in addresses from malloc(), but not in those from mmap().)

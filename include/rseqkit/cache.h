@@ -3,7 +3,7 @@
  * cache.h - caches of objects, which use Bonwick's magazines. A cache is for objects of one kind. In a cache, each CPU has an
  * array of objects, and all CPUs share a depot.
  *
- * Above all: any call can run the constructor or the destructor, also in a signal handler. An object that was put belongs to
+ * Above all: any call can run the constructor or the destructor, even in a signal handler. An object that was put belongs to
  * the cache: don't put the object a second time. Otherwise the cache gives the object to two users.
  *
  *	static void *make(void *context) { return malloc(64); }
@@ -127,7 +127,7 @@ RKI_BEGIN_DECLS
  *
  * The constructor and the destructors are callbacks. All callbacks run without a lock, in any get, put or other call that
  * needs a callback. So a callback possibly runs in a signal handler, and on any CPU. A callback has to return: it must not
- * throw an exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, also its own. If a
+ * throw an exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, even its own. If a
  * constructor makes many objects at once, it returns one object and puts the other objects into the cache. A destructor is
  * allowed to get objects, but must not put objects.
  *
@@ -178,12 +178,11 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * depot is also empty, constructs an object.
  *
  * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
- * NULL. The call
- * doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last objects of the
- * depot, up to 64, while another thread uses the magazine of these objects. In a signal handler, the call possibly also
- * misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child gets objects
- * from the depot and puts objects into the depot. If the child is killed during a call, each object belongs either to the
- * child or to the depot.
+ * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last
+ * objects of the depot, up to 64, while another thread uses the magazine of these objects. In a signal handler, the call
+ * possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child
+ * gets objects from the depot and puts objects into the depot. If the child is killed during a call, each object belongs
+ * either to the child or to the depot.
  * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can lose a batch. Cost: with rseq 0.6 to 2.5
  * ns, depending on the processor (bench/METHOD.md); without rseq 45 ns. If the call constructs an object, the time of the

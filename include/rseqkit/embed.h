@@ -53,7 +53,7 @@
 #endif
 #endif
 
-/* The signature: the word before every abort handler, equal to the registered one. 0: not known for this architecture. */
+/* The word before every abort handler, which equals the registered signature. 0: not known for this architecture. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKE_SIGNATURE 0x53053053U
 #elif defined(__AARCH64EB__)
@@ -579,7 +579,7 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 	return !rke_is_registered(area) || rke_kernel_registered_at(area, RKE_AREA_LENGTH);
 }
 
-/* Returns the calling thread's __rseq_refcount, or NULL if there is none. */
+/* Returns the calling thread's __rseq_refcount, or NULL if there is no such symbol. */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
 	ptrdiff_t offset = rke_offset_of_count();
@@ -681,7 +681,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
-/* Returns the facts of the process. Each source file has its own. */
+/* Returns the facts of the process. Each source file has facts of its own. */
 RKE_FUNCTION struct rke_process *rke_facts(void)
 {
 	static struct rke_process process;
@@ -707,7 +707,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 	return (enum rke_place)(where & 7);
 }
 
-/* Returns the count of the area at this place, or NULL if there is none. Without a count, the thread is never unregistered. */
+/* Returns the count of the area at this place, or NULL if it has no count. Then the thread is never unregistered. */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
 	/* A copy of librseqkit possibly saw another __rseq_abi than this module sees. */
@@ -793,7 +793,7 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  * each thread that wants rseq, and again after each rke_thread_unregister(). If the function returns an error, store the
  * result, and don't call the function for each use.
  *
- * Returns 0, or a negative errno, and then nothing has changed:
+ * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -ENOTSUP    there is no area to share in this process; or the C library isn't glibc and there is no count (see above); or
  *               librseq hasn't registered this thread. Each call looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
@@ -863,7 +863,7 @@ RKE_FUNCTION int rke_thread_register(void)
  * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the thread.
  * If there is no count, the thread stays registered until it ends, because other components are possibly using the area.
  *
- * Returns 0, or a negative errno, and then nothing has changed:
+ * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -EINVAL  the count is 0
  *   -EAGAIN  the caller is a vfork child
  *   or the error of rt_sigprocmask, get_robust_list or rseq, if a filter refuses them

@@ -25,7 +25,7 @@
  * Nodes are the caller's memory. A node that was popped or drained belongs to the caller alone, and the caller is allowed to
  * write to the whole node. But the caller must keep the node mapped until the list is destroyed. Another thread that is about
  * to pop the node possibly waits for the node's page, for example because the page is swapped out. No fence reaches a thread
- * that waits for a page. free() possibly unmaps memory, unless the allocator is configured never to unmap memory.
+ * that waits for a page. free() possibly unmaps memory. Only some allocators can be configured never to do this.
  *
  * fork: the child has its own copy of every list, with the nodes in it. A node that another thread holds at the fork, is
  * about to push, or has just popped is in no list of the child.

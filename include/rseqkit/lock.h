@@ -65,7 +65,7 @@
  * data instead of changing it in place, use rcu.h, which is faster still.
  *
  * Preference. By default readers go first. While a writer waits for readers, further readers can begin sections, by an atomic
- * instruction. So a thread inside a section is allowed to begin another section, also in a signal handler. But a writer waits
+ * instruction. So a thread inside a section is allowed to begin another section, even in a signal handler. But a writer waits
  * as long as there is always at least one reader. With RK_RWLOCK_WRITERS_FIRST new readers wait while a writer waits. So with
  * this flag, a thread inside a section must begin another section only by rk_rwlock_read_lock_try() or with a time limit.
  * Otherwise, if a writer waits for the first section to end, the thread waits for ever.
@@ -74,11 +74,11 @@
  * sequence was aborted RK_ABORTS_MAX times in a row is also counted in that word. If there was no fence when the lock was
  * created (remote.h), all readers are counted in that word.
  *
- * fork. In a child, writers don't wait for sections that began before the fork, unless the thread that forked calls
- * rk_rwlock_read_keep() for its own sections. In the child, the thread that forked is allowed to end each section that it
- * began before the fork, kept or not. A section that isn't kept can be ended after one, two or three forks in a row, each in
- * the child of the previous fork. After a fourth fork don't end such a section (see rcu.h). If a signal handler interrupts
- * rk_rwlock_read_lock() and forks, the section counts as begun before the fork.
+ * fork. In a child, writers don't wait for sections that began before the fork. There is one exception: the thread that forked
+ * can call rk_rwlock_read_keep() for its own sections. In the child, the thread that forked is allowed to end each section
+ * that it began before the fork, kept or not. A section that isn't kept can be ended after one, two or three forks in a row,
+ * each in the child of the previous fork. After a fourth fork don't end such a section (see rcu.h). If a signal handler
+ * interrupts rk_rwlock_read_lock() and forks, the section counts as begun before the fork.
  *
  * If the thread that forked holds the lock as a writer, this thread also holds the lock in the child. If another thread held
  * the lock as a writer, the lock is free in the child, and the data is possibly half done. In this case the calls by which

@@ -4,7 +4,7 @@
  * variables for it.
  *
  * Above all: unlock each mutex in the thread that locked it, before that thread ends: nothing unlocks the mutex later. If a
- * thread locks a mutex twice, the thread waits for ever, unless the mutex has RK_MUTEX_CHECKED.
+ * thread locks a mutex without RK_MUTEX_CHECKED twice, the thread waits for ever.
  *
  *	static struct rk_mutex mutex = RK_MUTEX_INIT;
  *
@@ -91,8 +91,8 @@ RKI_API int rk_mutex_unlock(struct rk_mutex *mutex);
 /*
  * Wait for an event: unlock the mutex, sleep, and lock the mutex again. The sleep ends when a thread calls
  * rk_condition_signal() or rk_condition_broadcast(), or when the time is over. The sleep possibly ends without a reason, so
- * check in a loop whether the event has happened. When the mutex is unlocked, the thread's request for time ends, unless the
- * thread holds another mutex. When the mutex is locked again, the thread makes a new request.
+ * check in a loop whether the event has happened. When the mutex is unlocked, and the thread holds no other mutex, the
+ * thread's request for time ends. When the mutex is locked again, the thread makes a new request.
  *
  * Returns with the mutex locked: 0, or -ETIMEDOUT.
  * Returns with the mutex unchanged: -EINVAL if nanoseconds is negative; -EPERM as rk_mutex_unlock().

@@ -69,8 +69,9 @@
  * RK_PERCPU_DEBUG: the pool detects misuse, see rk_percpu_check(). The pool fills a freed item with a pattern, and checks the
  * pattern before the item is allocated again. After each slot of an item comes a guard of 16 bytes. A slot of more than
  * RK_STRIDE - 16 bytes has no guard. The memory that a large item points to has neither a guard nor a pattern. The flag costs
- * memory on every CPU. If the environment contains RSEQKIT_PERCPU=debug, all pools of a program have this flag, unless the
- * program is set-user-ID. Even without the flag, the library tells AddressSanitizer and valgrind which items are allocated.
+ * memory on every CPU. If the environment contains RSEQKIT_PERCPU=debug, all pools of a program have this flag. This doesn't
+ * apply to set-user-ID programs. Even without the flag, the library tells AddressSanitizer and valgrind which items are
+ * allocated.
  *
  * RK_PERCPU_CLOSABLE: each slot has a header, struct rk_bank_slot, and after the header two banks of item_size bytes. Because
  * there are two banks, a thread can take the data of another CPU (bank.h). A slot is closed until rk_percpu_open() opens the

@@ -21,12 +21,12 @@
  * on which the section ends. Domains are like those of SRCU in the kernel.
  *
  * So a read section can end on another CPU, and in another thread. A fiber may begin a section in one thread and end it in
- * another. Sections may nest, also in signal handlers, and may overlap. Data that was dereferenced in a section stays valid
+ * another. Sections may nest, even in signal handlers, and may overlap. Data that was dereferenced in a section stays valid
  * until that section ends. A thread may sleep in a section. Writers then wait until the section ends.
  *
  * Grace periods. A grace period ends when all sections that began before it have ended. A grace period doesn't wait for
  * sections that begin later. Only one grace period of a domain runs at a time. Callers that arrive during a grace period share
- * the next one.
+ * the next grace period.
  *
  * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. A reader whose sequence
  * was aborted RK_ABORTS_MAX times in a row is counted in the same way. If no fence (remote.h) was available when the domain was
@@ -86,7 +86,7 @@ RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
 /*
  * Begin and end a read section. The function rk_rcu_read_lock() stores the section's handle in *section. Pass that handle to
  * rk_rcu_read_unlock() once, which ends the section. If another thread ends the section, pass the handle to that thread through
- * a lock or a queue. A release and an acquire must order the section's begin before its end.
+ * a lock or a queue. A release and an acquire must order the section's beginning before its end.
  *
  * If a vfork child is killed in a section, that section never ends, and later grace periods never end either. So begin no
  * section in a vfork child that may be killed.

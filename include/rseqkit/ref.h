@@ -103,7 +103,7 @@ RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref);
  * Kill an object, or several objects by one fence: end the count per CPU, and give back the owner's reference, which
  * rk_ref_init() made. Only one thread may kill an object. No object may be in `refs` twice.
  *
- * Returns 0, and then the caller must not touch the objects any more, or:
+ * Returns 0. After this the caller must not touch the objects any more. Otherwise returns:
  *   -EINVAL        a parameter or an entry of the array is NULL; nothing was done
  *   -EALREADY      one of the objects was killed before; nothing was done
  *   -EHOSTUNREACH  the fence failed (remote.h). All of the objects stay alive, and their counts change by atomic instructions

@@ -89,7 +89,7 @@ RKI_API int rk_fence_all(void);
  * Creating closable memory (percpu.h) also registers the process. No constructor of the library registers it, because a program
  * that needs no fence possibly runs under a filter that kills the process at membarrier(2).
  *
- * Returns 0; -ENOSYS if the kernel has no such fence, and then fences visit the CPUs; or a filter's errno.
+ * Returns 0; -ENOSYS if the kernel has no such fence, so that fences visit the CPUs; or a filter's errno.
  * Context: any thread; signal handler; after fork; vfork child, on behalf of its parent.
  */
 RKI_API int rk_fence_prepare(void);
@@ -172,9 +172,8 @@ RKI_API int rk_bank_open(void *base, int cpu, void *bank);
 
 /*
  * Ends the work on a slot. The library releases the claim. If the fence of the taken bank succeeded, the library also forgets
- * this bank.
- * A closed slot stays closed. If the closed slot's bank was taken, the slot now has no bank, and the next rk_bank_take() gives
- * NULL.
+ * this bank. A closed slot stays closed. If the closed slot's bank was taken, the slot now has no bank, and the next
+ * rk_bank_take() gives NULL.
  *
  * Returns 0; -EPERM if the calling thread doesn't hold the slot's claim; -EINVAL as rk_bank_begin_try().
  * Context and cost: as rk_claim_take_try().

@@ -23,7 +23,7 @@
  * returns why requests have no effect. The command `rseqkit exec --slice` runs a program with longer areas. Without the
  * extension, rk_slice_begin() and rk_slice_end() do nothing, in less than a nanosecond.
  *
- * The first rk_slice_begin() of a thread switches the extension on for that thread, by one prctl(2), unless the extension is on
+ * The first rk_slice_begin() of a thread switches the extension on for that thread, by one prctl(2), if the extension isn't on
  * already. The library never switches the extension off. If another component switches it off later, the extension stays off
  * until the thread calls rk_slice_enable().
  *   fork             in the child, the extension is on if it was on in the thread that forked
@@ -63,7 +63,7 @@ RKI_BEGIN_DECLS
  * Switches the slice extension on for the calling thread, and registers the thread first if necessary. Call the function before
  * you install a seccomp filter that kills for prctl(2), or to learn whether the extension is on.
  *
- * Returns 0, also if the extension was on already, or:
+ * Returns 0, even if the extension was on already, or:
  *   the negative errno of rk_thread_prepare()
  *   -ENOTSUP  for RK_SLICE_NO_KERNEL, RK_SLICE_SHORT_AREA and RK_SLICE_NOT_OFFERED
  *   -EPERM    for RK_SLICE_BLOCKED

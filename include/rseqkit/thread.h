@@ -268,7 +268,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *
  * In these cases claims stay taken or brackets stay open:
  *   - More than 32 brackets are open at a time, in all threads together. In each further bracket, the child's claims stay taken.
- *     If the child opened a further bracket itself, that bracket stays open, unless the parent used rk_vfork_run().
+ *     If the child opened a further bracket itself, that bracket stays open if the parent didn't use rk_vfork_run().
  *   - The child used another copy of this library than the parent's bracket. Then the child's claims stay taken, and brackets
  *     that the child opened stay open, in the child's copy.
  *   - The child had the same process id as its parent, which is possible if the child is the first process in a new PID
@@ -281,7 +281,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *   -EBUSY       another component kept registering the thread again
  *   -EOVERFLOW   there are 255 nested brackets
  * and rk_vfork_end() returns
- *   -EINVAL      there was no begin
+ *   -EINVAL      there was no rk_vfork_begin()
  *   -ECANCELED   the bracket was broken; the end of the outermost bracket registers the thread all the same
  *   other errno  the registration failed
  * Context: any thread; signal handler; after fork. Cost: one system call for each of the two functions.
@@ -290,7 +290,7 @@ RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
 
 /*
- * Runs child(arg, signals) in a vfork child, inside a bracket. Between the bracket's begin and child(), the function calls only
+ * Runs child(arg, signals) in a vfork child, inside a bracket. Between rk_vfork_begin() and child(), the function calls only
  * vfork(). Signals are blocked, except signals that an instruction causes. If child() doesn't call exec, its return value is
  * the child's exit status. Just before exec, child() calls rk_vfork_unblock(signals), which restores the caller's signal mask.
  * Before that call, only handlers of signals that an instruction causes run in the child. The caller sees what the child stores

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vfork.h - a macro that defines a vfork() for a component that interposes vfork(). The defined function calls one function of
- * the component before the vfork, and another one after the vfork.
+ * the component before the vfork, and another function after the vfork.
  *
  * A function in C can't wrap vfork(). vfork() returns twice, the first time in the child. The child then runs on the same stack
  * and overwrites the frame of the wrapper. So the function that RK_VFORK() defines keeps the parent's data in registers, because

@@ -3,8 +3,8 @@
  * section.h - the common parts of a critical section on every machine: its descriptor, its entries in the tables that debuggers
  * and binary tools read, and its asm statement. A port (arch.h) includes this file and adds the primitives.
  *
- * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first the slot is the one
- * of the index. Some primitives move the slot to another place. "The loaded word" is the word that the section loaded last.
+ * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the index's
+ * slot. Some primitives move the slot to another place. "The loaded word" is the word that the section loaded last.
  * Offsets are in bytes.
  *
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index and finds the index's slot; goes to label `leave` if the thread has

@@ -82,7 +82,7 @@ struct rk_thread_block {
  *
  * All versions of the library use this page, so the fields keep their place and meaning. A later version increases `version`
  * and appends fields. After the first `size` bytes, all bytes of the page are 0. So a zero in an appended field means that the
- * writer didn't know the field, and a newer reader does without that field. An older reader uses the fields that it knows. Such
+ * writer didn't know the field, and a newer reader doesn't use that field. An older reader uses the fields that it knows. Such
  * a reader refuses the page only if it doesn't know the value of `kind`.
  */
 struct rk_rendezvous {
