@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_foreign.c - tests this library with a stranger: a library that follows no protocol and registers a private area. The test
- * tries every combination. The stranger registers before us or after us, with our signature or another one, and in all threads
+ * tries every combination. The stranger registers before us or after us, with our signature or another signature, in all threads
  * or in some. Its area is zero-initialised or marked as unregistered.
  *
  * The copies recognise the stranger in a thread that it has registered, and never use or change its registration. From then on

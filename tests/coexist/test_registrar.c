@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_registrar.c - tests this library in a process with librseq, which registers threads itself (librseq.c is its stand-in).
- * librseq must get all registrations that it would get without us, because it ends the process if one is refused after a
+ * librseq must get all registrations that it would get without us, because it ends the process if a request is refused after a
  * success. Counters must be exact, and our operations must be fast in threads that librseq registered.
  *
- * The stand-in is linked to this program. In some variants this library is linked, too, before or after the stand-in. Runs only
+ * The stand-in is linked to this program. In some variants this library is also linked, before or after the stand-in. Runs only
  * if the libc doesn't register.
  */
 #include "../unit/test.h"

@@ -6,7 +6,7 @@
  * The copy must not conclude from the filter's answer that the whole process has no rseq. It must choose the same area as a copy
  * that decides without a filter, earlier or later. Both copies must be fast in other threads.
  *
- * EPERM can also be the kernel's answer about an existing registration. The copy must not take the filter's EPERM for this
+ * EPERM can also be the kernel's answer about an existing registration. The copy must not mistake the filter's EPERM for this
  * answer: it must not adopt an unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
  */
 #include "../unit/refuse.h"

@@ -4,7 +4,7 @@
  * this project, so that it shows what other projects' programs show.
  *
  *	passes          runs the section twice: to its end, and to its exit
- *	passes threads  first does so in a second thread, which ends its registration and sleeps
+ *	passes threads  first runs the section in a second thread, which ends its registration and sleeps
  *	passes module   loads the module that is the second argument, runs its section, and unloads it
  *	passes wait     waits in its function sleep_here(), outside any section
  */

@@ -6,8 +6,8 @@
  * can see what the library decides. Threads are registered when they ask; only a real kernel with KTLS registers them by itself.
  *
  * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the blob's size or alignment, in bytes. With "foreign" all threads
- * except the initial one get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to register an
- * area of FEATURE_SIZE bytes; pretend.c returns their error.
+ * except the initial thread get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to
+ * register an area of FEATURE_SIZE bytes; pretend.c returns their error.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -10,7 +10,7 @@
  * where the copy is first used: main, thread, constructor, handler or destructor.
  *
  * If another component is linked, MATRIX_OTHER says when this component enters: `before` the copy, `after` the copy, or as a
- * `worker`. A worker enters before the copy in every thread except the initial one, and never enters in the initial thread.
+ * `worker`. A worker enters before the copy in every thread except the initial thread, and never enters in that thread.
  *
  * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and in a
  * child. In this time they register no thread, and no add is lost.

@@ -3,7 +3,7 @@
  * early.c - an early adopter of the public TLS protocol, __rseq_abi, in one of these forms:
  *
  * COUNTED   the protocol of 2018: __rseq_abi and __rseq_refcount, strong and visible. A user changes the count with signals
- *           blocked. The user that takes the count from 0 to 1 registers the thread. The user that takes it from 1 to 0
+ *           blocked. The user that changes the count from 0 to 1 registers the thread. The user that changes it from 1 to 0
  *           unregisters the thread.
  * TAGGED    the way of an allocator today (tcmalloc), without a count. A thread is registered if its cpu_id isn't negative.
  *           A pointer overlaps cpu_id_start, which the kernel overwrites when it preempts the thread. If the first thread

@@ -2,7 +2,7 @@
 /*
  * Tests that settings come from the environment that the program was started with, whatever happens to the pointers to its
  * strings before the library's constructor runs. This program executes itself. Its second run changes the pointers before
- * all constructors, as an earlier constructor could do. It exits with two answers: the usual one, and the answer without a free
+ * all constructors, as an earlier constructor could do. It exits with two answers: the usual answer, and that without a free
  * descriptor, which doesn't come from /proc.
  *
  * This test is linked statically, because it calls functions that aren't exported.
