@@ -22,10 +22,10 @@ struct rival {
 } __attribute__((__aligned__(128)));
 
 static struct rival rivals[RIVALS_MAX];
-static unsigned rival_count; /* that run */
+static unsigned rival_count; /* the number of rivals that run */
 static unsigned stop;
-static uint64_t adds_of_rivals; /* of those that have ended */
-static int first_cpu = -1;	/* of the thread that measures */
+static uint64_t adds_of_rivals; /* the adds of rivals that have ended */
+static int first_cpu = -1;	/* the CPU of the thread that measures */
 
 int bench_context_create(void)
 {

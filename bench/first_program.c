@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first_program.c - the program of the benches `first` and `second`: creates two of a structure, and does one operation on each.
+ * first_program.c - the program of the benches `first` and `second`: creates two objects of one structure, and uses each once.
  *
  * usage: first_program STRUCTURE     prints nanoseconds of a creation, an operation, a second creation, an operation on it
- *        first_program -STRUCTURE    prints KiB of private dirty memory that the first takes, and the second
+ *        first_program -STRUCTURE    prints KiB of private dirty memory: of the first object, and of the second
  *
  * Times and memory are measured in different processes, because reading /proc also makes the library's reads of /proc faster.
  * Invariant: before the first creation, the process has called no function of the library.

@@ -174,7 +174,7 @@ static bool malloc_is(const char *allocator)
 	return strstr(name, allocator) != NULL;
 }
 
-/* If there are more threads than CPUs, some don't run all the time. */
+/* If there are more threads than CPUs, some threads don't run all the time. */
 static bool is_crowded(unsigned threads)
 {
 	cpu_set_t allowed;

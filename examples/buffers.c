@@ -2,7 +2,7 @@
 /*
  * buffers.c - a pool of buffers with a list per CPU. The lists use single operations (rseqkit/ops.h).
  *
- * A thread takes a buffer from a list in one critical section, and gives it back in another one. If a list is empty, the pool
+ * A thread takes a buffer from a list in one critical section, and gives it back in another section. If a list is empty, the pool
  * calls malloc(). A buffer that can't go into a list is freed.
  */
 #include <pthread.h>

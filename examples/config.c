@@ -2,7 +2,7 @@
 /*
  * config.c - a configuration that threads read a million times each without a lock, while another thread replaces it.
  *
- * When a configuration is replaced, a deferred call frees the old one as soon as no thread can be reading it any more. The
+ * When a configuration is replaced, a deferred call frees the old configuration when no thread can be reading it any more. The
  * domain's worker runs these calls.
  */
 #include <pthread.h>

@@ -2,7 +2,7 @@
 /*
  * drain.c - takes the counts of other CPUs, while threads on these CPUs continue to count.
  *
- * Threads on a CPU count in the CPU's bank. Another thread swaps this bank for a spare one. Each count is taken once, and the
+ * Threads on a CPU count in the CPU's bank. Another thread swaps this bank for a spare bank. Each count is taken once, and the
  * threads that count never wait.
  */
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - a queue of jobs: some threads put jobs into it, other threads take them out. One mutex protects the queue.
+ * queue.c - a queue of jobs: some threads put jobs into the queue, and other threads take jobs out. One mutex protects the queue.
  *
  * The mutex asks the kernel not to preempt its holder. The example also has its own spin lock, with a region around the lock.
  */

@@ -31,7 +31,7 @@ static int switch_on(int mutant)
 	FILE *file = fopen("/sys/module/rseq_ktls/parameters/mutant", "w");
 
 	if (file == NULL)
-		return mutant == 0; /* this kernel has no mutants, or one that is always on */
+		return mutant == 0; /* this kernel has no mutants, or a mutant that is always on */
 	fprintf(file, "%d\n", mutant);
 	return fclose(file) == 0;
 }

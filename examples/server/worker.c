@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * worker.c - the loop of a worker's thread. All connections have the same time limit. So the list, which is in the order of
- * `since`, is also in the order in which time limits end. The search for late connections ends at the first one that isn't late.
+ * `since`, is also in the order in which time limits end. The search for late connections ends at the first that isn't late.
  *
  * Epoll is level-triggered, so a turn is allowed to leave input unread.
  */

@@ -137,7 +137,7 @@ RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
  * Context: any thread; signal handler, even if it interrupted a write to the same ring; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can leave the overflow ring claimed (api.h).
  * Cost: with rseq 1 to 4 ns, depending on the processor, plus the time of copying; without rseq 50 ns. A stamp takes 20 ns more,
- * or 10 ns with RK_RING_UNORDERED. If a reader waits, the write makes two system calls to wake the reader, and a third one if
+ * or 10 ns with RK_RING_UNORDERED. If a reader waits, the write makes two system calls to wake the reader, and a third call if
  * there is an eventfd.
  */
 RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length);
