@@ -19,7 +19,7 @@
  *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that the choice comes too late,
  *   and took the spare area                         and all copies stay with 32 bytes
  *   such a copy or user, if the deciding thread     the process has two areas: in each thread the kernel refuses the second
- *   isn't registered in the spare area              one, which is taken for a foreign owner; only speed is lost
+ *   isn't registered in the spare area              one, which is treated as foreign; only speed is lost
  *   an early adopter that is seen                   its area is used, because the adopter can't use another area
  *   a user of embed.h that comes later              it looks at the page first, and finds our area there
  *   no memory file for the page, or something       copies can't agree: RK_REASON_RENDEZVOUS; not the spare area, because
@@ -132,7 +132,7 @@ static uint32_t length_here(ptrdiff_t offset)
 
 /*
  * Returns whether the calling thread's registration at this offset has our signature. This function tries to register the
- * thread again, which changes nothing. The kernel answers EPERM if the signature is another one. If a filter has possibly
+ * thread again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter has possibly
  * answered EPERM, this function returns true.
  */
 static bool signature_is_ours(ptrdiff_t offset, uint32_t length)

@@ -16,7 +16,7 @@
  *   neighbours  the places of the state and the blob, which follow from the area and the page
  *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
- * No thread waits for another one, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
+ * No thread waits for another thread, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
  * thread makes that word in the same way.
  *
  * With KTLS there is a gap. Suppose that two threads race, and a filter refuses the commands to only one of them. The other
@@ -40,7 +40,7 @@ _Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_p
 	       "each is one word");
 
 /*
- * Stores a word, unless another thread was first. Returns the stored word. ThreadSanitizer is off here, because it treats an
+ * Stores a word, if no other thread was faster. Returns the stored word. ThreadSanitizer is off here, because it treats an
  * exchange that fails as a store. ThreadSanitizer would report a race with threads that read a word by a plain load after
  * the last word is stored.
  */

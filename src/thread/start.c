@@ -122,7 +122,7 @@ static void release_start(struct slot *slot)
 
 /*
  * Runs as the first instructions of a thread. None of them is a cancellation point. Only the thread itself can turn on
- * asynchronous cancellation, and it can do so only later. So the thread isn't cancelled here, and always releases its slot.
+ * asynchronous cancellation, after these instructions. So the thread isn't cancelled here, and always releases its slot.
  */
 static struct slot arrive(void *argument)
 {
@@ -258,7 +258,7 @@ static int create_c11_as_posix(thrd_t *thread, thrd_start_t routine, void *slot)
 #endif
 
 /*
- * If the libc has both functions, this one doesn't call pthread_create(), because glibc calls the start routines of the two
+ * If the libc has both functions, this function doesn't call pthread_create(), because glibc calls the start routines of the two
  * kinds of threads differently.
  */
 EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)

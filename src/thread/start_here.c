@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or no file of the two
- * is.
+ * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or
+ * both are absent.
  *
  * The decision (plan.c) calls this file, and start.c calls the decision. So this file uses no symbol of start.c. This file
  * asks the dynamic linker which module has the pthread_create() that calls are bound to. If this module has that

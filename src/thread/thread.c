@@ -11,7 +11,7 @@
  * thread, it registers no further thread, because the owner expects to register every thread. rk_thread_register() counts
  * users, so that unbalanced calls are found. When the last user unregisters, the thread stays registered.
  *
- * A vfork child runs on its parent's TLS without a registration of its own. If the parent isn't registered either, the
+ * A vfork child runs on its parent's TLS without a registration of its own. If the parent is unregistered, too, the
  * child's operations call this file. This file recognises the child, because the kernel has no robust list for it. The libc
  * sets a robust list only for the threads that it creates, and for the child of fork(). (On musl the thread id shows a vfork
  * child, see kernel.h.) If the parent is registered, the area names a CPU, and the fast path can't see that it runs in a
@@ -72,8 +72,8 @@ static int check_answer(int r, volatile struct rk_area *area)
 /*
  * Makes the system call. By an early adopter's protocol, the count of users is raised before the call. Otherwise the
  * adopter's last user would unregister the thread while we use the registration. Our user stays in the count, as a libc's
- * user would. By the protocol, signals are blocked during these steps. So a handler finds either both the raised count and
- * the registration, or neither.
+ * user would. By the protocol, signals are blocked during these steps. So a handler never finds the raised count without the
+ * registration, or the registration without the raised count.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {

@@ -35,7 +35,7 @@
 #include "os/word.h"
 
 /* Bits of the state's `restore`. */
-#define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original one */
+#define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original length */
 #define RESTORE_MARK 2         /* the bracket stored the mark, and its end removes it */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
 #define RESTORE_SLICE 8        /* the slice extension was on; unregistering switches it off */
@@ -148,7 +148,7 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 
 /*
  * Ends the outermost bracket. If the mark is gone, another component registered the thread during the bracket. If the
- * component did so in the child, that registration has ended with the child, and the CPU number in the area is the child's
+ * component registered the child, that registration has ended with the child, and the CPU number in the area is the child's
  * leftover. So if the mark is gone, this function registers the thread in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
