@@ -123,7 +123,7 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	if (under_qemu())
 		return CAUSE_QEMU;
 	if (facts->rseq_error == ENOSYS && !facts->announced)
-		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* a filter in force can be the cause, too */
+		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* a filter in force can also be the cause */
 	if (facts->rseq_error > 0 && filter)
 		return CAUSE_SECCOMP;
 	if (facts->rseq_error == ENOSYS && facts->seccomp == 0)

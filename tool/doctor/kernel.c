@@ -58,7 +58,7 @@ struct kernel_probe {
  * child. The child switches by sleeping, because after a preemption in user mode some kernels write to the area even in
  * optimised mode. These kernels write the slice extension's word, and also the ids if all returns to user mode share one slow
  * path. A child that survives the sleeps moves to another CPU. At this move every kernel must write the ids, and so kill the
- * child. A child that survives the move, too, proves nothing.
+ * child. A child that also survives the move proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {

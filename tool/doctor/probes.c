@@ -201,7 +201,7 @@ static enum answer is_guarded(enum field_fate fate)
 }
 
 /*
- * Does the kernel keep the field up to date? A kernel that rewrites or guards the field does. If the field stays spoilt in
+ * Does the kernel keep the field up to date? It does if it rewrites or guards the field. If the field stays spoilt in
  * legacy mode, the kernel doesn't know the field.
  */
 static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)

@@ -36,9 +36,9 @@
 
 /* The areas that the program gets. */
 enum areas {
-	AREAS_AS_IS, /* the C library's */
-	AREAS_OWN,   /* this library's, of full size */
-	AREAS_KERNEL /* registered by the kernel */
+	AREAS_AS_IS, /* the C library's areas */
+	AREAS_OWN,   /* this library's areas, of full size */
+	AREAS_KERNEL /* areas that the kernel registers */
 };
 
 /* Can the kernel register the threads of a program? If not, prints why. */
@@ -76,7 +76,7 @@ static void warn_of_slices(void)
 
 /*
  * Stops the GNU C library from registering threads, and tells the copies of this library which areas to use. The tunable is
- * appended, because glibc uses the last of several rseq tunables. If the last one already stops glibc, nothing is appended:
+ * appended, because glibc uses the last of several rseq tunables. If the last already stops glibc, nothing is appended:
  * some versions of glibc fail with many tunables.
  */
 static bool choose(enum areas areas)
@@ -98,7 +98,7 @@ static bool choose(enum areas areas)
  * Is it allowed to preload the library into this program, which possibly registers threads itself? The preloaded library uses
  * the registrations of a librseq that it can see, and uses an exported __rseq_abi together with other components. Areas that
  * the library can't see would conflict with the library's areas, because in each thread the kernel accepts only the first
- * registration. If the C library registers threads, no other component does.
+ * registration. If the C library registers threads, no other component can.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {
