@@ -17,8 +17,7 @@
  *
  * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
  * lock. While the thread waits for its first lock, there is no request and no grant. A signal handler can take and give back
- * its own locks between any two instructions. So a lock is remembered before the request is made, and forgotten after the
- * request has ended.
+ * its own locks between any two instructions. So a lock is remembered before the request begins, and forgotten after it ends.
  *
  * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
