@@ -25,7 +25,8 @@
 #define PER_CPU_LEAST 32                    /* an array has room for this many small objects at least, */
 #define PER_CPU_MOST 1024                   /* and for this many at most */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once, */
-#define CONSTRUCT_FIRST 2                   /* and shifted by this in the first calls, because new objects take memory */
+#define CONSTRUCT_MOST 64                   /* and their highest number */
+#define CONSTRUCT_FIRST 2                   /* shifts the bytes in the first calls, because new objects take memory */
 #define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU, and for small objects this many more */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
@@ -107,9 +108,9 @@ static void collect(bool if_idle)
 static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
-	void *objects[RK_CACHE_BATCH_MAX];
+	void *objects[CONSTRUCT_MOST];
 	uint8_t less = __atomic_load_n(&construct_less[class], __ATOMIC_RELAXED);
-	size_t fit = (CONSTRUCT_BYTES >> less) / size_classes[class].size, most = fit == 0 ? 1 : least(fit, RK_CACHE_BATCH_MAX), got;
+	size_t fit = (CONSTRUCT_BYTES >> less) / size_classes[class].size, most = fit == 0 ? 1 : least(fit, CONSTRUCT_MOST), got;
 
 	if (less > 0)
 		__atomic_store_n(&construct_less[class], (uint8_t)(less - 1), __ATOMIC_RELAXED);

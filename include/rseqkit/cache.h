@@ -68,7 +68,7 @@
 
 /* Highest values of options. */
 #define RK_CACHE_PER_CPU_MAX 8192
-#define RK_CACHE_BATCH_MAX 64
+#define RK_CACHE_BATCH_MAX 128
 #define RK_CACHE_LIMIT_MAX ((uint64_t)1 << 29)
 
 /*
@@ -179,8 +179,8 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  *
  * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
  * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last
- * objects of the depot, up to 64, while another thread uses the magazine of these objects. In a signal handler, the call
- * possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child
+ * objects of the depot, up to RK_CACHE_BATCH_MAX, while another thread uses the magazine of these objects. In a signal handler,
+ * the call possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child
  * gets objects from the depot and puts objects into the depot. If the child is killed during a call, each object belongs
  * either to the child or to the depot.
  * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only

@@ -9,6 +9,7 @@
 #include "cache_depot.h"
 
 #define SECOND_STATE INTPTR_MIN /* the first state of the second bank */
+#define PIECE 64                /* objects that slow paths move at once where speed doesn't matter: some stacks are small */
 
 /* A CPU's slot begins with this struct. The slot's two banks follow. */
 struct arrays {

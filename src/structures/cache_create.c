@@ -196,14 +196,14 @@ static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct plac
  */
 static size_t destruct_all(struct rk_cache *cache, int highest)
 {
-	void *batch[RK_CACHE_BATCH_MAX];
+	void *batch[PIECE];
 	size_t done = 0, length, now;
 
 	for (int i = 0; i < 2 * (highest + 1); i++) {
 		struct rk_array *array = array_of(cache, i / 2, i % 2);
 
 		while ((length = (size_t)RK_ARRAY_LENGTH(array_state(array))) > 0) {
-			now = least(length, RK_CACHE_BATCH_MAX);
+			now = least(length, PIECE);
 			memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
 			array->state = stepped(array->state, RK_ARRAY_POPPED(now));
 			rk_cache_destruct(cache, batch, now);

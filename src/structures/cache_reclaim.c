@@ -28,9 +28,9 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	if ((size_t)capacity > length) /* a child that is forked before this line loses these grants, because capacity is 0 */
 		rk_depot_return(&shared->depot, (size_t)capacity - length);
 	for (; length > 0; length -= now) {
-		void *batch[RK_CACHE_BATCH_MAX];
+		void *batch[PIECE];
 
-		now = least(length, RK_CACHE_BATCH_MAX);
+		now = least(length, PIECE);
 		memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
 		state = stepped(state, RK_ARRAY_POPPED(now));
 		__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
@@ -134,14 +134,14 @@ int rk_cache_reclaim_idle(struct rk_cache *cache)
 void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle)
 {
 	const struct rk_array *array = rk_cache_array(cache, rk_cpu());
-	void *batch[RK_CACHE_BATCH_MAX];
+	void *batch[PIECE];
 	size_t now;
 
 	if (array == NULL || RK_ARRAY_LENGTH(array_state(array)) == 0)
 		return;
 	if (if_idle && is_news(arrays_of(cache, rk_cpu()), array_state(array)))
 		return;
-	while ((now = rk_cache_take_here(cache, batch, RK_CACHE_BATCH_MAX)) > 0) {
+	while ((now = rk_cache_take_here(cache, batch, PIECE)) > 0) {
 		add_count(&shared_of(cache)->count.reclaimed, now);
 		rk_cache_to_depot(cache, batch, now, false);
 	}
@@ -149,7 +149,7 @@ void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle)
 
 size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 {
-	void *batch[RK_CACHE_BATCH_MAX];
+	void *batch[PIECE];
 	size_t done = 0, wanted = 0, now = 1;
 	int64_t there;
 
@@ -159,7 +159,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	if (there > 0 && (uint64_t)there > keep)
 		wanted = (size_t)there - keep;
 	for (; done < wanted && now > 0; done += now) {
-		now = rk_cache_from_depot(cache, batch, rk_bracket_is_open() ? 1 : least(wanted - done, RK_CACHE_BATCH_MAX));
+		now = rk_cache_from_depot(cache, batch, rk_bracket_is_open() ? 1 : least(wanted - done, PIECE));
 		rk_cache_destruct(cache, batch, now);
 	}
 	return done;

@@ -65,7 +65,7 @@ static void callbacks_use_the_cache(void **state)
 static void destroy_with_a_depot_of(int number)
 {
 	struct rk_cache_options options = {.per_cpu = 64, .batch = 24, .limit = 1000, .destruct = destruct_and_get};
-	struct object *held[200];
+	struct object *held[RK_CACHE_BATCH_MAX + 136];
 
 	create(options);
 	for (int i = 0; i < number; i++)
@@ -84,7 +84,7 @@ static void destroy_with_a_depot_of(int number)
 static void destroyed_while_moved(void **state)
 {
 	(void)state;
-	for (int number = 80; number <= 200; number += 8)
+	for (int number = RK_CACHE_BATCH_MAX + 16; number <= RK_CACHE_BATCH_MAX + 136; number += 8)
 		destroy_with_a_depot_of(number);
 }
 
