@@ -2,9 +2,9 @@
 /*
  * bench.h - types and functions that the loops of the benches, the benches' data and the worker's main program share.
  *
- * A bench is a set of contenders that do the same job. To add a bench, add an entry to benches[] (list.c), and one entry for
- * each contender to contenders.h. Everything else follows from these entries: placements, PIE and non-PIE, threads,
- * interleaving, statistics, output.
+ * A bench is a set of contenders that do the same job. A slice is one measured run of a contender's loop, in all threads at the
+ * same time. A turn is one iteration of the loop. A placement is a copy of the loop at other code addresses: each loop is
+ * compiled BENCH_PLACEMENTS times. The worker is the process that runs loops for the tool (worker.c).
  */
 #ifndef RK_BENCH_H
 #define RK_BENCH_H

@@ -7,8 +7,8 @@
  *   context-code   additions that don't depend on each other, which keep the core busy; about 90 ns
  *   context-cold   a sweep that displaces the operation's data from the first caches; only the operation is timed
  *
- * Each operation is used in all three. The contender `nothing` is the same loop without an operation. The tool subtracts its
- * time (BENCH_NOTHING in the tool's bench.h).
+ * Each operation is used in all three. The contender `nothing` is the same loop without an operation. The tool subtracts the time
+ * of `nothing` from that of each other contender (BENCH_NOTHING in the tool's bench.h).
  */
 #ifndef RK_BENCH_CONTEXT_H
 #define RK_BENCH_CONTEXT_H
@@ -44,7 +44,9 @@ uint64_t bench_sum_contended(void);
 		__asm__ __volatile__("" : : "r"(old));                                                                 \
 	} while (0);
 
-/* Y(X, name, contender, condition, sum, settle, setup, operation). `n` is the number of operations that are left. */
+/*
+ * Y(X, name, contender, condition, sum, settle, setup, operation). `operation` can use n, the number of operations that are left.
+ */
 #define CONTEXT_OPERATIONS(Y, X)                                                                                       \
 	Y(X, counter, "counter", BENCH_ANY, bench_sum_counter, NULL,                                                   \
 	  struct rk_counter *counter = bench_counter;,                                                                 \

@@ -4,9 +4,9 @@
  *
  * An operation pops a node and pushes it back. A CPU's list is empty at the first operation on this CPU, or after a thread left
  * the CPU between pop and push. Then an out-of-line function takes a new node from the contender's supply, and the operation
- * pushes that node. Invariant: at the end of a slice every node that was ever taken is in one list, once. After a slice
- * bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would cost every contender
- * a store, and so hide differences.
+ * pushes that node. Invariant: at the end of a slice (one measured run, bench.h) every node that was ever taken is in one list,
+ * once. After a slice bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would
+ * cost every contender a store, and so hide differences.
  */
 #ifndef RK_BENCH_FREELIST_H
 #define RK_BENCH_FREELIST_H

@@ -53,10 +53,13 @@ bool bench_settle_rcu(void);
 bool bench_settle_rcu_rseqkit(void);
 bool bench_settle_rcu_rwlock(void);
 
-/* Adds the words that a thread has found. `inside` says whether the thread is still in a section. */
+/* Adds the sum of the words that a thread has read. `inside` says whether the thread is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
-/* The cleanup of a loop's sum (RCU_TALLY). It needs the sum's address only after the loop. So the sum can be in a register. */
+/*
+ * The cleanup function of a loop's sum (RCU_TALLY). The sum's address is needed only after the loop, so the sum can be in a
+ * register.
+ */
 BENCH_INLINE void rcu_count(uint64_t *seen)
 {
 	bench_rcu_count(*seen, false);

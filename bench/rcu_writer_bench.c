@@ -149,8 +149,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Normal sections are so short that a grace period which doesn't wait would hardly be noticed. So each reader stays longer in one
- * section. When all readers are in such a section, the writer replaces the object once more.
+ * Normal sections are so short that the check would hardly notice a grace period that doesn't wait for readers. So each reader
+ * stays longer in one section. When all readers are in such a section, the writer replaces the object once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {

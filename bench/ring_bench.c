@@ -176,7 +176,7 @@ static void wait_for_records(void)
 		pause_here();
 }
 
-/* In this bench all records must come in the order of the table. */
+/* In `ring-remote` the records must also come in the order of the table. */
 static void look_in_order(struct ring_tally *tally, uint64_t i)
 {
 	tally->wrong |= tally->difference + i % BENCH_RING_TABLE;

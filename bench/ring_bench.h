@@ -2,11 +2,11 @@
 /*
  * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
  *
- * Each contender has a function that writes one record and a function that reads one. name_write() returns false if there is no
- * room. name_read() returns false if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes records of a
- * table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each other's
- * records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is the sum
- * of the records written (bench_settle_ring()).
+ * Each contender has a function NAME_write(), which writes one record, and a function NAME_read(), which reads one. NAME_write()
+ * returns false if there is no room, and NAME_read() if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes
+ * records of a table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each
+ * other's records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is
+ * the sum of the records written (bench_settle_ring()).
  *
  * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */
@@ -52,7 +52,9 @@ int bench_ring_create(void);
 bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
-/* The cleanup of a loop's counts. It needs the address of the counts only after the loop. So they can be in registers. */
+/*
+ * The cleanup function of a loop's counts. The address of the counts is needed only after the loop, so they can be in registers.
+ */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
 	bench_ring_count(tally->difference, tally->wrong);

@@ -46,7 +46,7 @@ static uint64_t write_events(unsigned long long count)
 	return now() - start;
 }
 
-/* Marks those of the last events that the file has. */
+/* Marks in found[] which of the last LAST events the file has. */
 static int look_into(const char *path, const struct stat *status, int type, struct FTW *place)
 {
 	char *bytes = type == FTW_F && status->st_size > 0 ? malloc((size_t)status->st_size) : NULL;

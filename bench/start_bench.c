@@ -91,7 +91,7 @@ static const char *why_not_program(const char *program)
 	return bench_child_path(program, path) ? NULL : text;
 }
 
-/* Returns n times the median of n processes. */
+/* Starts n processes, one after the other. Returns n times the median of their times. */
 static uint64_t measure(uint64_t n, const char *program, const char *argument, const char *preload)
 {
 	const struct bench_child child = {.program = program, .argument = argument, .preload = preload};

@@ -50,7 +50,7 @@ static long pairs(int thread)
 	return OBJECTS;
 }
 
-/* The operators of the preloaded allocator, or of the C++ library, which is loaded only for this loop. */
+/* The operators new and delete of the preloaded allocator, or of the C++ library, which is loaded only for this loop. */
 static void *(*new_object)(size_t size);
 static void (*delete_object)(void *object, size_t size);
 
@@ -147,7 +147,7 @@ static const struct loop small_loops[] = {
 
 static const struct loop *const all[] = { small_loops, size_loops, thread_loops };
 
-/* The nanoseconds for which this thread was ready and had no CPU, or 0 if the kernel doesn't count them. */
+/* Returns the nanoseconds for which this thread was ready and had no CPU, or 0 if the kernel doesn't count them. */
 static int64_t delay(int file)
 {
 	char text[100];
