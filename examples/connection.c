@@ -19,7 +19,7 @@
 struct connection {
 	struct rk_ref ref;
 	int number;
-	int is_open; /* invariant: a thread with a reference finds it open */
+	int is_open; /* invariant: not 0 as long as a thread has a reference */
 	struct rk_rcu_call call;
 };
 

@@ -102,7 +102,7 @@ void *own_memory(size_t size, size_t alignment); /* zeroed, never given back; NU
 bool is_own_memory(const void *memory);
 size_t own_memory_size(const void *memory);
 
-/* state.c */
+/* state.c. An interposed function records its call, only passes it on, or serves the recorder itself with next.c's memory. */
 enum way { WAY_RECORD, WAY_PASS, WAY_OWN };
 enum way way_found(void);
 void recorder_end(void);

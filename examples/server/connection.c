@@ -208,7 +208,9 @@ bool connection_late(struct connection *connection)
 	const struct linger at_once = {1, 0};
 	bool incomplete = connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection));
 
-	/* A connection that waits for output gets no such answer, because its client doesn't even take the previous one. */
+	/*
+	 * A late connection that waits for output gets no answer 408, because its client doesn't even take the previous answer.
+	 */
 	if (incomplete && connection->waits_for == WANTS_INPUT) {
 		answer_error(connection, STATUS_408);
 		return true;

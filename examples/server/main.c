@@ -24,7 +24,7 @@
 #define THREADS_MAX 64
 #define CONNECTIONS_DEFAULT 10000
 #define ACCEPTS 64    /* connections that are accepted before the next check for signals */
-#define PAUSE_MS 50   /* until the next try, after file descriptors or memory ran out */
+#define PAUSE_MS 50   /* wait so long before the next try, after file descriptors or memory ran out */
 
 struct options {
 	long port, threads, connections, timeout_ms;
@@ -141,7 +141,7 @@ static void refuse(int fd)
 	ssize_t received, sent = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
 
 	shutdown(fd, SHUT_WR);
-	received = recv(fd, request, sizeof(request), 0); /* otherwise the kernel would reset the connection */
+	received = recv(fd, request, sizeof(request), 0); /* if input stayed unread, close() would reset the connection */
 	statistics_add(BYTES_RECEIVED, received > 0 ? received : 0);
 	statistics_add(BYTES_SENT, sent > 0 ? sent : 0);
 	statistics_add(CONNECTIONS_REFUSED, 1);

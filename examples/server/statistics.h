@@ -18,12 +18,12 @@
 
 enum statistic {
 	CONNECTIONS_ACCEPTED,
-	CONNECTIONS_REFUSED, /* at the limit of connections, with 503; not counted as accepted */
+	CONNECTIONS_REFUSED, /* refused with 503 at the limit of connections; not counted as accepted */
 	ACCEPT_PAUSES,       /* there were no file descriptors for more connections */
 	CLOSED_BY_CLIENT,
 	CLOSED_BY_SERVER,
-	CLOSED_LATE,   /* by the time limit */
-	CLOSED_BROKEN, /* by an error of the connection */
+	CLOSED_LATE,   /* closed at the time limit */
+	CLOSED_BROKEN, /* closed by an error of the connection */
 	BYTES_RECEIVED,
 	BYTES_SENT,
 	REQUESTS,         /* requests that get an answer: complete ones and wrong ones */
