@@ -50,7 +50,7 @@ struct bench_loop {
 	uint64_t (*sum)(void);
 	/* Is called after a slice. Checks the memory and prepares it for the next slice. NULL: nothing is to be done. */
 	bool (*settle)(void);
-	uint64_t iterations; /* of a slice; 0: as many as fit */
+	uint64_t iterations; /* the number of turns in a slice; 0: as many as fit into its time */
 	/* Returns why the loop can't run here, in static storage; NULL if it can. If `why` is NULL, only `condition` decides. */
 	const char *(*why)(void);
 	/* Returns the private memory that the operation takes, in KiB; negative if it isn't known. NULL: it isn't measured. */
@@ -59,8 +59,8 @@ struct bench_loop {
 
 struct bench {
 	const char *name;
-	unsigned seconds;  /* the default measuring time */
-	bool one_thread;   /* not measured with several threads */
+	unsigned seconds;  /* the time for which the bench is measured by default */
+	bool one_thread;   /* the bench is measured with one thread only */
 	unsigned per_turn; /* operations in a turn of the loop */
 	const char *what;
 };
@@ -129,6 +129,6 @@ int bench_bare_unregister(void);
  */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 
-uint64_t bench_now(void); /* nanoseconds of CLOCK_MONOTONIC */
+uint64_t bench_now(void); /* returns the nanoseconds of CLOCK_MONOTONIC */
 
 #endif /* RK_BENCH_H */

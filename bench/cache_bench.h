@@ -19,8 +19,8 @@
 #include "bench.h"
 
 #define BENCH_OBJECT_SIZE 64
-#define BENCH_BATCH 64         /* objects of an operation of `cache-batch` */
-#define BENCH_OBJECTS_MAX 131072 /* for 1024 threads that hold a batch each, and the objects in arrays */
+#define BENCH_BATCH 64         /* the number of objects that one turn of `cache-batch` takes and gives back */
+#define BENCH_OBJECTS_MAX 131072 /* enough for 1024 threads that hold a batch each, and for the objects in arrays */
 
 struct bench_object {
 	unsigned char touched;
@@ -31,7 +31,7 @@ struct bench_object {
 struct bench_guarded {
 	pthread_mutex_t mutex;
 	size_t count;
-	size_t made; /* objects ever made */
+	size_t made; /* the number of objects that were ever made */
 	void *objects[BENCH_OBJECTS_MAX];
 };
 

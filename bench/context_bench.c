@@ -146,7 +146,7 @@ static void sweep(void)
 	static bool written;
 	uint64_t sum = 0;
 
-	if (!written) /* pages that were never written to are all the same page */
+	if (!written) /* the kernel maps the same page of zeros for all pages that were never written to */
 		memset(words, 1, sizeof(words));
 	written = true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i += LINE / sizeof(words[0]))

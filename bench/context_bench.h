@@ -17,10 +17,10 @@
 #include "histogram_bench.h"
 #include "ring_bench.h"
 
-#define BENCH_CONTEXT_SWEEP ((size_t)4 << 20) /* bytes */
-#define BENCH_CONTEXT_COLD 4 /* operations of a slice of `context-cold` */
+#define BENCH_CONTEXT_SWEEP ((size_t)4 << 20) /* the bytes that a sweep of `context-cold` reads */
+#define BENCH_CONTEXT_COLD 4 /* the number of operations in a slice of `context-cold` */
 
-extern struct rk_ring *bench_context_ring; /* overwrites, so it needs no reader */
+extern struct rk_ring *bench_context_ring; /* this ring overwrites old records, so it needs no reader */
 extern uint64_t *bench_context_contended;
 
 int bench_context_create(void);

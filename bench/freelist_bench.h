@@ -17,7 +17,7 @@
 #include "classic.h"
 #include "floor.h"
 
-#define BENCH_NODES 4096u /* for each contender; enough even if every thread migrates while it holds a node */
+#define BENCH_NODES 4096u /* nodes of each contender; enough even if every thread migrates while it holds a node */
 
 /* A node is alone in its cache line, so threads share only what a contender shares. */
 struct bench_node {
@@ -31,8 +31,8 @@ struct bench_freelist {
 	struct rk_freelist *list;
 	struct {
 		pthread_mutex_t mutex;
-		intptr_t first; /* of the shared list */
-		uint64_t top;   /* of the shared stack: the low half is a node as in `next`, the high half a tag */
+		intptr_t first; /* the first node of the list that all threads share */
+		uint64_t top;   /* the shared stack: the low half names its first node, as `next` does; the high half is a tag */
 	} shared __attribute__((__aligned__(128)));
 	unsigned taken __attribute__((__aligned__(128)));
 	struct bench_node nodes[BENCH_NODES];

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BANK_SIZE 128 /* 16 words */
+#define BANK_SIZE 128 /* the bytes of a bank: 16 words */
 
 /* The data under a per-CPU mutex, which is another way to have data that other CPUs can reach. */
 struct guarded {

@@ -28,7 +28,7 @@
 #endif
 
 #define BENCH_RING_SIZE 16384
-#define BENCH_RING_BATCH 32 /* records of a turn of `ring-batch` */
+#define BENCH_RING_BATCH 32 /* the number of records that one turn of `ring-batch` writes and reads */
 #define BENCH_RING_TABLE 64
 
 struct bench_ring_record {
@@ -253,7 +253,7 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 }
 #endif
 
-#define ring_nothing(of) ((void)(of)) /* for contenders whose read frees the record's room */
+#define ring_nothing(of) ((void)(of)) /* the `release` of contenders whose read already frees the record's room */
 
 /*
  * A turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many records

@@ -27,7 +27,7 @@
 #if BENCH_HAVE_CLASSIC && !defined(__clang__)
 #define BENCH_HAVE_SLAB 1
 
-#define SLAB_WORDS 256 /* of a slab, with its header */
+#define SLAB_WORDS 256 /* the number of words in a slab, its header included */
 
 /* A thread's pointer to the slab of one CPU. */
 struct slab_cached {
@@ -40,7 +40,7 @@ struct slab_cached {
 /* A contender's slabs, and the objects that aren't in a slab. */
 struct bench_slab {
 	void *slots; /* the slab of CPU 0 */
-	size_t header; /* words */
+	size_t header; /* the number of words in a header */
 	bool wide;     /* the fields of the header have 64 bits */
 	struct bench_guarded reserve;
 };

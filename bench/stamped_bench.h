@@ -10,7 +10,7 @@
 
 #include "bench.h"
 
-extern struct rk_ring *bench_stamped_ring, *bench_unordered_ring; /* both overwrite */
+extern struct rk_ring *bench_stamped_ring, *bench_unordered_ring; /* both rings overwrite old records */
 
 int bench_stamped_create(void);
 
@@ -25,7 +25,7 @@ uint64_t bench_stamped_lttng(uint64_t n);
 /* Checks that a snapshot of the events has the last event. Only the first call does this. */
 bool bench_settle_stamped_lttng(void);
 
-#define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of each number */
+#define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of the number in each record */
 
 #define STAMPED(X)                                                                                                     \
 	X("stamped", "rseqkit", BENCH_RSEQ, stamped_rseqkit, NULL, bench_settle_stamped,                               \

@@ -36,7 +36,7 @@ static void drop(struct rk_rcu_call *call)
 /* Called in the thread that drops the last reference. At this moment another thread is possibly trying to get a reference. */
 static void release(struct rk_ref *ref)
 {
-	struct connection *c = (struct connection *)ref; /* the first member */
+	struct connection *c = (struct connection *)ref; /* `ref` is the first member of a connection */
 
 	c->is_open = 0;
 	while (rk_rcu_defer(rcu, &c->call, drop) != 0)

@@ -18,7 +18,7 @@ struct event {
 };
 
 struct reader {
-	uint64_t time; /* of the last record */
+	uint64_t time; /* the stamp of the last record that was read */
 	long read, out_of_order;
 };
 

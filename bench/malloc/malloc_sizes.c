@@ -6,8 +6,8 @@
  */
 #include "malloc_loops.h"
 
-#define CHURN 400000 /* live objects of all threads */
-#define LIVE 300     /* live medium and large objects of each thread */
+#define CHURN 400000 /* the number of live objects of all threads together */
+#define LIVE 300     /* the number of live medium or large objects of each thread */
 #define HUGE_LIVE 8
 #define BUFFERS 4
 #define BUFFER_SIZE 1500000

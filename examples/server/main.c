@@ -23,7 +23,7 @@
 
 #define THREADS_MAX 64
 #define CONNECTIONS_DEFAULT 10000
-#define ACCEPTS 64    /* connections that are accepted before the next check for signals */
+#define ACCEPTS 64    /* at most so many connections are accepted before the next check for signals */
 #define PAUSE_MS 50   /* wait so long before the next try, after file descriptors or memory ran out */
 
 struct options {
@@ -32,7 +32,7 @@ struct options {
 
 static struct worker workers[THREADS_MAX];
 static long threads;
-static int64_t given; /* connections that were given to workers until now */
+static int64_t given; /* the number of connections that were given to workers until now */
 
 static int fail(const char *what, int error)
 {
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	if (!take_options(argc, argv, &options))
 		return 2;
 	files = raise_files();
-	others = 16 + 2 * options.threads; /* files that aren't connections */
+	others = 16 + 2 * options.threads; /* the number of open files that aren't connections */
 	if (options.connections == 0)
 		options.connections = files - others < CONNECTIONS_DEFAULT ? files - others : CONNECTIONS_DEFAULT;
 	if (options.connections < 1)

@@ -36,7 +36,7 @@ enum statistic {
 #define LATENCY_BITS 4
 #define LATENCY_HIGHEST ((UINT64_C(1) << 36) - 1)
 #define LATENCY_BUCKETS 528
-#define LATENCY_COUNTS (LATENCY_BUCKETS + 1) /* one more for longer latencies */
+#define LATENCY_COUNTS (LATENCY_BUCKETS + 1) /* the last count is for latencies above LATENCY_HIGHEST */
 
 struct statistics {
 	int64_t counts[STATISTICS];
