@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and compares the
- * answers.
+ * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and computes the figures
+ * from the answers.
  *
  * Requests come on standard input, answers go to standard output, one line each:
  *
