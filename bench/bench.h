@@ -39,8 +39,8 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time. If
-	 * the loop itself measures the time, returns nanoseconds, or BENCH_FAILED if it measured nothing usable.
+	 * Makes n turns, each of `per_turn` operations (struct bench). Returns 0 if the caller measures the time. If the loop
+	 * itself measures the time, returns nanoseconds, or BENCH_FAILED if it measured nothing usable.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/*
@@ -68,8 +68,8 @@ struct bench {
 #define BENCH_PLACEMENTS 8
 
 /*
- * For functions of any length that a loop calls. Compilers judge the size of an asm statement by its text, and would not inline
- * a function with a section.
+ * Makes a function inline, whatever its length. Compilers judge the size of an asm statement by its text, so otherwise they would
+ * not inline a function with a section.
  */
 #define BENCH_INLINE static inline __attribute__((__always_inline__))
 
@@ -118,14 +118,14 @@ int bench_slots_create(void **slots);
 
 /*
  * Registers the calling thread by the bare system call, without the library. Returns 0 or a negative errno. Don't call this in
- * threads that use operations.
+ * threads that use the library's operations.
  */
 int bench_bare_register(void);
 int bench_bare_unregister(void);
 
 /*
- * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time that the
- * clock takes.
+ * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time for reading
+ * the clock.
  */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 

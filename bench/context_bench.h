@@ -29,12 +29,12 @@ int bench_context_create(void);
 bool bench_settle_context_ring(void);
 
 /*
- * If it wasn't called before, starts a thread on each CPU except one. These threads add to *bench_context_contended all the time.
+ * Starts a thread on each CPU except one, unless these threads run already. They add to *bench_context_contended all the time.
  * Binds the calling thread to the remaining CPU. Returns false if one of these steps fails.
  */
 bool bench_context_contend(void);
 
-/* Ends the threads of bench_context_contend(). Returns the number of adds of all other threads. */
+/* Ends the threads of bench_context_contend(). Returns the number of adds that the measuring threads made. */
 uint64_t bench_sum_contended(void);
 
 #define CONTEXT_ADD(word)                                                                                              \

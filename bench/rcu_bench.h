@@ -37,7 +37,7 @@ struct bench_rcu_object {
 	uint64_t one;
 } __attribute__((__aligned__(128)));
 
-/* The place is alone in its cache lines, like the object. */
+/* The published pointer. It is alone in its cache lines, like the object. */
 struct bench_rcu_place {
 	struct bench_rcu_object *object;
 } __attribute__((__aligned__(128)));
@@ -91,7 +91,7 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-/* The gate of the contender `floor`. The gate names an item. A section loads the gate to find the item. */
+/* The gate of the contender `floor` (rseqkit/gate.h): a word that names an item. A section loads the gate to find the item. */
 extern void *bench_rcu_floor_gate;
 
 #if BENCH_HAVE_FLOOR

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define GONE 0xdead0000dead /* the word of an object that no thread is allowed to read any more */
-#define LINGERS_NS 100000 /* a reader stays so long in a section: longer than a grace period that waits for no reader */
+#define LINGERS_NS 100000 /* more than the time of a grace period that waits for no reader */
 #define TRIES 4
 
 static struct bench_rcu_object first_spare;
@@ -42,7 +42,7 @@ static struct {
 	unsigned lingering;
 	uint64_t wrong;
 	bool stop __attribute__((__aligned__(128)));
-	bool linger; /* true asks each reader to stay in one section for LINGERS_NS */
+	bool linger; /* true asks each reader to call linger_at() in one section */
 } readers;
 
 /* Returns 0, or another value if the object's word is GONE. */

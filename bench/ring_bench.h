@@ -88,7 +88,7 @@ extern struct rk_ring *bench_ring;
 
 void bench_ring_leave(struct ring_own *own);
 
-/* After a migration: opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
+/* Called after a migration. Opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
 const struct bench_ring_record *bench_ring_find(struct ring_own *own);
 
 /* The slow paths get a copy, so that the loop can keep the reader in registers. */
@@ -256,9 +256,9 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 #define ring_nothing(of) ((void)(of)) /* the `release` of contenders whose read already frees the record's room */
 
 /*
- * A turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many records
- * as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If there is
- * no record to read, the thread waits for a writer to finish.
+ * Makes a turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many
+ * records as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If
+ * there is no record to read, the thread waits for a writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \

@@ -117,7 +117,7 @@ struct bench_slab {
 #define SLAB_UNLESS_FULL_16(full) "movzwl (%%rax), %%ecx\n\tcmpw 4(%%rax), %%cx\n\tjae " full "\n\t"
 #define SLAB_UNLESS_FULL_64(full) "movq (%%rax), %%rcx\n\tcmpq 16(%%rax), %%rcx\n\tjae " full "\n\t"
 
-/* Changes rcx by 1, and commits it. */
+/* Adds 1 to rcx, or subtracts 1, and stores rcx in `current`: the commit. */
 #define SLAB_COMMIT_16(verb) verb "l $1, %%ecx\n\tmovw %%cx, (%%rax)\n"
 #define SLAB_COMMIT_64(verb) verb "q $1, %%rcx\n\tmovq %%rcx, (%%rax)\n"
 

@@ -38,7 +38,7 @@ int bench_stamped_create(void)
 	return r == 0 ? rk_ring_create(&bench_unordered_ring, &unordered, sizeof(unordered)) : r;
 }
 
-/* Reads a CPU's records, and returns their number. Sets *whole to false if one is wrong, or if stamps aren't in order. */
+/* Reads a CPU's records, and returns their number. Sets *whole to false if a record is wrong, or if stamps aren't in order. */
 static uint64_t read_ring(struct rk_ring *ring, int cpu, bool *whole)
 {
 	struct rk_ring_reader reader;

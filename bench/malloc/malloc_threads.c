@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc_threads.c - loops in which threads free each other's objects: `relay` hands slots of objects from thread to thread, and
+ * malloc_threads.c - loops in which threads free each other's objects: `relay` hands sets of objects from thread to thread, and
  * `exchange` hands single objects. Each object belongs to one thread at any time, and is checked when it is freed.
  */
 #include "malloc_loops.h"
