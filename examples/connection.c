@@ -54,7 +54,7 @@ static struct connection *open_one(void)
 	return c;
 }
 
-/* Returns the connection with a reference, or NULL if it is being closed. */
+/* Returns a connection and takes a reference to it for the caller. Returns NULL if the connection is being closed. */
 static struct connection *find(int place)
 {
 	struct rk_rcu_section *section;

@@ -33,7 +33,7 @@
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
-/* The launcher passes these in the environment. */
+/* The launcher sets these variables in the program's environment. */
 #define ENVIRONMENT_FILE "RSEQKIT_RECORDER_FILE"
 #define ENVIRONMENT_SIZE "RSEQKIT_RECORDER_SIZE"
 #define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* this process writes to FILE; others append their id to the name */
