@@ -2,9 +2,9 @@
 /*
  * bench.h - types and functions that the loops of the benches, the benches' data and the worker's main program share.
  *
- * A bench is a set of contenders that do the same job. To add a bench, add an entry to benches[] (list.c), and one entry for
- * each contender to contenders.h. Everything else follows from these entries: placements, PIE and non-PIE, threads,
- * interleaving, statistics, output.
+ * A bench is a set of contenders that do the same job. A slice is one measured run of a contender's loop, in all threads at the
+ * same time. A turn is one iteration of the loop. A placement is a copy of the loop at other code addresses: each loop is
+ * compiled BENCH_PLACEMENTS times. The worker is the process that runs loops for the tool (worker.c).
  */
 #ifndef RK_BENCH_H
 #define RK_BENCH_H
@@ -39,8 +39,8 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time. If
-	 * the loop itself measures the time, returns nanoseconds, or BENCH_FAILED if it measured nothing usable.
+	 * Makes n turns, each of `per_turn` operations (struct bench). Returns 0 if the caller measures the time. If the loop
+	 * itself measures the time, returns nanoseconds, or BENCH_FAILED if it measured nothing usable.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/*
@@ -50,7 +50,7 @@ struct bench_loop {
 	uint64_t (*sum)(void);
 	/* Is called after a slice. Checks the memory and prepares it for the next slice. NULL: nothing is to be done. */
 	bool (*settle)(void);
-	uint64_t iterations; /* of a slice; 0: as many as fit */
+	uint64_t iterations; /* the number of turns in a slice; 0: as many as fit into its time */
 	/* Returns why the loop can't run here, in static storage; NULL if it can. If `why` is NULL, only `condition` decides. */
 	const char *(*why)(void);
 	/* Returns the private memory that the operation takes, in KiB; negative if it isn't known. NULL: it isn't measured. */
@@ -59,8 +59,8 @@ struct bench_loop {
 
 struct bench {
 	const char *name;
-	unsigned seconds;  /* the default measuring time */
-	bool one_thread;   /* not measured with several threads */
+	unsigned seconds;  /* the time for which the bench is measured by default */
+	bool one_thread;   /* the bench is measured with one thread only */
 	unsigned per_turn; /* operations in a turn of the loop */
 	const char *what;
 };
@@ -68,8 +68,8 @@ struct bench {
 #define BENCH_PLACEMENTS 8
 
 /*
- * For functions of any length that a loop calls. Compilers judge the size of an asm statement by its text, and would not inline
- * a function with a section.
+ * Makes a function inline, whatever its length. Compilers judge the size of an asm statement by its text, so otherwise they would
+ * not inline a function with a section.
  */
 #define BENCH_INLINE static inline __attribute__((__always_inline__))
 
@@ -118,17 +118,17 @@ int bench_slots_create(void **slots);
 
 /*
  * Registers the calling thread by the bare system call, without the library. Returns 0 or a negative errno. Don't call this in
- * threads that use operations.
+ * threads that use the library's operations.
  */
 int bench_bare_register(void);
 int bench_bare_unregister(void);
 
 /*
- * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time that the
- * clock takes.
+ * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time for reading
+ * the clock.
  */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 
-uint64_t bench_now(void); /* nanoseconds of CLOCK_MONOTONIC */
+uint64_t bench_now(void); /* returns the nanoseconds of CLOCK_MONOTONIC */
 
 #endif /* RK_BENCH_H */

@@ -32,7 +32,10 @@ bool bench_child_path(const char *program, char *path)
 	return access(path, X_OK) == 0;
 }
 
-/* Makes the environment of a child: this process's, but with its own LD_PRELOAD, or none. Returns false if it is too large. */
+/*
+ * Makes the environment of a child: this process's environment, but with the child's LD_PRELOAD, or without LD_PRELOAD. Returns
+ * false if the environment is too large.
+ */
 static bool make_environment(const struct bench_child *child, char *preload, size_t size, char **variables)
 {
 	size_t count = 0;
@@ -76,7 +79,7 @@ static bool ended_well(pid_t pid)
 	return r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The worker's standard output is the socket to the tool, so a child never gets it. */
+/* Redirects the child's standard streams. The worker's standard output is the socket to the tool, so a child never gets it. */
 static bool direct(posix_spawn_file_actions_t *actions, const struct bench_child *child, int out)
 {
 	bool good = out >= 0 ? posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO) == 0 :

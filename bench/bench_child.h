@@ -13,10 +13,10 @@
 #include "bench.h"
 
 struct bench_child {
-	const char *program;  /* its name, without folder */
-	const char *argument; /* its argument, or NULL */
+	const char *program;  /* the program's name, without its folder */
+	const char *argument; /* the program's only argument, or NULL */
 	const char *preload;  /* a library for LD_PRELOAD, or NULL */
-	bool quiet;	      /* stderr is discarded */
+	bool quiet;	      /* the program's stderr is discarded */
 };
 
 /*

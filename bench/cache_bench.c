@@ -7,12 +7,12 @@
 
 #include <dlfcn.h>
 
-#define SAMPLE 256 /* objects that a check of malloc() uses */
+#define SAMPLE 256 /* the number of objects that a check of malloc() allocates */
 
 struct bench_guarded bench_cache_guarded = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 struct rk_cache *bench_cache;
 
-static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* for bench_cache */
+static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* bench_cache takes its objects from here */
 
 const char *bench_malloc_file(void)
 {

@@ -3,11 +3,10 @@
  * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
  * time.
  *
- * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and
- * bench_malloc_file() returns the file that the functions are in. A thread writes to each object that it holds, and an asm
- * statement hides the object from the compiler. So no compiler optimises an allocation and its free away. Invariant: no
- * object is handed out twice while it is held. After a slice bench_settle_*() check the invariant, as far as the memory shows
- * it.
+ * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and bench_malloc_file()
+ * returns the file that the functions are in. A thread writes to each object that it holds, and an asm statement hides the object
+ * from the compiler. So no compiler removes an allocation together with its free(). Invariant: no object is handed out twice
+ * while it is held. After a slice bench_settle_*() check the invariant, as far as the memory shows it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H
@@ -19,19 +18,19 @@
 #include "bench.h"
 
 #define BENCH_OBJECT_SIZE 64
-#define BENCH_BATCH 64         /* objects of an operation of `cache-batch` */
-#define BENCH_OBJECTS_MAX 131072 /* for 1024 threads that hold a batch each, and the objects in arrays */
+#define BENCH_BATCH 64         /* the number of objects that one turn of `cache-batch` takes and gives back */
+#define BENCH_OBJECTS_MAX 131072 /* enough for 1024 threads that hold a batch each, and for the objects in arrays */
 
 struct bench_object {
 	unsigned char touched;
 	bool found; /* the check has found this object */
 } __attribute__((__aligned__(BENCH_OBJECT_SIZE)));
 
-/* Objects under a mutex. */
+/* A stock of objects, under a mutex. */
 struct bench_guarded {
 	pthread_mutex_t mutex;
 	size_t count;
-	size_t made; /* objects ever made */
+	size_t made; /* the number of objects that were ever made */
 	void *objects[BENCH_OBJECTS_MAX];
 };
 

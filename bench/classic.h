@@ -2,9 +2,10 @@
 /*
  * classic.h - the contender `classic`: operations in the shape that users of rseq know.
  *
- * An operation reads cpu_id_start, computes the slot in C, and enters the section. There it stores the descriptor, compares
- * cpu_id with the number that it read, and does the rest. The operations are written by hand, without the library's primitives,
- * so they stay the same when the primitives change. They have the fastest form that is known:
+ * An operation reads cpu_id_start, computes the slot's address in C, and stores the descriptor's address in the area, which
+ * begins the section. In the section it compares cpu_id with the number that it read, and does the rest. The operations are
+ * written by hand, without the library's primitives, so they stay the same when the primitives change. They have the fastest form
+ * that is known:
  *
  * - The area's offset is a constant, which the compiler hoists out of loops.
  * - The descriptor's address is an immediate, if the code model allows that.
@@ -35,7 +36,7 @@
 	".long " from " - .\n\t.long " to " - .\n\t.popsection\n\t"
 #define CLASSIC_PRIVATE(code) "772:\n\t" code "773:\n\t" CLASSIC_DECLARE("772b", "773b")
 
-/* An entry of the table of exit points: a way out of the section other than its end. */
+/* An entry of the table of exit points: an exit of the section other than its end. */
 #define CLASSIC_EXIT(label)                                                                                            \
 	CLASSIC_SECTION("__rseq_exit_point_array")                                                                     \
 	".quad .Lstart%=, %l[" #label "]\n\t"                                                                          \

@@ -34,7 +34,7 @@ int bench_context_create(void)
 	return rk_ring_create(&bench_context_ring, &options, sizeof(options));
 }
 
-/* Reads a CPU's records, and returns how many are as they were written. Sets *whole to false if a record isn't. */
+/* Reads a CPU's records, and returns how many are as they were written. Sets *whole to false if a record has changed. */
 static uint64_t read_ring(int cpu, bool *whole)
 {
 	struct rk_ring_reader reader;
@@ -93,7 +93,7 @@ static bool start_rival(int cpu)
 	return good;
 }
 
-/* Starts a rival on each CPU but the first. The caller isn't bound to a CPU. */
+/* Starts a rival on each CPU but the first. Must be called before the calling thread is bound to a CPU. */
 static bool start_rivals(void)
 {
 	cpu_set_t allowed;
@@ -146,7 +146,7 @@ static void sweep(void)
 	static bool written;
 	uint64_t sum = 0;
 
-	if (!written) /* pages that were never written to are all the same page */
+	if (!written) /* the kernel maps the same page of zeros for all pages that were never written to */
 		memset(words, 1, sizeof(words));
 	written = true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i += LINE / sizeof(words[0]))

@@ -7,8 +7,8 @@
  *   context-code   additions that don't depend on each other, which keep the core busy; about 90 ns
  *   context-cold   a sweep that displaces the operation's data from the first caches; only the operation is timed
  *
- * Each operation is used in all three. The contender `nothing` is the same loop without an operation. The tool subtracts its
- * time (BENCH_NOTHING in the tool's bench.h).
+ * Each operation is used in all three. The contender `nothing` is the same loop without an operation. The tool subtracts the time
+ * of `nothing` from that of each other contender (BENCH_NOTHING in the tool's bench.h).
  */
 #ifndef RK_BENCH_CONTEXT_H
 #define RK_BENCH_CONTEXT_H
@@ -17,10 +17,10 @@
 #include "histogram_bench.h"
 #include "ring_bench.h"
 
-#define BENCH_CONTEXT_SWEEP ((size_t)4 << 20) /* bytes */
-#define BENCH_CONTEXT_COLD 4 /* operations of a slice of `context-cold` */
+#define BENCH_CONTEXT_SWEEP ((size_t)4 << 20) /* the bytes that a sweep of `context-cold` reads */
+#define BENCH_CONTEXT_COLD 4 /* the number of operations in a slice of `context-cold` */
 
-extern struct rk_ring *bench_context_ring; /* overwrites, so it needs no reader */
+extern struct rk_ring *bench_context_ring; /* this ring overwrites old records, so it needs no reader */
 extern uint64_t *bench_context_contended;
 
 int bench_context_create(void);
@@ -29,12 +29,12 @@ int bench_context_create(void);
 bool bench_settle_context_ring(void);
 
 /*
- * If it wasn't called before, starts a thread on each CPU except one. These threads add to *bench_context_contended all the time.
+ * Starts a thread on each CPU except one, unless these threads run already. They add to *bench_context_contended all the time.
  * Binds the calling thread to the remaining CPU. Returns false if one of these steps fails.
  */
 bool bench_context_contend(void);
 
-/* Ends the threads of bench_context_contend(). Returns the number of adds of all other threads. */
+/* Ends the threads of bench_context_contend(). Returns the number of adds that the measuring threads made. */
 uint64_t bench_sum_contended(void);
 
 #define CONTEXT_ADD(word)                                                                                              \
@@ -44,7 +44,9 @@ uint64_t bench_sum_contended(void);
 		__asm__ __volatile__("" : : "r"(old));                                                                 \
 	} while (0);
 
-/* Y(X, name, contender, condition, sum, settle, setup, operation). `n` is the number of operations that are left. */
+/*
+ * Y(X, name, contender, condition, sum, settle, setup, operation). `operation` can use n, the number of operations that are left.
+ */
 #define CONTEXT_OPERATIONS(Y, X)                                                                                       \
 	Y(X, counter, "counter", BENCH_ANY, bench_sum_counter, NULL,                                                   \
 	  struct rk_counter *counter = bench_counter;,                                                                 \

@@ -9,9 +9,9 @@
 
 #define PROGRAM "rseqkit-bench-first"
 #define NOT_ASKED -2
-#define NUMBERS 4 /* that the program prints, at most */
+#define NUMBERS 4 /* the program prints at most so many numbers */
 
-/* Runs the program once and reads `count` numbers. Numbers of memory can be negative. */
+/* Runs the program once and reads `count` numbers. Sizes of memory are negative if the memory shrank meanwhile. */
 static bool ask(const char *argument, bool quiet, long long *numbers, int count)
 {
 	const struct bench_child child = {.program = PROGRAM, .argument = argument, .quiet = quiet};
@@ -28,7 +28,9 @@ static bool ask(const char *argument, bool quiet, long long *numbers, int count)
 	return true;
 }
 
-/* Returns n times the median of number `which` of n processes. */
+/*
+ * Starts n processes, and reads the number at index `which` from the output of each. Returns n times the median of these numbers.
+ */
 static uint64_t measure(uint64_t n, const char *structure, int which)
 {
 	uint64_t times[BENCH_FIRST_PROCESSES];
@@ -44,8 +46,8 @@ static uint64_t measure(uint64_t n, const char *structure, int which)
 }
 
 /*
- * Returns the KiB of a structure's memory, or -1. The memory doesn't change from process to process, so one process is asked, and
- * its answer is kept in *known, which begins as NOT_ASKED.
+ * Returns the KiB of a structure's memory, or -1. The memory doesn't change from process to process, so only the first call
+ * starts a process. Its answer is kept in *known, which is NOT_ASKED at first.
  */
 static double memory(const char *argument, int which, double *known)
 {

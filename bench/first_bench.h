@@ -17,7 +17,10 @@
 #define FIRSTS(X)                                                                                                      \
 	X(counter) X(group) X(histogram) X(freelist) X(cache) X(ring) X(rcu) X(lock) X(rwlock) X(ref)
 
-/* The four times of a structure, and the memory of the first and of the second. */
+/*
+ * A structure's four times (of the first and second object: creation and first use), and the memory of the first and second
+ * object.
+ */
 #define FIRST_DECLARATION(name)                                                                                        \
 	uint64_t first_create_##name(uint64_t n);                                                                      \
 	uint64_t first_use_##name(uint64_t n);                                                                         \

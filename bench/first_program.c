@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #define OBJECT_SIZE 64
-#define BITS 5 /* of histograms */
+#define BITS 5 /* the significant bits of histograms */
 #define HIGHEST 1000000
-#define COUNTERS 8 /* of a group */
+#define COUNTERS 8 /* the number of counters in a group */
 
 /* Holds what the program creates. Each structure uses its own member. */
 union made {
@@ -198,7 +198,7 @@ static int use_ref(union made *m)
 
 static const struct structure {
 	const char *name;
-	int (*create)(union made *m); /* return 0 or a negative errno */
+	int (*create)(union made *m); /* both functions return 0 or a negative errno */
 	int (*use)(union made *m);
 } structures[] = {
 	{"counter", create_counter, use_counter},
@@ -226,7 +226,7 @@ static uint64_t now(void)
 /* Returns the private dirty memory of this process in KiB, or -1. */
 static long private_dirty(void)
 {
-	static char text[4096]; /* not on the stack, which could grow */
+	static char text[4096]; /* static, because the stack could grow and so change the measured memory */
 	static const char field[] = "Private_Dirty:";
 	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;

@@ -4,9 +4,9 @@
  *
  * An operation pops a node and pushes it back. A CPU's list is empty at the first operation on this CPU, or after a thread left
  * the CPU between pop and push. Then an out-of-line function takes a new node from the contender's supply, and the operation
- * pushes that node. Invariant: at the end of a slice every node that was ever taken is in one list, once. After a slice
- * bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would cost every contender
- * a store, and so hide differences.
+ * pushes that node. Invariant: at the end of a slice (one measured run, bench.h) every node that was ever taken is in one list,
+ * once. After a slice bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would
+ * cost every contender a store, and so hide differences.
  */
 #ifndef RK_BENCH_FREELIST_H
 #define RK_BENCH_FREELIST_H
@@ -17,7 +17,7 @@
 #include "classic.h"
 #include "floor.h"
 
-#define BENCH_NODES 4096u /* for each contender; enough even if every thread migrates while it holds a node */
+#define BENCH_NODES 4096u /* nodes of each contender; enough even if every thread migrates while it holds a node */
 
 /* A node is alone in its cache line, so threads share only what a contender shares. */
 struct bench_node {
@@ -31,8 +31,8 @@ struct bench_freelist {
 	struct rk_freelist *list;
 	struct {
 		pthread_mutex_t mutex;
-		intptr_t first; /* of the shared list */
-		uint64_t top;   /* of the shared stack: the low half is a node as in `next`, the high half a tag */
+		intptr_t first; /* the first node of the list that all threads share */
+		uint64_t top;   /* the shared stack: the low half names its first node, as `next` does; the high half is a tag */
 	} shared __attribute__((__aligned__(128)));
 	unsigned taken __attribute__((__aligned__(128)));
 	struct bench_node nodes[BENCH_NODES];

@@ -67,7 +67,7 @@ BENCH_INLINE void lock_mutex(struct bench_lock_mutex *lock)
 }
 
 #if BENCH_HAVE_FLOOR
-/* The word of the holder and the protected word are as far apart as in an rk_lock. */
+/* The floor of `lock`. Its words, for the holder's number and for the data, are as far apart as those of an rk_lock. */
 BENCH_INLINE void lock_floor(void *base)
 {
 	volatile intptr_t *slot = floor_slot(base);

@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "classic.h"
 
-#define BENCH_RECORDS 64 /* of a ring */
+#define BENCH_RECORDS 64 /* the number of records in a ring */
 
 struct bench_record {
 	uint64_t words[5];
@@ -28,7 +28,7 @@ struct bench_place {
 } __attribute__((__aligned__(64)));
 
 struct bench_log {
-	intptr_t count; /* of all records so far; the ring has the last BENCH_RECORDS */
+	intptr_t count; /* the number of all records so far; the ring has the last BENCH_RECORDS of them */
 	struct bench_place ring[BENCH_RECORDS];
 };
 

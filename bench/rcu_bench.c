@@ -35,7 +35,10 @@ static int create_flavours(void)
 	return -pthread_key_create(&registered, forget_thread);
 }
 
-/* Registers the thread once. A thread runs only one contender in its life, so it needs no second flavour. */
+/*
+ * Registers the calling thread with a flavour of liburcu, if it isn't registered yet. A thread runs only one contender in its
+ * life, so it needs no second flavour.
+ */
 static void register_thread(const struct flavour *flavour)
 {
 	if (pthread_getspecific(registered) != NULL)

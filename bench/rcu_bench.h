@@ -37,7 +37,7 @@ struct bench_rcu_object {
 	uint64_t one;
 } __attribute__((__aligned__(128)));
 
-/* The place is alone in its cache lines, like the object. */
+/* The published pointer. It is alone in its cache lines, like the object. */
 struct bench_rcu_place {
 	struct bench_rcu_object *object;
 } __attribute__((__aligned__(128)));
@@ -53,10 +53,13 @@ bool bench_settle_rcu(void);
 bool bench_settle_rcu_rseqkit(void);
 bool bench_settle_rcu_rwlock(void);
 
-/* Adds the words that a thread has found. `inside` says whether the thread is still in a section. */
+/* Adds the sum of the words that a thread has read. `inside` says whether the thread is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
-/* The cleanup of a loop's sum (RCU_TALLY). It needs the sum's address only after the loop. So the sum can be in a register. */
+/*
+ * The cleanup function of a loop's sum (RCU_TALLY). The sum's address is needed only after the loop, so the sum can be in a
+ * register.
+ */
 BENCH_INLINE void rcu_count(uint64_t *seen)
 {
 	bench_rcu_count(*seen, false);
@@ -88,7 +91,7 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-/* The gate of the contender `floor`. The gate names an item. A section loads the gate to find the item. */
+/* The gate of the contender `floor` (rseqkit/gate.h): a word that names an item. A section loads the gate to find the item. */
 extern void *bench_rcu_floor_gate;
 
 #if BENCH_HAVE_FLOOR

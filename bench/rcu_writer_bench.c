@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define GONE 0xdead0000dead /* the word of an object that no thread is allowed to read any more */
-#define LINGERS_NS 100000 /* longer than a grace period that waits for no reader */
+#define LINGERS_NS 100000 /* more than the time of a grace period that waits for no reader */
 #define TRIES 4
 
 static struct bench_rcu_object first_spare;
@@ -42,7 +42,7 @@ static struct {
 	unsigned lingering;
 	uint64_t wrong;
 	bool stop __attribute__((__aligned__(128)));
-	bool linger; /* each reader is to stay long in one section */
+	bool linger; /* true asks each reader to call linger_at() in one section */
 } readers;
 
 /* Returns 0, or another value if the object's word is GONE. */
@@ -149,8 +149,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Normal sections are so short that a grace period which doesn't wait would hardly be noticed. So each reader stays longer in one
- * section. When all readers are in such a section, the writer replaces the object once more.
+ * Normal sections are so short that the check would hardly notice a grace period that doesn't wait for readers. So each reader
+ * stays longer in one section. When all readers are in such a section, the writer replaces the object once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {

@@ -45,7 +45,7 @@ BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 		object->released = 1;
 }
 
-/* The gate of the contender `floor`. The gate names an item, and each add loads the gate. */
+/* The gate of the contender `floor` (rseqkit/gate.h): a word that names an item. Each add loads the gate. */
 extern void *bench_ref_floor_gate;
 
 #if BENCH_HAVE_FLOOR

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BANK_SIZE 128 /* 16 words */
+#define BANK_SIZE 128 /* the bytes of a bank: 16 words */
 
 /* The data under a per-CPU mutex, which is another way to have data that other CPUs can reach. */
 struct guarded {
@@ -30,7 +30,7 @@ static struct rk_percpu *pool;
 static void *item;  /* an item of closable memory */
 static void *plain; /* an item without banks */
 static void *guarded;
-static int here, there; /* CPUs */
+static int here, there; /* the CPU of the thread that measures, and the other CPU */
 static cpu_set_t allowed;
 
 /* The thread that runs while the other thread measures. */
@@ -40,7 +40,7 @@ static struct {
 	void (*work)(void);
 	unsigned running, stop;
 } beside;
-static unsigned answers; /* of the signal handler */
+static unsigned answers; /* how often the signal handler has run */
 
 static void pin(int cpu)
 {
@@ -269,7 +269,10 @@ static void stop_beside(void)
 	(void)pthread_join(beside.id, NULL);
 }
 
-/* Runs n operations on `here`. If `work` isn't NULL, a thread on `there` runs it meanwhile. Returns nanoseconds. */
+/*
+ * Runs n operations on the CPU `here`. If `work` isn't NULL, a thread on the CPU `there` runs `work` meanwhile. Returns
+ * nanoseconds.
+ */
 static uint64_t measure(uint64_t n, bool (*operation)(void), void (*work)(void))
 {
 	bool done = true;
@@ -310,7 +313,9 @@ MEASURE(mutex_idle, drain_guarded, NULL)
 MEASURE(mutex_running, drain_guarded, add_guarded)
 MEASURE(signal_running, ask_by_signal, add_to_plain)
 
-/* Makes n adds on `here`. If `work` isn't NULL, a thread on `there` runs it meanwhile. Returns nanoseconds. */
+/*
+ * Makes n adds on the CPU `here`. If `work` isn't NULL, a thread on the CPU `there` runs `work` meanwhile. Returns nanoseconds.
+ */
 #define MEASURE_ADDS(name, add, work)                                                                                  \
 	uint64_t bank_##name(uint64_t n)                                                                               \
 	{                                                                                                              \

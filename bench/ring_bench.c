@@ -12,7 +12,7 @@
 #include <sched.h>
 
 #define SPINS_BEFORE_YIELD 1000
-#define WAITS_MAX 100000000 /* calls of bench_ring_wait() until the bench fails: about a minute */
+#define WAITS_MAX 100000000 /* after so many calls of bench_ring_wait(), about a minute, the bench fails */
 /*
  * How long the reader of `ring-remote` waits when it finds the ring empty. Meanwhile the writer fills a part of the ring. Each
  * look at the ring takes cache lines away from the writer, which costs both threads more than this wait.
@@ -176,7 +176,7 @@ static void wait_for_records(void)
 		pause_here();
 }
 
-/* In this bench all records must come in the order of the table. */
+/* In `ring-remote` the records must also come in the order of the table. */
 static void look_in_order(struct ring_tally *tally, uint64_t i)
 {
 	tally->wrong |= tally->difference + i % BENCH_RING_TABLE;

@@ -2,11 +2,11 @@
 /*
  * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
  *
- * Each contender has a function that writes one record and a function that reads one. name_write() returns false if there is no
- * room. name_read() returns false if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes records of a
- * table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each other's
- * records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is the sum
- * of the records written (bench_settle_ring()).
+ * Each contender has a function NAME_write(), which writes one record, and a function NAME_read(), which reads one. NAME_write()
+ * returns false if there is no room, and NAME_read() if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes
+ * records of a table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each
+ * other's records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is
+ * the sum of the records written (bench_settle_ring()).
  *
  * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */
@@ -28,7 +28,7 @@
 #endif
 
 #define BENCH_RING_SIZE 16384
-#define BENCH_RING_BATCH 32 /* records of a turn of `ring-batch` */
+#define BENCH_RING_BATCH 32 /* the number of records that one turn of `ring-batch` writes and reads */
 #define BENCH_RING_TABLE 64
 
 struct bench_ring_record {
@@ -52,7 +52,9 @@ int bench_ring_create(void);
 bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
-/* The cleanup of a loop's counts. It needs the address of the counts only after the loop. So they can be in registers. */
+/*
+ * The cleanup function of a loop's counts. The address of the counts is needed only after the loop, so they can be in registers.
+ */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
 	bench_ring_count(tally->difference, tally->wrong);
@@ -86,7 +88,7 @@ extern struct rk_ring *bench_ring;
 
 void bench_ring_leave(struct ring_own *own);
 
-/* After a migration: opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
+/* Called after a migration. Opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
 const struct bench_ring_record *bench_ring_find(struct ring_own *own);
 
 /* The slow paths get a copy, so that the loop can keep the reader in registers. */
@@ -251,12 +253,12 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 }
 #endif
 
-#define ring_nothing(of) ((void)(of)) /* for contenders whose read frees the record's room */
+#define ring_nothing(of) ((void)(of)) /* the `release` of contenders whose read already frees the record's room */
 
 /*
- * A turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many records
- * as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If there is
- * no record to read, the thread waits for a writer to finish.
+ * Makes a turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many
+ * records as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If
+ * there is no record to read, the thread waits for a writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \

@@ -25,7 +25,7 @@ struct bench_slab bench_slab_index_64 = SLAB_64, bench_slab_pointer_64 = SLAB_64
 
 #define CACHED(name) __thread struct slab_cached bench_slab_cached_##name = {NULL, SLAB_NO_CPU}
 
-CACHED(index_16); /* not used, like the next one */
+CACHED(index_16); /* this pointer isn't used, and neither is that of index_64 */
 CACHED(index_64);
 CACHED(pointer_16);
 CACHED(pointer_64);

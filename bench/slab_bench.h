@@ -5,15 +5,15 @@
  *
  * The bench shows what a cached pointer to the slab saves. The variants find the slab in one of three ways:
  *
- *   index     The section loads the CPU's number from the area, tests its sign, and computes the slab's address.
- *   pointer   A thread-local word has the slab's address, and another word has its CPU. The section compares that CPU with
- *             the area's number, so the pointer is right in any process.
- *   owned     The section tests only that the word isn't 0. For tcmalloc this test is enough, because its word overlaps the field
- *             cpu_id_start, so the kernel's store to that field invalidates the pointer. But then no other component may use
- *             the area. In this bench threads are bound to a CPU instead, so the pointer stays right.
+ *   index     The section loads the CPU's number from the area, tests its sign, and computes the slab's address. pointer   A
+ *   thread-local word has the slab's address, and another word has its CPU. The section compares that CPU with the area's number,
+ *   so the pointer is right in any process. owned     A thread-local word has the slab's address. The section tests only that the
+ *   word isn't 0. For tcmalloc this test is enough, because its word overlaps the field cpu_id_start, so the kernel's store to
+ *   that field invalidates the pointer. But then no other component may use the area. In this bench threads are bound to a CPU
+ *   instead, so the pointer stays right.
  *
- * Each variant exists with fields of 16 bits, as in tcmalloc, and of 64 bits. The fields count words from the slab's beginning.
- * The slab is the item of a CPU in the memory of rk_percpu, so all variants and all structures have the same layout.
+ * Each variant exists with fields of 16 bits, as in tcmalloc, and of 64 bits. The fields count words from the slab's beginning. A
+ * CPU's slab is the CPU's slot of an item of rk_percpu, so all variants have the same layout as the other structures.
  *
  * Invariant: after a slice each object is in exactly one slab or in the reserve (bench_settle_slab_*()).
  */
@@ -27,7 +27,7 @@
 #if BENCH_HAVE_CLASSIC && !defined(__clang__)
 #define BENCH_HAVE_SLAB 1
 
-#define SLAB_WORDS 256 /* of a slab, with its header */
+#define SLAB_WORDS 256 /* the number of words in a slab, its header included */
 
 /* A thread's pointer to the slab of one CPU. */
 struct slab_cached {
@@ -40,7 +40,7 @@ struct slab_cached {
 /* A contender's slabs, and the objects that aren't in a slab. */
 struct bench_slab {
 	void *slots; /* the slab of CPU 0 */
-	size_t header; /* words */
+	size_t header; /* the number of words in a header */
 	bool wide;     /* the fields of the header have 64 bits */
 	struct bench_guarded reserve;
 };
@@ -67,8 +67,8 @@ struct bench_slab {
 	".Lstart%=:\n\t"
 
 /*
- * The end of a pop, directly after the commit. The abort and the exits store an enum slab_result in the place of the object. No
- * object has such a low address.
+ * The end of a pop, directly after the commit. After an abort or at an exit, the register of the popped object gets an enum
+ * slab_result instead. No object has such a low address.
  */
 #define SLAB_END_POP                                                                                                   \
 	".Lend%=:\n\t"                                                                                                 \
@@ -87,8 +87,9 @@ struct bench_slab {
 	".subsection 0\n\t"
 
 /*
- * The three ways to find the slab. Each stores its address in rax. All three also notice that a thread isn't registered: its
- * number is negative, and its word has no address. The exit `none` leads to the reserve, and `stale` to bench_slab_find().
+ * The three ways to find the slab. Each stores the slab's address in rax. All three also notice that a thread isn't registered:
+ * the CPU's number in its area is negative, and its thread-local word is NULL. The exit `none` leads to the reserve, and `stale`
+ * to bench_slab_find().
  */
 #define SLAB_FIND_index(none, stale)                                                                                   \
 	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
@@ -116,7 +117,7 @@ struct bench_slab {
 #define SLAB_UNLESS_FULL_16(full) "movzwl (%%rax), %%ecx\n\tcmpw 4(%%rax), %%cx\n\tjae " full "\n\t"
 #define SLAB_UNLESS_FULL_64(full) "movq (%%rax), %%rcx\n\tcmpq 16(%%rax), %%rcx\n\tjae " full "\n\t"
 
-/* Changes rcx by 1, and commits it. */
+/* Adds 1 to rcx, or subtracts 1, and stores rcx in `current`: the commit. */
 #define SLAB_COMMIT_16(verb) verb "l $1, %%ecx\n\tmovw %%cx, (%%rax)\n"
 #define SLAB_COMMIT_64(verb) verb "q $1, %%rcx\n\tmovq %%rcx, (%%rax)\n"
 

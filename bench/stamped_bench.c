@@ -16,7 +16,7 @@
 
 #define DAEMON "rseqkit-bench-lttng"
 #define TRACED "rseqkit-bench-lttng-traced"
-#define SILENCE_MAX_MS 25000 /* less than the tool waits for the worker */
+#define SILENCE_MAX_MS 25000 /* the longest wait for an answer; the tool waits longer for the worker's answer */
 
 struct rk_ring *bench_stamped_ring, *bench_unordered_ring;
 
@@ -25,8 +25,8 @@ extern char **environ;
 /* The process that writes events. */
 static struct {
 	bool tried, checked;
-	int fd; /* the socket to its standard input and output */
-	char why[160]; /* empty if it runs */
+	int fd; /* the socket to the process's standard input and output */
+	char why[160]; /* why the process doesn't run; empty if it runs */
 } traced;
 
 int bench_stamped_create(void)
@@ -38,7 +38,7 @@ int bench_stamped_create(void)
 	return r == 0 ? rk_ring_create(&bench_unordered_ring, &unordered, sizeof(unordered)) : r;
 }
 
-/* Reads a CPU's records, and returns their number. Sets *whole to false if one is wrong, or if stamps aren't in order. */
+/* Reads a CPU's records, and returns their number. Sets *whole to false if a record is wrong, or if stamps aren't in order. */
 static uint64_t read_ring(struct rk_ring *ring, int cpu, bool *whole)
 {
 	struct rk_ring_reader reader;

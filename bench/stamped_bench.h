@@ -10,11 +10,11 @@
 
 #include "bench.h"
 
-extern struct rk_ring *bench_stamped_ring, *bench_unordered_ring; /* both overwrite */
+extern struct rk_ring *bench_stamped_ring, *bench_unordered_ring; /* both rings overwrite old records */
 
 int bench_stamped_create(void);
 
-/* Checks the records in a ring: their numbers, lengths, and for the first ring the order of their stamps. */
+/* Check the records in a ring: their numbers and lengths. bench_settle_stamped() also checks the order of their stamps. */
 bool bench_settle_stamped(void);
 bool bench_settle_unordered(void);
 
@@ -22,10 +22,10 @@ bool bench_settle_unordered(void);
 const char *bench_stamped_lttng_why(void);
 uint64_t bench_stamped_lttng(uint64_t n);
 
-/* Checks that a snapshot of the events has the last event. Only the first call does this. */
+/* Checks that a snapshot of the events has the last 1000 events. Only the first call does this. */
 bool bench_settle_stamped_lttng(void);
 
-#define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of each number */
+#define BENCH_STAMPED_MARK 0x5253454bULL /* the upper half of the number in each record */
 
 #define STAMPED(X)                                                                                                     \
 	X("stamped", "rseqkit", BENCH_RSEQ, stamped_rseqkit, NULL, bench_settle_stamped,                               \

@@ -5,10 +5,10 @@
  *
  * usage: stamped_daemon TRACED    executes the program TRACED, stamped_traced.c; if it can't, prints "unavailable WHY"
  *
- * The daemon and the traced process run in a PID namespace, of which the traced process is the first process. So the kernel
- * ends all of them when it ends, in whichever way. It ends at the end of its input, and so at the latest when the worker ends.
- * All files are in a tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets, and the buffers. So
- * nothing has to be removed, and other daemons of LTTng aren't touched.
+ * The daemon and the traced process run in a PID namespace, of which the traced process is the first process. So when the traced
+ * process ends, in whichever way, the kernel ends the daemon, too. The traced process ends when its input ends, so at the latest
+ * when the worker ends. All files are in a tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets,
+ * and the buffers. So nothing has to be removed, and other daemons of LTTng aren't touched.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define HOME "/dev/shm/home"
-#define USER 1000 /* in the namespace: for root LTTng would use /var/run/lttng */
+#define USER 1000 /* the user's id in the namespace. It isn't root's, because for root LTTng would use /var/run/lttng */
 
 extern char **environ;
 
@@ -45,7 +45,7 @@ static bool refuse(const char *format, ...)
 	return false;
 }
 
-/* Writes a file of /proc/self. */
+/* Writes a text to a file of /proc/self. */
 static bool put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

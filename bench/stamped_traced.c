@@ -22,10 +22,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define MARK 0x5253454bULL /* the upper half of each number, so that the check finds the numbers in a file */
-#define LAST 1000 /* events that the check looks for */
+#define MARK 0x5253454bULL /* the upper half of the number in each event, so that the check finds the numbers in a file */
+#define LAST 1000 /* the check looks for so many of the latest events */
 
-static uint64_t written; /* number of events so far */
+static uint64_t written; /* the number of events so far */
 static unsigned char found[LAST];
 
 static uint64_t now(void)
@@ -46,7 +46,7 @@ static uint64_t write_events(unsigned long long count)
 	return now() - start;
 }
 
-/* Marks those of the last events that the file has. */
+/* Marks in found[] which of the last LAST events the file has. */
 static int look_into(const char *path, const struct stat *status, int type, struct FTW *place)
 {
 	char *bytes = type == FTW_F && status->st_size > 0 ? malloc((size_t)status->st_size) : NULL;

@@ -19,10 +19,10 @@
 
 /* A library that is preloaded. The fields below `package` are set when the library is looked for. */
 struct library {
-	const char *name;     /* the beginning of its file's name */
-	const char *variable; /* environment variable with its path, or NULL */
+	const char *name;     /* the beginning of the library's file name */
+	const char *variable; /* an environment variable that can have the library's path, or NULL */
 	const char *sonames[2];
-	const char *package; /* Debian's package */
+	const char *package; /* the Debian package that has the library */
 	bool looked;
 	char path[PATH_MAX]; /* empty if there is no such library */
 	char why[128];
@@ -91,7 +91,7 @@ static const char *why_not_program(const char *program)
 	return bench_child_path(program, path) ? NULL : text;
 }
 
-/* Returns n times the median of n processes. */
+/* Starts n processes, one after the other. Returns n times the median of their times. */
 static uint64_t measure(uint64_t n, const char *program, const char *argument, const char *preload)
 {
 	const struct bench_child child = {.program = program, .argument = argument, .preload = preload};

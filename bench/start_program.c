@@ -6,7 +6,7 @@
  *        start_program counter    makes a counter and adds to it once (START_LINKED)
  *        start_program NAME       prints the path of a loaded object whose file name begins with NAME
  *
- * Exit status: 0; 1 if that failed.
+ * Exit status: 0; 1 if the counter couldn't be made, or if there is no such object.
  */
 #define _GNU_SOURCE
 #include <link.h>

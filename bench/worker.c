@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and compares the
- * answers.
+ * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and computes the figures
+ * from the answers.
  *
  * Requests come on standard input, answers go to standard output, one line each:
  *
@@ -54,7 +54,7 @@ static const char *const conditions[] = {
 /* The data that the threads of a slice share. */
 struct slice {
 	const struct bench_loop *loop;
-	uint64_t turns; /* of the loop, in each thread */
+	uint64_t turns; /* the number of turns that each thread makes */
 	unsigned threads;
 	unsigned arrived;
 	uint64_t ns;

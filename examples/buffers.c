@@ -12,7 +12,7 @@
 
 #define THREADS 4
 #define ROUNDS 1000000
-#define NEXT 0 /* a free buffer's first word links to the next one */
+#define NEXT 0 /* the offset of the link: the first word of a free buffer points to the next free buffer */
 
 struct buffer {
 	intptr_t words[32];

@@ -13,7 +13,7 @@
 #define THREADS 4
 #define READS 1000000
 #define REPLACEMENTS 1000
-#define PENDING 100 /* old configurations that wait to be freed */
+#define PENDING 100 /* at most so many old configurations wait to be freed */
 
 struct config {
 	int version, twice; /* invariant: `twice` is 2 * `version` */
@@ -21,7 +21,7 @@ struct config {
 };
 
 static struct rk_rcu *rcu;
-static struct config *config; /* published by one writer, for all readers */
+static struct config *config; /* one writer publishes this pointer, and all readers follow it */
 static int reading = THREADS, freed;
 
 static struct config *make(int version)

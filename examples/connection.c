@@ -19,7 +19,7 @@
 struct connection {
 	struct rk_ref ref;
 	int number;
-	int is_open; /* invariant: a thread with a reference finds it open */
+	int is_open; /* invariant: not 0 as long as a thread has a reference */
 	struct rk_rcu_call call;
 };
 
@@ -36,7 +36,7 @@ static void drop(struct rk_rcu_call *call)
 /* Called in the thread that drops the last reference. At this moment another thread is possibly trying to get a reference. */
 static void release(struct rk_ref *ref)
 {
-	struct connection *c = (struct connection *)ref; /* the first member */
+	struct connection *c = (struct connection *)ref; /* `ref` is the first member of a connection */
 
 	c->is_open = 0;
 	while (rk_rcu_defer(rcu, &c->call, drop) != 0)
@@ -54,7 +54,7 @@ static struct connection *open_one(void)
 	return c;
 }
 
-/* Returns the connection with a reference, or NULL if it is being closed. */
+/* Returns a connection and takes a reference to it for the caller. Returns NULL if the connection is being closed. */
 static struct connection *find(int place)
 {
 	struct rk_rcu_section *section;

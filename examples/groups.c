@@ -48,7 +48,7 @@ int main(void)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	r = rk_counter_group_read(group, values, 2); /* after an error, for example without a fence, each value is right */
+	r = rk_counter_group_read(group, values, 2); /* even after an error, each single value is right */
 	for (size_t i = 0; i < rk_counter_group_count(group); i++)
 		printf("%s %lld\n", rk_counter_group_name(group, i), (long long)values[i]);
 	printf("%ld readings meanwhile, last result %d\n", readings, r);

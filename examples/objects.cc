@@ -50,7 +50,7 @@ public:
 	}
 };
 
-// Holds one reference. A copy takes another one, and the destructor gives it back.
+// Holds one reference to a shape. A copy of this object holds a reference of its own. The destructor gives its reference back.
 class reference
 {
 public:

@@ -12,7 +12,7 @@
 
 #define PRODUCERS 2
 #define CONSUMERS 2
-#define JOBS 100000 /* jobs that each producer puts */
+#define JOBS 100000 /* the number of jobs that each producer puts into the queue */
 #define ROOM 64
 
 /* Invariant: the queue has the jobs with the numbers from `first` to `last` - 1. Both members only grow. */
@@ -21,7 +21,7 @@ static struct {
 	struct rk_condition more, less; /* `more`: a job was put. `less`: a job was taken */
 	unsigned long first, last;
 	int jobs[ROOM];
-	int producers; /* producers that haven't ended */
+	int producers; /* the number of producers that haven't ended */
 } queue = {.mutex = RK_MUTEX_INIT, .more = RK_CONDITION_INIT, .less = RK_CONDITION_INIT, .producers = PRODUCERS};
 
 static void put(int job)
@@ -31,7 +31,7 @@ static void put(int job)
 		rk_condition_wait(&queue.less, &queue.mutex);
 	queue.jobs[queue.last++ % ROOM] = job;
 	rk_mutex_unlock(&queue.mutex);
-	rk_condition_signal(&queue.more); /* after the region, because this call possibly makes a system call */
+	rk_condition_signal(&queue.more); /* after the mutex's region, because this function possibly makes a system call */
 }
 
 static bool take(int *job)

@@ -18,7 +18,7 @@ struct event {
 };
 
 struct reader {
-	uint64_t time; /* of the last record */
+	uint64_t time; /* the stamp of the last record that was read */
 	long read, out_of_order;
 };
 
@@ -59,7 +59,7 @@ int main(void)
 		if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0)
 			abort();
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0) {
-		(void)rk_ring_wait_for(ring, 10000000); /* at most 10 ms, because possibly all threads have ended since */
+		(void)rk_ring_wait_for(ring, 10000000); /* at most 10 ms, because possibly all threads have ended meanwhile */
 		r = rk_ring_merge(ring, take, &reader);
 		if (r < 0 && r != -EAGAIN) /* a writer without rseq was inside a write: try again in the next round */
 			return 1;

@@ -17,7 +17,7 @@
 
 struct session {
 	unsigned number; /* 0: no session */
-	unsigned asked;  /* look-ups since the last sweep */
+	unsigned asked;  /* the number of look-ups since the last sweep */
 };
 
 /* The table of a CPU. Invariant: `used` is the number of entries with a session. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - a table of prices that threads read all the time. Now and then a writer changes it in place.
+ * table.c - a table of prices that threads read all the time. Meanwhile a writer changes prices in the table, again and again.
  *
  * A change moves an amount from one entry to another, so the sum stays the same. Readers on different CPUs write to no common
  * data. A writer waits until all readers have left their read sections.

@@ -23,7 +23,8 @@ struct versioned {
  *
  * Parameters: base is the address of slot 0. Each slot has a struct versioned pointer.
  *
- * Returns RK_UNEQUAL if the object has another version, or the slot has no object. Otherwise returns as any operation.
+ * Returns RK_UNEQUAL if the object has another version, or the slot has no object. Otherwise returns an outcome as the operations
+ * of rseqkit/ops.h do.
  */
 static inline __attribute__((__unused__)) enum rk_result versioned_set(void *base, intptr_t version, intptr_t value)
 {

@@ -16,7 +16,7 @@ Figure = collections.namedtuple("Figure", "time peak end", defaults=(None, None)
 # `best` compares with the best of the other allocators, and `glibc` with glibc.
 Bar = collections.namedtuple("Bar", "of peer most")
 
-# Loops, their threads, and how much longer than the best of the others they may take at most.
+# Loops, their threads, and the highest ratio of rseqkit's time to that of the best other allocator.
 LOOPS = [("pairs", (1, 2), 1.0), ("new", (1, 2), 1.0), ("handed", (2,), 1.0), ("batch-100", (1, 2), 1.0),
          ("batch-1000", (1, 2), 1.0), ("batch-10000", (1, 2), 1.0), ("churn", (1, 2), 1.0), ("medium", (1,), 1.0),
          ("medium-touched", (1,), 1.0), ("large", (1,), 1.2), ("large-touched", (1,), 1.2), ("huge-touched", (1,), 1.2),

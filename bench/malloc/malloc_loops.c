@@ -20,11 +20,11 @@
 #include <unistd.h>
 
 #define SIZE 64
-#define OBJECTS 20000 /* of a slice of small objects */
+#define OBJECTS 20000 /* the number of small objects that a thread allocates in a slice */
 #define BATCH 64
-#define HANDED (100 * BATCH) /* of a slice: short, because two threads must run without a disturbance */
-#define TURN 250000000     /* nanoseconds of all slices */
-#define WALL_MAX 2000000000 /* nanoseconds of a run, even if other processes use the CPUs */
+#define HANDED (100 * BATCH) /* the objects that a slice hands over: few, because both threads must run undisturbed */
+#define TURN 250000000     /* the nanoseconds of all slices of a run together */
+#define WALL_MAX 2000000000 /* a run ends after so many nanoseconds, even if other processes use the CPUs */
 #define DELAY_PART 20      /* a slice in which threads waited for a CPU for more than a 20th of the time isn't the best one */
 
 int thread_count;
@@ -50,7 +50,7 @@ static long pairs(int thread)
 	return OBJECTS;
 }
 
-/* The operators of the preloaded allocator, or of the C++ library, which is loaded only for this loop. */
+/* The operators new and delete of the preloaded allocator, or of the C++ library, which is loaded only for this loop. */
 static void *(*new_object)(size_t size);
 static void (*delete_object)(void *object, size_t size);
 
@@ -147,7 +147,7 @@ static const struct loop small_loops[] = {
 
 static const struct loop *const all[] = { small_loops, size_loops, thread_loops };
 
-/* The nanoseconds for which this thread was ready and had no CPU, or 0 if the kernel doesn't count them. */
+/* Returns the nanoseconds for which this thread was ready and had no CPU, or 0 if the kernel doesn't count them. */
 static int64_t delay(int file)
 {
 	char text[100];

@@ -25,7 +25,10 @@ struct loop {
 extern const struct loop size_loops[], thread_loops[]; /* each ends with an empty name */
 extern int thread_count;
 
-/* If a thread works for another thread, it calls this function at its end, with the number of the other thread. */
+/*
+ * Adds the time for which the calling thread waited for a CPU to that of the loop's thread with this number. A thread that works
+ * for a thread of the loop calls the function before it ends.
+ */
 void loop_add_delay(int thread);
 
 static inline uint64_t random_next(uint64_t *state)

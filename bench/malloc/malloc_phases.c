@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define LIST_MAX ((size_t)4 << 20) /* objects */
+#define LIST_MAX ((size_t)4 << 20) /* the largest number of objects in `list` */
 #define STEADY 1000
 #define DRIFT_LIVE ((size_t)32 << 20)
 #define RANDOM_LIVE 485000000

@@ -6,8 +6,8 @@
  */
 #include "malloc_loops.h"
 
-#define CHURN 400000 /* live objects of all threads */
-#define LIVE 300     /* live medium and large objects of each thread */
+#define CHURN 400000 /* the number of live objects of all threads together */
+#define LIVE 300     /* the number of live medium or large objects of each thread */
 #define HUGE_LIVE 8
 #define BUFFERS 4
 #define BUFFER_SIZE 1500000
@@ -106,7 +106,10 @@ static long buffers(int thread)
 	return 25 * BUFFERS;
 }
 
-/* Grows an object from `size` to 1 MiB by a part of its size and by `step`. Writes the end of each new size. */
+/*
+ * Grows an object from `size` to 1 MiB by many calls of realloc(), `rounds` times. Each call adds `step`, and 1/divisor of the
+ * object's size unless divisor is 0. Writes to the last byte of each new size.
+ */
 static long grow(size_t size, size_t divisor, size_t step, int rounds)
 {
 	long count = 0;

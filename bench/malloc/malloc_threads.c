@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc_threads.c - loops in which threads free each other's objects: `relay` hands slots of objects from thread to thread, and
+ * malloc_threads.c - loops in which threads free each other's objects: `relay` hands sets of objects from thread to thread, and
  * `exchange` hands single objects. Each object belongs to one thread at any time, and is checked when it is freed.
  */
 #include "malloc_loops.h"
@@ -12,7 +12,7 @@
  */
 #define SLOTS 1000
 #define REPLACED 20000
-#define RUNNERS 3 /* of a slice */
+#define RUNNERS 3 /* each thread of the loop starts so many fresh threads in a slice */
 #define SLOT_SIZE_MAX 500
 
 struct slots {
@@ -78,7 +78,7 @@ static long relay(int thread)
  */
 #define KEPT 2000
 #define SHARED 1000
-#define CHAINS 100 /* of a slice */
+#define CHAINS 100 /* each thread makes so many chains in a slice */
 #define CHAIN_SIZE_MAX ((size_t)1 << 20)
 
 struct link {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * short_process.c - a process that uses malloc() a little: 200 objects of 20 sizes, half of which it frees. compare measures how
- * long it takes from its fork to its end.
+ * short_process.c - a process that uses malloc() a little: 200 objects of 20 sizes, half of which it frees. The script `compare`
+ * measures how long this process takes from its fork to its end.
  */
 #include <stdlib.h>
 

@@ -41,9 +41,9 @@ enum event_kind {
  */
 struct event {
 	uint64_t start;   /* ticks, for calls that take time; otherwise 0 */
-	uint64_t address; /* of memory, or of a mutex */
-	uint64_t size;    /* bytes asked for; for a lock the call's result */
-	uint64_t usable;  /* bytes that the allocator gave, or gets back */
+	uint64_t address; /* the address of the memory or of the mutex */
+	uint64_t size;    /* the bytes that the program asked for; for a lock, the result of the call */
+	uint64_t usable;  /* the bytes that the allocator gave, or gets back */
 	uint32_t thread;  /* the recorder's number of the thread, from 1; it isn't reused, unlike `tid` */
 	uint32_t tid;
 	uint32_t sequence; /* the record's number in its thread: 0, 1, 2, ... modulo 2^32 */

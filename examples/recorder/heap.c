@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns how a call is handled. A call that an allocator makes to itself isn't recorded, because the outer call is. */
+/* Returns how a call is handled. A call that an allocator makes to itself isn't recorded, because the outer call is recorded. */
 static enum way way_in(void)
 {
 	enum way found = way();
@@ -143,7 +143,7 @@ static void *reallocate(enum event_kind kind, void *memory, size_t size, void *(
 	if (moved != NULL || size == 0)
 		return end_call(kind, failed.start, moved, size);
 	mine.is_allocating = false;
-	record(&failed); /* the old memory is still allocated */
+	record(&failed); /* the call failed, so the old memory is still allocated */
 	return NULL;
 }
 
@@ -176,7 +176,7 @@ EXPORTED void free(void *memory)
 		return;
 	here = way_in();
 	if (here == WAY_OWN)
-		return; /* the allocator is possibly unknown or unusable (next.c): a block of the allocator is never freed */
+		return; /* the allocator is possibly unknown or unusable now (next.c), so its blocks aren't freed */
 	if (here == WAY_RECORD)
 		record_release(EVENT_FREE, memory);
 	mine.is_allocating = true;

@@ -53,8 +53,8 @@ bool is_own_memory(const void *address)
 }
 
 /*
- * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function of
- * conditions. dlvsym() finds the newer version, and dlsym() would possibly find the older one.
+ * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function for condition
+ * variables. dlvsym() finds the newer version, and dlsym() would possibly find the older one.
  */
 static void *next_of(const char *name)
 {

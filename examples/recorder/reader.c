@@ -29,7 +29,7 @@
 #define PASS 1000000    /* ns between two passes over the rings */
 #define LOOK 250000000  /* ns; without records, the longest time between two checks whether the reader is the last thread */
 #define STACK (256 << 10)
-#define LOOKS 1000 /* one per PASS */
+#define LOOKS 1000 /* reader_start() waits at most for so many times PASS */
 #define LAST_PASSES 20
 #define CPUS_MAX 8192
 
@@ -44,7 +44,7 @@ static struct {
 	uint64_t taken;
 	int64_t heap;
 	uint64_t lost_before;        /* the parent's lost records */
-	uint64_t lost;               /* including the parent's */
+	uint64_t lost;               /* all lost records, those of the parent included */
 	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: the overflow ring first, then each CPU's */
 } reader;
 

@@ -33,7 +33,7 @@
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
-/* The launcher passes these in the environment. */
+/* The launcher sets these variables in the program's environment. */
 #define ENVIRONMENT_FILE "RSEQKIT_RECORDER_FILE"
 #define ENVIRONMENT_SIZE "RSEQKIT_RECORDER_SIZE"
 #define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* this process writes to FILE; others append their id to the name */
@@ -54,10 +54,10 @@ extern __thread struct recorder_thread mine __attribute__((__tls_model__("initia
 
 struct recorder {
 	struct rk_ring *ring;     /* NULL while nothing is recorded */
-	struct rk_counter *made;  /* records that threads tried to write */
+	struct rk_counter *made;  /* counts the records that threads tried to write */
 	int process;              /* id of the recorded process; a child that ran no handlers of fork has another id */
 	bool is_child;            /* a fork's child: it can free blocks that its parent allocated */
-	uint64_t born;            /* ticks; earlier records are the parent's */
+	uint64_t born;            /* when the recording began, in ticks; records before this time are the parent's */
 	int64_t made_before;      /* in a child, the value of `made` at the fork */
 	char file[4096];          /* the file's name */
 	bool is_own_file;         /* this process writes to FILE itself */
@@ -98,11 +98,11 @@ extern struct next next;
 
 /* next.c */
 bool next_found(void);
-void *own_memory(size_t size, size_t alignment); /* zeroed, never given back; NULL if there is no more */
+void *own_memory(size_t size, size_t alignment); /* returns zeroed memory, which is never given back; NULL if no memory is left */
 bool is_own_memory(const void *memory);
 size_t own_memory_size(const void *memory);
 
-/* state.c */
+/* state.c. An interposed function records its call, only passes it on, or serves the recorder itself with next.c's memory. */
 enum way { WAY_RECORD, WAY_PASS, WAY_OWN };
 enum way way_found(void);
 void recorder_end(void);
@@ -111,10 +111,10 @@ void recorder_end(void);
 void thread_begin(void);
 void threads_count(void);     /* sets the count of threads to 1, for the calling thread */
 void threads_watch(void);     /* called in the reader, which has its own descriptors */
-bool thread_is_alone(void);   /* whether the reader is the last thread of the process */
+bool thread_is_alone(void);   /* returns whether the reader is the last thread of the process */
 
 /* reader.c */
-int reader_start(void);   /* returns a negative errno */
+int reader_start(void);   /* returns 0 or a negative errno */
 void reader_finish(void); /* call after the last record; waits until all records are in the file */
 
 /* complain.c */

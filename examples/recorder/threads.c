@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOKS 100 /* one per millisecond */
+#define LOOKS 100 /* end_as_last() looks at most so many times, once in a millisecond */
 
 struct beginning {
 	void *(*start)(void *);
@@ -33,7 +33,7 @@ struct beginning {
 	void *arg;
 };
 
-static uint32_t threads; /* threads that have a number */
+static uint32_t threads; /* the number of threads that got a number */
 static int running;
 static bool has_key;
 static pthread_key_t key;

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define EVENT_MAX 1024
-#define FILES_MAX 1000 /* files for processes with the same id */
+#define FILES_MAX 1000 /* at most so many files for processes with the same id */
 #define PAGE 4096 /* the kernel's page, or a part of it */
 
 static const char *const names[EVENT_KINDS] = {
@@ -36,8 +36,8 @@ static const char *const names[EVENT_KINDS] = {
 };
 
 static char buffer[1 << 18];
-static size_t used, last; /* `used`: bytes in the buffer. `last`: where the buffer's last event begins */
-static uint64_t written; /* bytes in the file */
+static size_t used, last; /* `used`: the bytes in the buffer. `last`: where the buffer's last event begins */
+static uint64_t written; /* the number of bytes in the file */
 static int fd = -1;
 static int failed; /* negative errno */
 

@@ -16,7 +16,7 @@
 
 #define BYTES_MAX (UINT64_C(16) << 20) /* the largest N of /bytes/N */
 #define BLOCK 65536
-#define PIECES 16 /* pieces of a body that are written at once */
+#define PIECES 16 /* one system call writes at most so many pieces of a body */
 
 static const char zeros[BLOCK];
 
@@ -67,7 +67,7 @@ static void set_words(struct answer *answer, enum status status)
 	set_body(answer, statuses[status].text, strlen(statuses[status].text), BLOCK);
 }
 
-/* Stores the N of "/bytes/N". False if it isn't a valid number. */
+/* Stores the N of "/bytes/N". Returns false if N isn't a valid number. */
 static bool take_number(const char *path, uint64_t *number)
 {
 	size_t digits = strspn(path, "0123456789");

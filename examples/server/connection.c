@@ -99,7 +99,7 @@ static enum step answer(struct connection *connection)
 	const struct request *request = &connection->request;
 
 	connection->closing = request->close || (request->http_1_0 && !request->keep_alive) || connection->stopping;
-	count_request(connection); /* before the answer is made, because it is possibly the statistics */
+	count_request(connection); /* before the answer is made: if the answer shows the statistics, they include this request */
 	answer_prepare(&connection->answer, request, connection->closing);
 	return AGAIN;
 }
@@ -174,7 +174,7 @@ static enum step write_answer(struct connection *connection)
 	now = monotonic_time();
 	statistics_response(connection->answer.status, connection->sent, now - connection->started);
 	connection->sent = 0;
-	connection->started = now; /* for the next request, which is possibly in the buffer already */
+	connection->started = now; /* the next request begins now: possibly it is in the buffer already */
 	answer_release(&connection->answer);
 	return conclude(connection);
 }
@@ -208,7 +208,9 @@ bool connection_late(struct connection *connection)
 	const struct linger at_once = {1, 0};
 	bool incomplete = connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection));
 
-	/* A connection that waits for output gets no such answer, because its client doesn't even take the previous one. */
+	/*
+	 * A late connection that waits for output gets no answer 408, because its client doesn't even take the previous answer.
+	 */
 	if (incomplete && connection->waits_for == WANTS_INPUT) {
 		answer_error(connection, STATUS_408);
 		return true;

@@ -29,7 +29,7 @@ struct connection {
 	int fd;
 	enum phase phase;
 	bool input_ended, may_read;
-	bool closing;   /* ends after this answer */
+	bool closing;   /* the connection ends after this answer */
 	bool lingering; /* the phase LINGERING comes before the end */
 	bool stopping;  /* the server is ending */
 	bool renewed;   /* a request began or ended in this turn, so the time limit starts again */

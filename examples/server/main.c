@@ -23,8 +23,8 @@
 
 #define THREADS_MAX 64
 #define CONNECTIONS_DEFAULT 10000
-#define ACCEPTS 64    /* connections that are accepted before the next check for signals */
-#define PAUSE_MS 50   /* until the next try, after file descriptors or memory ran out */
+#define ACCEPTS 64    /* at most so many connections are accepted before the next check for signals */
+#define PAUSE_MS 50   /* wait so long before the next try, after file descriptors or memory ran out */
 
 struct options {
 	long port, threads, connections, timeout_ms;
@@ -32,7 +32,7 @@ struct options {
 
 static struct worker workers[THREADS_MAX];
 static long threads;
-static int64_t given; /* connections that were given to workers until now */
+static int64_t given; /* the number of connections that were given to workers until now */
 
 static int fail(const char *what, int error)
 {
@@ -141,7 +141,7 @@ static void refuse(int fd)
 	ssize_t received, sent = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
 
 	shutdown(fd, SHUT_WR);
-	received = recv(fd, request, sizeof(request), 0); /* otherwise the kernel would reset the connection */
+	received = recv(fd, request, sizeof(request), 0); /* if input stayed unread, close() would reset the connection */
 	statistics_add(BYTES_RECEIVED, received > 0 ? received : 0);
 	statistics_add(BYTES_SENT, sent > 0 ? sent : 0);
 	statistics_add(CONNECTIONS_REFUSED, 1);
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	if (!take_options(argc, argv, &options))
 		return 2;
 	files = raise_files();
-	others = 16 + 2 * options.threads; /* files that aren't connections */
+	others = 16 + 2 * options.threads; /* the number of open files that aren't connections */
 	if (options.connections == 0)
 		options.connections = files - others < CONNECTIONS_DEFAULT ? files - others : CONNECTIONS_DEFAULT;
 	if (options.connections < 1)

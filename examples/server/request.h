@@ -30,8 +30,8 @@ struct request {
 	bool keep_alive; /* the client wants the connection to stay open */
 	bool encoded, expects, has_length;
 	unsigned hosts;
-	size_t head;     /* bytes that were taken */
-	uint64_t body;   /* bytes that follow the head */
+	size_t head;     /* the number of bytes that were taken */
+	uint64_t body;   /* the number of bytes that follow the head */
 	char path[REQUEST_PATH_MAX]; /* without the query; empty if it was too long */
 };
 

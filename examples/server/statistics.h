@@ -18,12 +18,12 @@
 
 enum statistic {
 	CONNECTIONS_ACCEPTED,
-	CONNECTIONS_REFUSED, /* at the limit of connections, with 503; not counted as accepted */
+	CONNECTIONS_REFUSED, /* refused with 503 at the limit of connections; not counted as accepted */
 	ACCEPT_PAUSES,       /* there were no file descriptors for more connections */
 	CLOSED_BY_CLIENT,
 	CLOSED_BY_SERVER,
-	CLOSED_LATE,   /* by the time limit */
-	CLOSED_BROKEN, /* by an error of the connection */
+	CLOSED_LATE,   /* closed at the time limit */
+	CLOSED_BROKEN, /* closed by an error of the connection */
 	BYTES_RECEIVED,
 	BYTES_SENT,
 	REQUESTS,         /* requests that get an answer: complete ones and wrong ones */
@@ -36,7 +36,7 @@ enum statistic {
 #define LATENCY_BITS 4
 #define LATENCY_HIGHEST ((UINT64_C(1) << 36) - 1)
 #define LATENCY_BUCKETS 528
-#define LATENCY_COUNTS (LATENCY_BUCKETS + 1) /* one more for longer latencies */
+#define LATENCY_COUNTS (LATENCY_BUCKETS + 1) /* the last count is for latencies above LATENCY_HIGHEST */
 
 struct statistics {
 	int64_t counts[STATISTICS];

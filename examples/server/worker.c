@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - the loop of a worker's thread. All connections have the same time limit. So the list, which is in the order of
- * `since`, is also in the order in which time limits end. The search for late connections ends at the first that isn't late.
+ * worker.c - the loop of a worker's thread. All connections have the same time limit. The worker's list of connections is in the
+ * order of their `since`, so it is also in the order in which their time limits end. The search for late connections ends at the
+ * first that isn't late.
  *
  * Epoll is level-triggered, so a turn is allowed to leave input unread.
  */
@@ -125,7 +126,7 @@ static void *run(void *arg)
 			else
 				serve(worker, (struct connection *)events[i].data.ptr, now);
 		}
-		if (stopped) /* after the events, because this call can end their connections */
+		if (stopped) /* after all events were handled, because stop() can end the connections of these events */
 			stop(worker, now);
 		end_late(worker, now);
 	}

@@ -14,7 +14,7 @@
 struct worker {
 	pthread_t thread;
 	int epoll, stop; /* `stop` is an eventfd */
-	uint64_t limit;  /* in nanoseconds: for each request, for each answer, and for the time in between */
+	uint64_t limit;  /* the time limit in nanoseconds for each request, each answer, and the time in between */
 	bool stopping;
 	struct connection list;       /* the head of the worker's connections, in the order of `since` */
 	struct connection *newcomers; /* the accepting thread pushes them, the worker takes all at once */
