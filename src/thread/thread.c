@@ -125,7 +125,7 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	int r;
 
 	if (vfork_child == 1)
-		return -rk_reason_errno(RK_REASON_VFORK); /* the reason isn't stored: the state is the parent's */
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept as a reason in the state, which is the parent's */
 	if (vfork_child < 0) {
 		/*
 		 * The kernel doesn't say whether this is a vfork child, so the thread isn't registered. A registration in a
