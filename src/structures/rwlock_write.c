@@ -18,7 +18,8 @@ static int close_gate(struct rk_rwlock *lock)
 }
 
 /*
- * Returns true if there is no reader. In this case the phase is CLOSING. This phase lets no reader in while the sum is read.
+ * Returns whether there is no reader. If so, the phase is CLOSING, in which no reader gets the lock. The phase is also
+ * CLOSING while the sum is read.
  */
 static bool is_alone(struct rk_rwlock *lock)
 {
