@@ -132,9 +132,9 @@ int rki_ring_close(struct rk_ring_reader *reader)
 }
 
 /*
- * Reads the next record of a log, up to the head that was loaded. A stamp above `clock` was read before the clock started again from
- * 0. The clock starts again if the machine is switched off and its memory is kept. A record with such a stamp is merged by the
- * time of the record before it.
+ * Reads the next record of a log, up to the head that was loaded. A stamp above `clock` was read before the clock started
+ * again from zero, which happens if the machine is switched off and its memory is kept. A record with such a stamp is merged
+ * by the time of the record before it.
  */
 static void advance(struct merged *m, uint64_t clock)
 {
