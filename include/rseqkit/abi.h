@@ -27,7 +27,7 @@
  * and because the kernel writes to an area only while it works for that area's thread.
  */
 struct rk_area {
-	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an early adopter keeps its own data here */
+	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, or data of a component that defines __rseq_abi */
 	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t if the thread isn't registered */
 	uint64_t rseq_cs;                     /* address of the active section's descriptor; the kernel clears it later */
 	const volatile uint32_t flags;        /* K: whether the slice extension is available, and enabled */

@@ -23,7 +23,7 @@
 
 #include <rseqkit/percpu.h>
 
-/* The highest number of operations in a vector, and of bytes that its comparisons, copies and reads have together. */
+/* A vector has at most so many operations, and its comparisons, copies and reads have together at most so many bytes. */
 #define RK_VECTOR_OPS_MAX 16
 #define RK_VECTOR_BYTES_MAX 4096
 
