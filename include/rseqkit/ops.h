@@ -196,7 +196,8 @@ RKI_END_DECLS
  *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. The operation
  *     append_stamped_unordered does the same in half the time, but the processor possibly reads its clock before it has executed
  *     all earlier instructions. `size` must be a multiple of 8, and large enough for the whole record. `mask` is the log's size
- *     less one. After RK_ABORTED, the bytes after the head have possibly been written. The rules for `source` are those of copy_if_equal.
+ *     less one. After RK_ABORTED, the bytes after the head have possibly been written. The rules for `source` are those
+ *     of copy_if_equal.
  *
  * These operations also have a form with _release: store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal,
  * copy_if_equal, push and the three appends. Use this form to publish a pointer to other CPUs. If a thread on another CPU
