@@ -44,8 +44,8 @@ static void say(const char *text, size_t size)
 }
 
 /*
- * Returns a copy of the figures of pages.h, and stores in *used and *idle how many bytes of chunks are used and free. Other
- * threads change the figures meanwhile, so the results are possibly inconsistent.
+ * Returns the figures of pages.h, and stores in *used and *idle how many bytes of chunks are used and free. Other threads
+ * change the figures meanwhile, so the results are possibly inconsistent.
  */
 static struct numbers count_now(size_t *used, size_t *idle)
 {

@@ -45,9 +45,9 @@ struct rk_area {
 #define RK_AREA_SLICE_ENABLED (1u << 5)
 
 /*
- * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(). No component may register such a thread. In an early adopter's
- * area, cpu_id is RK_CPU_ID_REGISTRATION_FAILED instead, which the adopter knows. Every copy of this library, and embed.h,
- * respects both values.
+ * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(). No component may register such a thread. In the area of an
+ * early adopter, a component that defines __rseq_abi, cpu_id is RK_CPU_ID_REGISTRATION_FAILED instead, which the adopter
+ * knows. Every copy of this library, and embed.h, respects both values.
  */
 #define RK_CPU_ID_BRACKET (-3)
 

@@ -71,7 +71,10 @@ enum rk_result {
 #define RK_STRIDE_SHIFT 18
 #define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
 
-/* After this many aborts in a row a structure stops repeating the sequence, and uses its overflow slot. */
+/*
+ * After this many aborts in a row a structure stops repeating the sequence, and uses the slot that all threads share
+ * (percpu.h).
+ */
 #define RK_ABORTS_MAX 64
 
 /*

@@ -214,16 +214,15 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
 /*
- * Gives pages that hold only free items back to the kernel, at all indexes. Without this call a pool keeps such pages until
- * the pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free
- * or allocate during the call.
+ * Returns pages that hold only free items to the kernel, at all indexes. Without this call a pool keeps such pages until the
+ * pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free or
+ * allocate during the call.
  *
- * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call gives nothing back, because the pool has to keep the
- * patterns of freed items.
- * Context: as rk_percpu_create(). Cost: for each page that the call gives back, one system call for each index. If items are
- * larger than a page, the call takes one system call for each index for all pages of a free item together. If another thread
- * forks during the call, the child loses the free items of the page that the call is giving back at the fork. The call
- * doesn't give back locked pages.
+ * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call returns no pages, because the pool has to keep the
+ * patterns of freed items. Context: as rk_percpu_create(). Cost: for each page that the call returns, one system call for
+ * each index. If items are larger than a page, the call takes one system call for each index for all pages of a free item
+ * together. If another thread forks during the call, the child loses the free items of the page that the call is returning at
+ * the fork. The call doesn't return locked pages.
  */
 RKI_API int rk_percpu_trim(struct rk_percpu *pool);
 
@@ -261,9 +260,9 @@ RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_
 /*
  * Each slot of a closable item has two banks. rk_percpu_bank() returns bank number `which`, 0 or 1. rk_percpu_open() opens a
  * slot with bank 0. Call rk_percpu_open() when an operation on the slot has returned RK_CLOSED. rk_percpu_spare() returns the
- * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim. Otherwise the result
- * is possibly outdated. A spare bank still has old contents, from its last use or from a vector operation (vector.h). Clear
- * the spare bank before you pass it to rk_bank_take().
+ * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim (remote.h). Otherwise
+ * the result is possibly outdated. A spare bank still has old contents, from its last use or from a vector operation
+ * (vector.h). Clear the spare bank before you pass it to rk_bank_take().
  *
  * rk_percpu_bank() and rk_percpu_spare() return the bank, or NULL when the pool isn't closable, pool or item is NULL, or
  * `which` is neither 0 nor 1. rk_percpu_spare() also returns NULL while a bank of the slot is taken: from rk_bank_take() to

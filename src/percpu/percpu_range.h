@@ -38,7 +38,7 @@ struct rk_range_entry {
 struct rk_percpu {
 	size_t item_size; /* size of an item's data in one slot, as the program requested it */
 	size_t slot_size; /* bytes that the item occupies in a slot */
-	size_t bank_offset; /* offset of the first bank in the slot of a closable item */
+	size_t bank_offset; /* offset of the first bank in the slot of a closable item (rseqkit/bank.h) */
 	size_t bank_size; /* bytes from the first bank to the second bank */
 	size_t guard_size; /* in debug mode, bytes of the guard after the slot; else 0 */
 	size_t spacing;   /* from item to item: slot_size + guard_size, rounded up to the alignment */

@@ -180,8 +180,8 @@ static void *construct(const struct rk_cache *cache)
 
 /*
  * Takes up to n objects from the depot, which keep their grants. When other threads hold all of the depot's magazines that
- * have objects, the function tries again, at most PATIENCE times. The number is limited because a signal handler would wait
- * in vain for a thread that it interrupted.
+ * have objects, the function tries again, at most PATIENCE times. The number is limited because a signal handler must not
+ * wait for ever for the thread that it interrupted.
  */
 static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 {

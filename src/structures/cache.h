@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cache.h - for the source files of caches (rseqkit/cache.h): how a cache is laid out in its item of per-CPU memory. Each
- * CPU's slot has two arrays of objects, its banks. The depot (cache_depot.h) is shared by all arrays.
+ * CPU's slot has two arrays of objects, its banks (rseqkit/bank.h). All arrays share the depot, which has further objects in
+ * batches, called magazines (cache_depot.h).
  */
 #ifndef RK_SRC_CACHE_H
 #define RK_SRC_CACHE_H
@@ -101,7 +102,10 @@ size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n);
  */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 
-/* Takes up to n objects from the depot, at most those of one magazine, and gives their grants back. Returns how many it took. */
+/*
+ * Takes up to n objects from the depot, at most those of one magazine, and returns their grants to the limit (cache_depot.h).
+ * Returns how many it took.
+ */
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
 
 #endif /* RK_SRC_CACHE_H */

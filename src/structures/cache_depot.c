@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_depot.c - the depot of a cache outside of brackets: its magazines and its limits; see cache_depot.h.
+ * cache_depot.c - the depot of a cache: its magazines and its limits; see cache_depot.h. Inside a bracket (rk_vfork_begin()),
+ * cache_hand.c does the work.
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
  * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a

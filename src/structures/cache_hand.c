@@ -82,8 +82,8 @@ static void taken(struct depot *depot, bool made)
 }
 
 /*
- * The caller holds the claim, and no magazine is in hand. Takes into the hand a stack's top magazine, or the next magazine
- * that was never used. `word` is the stack, or `fresh`.
+ * The caller holds the hand's claim, and no magazine is in hand. Takes into the hand a stack's top magazine, or the next
+ * magazine that was never used. `word` is the stack, or `fresh`.
  */
 static bool take_magazine(struct depot *depot, uint64_t *word)
 {

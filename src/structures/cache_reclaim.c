@@ -18,8 +18,8 @@
 #define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* the bits of an array's state that count moved objects */
 
 /*
- * Empties a bank that the caller took from its slot: its objects go to the depot or are destructed. After that the bank is
- * the slot's spare bank.
+ * Empties a bank, an array that the caller took from its slot (cache.c): its objects go to the depot or are destructed. After
+ * that the bank is the slot's spare bank.
  */
 static void empty(struct rk_cache *cache, struct rk_array *array)
 {
@@ -46,8 +46,9 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 }
 
 /*
- * The caller holds the claim of the CPU's slot. Takes the bank in use, and empties it. Returns 1 if an earlier call had taken
- * a bank and not emptied it. In that case this call has emptied only that bank, and the bank in use has to be emptied, too.
+ * The caller holds the claim of the CPU's slot (rseqkit/remote.h). Takes the bank in use, and empties it. Returns 1 if an
+ * earlier call had taken a bank and not emptied it. In that case this call has emptied only that bank, and the bank in use
+ * has to be emptied, too.
  */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {

@@ -32,14 +32,14 @@
  * them is in use.
  *
  * Rejected designs:
- *   a bank for each CPU, turned one by one             a thread does add A on a CPU that is turned, moves to one that isn't yet,
- *                                                      and does add B there: the cut contains B without A
- *   banks that are all closed before the first is      during the fence all adds go to the overflow slot, and reading that slot
- *   read                                               isn't a consistent cut either
- *   loading `plane` before the section                 if the thread is stopped in between, its add goes to a plane that was
+ *   a bank for each CPU, replaced CPU by CPU           a thread does add A on a CPU whose bank was replaced, moves to another CPU
+ *                                                      whose bank wasn't yet, and does add B there: the cut contains B without A
+ *   all banks are closed before the first is read      during the fence all adds go to the overflow slot, and reading that slot
+ *                                                      isn't a consistent cut either
+ *   `plane` is loaded before the section               if the thread is stopped in between, its add goes to a plane that was
  *                                                      read already
- *   reading until two readings are the same            never ends while other threads add all the time
- *   clearing the words that were read                  overflow adds that come late are lost; each CPU's pages are written to
+ *   the reader reads until two results are the same    it never ends while other threads add all the time
+ *   the reader clears the words                        overflow adds that come late are lost; and each CPU's pages are written to
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/remote.h>
@@ -172,7 +172,10 @@ static int fence(struct rki_group_head *head)
 	return 0;
 }
 
-/* Makes one turn. The caller holds the claim. Returns 0; 1 if an overflow add came late; -EHOSTUNREACH if there is no fence. */
+/*
+ * Makes one turn. The caller holds the group's claim (rseqkit/remote.h). Returns 0; 1 if an overflow add came late;
+ * -EHOSTUNREACH if there is no fence.
+ */
 static int turn(void *group, int64_t *values, size_t count)
 {
 	struct rki_group_head *head = rk_group_head(group);

@@ -7,9 +7,9 @@
  * first node. rk_freelist_drain() takes the bank in use. From then on the other bank, which is empty, is in use. The
  * invariant: a spare bank holds no node. A bank is spare if it is neither in use nor being drained.
  *
- * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim. The
- * claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and push it again. Pushes need no
- * claim.
+ * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim
+ * (rseqkit/remote.h). The claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and
+ * push it again. Pushes need no claim.
  */
 #include <rseqkit/freelist.h>
 #include <rseqkit/remote.h>

@@ -18,15 +18,17 @@
  * thread takes the lock with the result 1.
  *
  * Rejected designs:
- *   one word, which remote owners exchange         a section that had found the word free overwrites the remote owner's value
- *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (see bench)
- *   a barrier between unlocking and looking        as slow as an atomic instruction; here the waiter fences instead
- *   one futex for all waiters                      the woken waiter can't take the slot yet; a waiter that could take it sleeps
- *   a woken thread that gives up and wakes none    the others sleep although the lock is free
- *   the thread pointer as the holder               a pointer is used again: in a child's child it can be another thread's
- *   words that are zero in a child                 the child wouldn't know what its thread holds, and what is half done
- *   a gate that is closed in a child               stays closed until the forking thread's number is known; and if no fork
- *                                                  handlers run, holders are forgotten
+ *   one word, which a remote owner exchanges       a section that had found the word free overwrites the remote owner's value
+ *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (bench/METHOD.md)
+ *   a barrier in the unlock, between its store     takes as long as an atomic instruction; instead the waiter fences
+ *   and the check for waiters
+ *   one futex for all waiters                      the woken waiter possibly can't take the slot yet, while one that could sleeps
+ *   a woken thread that gives up wakes no other    other threads sleep although the lock is free
+ *   the thread pointer identifies the holder       in a grandchild, a new thread possibly has the same thread pointer
+ *   the words are zero in a child                  the child wouldn't know which locks its thread holds, and which data is half
+ *                                                  done
+ *   a gate that is closed in a child               it stays closed until the forking thread's number is known; and if no fork
+ *                                                  handlers run, the child doesn't know the holders
  * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
  * thread pointer. No two threads ever have the same number.
  */

@@ -3,7 +3,7 @@
  * rcu.c - readers and grace periods of rcu domains (rseqkit/rcu.h). model/rcu.pml is a model of this.
  *
  * Readers (sync/readers.h) are counted in one of two phases. A phase has one word in every slot of the domain's per-CPU
- * memory. A word of the domain, the gate, names the current phase.
+ * memory. A word of the domain, the gate (rseqkit/gate.h), names the current phase.
  *
  * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous
  * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A
@@ -33,22 +33,22 @@
  * Threads block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues
  * such work in a child.
  *
- * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim.
- * No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal handlers. A reader's
- * token is the address of the word that counts the reader. So a reader leaves without a test, in whatever thread or process
- * it leaves.
+ * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim
+ * (rseqkit/remote.h). No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal
+ * handlers. A reader's token is the address of the word that counts the reader. So a reader leaves without a test, in
+ * whatever thread or process it leaves.
  *
  * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each
  * thread, each read section would need two more stores, and take 1.5 times as long. So the program calls rk_rcu_read_keep().
  *
  * The models for this are SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by
  * membarrier(2). Rejected designs:
- *   a count for each thread                  threads have to register, and to report ends and forks; fibers can't change threads
- *   loading the phase before the section     a reader that is stopped in between counts in a phase whose sum was 0
- *   two passes without a fence, as in SRCU   each of a reader's two sections would need a barrier
- *   a fence of memory instead of sections    a section that had loaded the old phase adds its 1 after the sum was read
- *   an overflow reader that loads once       if it is stopped after the load, it counts in the wrong phase
- *   a wake-up by the last reader             only the sum shows which reader is the last; and leaving would need a test
+ *   a count for each thread                   threads have to register, and to report ends and forks; fibers can't change threads
+ *   the phase is loaded before the section    a reader that is stopped in between counts in a phase whose sum was 0 already
+ *   two passes without a fence, as in SRCU    a reader would need a barrier when it enters, and another one when it leaves
+ *   a memory fence, which aborts no sections  a section that had loaded the old phase adds its 1 after the sum was read
+ *   an overflow reader loads the phase once   if it is stopped after the load, it counts in the wrong phase
+ *   the last reader wakes the writer          only the sum shows which reader is the last; and leaving would need a test
  */
 #define _GNU_SOURCE
 #include "rcu.h"

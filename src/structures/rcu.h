@@ -33,7 +33,7 @@ static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 	return (struct rk_rcu_state *)rk_readers_of(rcu); /* the state begins with its `readers` */
 }
 
-/* A domain's worker: a thread that runs deferred calls. This struct is in the overflow slot. */
+/* A domain's worker: a thread that runs deferred calls. This struct is in the overflow slot (sync/readers.h). */
 struct rk_rcu_worker {
 	uint64_t state;  /* RK_RCU_WORKER_... in the low bits, rk_number_process() of the worker's process above; or 0 */
 	uint32_t stop;   /* 1: the thread has to end */

@@ -80,8 +80,8 @@ static void collect(struct rk_rcu *rcu)
 }
 
 /*
- * Runs the calls in `ready`. Cancellation is disabled, because the thread has the claim. If the thread is cancelled during a
- * call, the thread ends after all calls.
+ * Runs the calls in `ready`. Cancellation is disabled, because the thread holds the claim `runner`. If the thread is
+ * cancelled during a call, the thread ends after all calls.
  */
 static int run_ready(struct rk_rcu_state *state)
 {

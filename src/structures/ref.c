@@ -32,12 +32,15 @@
  * and the object stays alive until another kill succeeds.
  *
  * The model for this is percpu_ref of the kernel. Rejected designs:
- *   loading the gate before the section         a late add can miss the sum: a reference is lost, or one too many is counted
- *   a shared count of references, without 1     if sections take references and atomic instructions give them back, it becomes 0
- *   a large bias, which the kill subtracts      enough such references bring the count to 0, too: with 32 bits within minutes
- *   the sum and the end in two instructions     in between the count can be 0 although there are references
- *   a table of counts for each thread           needs notice of each thread's end, and of puts by another thread
- *   a try that adds, and takes back             in between other threads find the dead object alive
+ *   the gate is loaded before the section       a late add can miss the sum: a reference is lost, or one too many is counted
+ *   the shared count has no 1 for "alive"       it becomes 0 if sections take references and atomic instructions put them
+ *   a large bias, which the kill subtracts      enough puts of such references bring the count to 0, too: with 32 bits within
+ *                                               minutes
+ *   the sum is added, and the 1 subtracted,     in between the count can be 0 although there are references
+ *   by two instructions
+ *   a table with a count for each thread        the library would have to see the end of each thread, and puts by other threads
+ *   rk_ref_get_try() adds, and subtracts again  in between other threads find the released object alive
+ *   if the object was released
  */
 #include <rseqkit/ref.h>
 #include <rseqkit/remote.h>

@@ -42,7 +42,7 @@
 #include "sync/claim.h"
 
 #define SIZE 65536
-#define PATIENCE 100000 /* ns that a writer waits for the claim of the overflow ring */
+#define PATIENCE 100000 /* ns that a writer without rseq waits for the claim of the ring that such writers share */
 
 static struct rk_percpu *ring_pool;
 

@@ -14,9 +14,9 @@
 
 #define RING_BLOCKS 8 /* an overwriting ring has so many blocks, and loses the records of one block at a time */
 
-/* The content of a CPU's slot, and of the overflow slot. */
+/* The content of a CPU's slot, and of the overflow slot, which writers without rseq share. */
 struct ring_slot {
-	struct rk_bank_slot bank; /* the reader holds bank.claim */
+	struct rk_bank_slot bank; /* the bank and its claim (rseqkit/bank.h); the reader of the log holds the claim */
 	struct rk_claim writing;  /* in the overflow slot: held by the thread that writes to the overflow ring */
 	uint64_t dropped;
 };

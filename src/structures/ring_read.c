@@ -11,10 +11,10 @@
  * the section is valid.
  *
  * rk_ring_merge() reads the clock and then fences all CPUs. Writers read the stamp of a record in their section, so after the
- * fence no record with an earlier stamp than this clock is written. Writers of the overflow ring hold its claim while they
- * read the stamp and until they have stored the head. A barrier instruction comes before each read of a stamp. Without this
- * instruction, a processor can read its clock before the cache line of a lock has arrived. Then the stamps of two threads
- * that hold the lock in turn would possibly be in the wrong order.
+ * fence no record with an earlier stamp than this clock is written. Writers without rseq write to one ring, the overflow
+ * ring. They hold its claim while they read the stamp and until they have stored the head. A barrier instruction comes before
+ * each read of a stamp. Without this instruction, a processor can read its clock before the cache line of a lock has arrived.
+ * Then the stamps of two threads that hold the lock in turn would possibly be in the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"

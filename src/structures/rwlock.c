@@ -22,11 +22,12 @@
  * leaves. But its 1 was in the overflow word before CLOSING. So the sum can't have the subtraction without the addition.
  *
  * The model for this is percpu-rwsem of the kernel. Rejected designs:
- *   readers that load a flag, then count      a reader that is stopped in between has the lock together with the writer
- *   a sum while overflow readers are let in   the sum can have a reader's end, on a CPU, but not its 1
- *   a refused reader subtracts on its CPU     the same
- *   the state in a slot that children clear   a child wouldn't know that its thread is the writer
- *   a gate that a child inherits              its readers would wait for ever if a writer that is elsewhere closed it
+ *   a reader loads a flag, then counts itself    if it is stopped in between, it later has the lock together with a writer
+ *   the sum is read while overflow readers       the sum can include a reader's -1 on a CPU, but not its 1 in the overflow
+ *   are let in                                   word
+ *   a refused reader subtracts on its CPU        the same can happen
+ *   the state is in a slot that children clear   a child wouldn't know that its thread is the writer
+ *   a child inherits the gate                    if a missing writer had closed it, the child's readers would wait for ever
  *
  * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
  * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock

@@ -45,8 +45,8 @@ void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase pha
 bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 
 /*
- * Sets `abandoned` if the claim's last holder, a thread that fork didn't copy, had the lock. Call this when
- * rk_claim_take_...() returned 1.
+ * Sets `abandoned` if the last holder of the claim `writer`, a thread that fork didn't copy to this process, had the lock.
+ * Call this when rk_claim_take_...() returned 1.
  */
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 

@@ -7,7 +7,10 @@
 #include "os/limit.h"
 #include "sync/claim.h"
 
-/* Closes the gate, and fences. When this function has returned 0, no section counts readers any more. */
+/*
+ * Closes the gate through which sections count readers, and fences all CPUs. When this function has returned 0, no section
+ * counts readers any more.
+ */
 static int close_gate(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

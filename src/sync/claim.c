@@ -3,9 +3,9 @@
  * claim.c - claims, by which threads take turns to change data that isn't theirs (claim.h).
  *
  * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder
- * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket that has
- * ended (thread/holder.h). `holder` is one word, and the claim's whole state. So a child finds a valid claim, whenever it is
- * forked.
+ * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket
+ * (rk_vfork_begin()) that has ended (thread/holder.h). `holder` is one word, and the claim's whole state. So a child finds a
+ * valid claim, whenever it is forked.
  */
 #define _GNU_SOURCE
 #include "claim.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.c - the table with the levels of brackets; see bracket.h.
+ * bracket.c - the table with the levels of brackets (rk_vfork_begin() to rk_vfork_end()); see bracket.h.
  *
  * A level has a row in the table from its beginning to its end. A row belongs to one thread. Only that thread makes, changes
  * and strikes out the row. While the thread waits for a vfork child, only the child changes the thread's rows. So a thread's
  * rows nest as its brackets do, and of two levels of a thread the inner one has the higher number. The brackets of a signal
- * handler begin and end between two instructions of this file, and leave the rows as they were. The invariant: a number is in
- * the table before any claim is made with it. The number stays in the table as long as a thread or child can use what was
- * claimed with the number.
+ * handler begin and end between two instructions of this file, and leave the rows as they were. A claim is a word with the
+ * number of its holder (holder.h). The invariant: a number is in the table before any claim is made with it. The number stays
+ * in the table as long as a thread or child can use what was claimed with the number.
  *
  * A level has the id of the process that made it. Suppose that a level with another process id is inside a level with this
  * process's id. Then a vfork child made the inner level, and the child has ended without ending that level. This conclusion

@@ -19,7 +19,8 @@
  * handlers in the first thread, and in_child() stores the thread's number in `initial`. After a fork that runs no handlers,
  * `initial` is unknown until the first thread calls a function of this file. Until then no thread counts as elsewhere.
  *
- * This file can't tell this for a number that another copy of the library drew, because that copy has a page of its own.
+ * If another copy of the library drew a number, this file can't tell where its thread is, because that copy has a page of its
+ * own.
  *
  * A vfork child has its parent's number. The levels of brackets have numbers, too: see bracket.c.
  *
@@ -29,8 +30,8 @@
  *               one that forked  `first`
  *               all others below `first` are elsewhere: what they claimed is free
  *
- * In doubt, a thread doesn't count as elsewhere. If a claim is taken from a living holder, a wrong store follows. If a
- * claim is left with a holder that is elsewhere, no harm is done.
+ * In doubt, a thread doesn't count as elsewhere. Taking a claim (holder.h) from a living holder would lead to wrong stores.
+ * Leaving a claim with a holder that is elsewhere does no harm.
  */
 #define _GNU_SOURCE
 #include "number.h"
@@ -51,7 +52,7 @@ struct page {
 
 static struct page *numbers; /* NULL until it is made */
 static bool hopeless;        /* the kernel doesn't know MADV_WIPEONFORK */
-static uint64_t next_number = 2; /* 1 is `first` in the process that made the page */
+static uint64_t next_number = 2; /* it begins with 2, because `first` is 1 in the process that made the page */
 
 /*
  * Makes the page. Returns NULL if there is no memory, or if the kernel doesn't know MADV_WIPEONFORK. In a new page `first` is

@@ -10,12 +10,12 @@
  * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
  * second attempt with 32 bytes would give threads of one process different lengths.
  *
- * The libc's area is called spare if the libc doesn't register threads in it. An area of our own, which is this copy's thread
- * block, can be better than the spare area (ask_better()). In the spare area, glibc registers each thread that a registered
- * thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one process would have two
- * lengths. The process would have two modes, and fields that are valid only in some threads. If we use an area of our own,
- * because the program was started with RSEQKIT_AREA=own or a preloaded object is used, the process possibly has other users
- * of rseq:
+ * The libc's area is called spare if the libc doesn't register threads in it. An area of our own, which is the thread block
+ * of this copy of the library (area.h), can be better than the spare area (ask_better()). In the spare area, glibc registers
+ * each thread that a registered thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one
+ * process would have two lengths. The process would have two modes, and fields that are valid only in some threads. If we use
+ * an area of our own, because the program was started with RSEQKIT_AREA=own or a preloaded object is used, the process
+ * possibly has other users of rseq:
  *
  *   other user of rseq                              what happens
  *   a copy of this library, or a user of embed.h,   it looks at the rendezvous page first, and finds our block there

@@ -11,9 +11,9 @@
  * stored word. The words are made in this order:
  *
  *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
- *   area        the outcome of the plan; it differs from the plan if another copy made the page, or if the page or the
- *               kernel fails
- *   neighbours  the places of the state and the blob, which follow from the area and the page
+ *   area        the outcome of the plan; it differs from the plan if another copy of this library made the rendezvous page, if
+ *               the page can't be made, or if the kernel with KTLS registers no threads
+ *   neighbours  the places of the thread state and of the kernel's blob, which follow from the area and the page
  *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
  * No thread waits for another thread, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
@@ -108,8 +108,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only
- * other copies are affected.
+ * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only other
+ * copies of the library are affected.
  */
 static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 {
@@ -127,7 +127,7 @@ static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * Does what is planned, and stores the outcome in the plan. Returns false if the plan was KTLS and the kernel doesn't
+ * Carries out the plan, and stores the outcome in the plan. Returns false if the plan was KTLS and the kernel doesn't
  * register threads.
  */
 static bool carry_out(union rk_plan *plan)

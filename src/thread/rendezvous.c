@@ -3,10 +3,10 @@
  * rendezvous.c - one page that all copies of this library in a process find without a symbol, a lock, or a file name. The
  * first copy writes on it which area all copies use.
  *
- * Copies don't know each other. They can be linked statically and hidden in two plugins, loaded with RTLD_LOCAL, or loaded
- * into a namespace. They can be of different versions. The first use of a copy can be in a signal handler. A child of fork
- * has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other ways for copies to agree
- * don't work:
+ * Copies of the library don't know each other. They can be linked statically and hidden in two plugins, loaded with
+ * RTLD_LOCAL, or loaded into a namespace. They can be of different versions. The first use of a copy can be in a signal
+ * handler. A child of fork has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other
+ * ways for copies to agree don't work:
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        can bind to the first one's variables by accident and write to them

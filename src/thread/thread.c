@@ -218,8 +218,9 @@ static int attach_once(const struct rk_process *p, struct rk_thread_state *state
 		return r;
 	WRITE(state->lazy, (uint8_t)(lazy + RK_THREAD_TRY));
 	/*
-	 * In an early adopter's area, the mark of a bracket also means that the adopter's own attempt to register failed. In
-	 * that case the kernel doesn't answer "no registration", and attach() finds the reason.
+	 * In an early adopter's area (early.h), cpu_id is the same inside a bracket (rk_vfork_begin()) as after a failed
+	 * attempt of the adopter to register. After such a failure the kernel doesn't answer "no registration", and attach()
+	 * finds the reason.
 	 */
 	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
 		r = attach(p, area);

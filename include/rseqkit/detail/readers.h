@@ -10,9 +10,9 @@
 #include <rseqkit/percpu.h>
 
 /*
- * RKI_READERS_GATE is the byte offset, in the overflow slot, of the word that says where readers are counted (the gate).
- * RKI_READERS_ATOMIC is a bit of the tokens that readers get. On machines other than x86, this bit is set if no fence was
- * available when the item was created.
+ * RKI_READERS_GATE is the byte offset of the gate in the overflow slot (percpu.h). The gate is the word that says where
+ * readers are counted. RKI_READERS_ATOMIC is a bit of the tokens that readers get. On machines other than x86, this bit is
+ * set if no fence was available when the item was created.
  */
 #define RKI_READERS_GATE 64
 #define RKI_READERS_ATOMIC 1

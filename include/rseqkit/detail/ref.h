@@ -7,7 +7,7 @@
 #include <rseqkit/ref.h>
 
 struct rk_ref {
-	intptr_t gate;   /* the address of CPU 0's word; if `gate` is 0, all threads use `count` */
+	intptr_t gate;   /* as in gate.h: the address of CPU 0's word; if `gate` is 0, all threads use `count` */
 	uintptr_t count; /* the shared count: 2 for each reference, plus 1 until rk_ref_kill() has added the CPUs' words */
 	void (*release)(struct rk_ref *ref);
 	void *words;    /* the address of CPU 0's word, or NULL */

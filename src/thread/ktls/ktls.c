@@ -5,10 +5,10 @@
  *
  * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
  *
- * The kernel keeps a blob of data in each thread's TLS. It reports the size of the blob, and where the area is in the blob.
- * For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has the
- * room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts
- * the area, a thread that isn't registered reads cpu_id -1.
+ * The kernel keeps a block of data, the blob, in each thread's TLS. It reports the size of the blob, and where the area is in
+ * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c
+ * has the room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the
+ * kernel puts the area, a thread that isn't registered reads cpu_id -1.
  *
  * This library uses the automatic kind of KTLS (RK_KTLS_SET_OFFSET_AUTO), which needs no help from the libc. KTLS isn't used
  * on musl, where a detached thread unmaps its memory while the thread still runs.
