@@ -19,15 +19,15 @@
 #include "structures/cache_place.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024)   /* the array of a class for a CPU has at most so many bytes of small objects */
+#define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a class's array for one CPU */
 #define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for classes of whole spans */
-#define BUDGET ((size_t)32 << 20)           /* objects above 2 KiB have together at most so many bytes in all caches, */
-#define BUDGET_PER_CPU ((size_t)2 << 20)    /* plus so many for each CPU */
-#define PER_CPU_LEAST 32                    /* an array has room for this many small objects at least, */
-#define PER_CPU_MOST 1024                   /* and for this many at most */
-#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* a cache takes at most so many bytes of objects from spans at once, */
+#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches */
+#define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
+#define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
+#define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
+#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans at once */
 #define CONSTRUCT_FIRST 2                   /* and in the first calls fewer: so many times halved */
-#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU, and for small objects this many more */
+#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 

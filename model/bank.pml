@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bank.pml - models the bank of one CPU's slot, the memory that has the CPU's data (src/sync/bank.c, vector.c). Two threads
- * add on that CPU. Two remote owners take the bank or run a vector on it. A scheduler preempts and migrates the CPU's
- * threads, and takes the CPU offline. Fences may fail (FAILURES). One owner may be missing after any step, as in a child that
- * another thread forked.
+ * on that CPU add to the data. Two remote owners take the bank or run a vector on it. A scheduler preempts and migrates the
+ * CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One owner may be missing after any step, as in a
+ * child that another thread forked.
  *
  * Signal handlers need no process of their own. A handler that interrupts an adding thread acts like the other adding thread:
  * it runs instead, and aborts the section. A handler that interrupts an owner acts like the other owner: it can't take the

@@ -209,9 +209,9 @@ static bool is_passing(int error)
 }
 
 /*
- * Stores a word only if its value changes, so a late thread doesn't write while other threads read. The loads have acquire
- * order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread stored the
- * word.
+ * Stores a word only if its value changes, so a thread that is slower than others doesn't write while those read. The loads
+ * have acquire order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread
+ * stored the word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -270,8 +270,8 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 
 /*
  * Finds the set to use, and publishes it. If `sees` is true, this copy reads the list; otherwise it only looks for another
- * copy's set. A set with a higher CPU than the present set comes too late, because memory is possibly mapped for the CPUs in
- * the present set.
+ * copy's set. A set with a higher CPU than the present set can't be used any more, because memory is possibly mapped for the
+ * CPUs in the present set.
  */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {

@@ -156,7 +156,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		/* Possibly another thread has opened the slot with the spare. */
+		/* Possibly another thread has opened the slot with the spare bank. */
 		if (spare != NULL && bank_of(word) == (intptr_t)spare) {
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;

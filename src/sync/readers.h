@@ -97,7 +97,7 @@ uint64_t rk_readers_generation(void *item);
 /* Returns the address of the word of phase 0, in slot 0, of this process's set. The parent process has another set. */
 intptr_t rk_readers_set(void *item);
 
-/* Returns the token, by which a reader later ends, of a reader that was counted in the overflow slot. */
+/* Returns the token of a reader that was counted in the overflow slot. The reader passes this token when it ends. */
 static inline void *rk_readers_token(const void *item, intptr_t word)
 {
 	return (void *)(word | (rk_readers_of(item)->by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
@@ -110,8 +110,8 @@ intptr_t rk_readers_sum(intptr_t word);
 void rk_readers_leave(void *item, void *counted, enum rk_result outcome);
 
 /*
- * Fences memory, if readers need a fence. If a thread sees a store that comes after the fence, it also sees all stores that come
- * before the fence. Returns 0 or an errno.
+ * Fences memory, if readers need a fence. If a thread sees a store that comes after the fence, it also sees all stores that
+ * come before the fence. Returns 0 or a negative errno.
  */
 int rk_readers_fence(const struct rk_readers *readers);
 

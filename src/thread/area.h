@@ -44,9 +44,9 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
- * Sets a published word, unless it is set already. A published word is 0 until the decision, and never changes after that.
- * A thread that has seen the decision can read the word by a plain load, even while other threads publish the same value
- * again.
+ * Sets one of the words that inlined code reads, such as rk_area_offset, unless it is set already. Such a word is 0 until the
+ * process's areas are decided (process.h), and never changes after that. A thread that has seen the decision can read the
+ * word by a plain load, even while other threads publish the same value again.
  */
 #define SET_ONCE(word, value)                                                                                          \
 	do {                                                                                                           \
