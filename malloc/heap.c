@@ -26,7 +26,7 @@
 #define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
 #define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans at once */
-#define CONSTRUCT_FIRST 2                   /* and in the first calls fewer: so many times halved */
+#define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved so often in a class's first call, then less often */
 #define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];

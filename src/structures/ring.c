@@ -215,7 +215,7 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 
 /*
  * Returns the log that a CPU's slot names. Opens the slot if it was never opened. Returns NULL if the slot is closed, or the
- * CPU is unknown.
+ * CPU isn't possible.
  */
 static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 {

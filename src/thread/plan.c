@@ -76,8 +76,8 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 #else
 
 /*
- * Facts about the process that all threads find alike. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read from
- * /proc, which is possibly mounted meanwhile.
+ * Facts about the process that are the same for all threads. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read
+ * from /proc, which is possibly mounted meanwhile.
  */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
@@ -209,7 +209,7 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 
 /*
  * Looks for the area of an early adopter (early.h). Some copies can't see this area, for example copies in other namespaces.
- * So the area is offered on the page.
+ * So the area is offered on the rendezvous page.
  */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
@@ -295,6 +295,10 @@ static bool ask_own(const struct situation *now, union rk_plan *plan)
 	return true;
 }
 
+/*
+ * The candidates, in the order in which they are asked. A function `ask` returns whether its candidate applies. If so, it has
+ * stored the candidate's area, or the reason why no thread has rseq, in the plan.
+ */
 static const struct candidate {
 	bool (*ask)(const struct situation *now, union rk_plan *plan);
 	bool is_ours; /* this library would register the threads */
