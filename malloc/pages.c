@@ -22,7 +22,7 @@
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
 #define DIRTY_ALWAYS ((size_t)64 << 20)
-#define DECAY 1 /* s */
+#define DECAY 1 /* at least so many seconds pass between two times that decay() returns pages */
 #define SETTLED_STEP ((size_t)4 << 20)
 
 struct chunk {

@@ -32,7 +32,7 @@ struct rk_range_entry {
 	size_t vacant;
 };
 
-#define FIRST_BLOCK 256 /* entries */
+#define FIRST_BLOCK 256 /* entries of the first block of the table */
 #define BLOCKS 24
 
 struct rk_percpu {

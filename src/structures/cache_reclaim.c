@@ -86,7 +86,7 @@ static bool is_news(struct arrays *arrays, intptr_t state)
 	return is;
 }
 
-/* The caller holds the claim of the CPU's slot. */
+/* Reclaims the objects of one CPU. The caller holds the claim of the CPU's slot. */
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
 	struct arrays *arrays = arrays_of(cache, cpu);
@@ -182,7 +182,7 @@ static void count_array(const struct rk_array *array, bool second, struct rk_cac
 	uint64_t length = (uint64_t)RK_ARRAY_LENGTH(state), moved;
 
 	if (second && state == 0)
-		return; /* never in use */
+		return; /* this second bank was never in use */
 	moved = RK_ARRAY_MOVED(second ? (intptr_t)((uintptr_t)state - (uintptr_t)SECOND_STATE) : state);
 	report->array_puts += ((moved + length) & MOVED_MASK) / 2;
 	report->array_gets += ((moved - length) & MOVED_MASK) / 2;

@@ -55,7 +55,7 @@
 #define PATIENCE 100000000 /* ns that a reader waits for other readers */
 #define TURNS_MAX 16       /* the most turns of one read; late adds make further turns necessary */
 #define SMALLEST 128       /* bytes of the smallest item; all sizes are powers of two */
-#define POOLS 12           /* up to RK_STRIDE */
+#define POOLS 12           /* one for each size of items from SMALLEST to RK_STRIDE */
 
 _Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
 _Static_assert(offsetof(struct rki_group_head, plane) == 0, "rki_group_add() relies on it");

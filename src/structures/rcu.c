@@ -152,7 +152,7 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 	return section;
 }
 
-/* Grace periods */
+/* Functions that advance grace periods, and wait for them */
 
 /*
  * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or if a signal handler has

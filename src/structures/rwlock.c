@@ -83,7 +83,7 @@ bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 	return sum != 0;
 }
 
-/* The caller holds the claim. */
+/* Opens the gate, unless the lock uses no sections or a memory fence fails. The caller holds the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
 	const struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -103,14 +103,14 @@ static void open_gate(struct rk_rwlock *lock)
 		(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* If that holder had the lock, the lock is abandoned until a writer has taken and released it. */
+/* If the claim's last holder had the lock, the lock is abandoned until a writer has taken and released it. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
 	if (rk_rwlock_phase(state) == IN)
 		state->abandoned = 1;
 }
 
-/* The caller holds the claim. */
+/* Described in rwlock.h. The caller holds the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -183,7 +183,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 	return rk_readers_destroy(rwlock_pools, lock, __builtin_return_address(0));
 }
 
-/* Readers */
+/* Functions of readers */
 
 static bool lets_in(const struct rk_rwlock_state *state)
 {

@@ -15,8 +15,8 @@
 #include "os/kernel.h"
 #include "os/limit.h"
 
-#define LOOK_AGAIN 50000000 /* ns */
-#define LOOK_AGAIN_UNTOLD 20000
+#define LOOK_AGAIN 50000000 /* ns that a counted waiter sleeps at most */
+#define LOOK_AGAIN_UNTOLD 20000 /* the same for a waiter that isn't counted */
 
 bool rk_claim_is_mine(const struct rk_claim *claim)
 {

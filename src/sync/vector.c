@@ -204,7 +204,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 	}
 }
 
-/* The caller holds the claim. Returns as rk_vector(). */
+/* Runs a vector whose claim the caller holds. Returns what rk_vector() returns. */
 static int run(struct vector *vector, void *base, int cpu, void **spare, size_t size)
 {
 	struct rk_bank_slot *slot = rk_percpu_slot(base, cpu);

@@ -213,7 +213,7 @@ void rk_ktls_find_accessors(void)
 	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
 }
 
-/* The accessor returns all ones in a thread that was never registered, and 0 in a thread whose registration was undone. */
+/* The vDSO's function returns all ones in a thread that was never registered, and 0 in a thread whose registration was undone. */
 int rk_ktls_tid_told(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);
