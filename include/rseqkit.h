@@ -2,7 +2,8 @@
 /*
  * rseqkit.h - includes all headers of the library. Each header comes after the headers that it builds on.
  *
- * A program can also include a single header. The comments of a header are the reference of what it declares.
+ * A program can also include a single header. The comments in a header describe each function, type and macro that it
+ * declares.
  */
 #ifndef RSEQKIT_H
 #define RSEQKIT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* classes.c - the tables of classes.h. */
+/* classes.c - the tables of the size classes, which classes.h declares. */
 #include "classes.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* for the ranges in initialisers */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classes.h - the size classes: sizes of small objects, and of objects that take one to four whole spans.
+ * classes.h - the size classes, to which the allocator rounds sizes up: classes of small objects, and of objects that take
+ * one to four whole spans.
  *
  * A small object has at most 32 KiB. A span of 64 KiB contains small objects of one class. Sizes up to 1024 bytes are multiples
  * of 16, and larger ones are multiples of 128. So two tables give the class of a small size. Each power of two is the size of a
@@ -13,7 +14,7 @@
 #include <stdint.h>
 #include <rseqkit/api.h>
 
-#pragma GCC visibility push(hidden) /* no symbol lookup */
+#pragma GCC visibility push(hidden) /* so that code needs no symbol lookup */
 
 #define SPAN_SHIFT 16
 #define SPAN_SIZE ((size_t)1 << SPAN_SHIFT)
@@ -22,7 +23,7 @@
 #define FINE 16
 #define COARSE 128
 
-/* class, the size of the previous class, its size */
+/* Each entry is: the class's number, the size of the previous class, the class's size. */
 #define FINE_CLASSES(X)                                                                                                \
 	X(1, 0, 16) X(2, 16, 32) X(3, 32, 48) X(4, 48, 64) X(5, 64, 80) X(6, 80, 96) X(7, 96, 112) X(8, 112, 128)      \
 	X(9, 128, 160) X(10, 160, 192) X(11, 192, 224) X(12, 224, 256) X(13, 256, 320) X(14, 320, 384)                 \
@@ -35,7 +36,7 @@
 	X(33, 7168, 8192) X(34, 8192, 9344) X(35, 9344, 10880) X(36, 10880, 13056)                                     \
 	X(37, 13056, 16384) X(38, 16384, 21760) X(39, 21760, 32768)
 
-/* Objects of one to four spans. */
+/* The classes whose objects take one to four whole spans. */
 #define SPAN_CLASSES(X) X(40, SMALL_MAX, 65536) X(41, 65536, 131072) X(42, 131072, 196608) X(43, 196608, 262144)
 
 #define SMALL_CLASSES 39
@@ -52,7 +53,7 @@ struct size_class {
 extern const uint8_t fine_classes[FINE_MAX / FINE + 1], coarse_classes[SMALL_MAX / COARSE + 1];
 extern const struct size_class size_classes[CLASSES];
 
-/* Returns 0 if the size isn't small. */
+/* Returns the class of a size, or 0 if the size is too large for a class. */
 static inline unsigned class_of(size_t size)
 {
 	if (size <= FINE_MAX)
@@ -63,16 +64,16 @@ static inline unsigned class_of(size_t size)
 }
 
 /*
- * Is the offset of the address in its span a multiple of the class's size? Offsets and small sizes have 16 bits, so 32 bits are
- * enough: the lower half of the product is less than the inverse exactly for multiples. Classes of whole spans have the inverse
- * 1, and then only the offset 0 is a multiple. For inverse 0 the result is always false.
+ * Returns whether the offset of the address in its span is a multiple of the class's size. Offsets and small sizes have 16
+ * bits, so 32 bits are enough: the lower half of the product is less than the inverse exactly for multiples. Classes of whole
+ * spans have the inverse 1, and then only the offset 0 is a multiple. For inverse 0 the result is always false.
  */
 static inline int is_multiple(uint32_t inverse, const void *address)
 {
 	return (uint32_t)((uintptr_t)address % SPAN_SIZE) * inverse < inverse;
 }
 
-/* False for class 0. */
+/* Returns whether an object of the class can begin at the address. Returns false for class 0. */
 static inline int begins_object(unsigned class, const void *address)
 {
 	return is_multiple(size_classes[class].inverse, address) && (uintptr_t)address % SPAN_SIZE <= size_classes[class].last;

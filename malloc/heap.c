@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - caches in front of the spans. A class gets its cache when the program has some objects of the class.
+ * heap.c - the caches of the size classes, which get their objects from spans (spans.h). A class gets its cache when the
+ * program has allocated some objects of the class.
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -18,16 +19,16 @@
 #include "structures/cache_place.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a CPU's array */
-#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for objects of whole spans */
-#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches, */
-#define BUDGET_PER_CPU ((size_t)2 << 20)    /* and this for each CPU more */
-#define PER_CPU_LEAST 32                    /* an array has room for this many small objects at least, */
-#define PER_CPU_MOST 1024                   /* and for this many at most */
-#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* bytes of the objects that a cache constructs at once, */
-#define CONSTRUCT_MOST 64                   /* and their highest number */
-#define CONSTRUCT_FIRST 2                   /* shifts the bytes in the first calls, because new objects take memory */
-#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU, and for small objects this many more */
+#define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a class's array for one CPU */
+#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for classes of whole spans */
+#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches */
+#define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
+#define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
+#define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
+#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans at once */
+#define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans at once */
+#define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved so often in a class's first call, then less often */
+#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 
@@ -37,20 +38,20 @@ struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
  */
 static struct rk_cache_options options[CLASSES];
 static struct rk_cache_budget budget;
-static struct rk_cache_place places[CLASSES]; /* NULL if nothing was reserved */
-#define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, there are none */
+static struct rk_cache_place places[CLASSES]; /* its members are NULL if no memory was reserved */
+#define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, the process has no caches */
 
 /*
- * How many more objects of a class are taken from spans before the class gets a cache. A cache takes a few pages, so a program
- * that has only a few objects of a class needs none. Two threads can store the same count, because the exact number doesn't
- * matter.
+ * How many objects of a class are still taken from spans before the class gets a cache. A cache takes a few pages, so a
+ * program that has only a few objects of a class needs none. Two threads can store the same count, because the exact number
+ * doesn't matter.
  */
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
 
-static uint8_t construct_less[CLASSES]; /* how often the bytes of a construction are still halved */
+static uint8_t construct_less[CLASSES]; /* how often CONSTRUCT_BYTES is still halved for the class */
 
-static __thread bool is_beginning; /* begin() runs in this thread: what the libc or a handler allocates now comes from spans */
+static __thread bool is_beginning; /* begin() runs in this thread; what the libc or a handler allocates now comes from spans */
 
 /* Threads that race write the same text. */
 char librseqkit_malloc_mode[128] = "nothing allocated";
@@ -70,15 +71,17 @@ static size_t per_cpu(unsigned class)
 }
 
 /*
- * The number of collections so far, and for each CPU the last collection in which a thread on that CPU took part. Emptying the
- * array of another CPU would need membarrier(2), which sandboxes refuse. So a collection empties the arrays of the CPU on which
- * it runs. On each other CPU, the next thread that finds a cache empty takes part (construct()).
+ * A collection moves free objects from caches to spans (collect()). These variables have the number of collections so far,
+ * and for each CPU the last collection in which a thread on that CPU took part. Emptying the array of another CPU would need
+ * membarrier(2), which sandboxes refuse. So a collection empties the arrays of the CPU on which it runs. On each other CPU,
+ * the next thread that finds a cache empty takes part (construct()).
  */
 static uint8_t collections, took_part[RK_CPUS_MAX];
 
 /*
- * If no thread on this CPU has done so yet, takes part in the last collection. Gives objects back to the spans: those in depots,
- * and those in arrays of this CPU. With `if_idle`, arrays that were used since the last such call keep their objects.
+ * Takes part in the last collection, unless a thread on this CPU has done so already. Moves the objects in the depots, and
+ * those in the arrays of this CPU, to their spans. With `if_idle`, arrays that were used since the last such call keep their
+ * objects.
  */
 static void take_part(bool if_idle)
 {
@@ -129,13 +132,13 @@ static void *construct(void *context)
 
 static void destruct(void *context, void *const *objects, size_t count)
 {
-	int saved = errno; /* free() must not change errno, and hasn't saved it before this call */
+	int saved = errno; /* free() must not change errno, and doesn't save it itself on this path */
 
 	spans_give((unsigned)(uintptr_t)context, objects, count);
 	errno = saved;
 }
 
-/* Possibly runs before the libc is ready. */
+/* Prepares the allocator, possibly before the libc is initialised. */
 static void begin(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -168,8 +171,9 @@ static void begin(void)
 }
 
 /*
- * Runs before every other constructor (-z initfirst). So before a fork, handlers of other modules run before the allocator's
- * handler. They can wait for locks, because the allocator isn't locked yet.
+ * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. At a fork, the
+ * handlers of other modules run earlier than the allocator's. They can wait for locks, because the allocator isn't locked
+ * yet.
  */
 void __attribute__((__constructor__)) heap_begin(void)
 {
@@ -182,7 +186,7 @@ void __attribute__((__constructor__)) heap_begin(void)
 	is_beginning = false;
 }
 
-/* Returns the cache of a class, which this function makes if it is due. NULL if the class has no cache yet. */
+/* Returns the cache of a class. Makes it if due_in[class] is 0. Returns NULL if the class has no cache yet. */
 static struct rk_cache *make_cache(unsigned class)
 {
 	uint32_t takes = __atomic_load_n(&due_in[class], __ATOMIC_RELAXED);
@@ -215,7 +219,7 @@ void *heap_take(unsigned class)
 		object = rk_cache_get(cache);
 	if (object == NULL)
 		(void)spans_take(class, cache, &object, 1, true);
-	if (object == NULL) /* the lock can't be taken, or there is no room for a span */
+	if (object == NULL) /* the class's lock can't be taken, or there is no memory for a span */
 		return large_take(size_classes[class].size, FINE, &zeroed);
 	mark_used(object);
 	return object;
@@ -236,7 +240,7 @@ void heap_give(void *object)
 	mark_free(object);
 	if (heap_caches[code] == NULL) {
 		spans_give(code, &object, 1);
-	} else { /* the span is older than the cache, or guards are on */
+	} else { /* the span is older than the cache, or RSEQKIT_MALLOC contains "guard" */
 		map_set(object, code, heap_caches[code], map_owner(object));
 		rk_cache_put(heap_caches[code], object);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* large.c - see large.h. */
+/* large.c - allocates, frees and resizes large objects; see large.h. */
 #define _GNU_SOURCE
 #include "large.h"
 
@@ -10,17 +10,17 @@
 #define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
 
 struct large {
-	void *next; /* in the list of free descriptions, or of objects put aside */
+	void *next; /* the next item in the list `forgotten`, or in the list `aside` */
 	struct run run;
-	size_t size; /* what the program may use */
+	size_t size; /* bytes that the program may use */
 	size_t guard;
 };
 
-static struct large *forgotten; /* free descriptions */
-static void *aside;             /* objects that were freed without the lock */
+static struct large *forgotten; /* list of free descriptions */
+static void *aside;             /* list of objects that were freed while the lock couldn't be taken (locks.h) */
 static bool can_move = true;
 
-/* Atomic, because some callers don't hold the lock. */
+/* Adds to one of the numbers of pages.h. The addition is atomic, because some callers don't hold the lock. */
 #define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
 
 static size_t up(size_t size, size_t to)
@@ -29,8 +29,8 @@ static size_t up(size_t size, size_t to)
 }
 
 /*
- * Returns a description of memory for an object, or NULL. With the lock, takes pages of a chunk, or a new mapping. Without the
- * lock, takes a new mapping, which also contains the description.
+ * Finds memory for an object, and returns its description, or NULL if there is no memory. If the caller has the lock, the
+ * memory is pages of a chunk or a new mapping. If not, the memory is a new mapping, which also contains the description.
  */
 static struct large *find_memory(struct large wanted, size_t alignment, bool has_lock, bool *zeroed)
 {
@@ -60,13 +60,13 @@ static struct large *find_memory(struct large wanted, size_t alignment, bool has
 	return large;
 }
 
-/* Is the description in the object's mapping? */
+/* Returns whether the description is in the object's own mapping. */
 static bool has_description(const struct large *large)
 {
 	return (uintptr_t)large - (uintptr_t)large->run.base < large->run.size;
 }
 
-/* Needs no lock, because only the object's user reads the object's description. */
+/* Returns the description of a large object. This needs no lock, because only the object's user reads the description. */
 static struct large *large_of(const void *object)
 {
 	struct large *large = map_code(object) == CODE_LARGE ? map_owner(object) : NULL;
@@ -76,7 +76,10 @@ static struct large *large_of(const void *object)
 	return large;
 }
 
-/* Call with the lock. Returns the run to unmap; its size is 0 if there is none. */
+/*
+ * Frees an object's pages and its description. The caller has the lock. Returns the mapping that the caller has to unmap; its
+ * size is 0 if there is none.
+ */
 static struct run forget(struct large *large)
 {
 	struct run run = large->run;
@@ -152,9 +155,9 @@ size_t large_size(const void *object)
 }
 
 /*
- * Enlarges a mapping, in place or by moving it. If moving fails, the new range stays reserved. It can't be unmapped: older
- * kernels unmap the new range before mremap() fails, and another thread possibly maps memory there at once. So after a failure
- * this process moves no mapping again.
+ * Enlarges a mapping, in place or by moving it. If the move fails, the new range stays reserved. Unmapping it would be
+ * dangerous: older kernels have unmapped the new range when mremap() fails, and another thread possibly has mapped memory
+ * there. So after a failure this process moves no mapping again.
  */
 static bool grow(struct large *large, size_t size)
 {
@@ -182,7 +185,7 @@ static bool grow(struct large *large, size_t size)
 	return true;
 }
 
-/* Call with the lock of pages. */
+/* Resizes an object in place, or moves its mapping. Returns false if that is impossible. The caller has the lock of pages. */
 static bool resize(struct large *large, size_t size)
 {
 	size_t pages = up(size, SPAN_SIZE) / SPAN_SIZE, has = large->run.size / SPAN_SIZE;
@@ -215,7 +218,7 @@ void *large_resize(void *object, size_t size)
 		return NULL;
 	large = large_of(object);
 	if (large->run.chunk != NULL && large->guard == 0 && up(size, SPAN_SIZE) == large->run.size) {
-		large->size = up(size, PAGE); /* the same pages */
+		large->size = up(size, PAGE); /* the object keeps the same pages */
 		return object;
 	}
 	if (!enter())

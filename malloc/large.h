@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * large.h - objects that are too large for a span: a run of pages, or above 32 MiB a mapping of their own.
+ * large.h - large objects, which are too large for a span (spans.h). Such an object has a run of pages of its own (pages.h)
+ * or, above 32 MiB, a mapping of its own.
  *
- * An object's size is rounded up to the kernel's page only, so the rest of its run is never touched. A freed mapping goes back
- * to the system at once.
+ * An object's size is rounded up to the kernel's page only, so the rest of its run is never touched. A mapping is unmapped as
+ * soon as its object is freed.
  */
 #ifndef MALLOC_LARGE_H
 #define MALLOC_LARGE_H
 
 #include "pages.h"
 
-/* No run has this alignment. So an object with this alignment gets a mapping, which can grow by moving its pages. */
+/*
+ * Pass this alignment to large_take() for an object that is to get a mapping, because no run has this alignment. A mapping
+ * can grow by moving its pages.
+ */
 #define LARGE_ALONE (2 * SPAN_SIZE)
 
 /* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */

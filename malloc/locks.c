@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* locks.c - see locks.h. */
+/* locks.c - takes and releases the allocator's locks, and all of them at a fork; see locks.h. */
 #include "locks.h"
 
 #include <pthread.h>
@@ -10,19 +10,22 @@ static struct {
 	_Alignas(64) struct rk_mutex lock;
 } locks[CLASSES];
 
-#define PATIENCE 2000000 /* ns that a thread waits for a fork */
+#define PATIENCE 2000000 /* ns that a thread waits for another thread's fork */
 
 enum { IN_SPANS = 1, IN_PAGES = 2 };
 
-/* Where this thread is in the allocator. Set before a lock is taken, so that handlers see it. */
+/* Which locks this thread takes or holds. Set before a lock is taken, so that signal handlers see it. */
 static __thread struct {
-	uint8_t at;    /* IN_SPANS, IN_PAGES */
-	uint8_t forks; /* forks that this thread is in, including forks by signal handlers */
+	uint8_t at;    /* IN_SPANS: a class's lock; IN_PAGES: the lock of pages */
+	uint8_t forks; /* number of forks that this thread is executing, including forks by its signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks, or NULL. This thread then takes no lock */
+static void *has_all; /* &inside of the thread whose fork holds all locks, which needn't take a lock then; or NULL */
 
-/* The fences keep this store in its place between the code before it and after it, for signal handlers in this thread. */
+/*
+ * Sets inside.at. The fences keep the compiler from moving this store, so that signal handlers of this thread see it at the
+ * right time.
+ */
 static void say(uint8_t at)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -74,9 +77,9 @@ void *take_aside(void **list)
 }
 
 /*
- * A fork in a handler takes no locks if the handler interrupted the allocator. After the handler, the thread continues in the
- * allocator, in the parent and in the child. A fork also takes no locks in a handler that interrupted another fork. While a fork
- * takes or releases locks, `inside` says that the thread is in the allocator, so its handlers take no locks.
+ * A fork in a signal handler takes no locks if the handler interrupted the allocator, or another fork. After such a handler,
+ * the interrupted code continues, in the parent and in the child. While a fork takes or releases locks, inside.at says that
+ * the thread takes all locks, so its signal handlers take none.
  */
 static void before_fork(void)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc.c - malloc(), free() and the C library's other functions of that kind. They compute the class of a size, and use the
- * array that the class's cache has for the current CPU.
+ * malloc.c - malloc(), free() and the C library's other allocation functions, for librseqkit-malloc.so. Sizes are divided
+ * into classes. Each class has a cache (rseqkit/cache.h), which keeps free objects in an array for each CPU.
  *
  *	malloc(size) -> class -> its rk_cache: pop        empty: depot, then spans, then pages, then the system
  *	free(p) -> code of its page -> class -> push      full: the same way back
  *
- * No thread has objects of its own, so a thread that ends gives nothing back. A free object's second word is a mark, made of the
- * object's address and a secret number. A second free finds the mark. The first word is used only while an object is put aside
+ * A page of 64 KiB has a code, which says what the page contains (map.h). No thread has free objects of its own, so a thread
+ * that ends has none to return. A free object's second word is a mark, made of the object's address and a secret number. A
+ * second free finds the mark. The first word is used only while an object is put aside, because a lock couldn't be taken
  * (locks.h).
  */
 #define _GNU_SOURCE
@@ -32,7 +33,7 @@ static inline void *told(void *object, int saved)
 	return object;
 }
 
-/* Returns an object of the class. Called if this CPU's array has none. */
+/* Returns an object of the class. This is the slow path, for the case that this CPU's array has no object. */
 static __attribute__((__noinline__)) void *take_slow(unsigned class)
 {
 	int saved = errno;
@@ -80,15 +81,16 @@ static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t
 	return class == 0 || alignment > SPAN_SIZE ? take_large(size, alignment, &zeroed) : take(class);
 }
 
-/* Most sizes above FINE_MAX need only a table. */
+/* Allocates objects whose size is 0 or above FINE_MAX. Most of these sizes need only a look into a table. */
 static __attribute__((__noinline__)) void *take_coarse(size_t alignment, size_t size)
 {
 	return RKI_LIKELY(size - 1 < SMALL_MAX) ? take(class_of(size)) : take_aligned(alignment, size);
 }
 
 /*
- * malloc() and operator new. Both are whole functions, because a call from one to the other would take a third of a pair's
- * time. They differ in `other`, for size 0 and sizes above FINE_MAX, and in `slow`, for an empty array.
+ * The code of malloc() and of operator new. It is inlined into both, because a call from one to the other would take a third
+ * of the time of an allocation and a free. They differ in `other`, which allocates for size 0 and sizes above FINE_MAX, and
+ * in `slow`, which allocates if the array is empty.
  */
 static inline __attribute__((__always_inline__)) void *take_here(size_t size, void *(*other)(size_t alignment, size_t size),
 								 void *(*slow)(unsigned class))
@@ -97,7 +99,7 @@ static inline __attribute__((__always_inline__)) void *take_here(size_t size, vo
 	struct rk_cache *cache;
 	void *object;
 
-	__asm__("" : "+r"(number)); /* otherwise compilers compare the size, with a longer instruction */
+	__asm__("" : "+r"(number)); /* otherwise compilers compare `size` below, with a longer instruction */
 	if (RKI_UNLIKELY(number >= FINE_MAX / FINE))
 		return other(FINE, size);
 	cache = heap_fine[number + 1];
@@ -122,10 +124,10 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 	errno = saved;
 }
 
-/* Puts an object into the cache of its page. The page's inverse is loaded before its cache (map.h). */
+/* Frees an object: puts it into the cache of its page. The page's inverse must be loaded before the page's cache (map.h). */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-#ifdef __x86_64__ /* loads stay in order; for an atomic load compilers need one more instruction */
+#ifdef __x86_64__ /* this machine keeps loads in order, and an atomic load would take one more instruction */
 	uint32_t inverse = leaf->inverses[number];
 
 	__atomic_signal_fence(__ATOMIC_ACQUIRE);
@@ -159,10 +161,10 @@ EXPORT void free(void *object)
 }
 
 /*
- * Aliases of free(): C23's free_sized() and free_aligned_sized(), glibc's other name, and C++'s operators delete. They ignore
- * the sizes and alignments that the program passes. The compiler makes the aliases, because in link-time optimisation the
- * assembler sees only a part of the functions. In C the aliases have other names, because the functions of these symbols have
- * other types.
+ * The following names are aliases of free(): C23's free_sized() and free_aligned_sized(), glibc's __libc_free(), and C++'s
+ * operators delete. They ignore the sizes and alignments that the program passes. The compiler makes the aliases, because in
+ * link-time optimisation the assembler sees only a part of the functions. In C the aliases have other names, because the
+ * functions of these symbols have other types.
  */
 #if __has_attribute(__leaf__) /* as the libc declares free(); clang 11 lacks the attribute */
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
@@ -317,7 +319,7 @@ EXPORT int malloc_trim(size_t keep)
 	return heap_trim(keep);
 }
 
-/* glibc's other names. Programs that wrap malloc() call them. */
+/* glibc has these functions also under names with __libc_. Programs that wrap malloc() call them. */
 #define LIBC_NAME(name, parameters)                                                                                    \
 	EXPORT void *libc_##name parameters __asm__("__libc_" #name)                                                   \
 		__attribute__((__alias__(#name)));
@@ -329,8 +331,9 @@ LIBC_NAME(valloc, (size_t size))
 LIBC_NAME(pvalloc, (size_t size))
 
 /*
- * C++'s operators new. If there is no memory, they call the C++ library's operator (operators.h). Their symbols are those of
- * C++'s ABI for a size_t of 64 bits (Itanium C++ ABI, section 5.1). The operators ignore their parameter std::nothrow.
+ * The following functions are C++'s operators new. If there is no memory, they call the C++ library's operator (operators.h).
+ * Their symbols are those of C++'s ABI for a size_t of 64 bits (Itanium C++ ABI, section 5.1). The operators ignore their
+ * parameter std::nothrow.
  */
 #define NEW_AS(name, parameters, rest)                                                                                 \
 	EXPORT void *name parameters __asm__("_Znw" rest);                                                             \

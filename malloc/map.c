@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* map.c - see map.h. */
+/* map.c - makes, finds and sets the entries of the map of pages; see map.h. */
 #include "map.h"
 
 #include "system.h"
@@ -25,7 +25,7 @@ void map_begin(void)
 
 const struct leaf *map_leaf(const void *address, uintptr_t *number)
 {
-	static struct leaf nothing; /* not const: the zeros of a const object would take space in the file */
+	static struct leaf nothing; /* not const, because the zeros of a const object would take space in the file */
 	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT, high = (uintptr_t)address >> LEAF_SHIFT;
 	const struct leaf *leaf = high < 65536 ? __atomic_load_n(&root[high], __ATOMIC_ACQUIRE) : NULL;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of the
- * description of the page's owner.
+ * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of a
+ * description. This describes the page's owner, which is a span or a large object.
  *
- * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries of the addresses
- * around the leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
- * program's objects. Leaves are never given back.
+ * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries for the addresses
+ * around this leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
+ * program's objects. Leaves are never unmapped.
  */
 #ifndef MALLOC_MAP_H
 #define MALLOC_MAP_H
@@ -15,17 +15,17 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The code of a page. The number of a class means a span of that class. */
+/* Values of a page's code. Any other value is a class: the page begins a span of this class (spans.h). */
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ };
 
 /*
- * The user of an object reads the entry of its page without a lock. The entry doesn't change until the object is freed, with
- * one exception: the entry of a span that is older than its class's cache has no cache. When an object of such a span is freed,
- * the entry gets the cache.
+ * The thread that uses an object reads the entry of its page without a lock. The entry doesn't change until the object is
+ * freed, with one exception: the entry of a span that is older than its class's cache has no cache. When an object of such a
+ * span is freed, the entry gets the cache.
  */
 struct leaf {
-	struct rk_cache *caches[65536]; /* where freed objects of a span go; valid if the inverse isn't 0 */
-	uint32_t inverses[65536];       /* the inverse of the class, for a span with a cache; otherwise 0 */
+	struct rk_cache *caches[65536]; /* the cache to which freed objects of a span go; valid if the inverse isn't 0 */
+	uint32_t inverses[65536];       /* for a span with a cache, size_classes[code].inverse; otherwise 0 */
 	uint8_t codes[65536];
 	void *owners[65536];
 };
@@ -42,7 +42,7 @@ void map_begin(void);
 
 /*
  * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. Stores the number of the
- * address's entry. The map ends at 2^48: without an address hint the kernel maps no memory above.
+ * address's entry. The map ends at 2^48: the kernel maps no memory above this address unless a program asks for that address.
  */
 const struct leaf *map_leaf(const void *address, uintptr_t *number);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mark.h - the mark of free objects, by which they differ from objects in use. */
+/* mark.h - the mark in the second word of each free object, by which the allocator finds that an object is freed twice. */
 #ifndef MALLOC_MARK_H
 #define MALLOC_MARK_H
 
@@ -32,7 +32,10 @@ static inline bool mark_is_there(void *object)
 	return *mark_of(object) == ((uintptr_t)object ^ mark_key);
 }
 
-/* Removes the mark of an object that is handed out. Without a mark, ends the process: another user possibly has the object. */
+/*
+ * Removes the mark of an object that is handed out. If the mark isn't there, ends the process, because the program possibly
+ * uses the object already.
+ */
 static inline void mark_used(void *object)
 {
 	if (RKI_UNLIKELY(!mark_is_there(object)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* operators.c - see operators.h. */
+/* operators.c - calls the C++ library's operators new if there is no memory; see operators.h. */
 #define _GNU_SOURCE
 #include "operators.h"
 
@@ -14,7 +14,7 @@ struct search {
 	void *found;
 };
 
-/* Is this file GNU's C++ library, or one of the two parts of LLVM's? */
+/* Returns whether this file is GNU's C++ library, or one of the two parts of LLVM's. */
 static bool is_library(const char *path)
 {
 	static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
@@ -57,7 +57,7 @@ void *operators_fail(size_t alignment, size_t size, bool or_null)
 {
 	union {
 		void *found;
-		/* An operator ignores arguments that it doesn't have. */
+		/* All operators are called with three arguments. An operator with fewer parameters ignores the others. */
 		void *(*call)(size_t size, uintptr_t second, const void *third);
 	} new;
 	bool aligned = alignment > FINE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.c - see pages.h. A run gets the first free pages of a chunk, and if possible dirty ones. So used pages stay close
- * together.
+ * pages.c - finds, frees and returns pages; see pages.h. A run gets the first free pages of a chunk, and if possible dirty
+ * ones. So used pages stay close together.
  */
 #define _GNU_SOURCE
 #include "pages.h"
@@ -16,13 +16,13 @@
 #define WORDS (CHUNK_PAGES / WORD)
 
 /*
- * While the chunks have fewer bytes than this, new chunks use no huge pages. With huge pages a small heap would take much memory,
- * because its spans lie apart.
+ * While the chunks have fewer bytes than this, new chunks use no huge pages. With huge pages a small heap would take much
+ * memory, because its spans are far apart.
  */
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
 #define DIRTY_ALWAYS ((size_t)64 << 20)
-#define DECAY 1 /* s */
+#define DECAY 1 /* at least so many seconds pass between two times that decay() returns pages */
 #define SETTLED_STEP ((size_t)4 << 20)
 
 struct chunk {
@@ -33,7 +33,7 @@ struct chunk {
 };
 
 static struct chunk *chunks, *unmapped;
-static size_t dirty_least; /* the lowest numbers.dirty since decay() last gave back pages */
+static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last returned pages */
 struct numbers numbers;
 
 /* Returns the first page from `at` on whose bit isn't `bit`, or CHUNK_PAGES. */
@@ -49,7 +49,7 @@ static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
 	return CHUNK_PAGES;
 }
 
-/* Sets the bits of `pages` pages. Returns how many bits it changed. */
+/* Sets the bits of `pages` pages from `at` on to `bit`. Returns how many bits it changed. */
 static unsigned set(uint64_t *bits, unsigned at, unsigned pages, bool bit)
 {
 	unsigned changed = 0;
@@ -75,10 +75,10 @@ static unsigned find(const uint64_t *bits, unsigned pages)
 	return at;
 }
 
-/* While the kernel refuses a whole chunk, chunks have fewer pages, but at least `pages`. */
+/* Maps a new chunk. While the kernel refuses a chunk of CHUNK_PAGES pages, chunks have fewer pages, but at least `pages`. */
 static struct chunk *make_chunk(unsigned pages)
 {
-	static unsigned has = CHUNK_PAGES; /* what the kernel granted last */
+	static unsigned has = CHUNK_PAGES; /* the number of pages that the kernel granted last */
 	struct chunk *chunk;
 	char *base = NULL;
 
@@ -109,8 +109,8 @@ static struct chunk *make_chunk(unsigned pages)
 }
 
 /*
- * Finds free pages. Prefers pages that are all dirty, because they have memory already. Makes a chunk if no chunk has such a
- * run.
+ * Finds `pages` free pages in a row. Prefers pages that are all dirty, because they have memory already. Maps a new chunk if
+ * no chunk has so many pages in a row.
  */
 static struct chunk *search(unsigned pages, unsigned *at)
 {
@@ -122,7 +122,7 @@ static struct chunk *search(unsigned pages, unsigned *at)
 	return make_chunk(pages);
 }
 
-/* Returns how many of the pages were dirty. */
+/* Marks pages as used. Returns how many of them were dirty. */
 static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 {
 	unsigned dirty = set(chunk->dirty, at, pages, false);
@@ -164,7 +164,10 @@ bool pages_extend(struct run *run, unsigned more)
 	return true;
 }
 
-/* Gives back dirty pages. Begins with the chunk's last pages, because pages_take() uses the first ones earlier. */
+/*
+ * Returns dirty pages of a chunk to the kernel, until at most `keep` bytes are dirty in all chunks. Begins with the chunk's
+ * last pages, because pages_take() uses the first ones earlier.
+ */
 static void clean(struct chunk *chunk, size_t keep)
 {
 	for (unsigned at = CHUNK_PAGES, from, end; at > 0 && numbers.dirty > keep; at -= WORD) {
@@ -199,8 +202,8 @@ bool pages_trim(size_t keep)
 }
 
 /*
- * At most once a second, gives back dirty_least bytes. Since the last time, at least so many bytes were dirty all the time, so
- * no run needed them.
+ * At most once a second, returns dirty_least bytes to the kernel. Since the last time, at least so many bytes were dirty all
+ * the time, so no run needed them.
  */
 static void decay(void)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 32 MiB. Runs are parts of chunks of up to 512 pages.
+ * pages.h - gives out runs: pages of 64 KiB in a row, for spans and for large objects up to 32 MiB. Runs are parts of chunks
+ * of up to 512 pages, which are mapped from the kernel.
  *
  * A chunk has two bits for each page: one for free pages, and one for dirty pages. A page is dirty if it is free, but was in
- * use before, and so possibly still has memory. Dirty pages go back to the system when they have more than 64 MiB and more
- * bytes than an eighth of the pages in use. About once a second, dirty pages that no run needed in the meantime also go back. A
- * free page that isn't dirty reads as zero.
+ * use before, and so possibly still has memory. Dirty pages are returned to the kernel when there are more than 64 MiB of
+ * them, and more bytes than an eighth of the pages in use. About once a second, dirty pages that no run needed in the
+ * meantime are also returned. A free page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */
@@ -19,9 +20,9 @@
 
 struct chunk;
 
-/* The first member of each description of a run. */
+/* Where a run is. The description of each span and of each large object begins with this struct. */
 struct run {
-	struct chunk *chunk; /* NULL: the run is a mapping of its own */
+	struct chunk *chunk; /* NULL if the run is a mapping of its own, not part of a chunk */
 	char *base;
 	size_t size; /* bytes; for a run of a chunk a multiple of SPAN_SIZE */
 };
@@ -33,12 +34,12 @@ void pages_give(const struct run *run);
 /* Extends a run by the `more` pages that follow it. Returns false if these pages aren't free. */
 bool pages_extend(struct run *run, unsigned more);
 
-/* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. Returns whether it gave any back. */
+/* Returns the memory of dirty pages to the kernel, until at most `keep` bytes are dirty. Returns whether it returned any. */
 bool pages_trim(size_t keep);
 
 /*
- * All members are bytes, except `mappings`, which is a count. Mappings belong to large objects. While `used` is less than
- * `settled`, new spans don't count as growth of the heap (spans_take()).
+ * The allocator's figures. All members are bytes, except `mappings`, which is a count. `mappings` and `mapped` are of large
+ * objects. While `used` is less than `settled`, new spans don't count as growth of the heap (spans_take()).
  */
 extern struct numbers {
 	size_t chunks, used, dirty, mapped, mappings, settled;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spans.c - see spans.h. */
+/* spans.c - makes spans, and takes objects from them; see spans.h. */
 #include "spans.h"
 
 #include <sys/queue.h>
@@ -9,26 +9,26 @@
 
 struct span {
 	struct run run;
-	LIST_ENTRY(span) others; /* in centrals[].having or in `forgotten` */
+	LIST_ENTRY(span) others; /* its neighbours in centrals[].having, or in `forgotten` */
 	uint16_t class, many;
-	uint16_t carved; /* objects handed out at least once; this span hasn't touched the memory after them yet */
+	uint16_t carved; /* how many objects were handed out at least once; memory after them wasn't accessed yet */
 	uint16_t out;
-	uint16_t guard; /* bytes at the span's end */
-	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object */
+	uint16_t guard; /* inaccessible bytes at the span's end; 0 without guards */
+	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object: 1 if the object is free in the span */
 };
 
 LIST_HEAD(spans, span);
 
 static struct central {
-	_Alignas(64) struct spans having; /* spans that have objects */
-	void *aside;                      /* objects that were freed without the lock */
+	_Alignas(64) struct spans having; /* list of spans that have free objects */
+	void *aside;                      /* list of objects that were freed while the class's lock couldn't be taken (locks.h) */
 } centrals[CLASSES];
 
-static struct spans forgotten; /* free descriptions; under the lock of pages */
+static struct spans forgotten; /* list of free descriptions; the lock of pages protects it */
 
 /*
- * A thread with a class's lock always gets the lock of pages. The thread isn't inside the code of the pages, and no fork can hold
- * all locks while the thread holds one.
+ * Makes a span. The caller has the class's lock, so it always gets the lock of pages. It isn't inside code that holds that
+ * lock, and no fork can hold all locks while this thread holds one.
  */
 static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {
@@ -57,7 +57,10 @@ static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 	return span;
 }
 
-/* Clears the marks of the span's objects, so that the program can't find a mark in new memory and copy it. */
+/*
+ * Frees a span's pages. Clears the marks of the span's objects first, so that the program can't find a mark in new memory and
+ * copy it.
+ */
 static void release(struct span *span)
 {
 	size_t size = size_classes[span->class].size;
@@ -91,14 +94,14 @@ static void *take_one(struct span *span)
 	return object;
 }
 
-/* Call with the class's lock. A span is in `having` while it has free objects. */
+/* Marks an object as free in its span. The caller has the class's lock. A span is in `having` while it has free objects. */
 static void put_back(struct central *central, void *object)
 {
 	struct span *span = map_owner(object);
 	unsigned index = (unsigned)((uintptr_t)object % SPAN_SIZE * size_classes[span->class].inverse >> 32);
 	uint64_t bit = (uint64_t)1 << index % 64;
 
-	/* An object without its mark is in use: it was freed twice, and handed out between. */
+	/* If the object has no mark, it is in use: it was freed twice, and handed out in between. */
 	if (index >= span->carved || (span->here[index / 64] & bit) != 0 || !mark_is_there(object))
 		system_die("freed twice, or written to after it was freed", object);
 	span->here[index / 64] |= bit;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - the functions that report the allocator's mode, and how much memory is in use. A debugger can call malloc_stats(),
- * and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment, malloc_stats() also runs when the program exits.
+ * stats.c - malloc_stats(), malloc_info() and mallinfo2(), which report the allocator's mode, and how much memory is in use.
+ * A debugger can call malloc_stats(), and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment,
+ * malloc_stats() also runs when the program exits.
  *
  * A reader of a core file can't call functions, so the mode is also in a variable (heap.c). Only malloc_info() allocates,
  * because it calls stdio.
@@ -22,7 +23,10 @@
 
 #define EXPORT __attribute__((__visibility__("default")))
 
-/* Waits at most 100 ms for room in stderr. If stderr is a pipe without a reader, SIGPIPE doesn't end the process. */
+/*
+ * Writes a text to stderr. Waits at most 100 ms until stderr can take it. If stderr is a pipe without a reader, SIGPIPE
+ * doesn't end the process.
+ */
 static void say(const char *text, size_t size)
 {
 	struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -40,8 +44,8 @@ static void say(const char *text, size_t size)
 }
 
 /*
- * Returns the numbers, and stores the used and the free bytes of chunks. Other threads change them meanwhile, so the results
- * possibly don't fit together.
+ * Returns the figures of pages.h, and stores in *used and *idle how many bytes of chunks are used and free. Other threads
+ * change the figures meanwhile, so the results are possibly inconsistent.
  */
 static struct numbers count_now(size_t *used, size_t *idle)
 {
@@ -64,7 +68,10 @@ EXPORT struct mallinfo2 mallinfo2(void)
 }
 #endif
 
-/* The libc's function says nothing about a preloaded allocator. This function writes the same elements, and `mode`. */
+/*
+ * Replaces the libc's malloc_info(), which reports nothing about a preloaded allocator. Writes the same elements, and an
+ * element `mode`.
+ */
 EXPORT int malloc_info(int options, FILE *file)
 {
 	size_t used, idle, objects;
@@ -84,7 +91,7 @@ EXPORT int malloc_info(int options, FILE *file)
 	return 0;
 }
 
-/* Writes the text and the number. Returns the end. */
+/* Writes the text and the number to `at`. Returns the end of what it wrote. */
 static char *put(char *at, const char *text, size_t number)
 {
 	char digits[24], *first = digits + sizeof(digits) - 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* system.c - see system.h. */
+/* system.c - maps memory, allocates descriptions, reads RSEQKIT_MALLOC, and ends the process; see system.h. */
 #define _GNU_SOURCE
 #include "system.h"
 
@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SYSTEM_BLOCK ((size_t)256 * 1024) /* bytes that are mapped at once for descriptions */
+#define SYSTEM_BLOCK ((size_t)256 * 1024) /* memory for descriptions is mapped in blocks of so many bytes */
 
 void *system_map(size_t size, size_t alignment, bool accessible)
 {
@@ -92,7 +92,7 @@ void system_die(const char *what, const void *pointer)
 
 bool system_wants(enum wish wish)
 {
-	static uint8_t wishes; /* 0 until the libc has started and set environ */
+	static uint8_t wishes; /* 0 until the libc is initialised and has set environ */
 	uint8_t said = __atomic_load_n(&wishes, __ATOMIC_RELAXED);
 
 	if (said == 0 && environ != NULL) {

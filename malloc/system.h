@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * system.h - memory from the kernel, memory for descriptions, and the end of programs that misuse memory.
+ * system.h - gets memory from the kernel, allocates the descriptions of spans, chunks and large objects, reads the
+ * environment, and ends programs that misuse memory.
  *
  * The functions of this file can change errno. malloc.c saves errno and restores it.
  */
@@ -20,15 +21,15 @@
 void *system_map(size_t size, size_t alignment, bool accessible);
 void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
 
-/* Clears memory, and gives its pages back to the kernel if possible. The memory stays mapped, and reads as zero. */
+/* Clears memory, and returns its pages to the kernel if possible. The memory stays mapped, and reads as zero. */
 void system_purge(void *address, size_t size);
 
 /* With `accessible`, makes memory accessible. Otherwise makes every access to the memory fault. */
 void system_allow(void *address, size_t size, bool accessible);
 
 /*
- * Returns zeroed memory for a description of `size` bytes, at most 4096. Descriptions are never given back: their users keep
- * them in lists. Returns NULL if there is no memory. The caller holds the lock of pages.
+ * Returns zeroed memory for a description of `size` bytes, at most 4096. Descriptions are never freed: their users keep them
+ * in lists. Returns NULL if there is no memory. The caller holds the lock of pages.
  */
 void *system_describe(size_t size);
 
@@ -36,19 +37,22 @@ void *system_describe(size_t size);
 __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
 
 /*
- * Does RSEQKIT_MALLOC in the environment contain "guard", or "stats"? The environment is read once, because threads can change
- * it later.
+ * Returns whether RSEQKIT_MALLOC in the environment contains "guard" (GUARDS) or "stats" (STATS). The environment is read
+ * once, because threads can change it later.
  */
 enum wish { GUARDS = 2, STATS = 4 };
 bool system_wants(enum wish wish);
 
 /*
- * Remembers which file stderr is. The allocator always calls this function at its start. It possibly can't read the environment
- * yet, so it doesn't know whether it will call system_has_same_stderr().
+ * Remembers which file stderr is, for system_has_same_stderr(). The allocator calls this function at its start in any case,
+ * because it possibly can't read the environment yet.
  */
 void system_keep_stderr(void);
 
-/* Is stderr still the same file? The program possibly closed stderr, and then opened another file with the same number. */
+/*
+ * Returns whether stderr is still the file that it was at the start. The program possibly closed stderr, and then opened
+ * another file with the same descriptor.
+ */
 bool system_has_same_stderr(void);
 
 #endif /* MALLOC_SYSTEM_H */

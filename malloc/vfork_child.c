@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork_child.c - vfork(), with which a child can allocate.
+ * vfork_child.c - replaces vfork(), so that the child can allocate memory.
  *
  * A vfork child uses its parent's memory and caches, and has no registration. To let the child allocate, the parent's
  * registration is undone until the child has ended or called exec (rseqkit/thread.h). If that fails, for example because a

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * adopter.pml - a component that follows the public TLS protocol shares its area with two copies of the library. The component
- * counts its users, and registers and unregisters by the count. Each copy raises the count once, for the thread's life.
+ * adopter.pml - models an early adopter: a component that defines __rseq_abi and __rseq_refcount (src/thread/early.h), and
+ * shares this area with two copies of the library. The component counts its users, and registers and unregisters by the
+ * count. Each copy raises the count once, for the thread's life.
  *
- * Claims:
+ * The model checks these claims:
  *
- *   - The component never unregisters the thread while the library has an explicit user.
- *   - A user of the component that entered finds the area registered.
+ *   - The component never unregisters the thread between rk_thread_register() and rk_thread_unregister().
+ *   - After adopter_enters() the area stays registered until adopter_leaves().
  *   - No registration is refused.
  *   - At the end only the library's copies are in the count.
  *
@@ -18,9 +19,12 @@
 #include "kernel.pml"
 #include "library.pml"
 
-byte theirs; /* ghost: the component's users */
+byte theirs; /* how many users the component has; this variable is only for the claims (library.pml) */
 
-/* tests/neighbours/early.c, change(): blocks signals, changes the count, and calls the kernel if the count demands that. */
+/*
+ * These are the steps of change() in tests/neighbours/early.c: it blocks signals, changes the count, and registers or
+ * unregisters if the count demands that.
+ */
 inline adopter_enters()
 {
 	blocked_before = blocked;
@@ -44,7 +48,7 @@ inline adopter_leaves()
 	:: adopters == 0 ->
 		rseq_unregister(A);
 		assert(r == OK);
-		/* Never while the library has an explicit user. */
+		/* The component doesn't unregister while a rk_thread_register() hasn't been undone. */
 		assert(held[0] == 0 && held[1] == 0)
 	:: else
 	fi;

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.pml - a CPU's bank (src/sync/bank.c, vector.c). Two threads add on that CPU. Two remote owners take its bank or run a
- * vector on it. A scheduler preempts and migrates the CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One
- * owner may be gone after any step, as in a child that another thread forked.
+ * bank.pml - models the bank of one CPU's slot, the memory that has the CPU's data (src/sync/bank.c, vector.c). Two threads
+ * on that CPU add to the data. Two remote owners take the bank or run a vector on it. A scheduler preempts and migrates the
+ * CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One owner may be missing after any step, as in a
+ * child that another thread forked.
  *
- * A signal handler over an adding thread acts like the other adding thread: it runs instead, and aborts the section. A handler
- * over an owner acts like the other owner: it is refused as long as the claim is held.
+ * Signal handlers need no process of their own. A handler that interrupts an adding thread acts like the other adding thread:
+ * it runs instead, and aborts the section. A handler that interrupts an owner acts like the other owner: it can't take the
+ * claim while the claim is held.
  *
- * Claims: no add is lost or counted twice. No bank has two users. A vector is done as a whole or not at all. An adding thread
- * never waits.
+ * The model checks that no add is lost or counted twice, that no bank has two users, that a vector is done completely or not
+ * at all, and that an adding thread never waits.
  */
 #ifndef ADDS
-#define ADDS 1 /* adds of one thread; OTHERS: of the other */
+#define ADDS 1 /* how many adds thread 0 makes; OTHERS: thread 1 */
 #endif
 #ifndef OTHERS
 #define OTHERS 1
 #endif
 #ifndef TURNS
-#define TURNS 1 /* turns of the owner that stays */
+#define TURNS 1 /* how often owner 1 takes the bank or runs a vector; owner 0 does it once */
 #endif
 #define NOBODY 3
 #define NONE 3
@@ -26,17 +28,17 @@
 #define MINE 2
 #define BRIEFLY 3
 
-byte bank = 0;           /* the slot's word: the bank, and whether it is open */
+byte bank = 0;           /* the bank that the slot names; `open` says whether the slot is open */
 bool open = true;
-byte taken = NONE;       /* the bank that an owner took, and in which state it is */
+byte taken = NONE;       /* the bank that an owner took; `why` says in which state it is */
 byte why = NOT_TAKEN;
 byte claim = NOBODY;
-byte value[3];           /* the banks' values */
+byte value[3];           /* the value in each bank */
 byte overflow;
-byte drained;            /* ghost: what owners read from banks */
-byte added, by_vectors;  /* ghost: all adds, of threads and of vectors */
-bool gone;               /* owner 0 is gone */
-bool owned[6];           /* ghost: the banks that each owner has */
+byte drained;            /* ghost (only for the checks): sum of the values that owners took out of banks */
+byte added, by_vectors;  /* ghost: number of adds, of threads and of vectors */
+bool gone;               /* owner 0 isn't in this process any more */
+bool owned[6];           /* ghost: which banks belong to which owner */
 byte running = NOBODY;   /* the thread on the CPU; NOBODY: idle, or offline */
 bool inside[2], aborted[2];
 byte adders = 2;
@@ -87,7 +89,7 @@ again:
 	atomic { running == me -> adders--; running = NOBODY }
 }
 
-/* The CPU's scheduler. At any time it may switch to either thread, or to none. */
+/* The scheduler of the CPU. At any time it may switch to either thread, or to none. */
 proctype scheduler()
 {
 	do
@@ -98,7 +100,7 @@ proctype scheduler()
 	od
 }
 
-/* Interrupts the CPU. `fine`: the kernel did it. */
+/* Fences the CPU. `fine` becomes false if the fence failed. */
 inline fence(fine)
 {
 	atomic {
@@ -121,7 +123,7 @@ inline own(b)
 	owned[3 * me + b] = true
 }
 
-/* Owner 0 may be gone from here on. */
+/* From here on owner 0 is possibly missing. */
 inline may_end()
 {
 	if
@@ -218,7 +220,7 @@ inline run_vector()
 	fi
 }
 
-/* Opens a bank again that an owner closed for a vector before it was gone. */
+/* Opens the slot again, if a missing owner had closed it for a vector. */
 inline mend()
 {
 #ifdef SEED_NOT_MENDED
@@ -272,7 +274,7 @@ refused:	atomic { spare = 0; at = 0; seen = 0; fine = false }
 ended:	skip
 }
 
-/* The last assertion adds up two banks: the slot's, and one that was taken and not yet disposed of. */
+/* The last assertion adds up the values of two banks: the slot's bank, and a bank that was taken but not emptied. */
 init {
 	atomic {
 		owned[1] = true;

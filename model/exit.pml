@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.pml - the end of a thread whose libc frees its memory while it still runs (musl). A destructor of each copy undoes the
- * registration; then the thread takes the fallback. With MEMORY_STAYS the memory outlives the thread's last instruction
- * (glibc), and nothing is undone.
+ * exit.pml - models the end of a thread (src/thread/exit.c) with a libc that frees the thread's memory while it still runs
+ * (musl). A destructor of each copy of the library undoes the registration. After that, operations of the thread take their
+ * fallback. With MEMORY_STAYS the memory outlives the thread's last instruction (glibc), and nothing is undone.
  *
- * Claims: the kernel never writes to an area whose memory is gone. Before the thread's end the claims of thread.pml hold.
+ * The model checks that the kernel never writes to an area whose memory was freed. Before the thread's end the claims of
+ * thread.pml hold.
  *
- * The seeds are wrong orders of the destructor's steps, and a missing destructor.
+ * The seeded bugs (SEED_...) are a wrong order of the destructor's steps, and a missing destructor.
  */
 #define BLOCKS 1
 #define EXITING
@@ -18,7 +19,7 @@
 
 bool memory_gone, thread_gone;
 
-/* A copy's destructor. It first sets the flag that stays set, so no handler registers after the unregistration. */
+/* The destructor of a copy of the library. It first sets a flag that stays set, so that no handler registers the thread again. */
 inline destructor()
 {
 #ifndef SEED_FLAG_LATE

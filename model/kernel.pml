@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.pml - the common part of the models: one thread's registration as the kernel sees it, its area as user space sees it,
- * and signal handlers.
+ * kernel.pml - the common part of those models that are about registration: one thread's registration as the kernel sees it,
+ * its rseq area as user space sees it, and signal handlers.
  *
- * An activation is the thread itself (level 0), a handler (1), or a handler that nests over a handler (2). Only the topmost one
- * runs. The ones below wait until it returns; the `provided` clauses of the proctypes say this (level <= its own). A handler
- * may come between any two steps of the activation below. Steps within `atomic` are one instruction or one system call.
+ * An activation is the thread itself (level 0), a signal handler (level 1), or a handler that interrupted a handler (level
+ * 2). Only the topmost one runs. The ones below wait until it returns; the `provided` clauses of the proctypes say this
+ * (level <= its own). A handler may run between any two steps of the activation below. Steps within `atomic` are one
+ * instruction or one system call.
  */
 
-/* Areas: none, and the two that the models know. */
+/* The areas of the models: A and B, or NONE. */
 #define NONE 0
 #define A 1
 #define B 2
@@ -19,18 +20,21 @@
 #define EINVAL 2
 #define EAGAIN 3
 
-/* The index of the registration: 0 for the thread, 1 for its vfork child on the same TLS. meeting.pml has two threads. */
+/*
+ * SELF is the index of a registration in kernel[]: 0 for the thread, 1 for its vfork child on the same TLS. In meeting.pml it
+ * is the number of the thread.
+ */
 #ifndef SELF
 #define SELF child
 #define CLAIMS(area) claims[area]
 #endif
 
-byte level;     /* the activation that runs */
+byte level;     /* the level of the activation that runs */
 bool blocked;   /* signals are blocked */
 bit child;      /* a vfork child runs on this thread's TLS; the thread itself sleeps until the child is gone */
-byte kernel[2]; /* the area that is registered */
+byte kernel[2]; /* the area in which the thread (0) and its vfork child (1) are registered */
 bool claims[6]; /* the area's cpu_id isn't negative */
-bool closed;    /* A's cpu_id is the mark of a bracket */
+bool closed;    /* A's cpu_id is the mark of a bracket (rk_vfork_begin()) */
 
 /* rseq(area, length, 0, RK_SIGNATURE) */
 inline rseq_register(area)
@@ -56,6 +60,6 @@ inline rseq_unregister(area)
 	}
 }
 
-/* The entry and the end of a handler that nests over level `below`. */
+/* The beginning and the end of a handler that interrupts the activation of level `below`. */
 #define HANDLER_ENTERS(below, more) atomic { level == below && !blocked && more -> level = below + 1 }
 #define HANDLER_RETURNS(below) level = below

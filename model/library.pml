@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.pml - the slow path of src/thread/thread.c, and the bracket of src/thread/vfork.c, step by step. The comments beside
- * the steps quote the code. Included after kernel.pml. The area is A: the decision (meeting.pml) was made before.
+ * library.pml - the steps of registration in src/thread/thread.c, and of brackets (rk_vfork_begin() to rk_vfork_end()) in
+ * src/thread/vfork.c. The comments beside the steps quote the code. Models include this file after kernel.pml. The area is A:
+ * the copies of the library have agreed on it before (meeting.pml).
  *
- * A model defines BLOCKS and some of these:
+ * A model defines BLOCKS, and some of the other macros:
  *
  *   BLOCKS        1: all copies share a thread block (RK_WHERE_OWN); 2: two copies have one each (RK_WHERE_LIBC_SPARE,
  *                 RK_WHERE_EARLY)
@@ -12,7 +13,7 @@
  *   STRANGER      a component that registers the area in any state
  *   EXITING       the end of a thread whose libc frees its memory while it still runs
  *
- * Variables called ghosts aren't part of the code. They say what callers rely on.
+ * A variable marked "ghost" isn't part of the code. It is only for the claims that a model checks.
  */
 
 typedef thread_block {
@@ -21,7 +22,7 @@ typedef thread_block {
 	bool restore;      /* RESTORE_REGISTRATION */
 	bool restore_mark; /* RESTORE_MARK */
 #ifdef SEED_CHILD_REASON_KEPT
-	bool kept;    /* a reason is kept */
+	bool kept;    /* a reason was stored */
 #endif
 #ifdef COUNTED
 	bool counted;
@@ -33,28 +34,31 @@ typedef thread_block {
 
 thread_block block[BLOCKS];
 
-byte held[BLOCKS]; /* ghost: explicit users for which rk_thread_register() returned 0, and that haven't left */
-byte open;         /* ghost: brackets between the call of begin and the return of end */
+byte held[BLOCKS]; /* ghost: calls of rk_thread_register() that returned 0, minus calls of rk_thread_unregister() */
+byte open;         /* ghost: number of open brackets, from the call of rk_vfork_begin() to the return of rk_vfork_end() */
 
 #ifdef COUNTED
 byte adopters;     /* __rseq_refcount */
 #endif
 
-/* The thread is ending: from now on it takes the fallback. */
+/* ENDS_MEANWHILE: the thread is ending, so from now on its operations take the fallback. */
 #ifdef EXITING
 #define ENDS_MEANWHILE block[b].exiting
 #else
 #define ENDS_MEANWHILE false
 #endif
 
-/* The locals of an activation. */
+/* The local variables of an activation (kernel.pml). */
 #ifdef COUNTED
 #define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken, blocked_before
 #else
 #define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken
 #endif
 
-/* src/os/word.h, rk_word_replace(): a read, then one cmpxchg. The caller repeats both if a handler came between. */
+/*
+ * src/os/word.h, rk_word_replace(): a read, then one cmpxchg. The caller repeats both if a handler has changed the word in
+ * between.
+ */
 #ifdef SEED_COUNT_SPLIT
 #define REPLACE(word, new) word = new; break
 #else
@@ -114,7 +118,7 @@ inline attach()
 #define IS_DONE claims[A]
 #endif
 
-/* The area has the mark of a bracket, which any copy may have opened. */
+/* IS_CLOSED: the area has the mark of a bracket, which any copy may have opened. */
 #ifdef SEED_NOT_HEEDED
 #define IS_CLOSED false
 #else
@@ -163,7 +167,7 @@ inline thread_register()
 		:: seen = block[b].users;                 /* users = READ(state->users) */
 		   REPLACE(block[b].users, seen + 1)      /* rk_word_replace(&state->users, users, users + 1) */
 		od;
-		/* From here on a user, if it began outside brackets and children. */
+		/* The call counts as a user, if it began outside brackets and vfork children. */
 		if
 		:: was -> held[b]++
 		:: else -> thread_unregister()
@@ -202,8 +206,8 @@ inline operation()
 }
 
 /*
- * src/thread/vfork.c, close_area(). The code also gives up if the registration can't be undone (-ENOTSUP), or if it comes back
- * each time (-EBUSY). Neither happens in the models.
+ * src/thread/vfork.c, close_area(). The code also gives up if the registration can't be undone (-ENOTSUP), or if another
+ * component registers the thread again each time (-EBUSY). Neither happens in the models.
  */
 inline close_area()
 {
@@ -221,7 +225,7 @@ inline close_area()
 		if
 		:: r == OK -> block[b].restore = true
 #ifndef STRANGER
-		:: else                    /* a handler's bracket was faster; leftovers of a child need a stranger */
+		:: else                    /* a handler's bracket was faster; only a stranger's child leaves a CPU number */
 #else
 		:: else ->
 			/* close_leftover(), which blocks signals */
@@ -326,8 +330,8 @@ inline vfork_end()
 }
 
 /*
- * A program's bracket. Its child may use operations, by the copy that opened the bracket or by the other one. A bracket that
- * found the thread registered leaves it registered.
+ * A bracket of a program. Its vfork child may use operations, of the copy that opened the bracket or of the other one. If the
+ * thread was registered before the bracket, it is registered after the bracket.
  */
 inline bracket()
 {
@@ -343,7 +347,7 @@ inline bracket()
 	assert(!was || claims[A] || ENDS_MEANWHILE)
 }
 
-/* A vfork child that uses an operation. It doesn't vfork itself. */
+/* A vfork child that uses an operation. It makes no vfork child itself. */
 inline vfork_child()
 {
 	if
@@ -360,7 +364,7 @@ inline vfork_child()
 	fi
 }
 
-/* Outside brackets an explicit user finds the area registered. */
+/* After rk_thread_register(), the area is registered outside brackets. */
 inline use()
 {
 	atomic {
@@ -369,7 +373,7 @@ inline use()
 	}
 }
 
-/* A user leaves. Another activation may have registered it. */
+/* A call of rk_thread_unregister(), for a rk_thread_register() of this activation or of another one. */
 inline leave()
 {
 	atomic { held[b] > 0 -> held[b]-- }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.pml - a lock for each CPU (src/structures/lock.c). Local threads lock the lock of their own CPU, by a section. Remote
- * threads lock the lock of any CPU. With FAILURES fences may fail, and time limits may end.
+ * lock.pml - models per-CPU locks on two CPUs (src/structures/lock.c, lock_take.c). Local threads take the lock of the CPU on
+ * which they run, by a section. Remote threads take the lock of any CPU. With FAILURES fences may fail, and time limits may
+ * expire.
  *
- * A thread may be on any CPU each time it begins a section. A signal handler that tries to lock is one more thread. With GIVES_UP
- * a thread that finds a lock taken may give up, at once or after waiting: for the overflow slot, or because its time is over.
+ * A thread may be on any CPU each time it begins a section. A signal handler that tries to take a lock is like one more
+ * thread. With GIVES_UP a thread that finds a lock taken may give up, at once or after waiting. In the code it then takes the
+ * lock of the overflow slot, or its time limit has expired.
  *
- * To unlock, a thread stores and then reads a flag, without a barrier in between. So the read may come before the store is
- * visible. `late` is such a store; a fence on all CPUs makes it visible. A waiter doesn't check again by itself, so a lost
- * wake-up is a dead end.
+ * To unlock, a thread clears `held` and then reads a flag, without a barrier in between. So the read may come before the
+ * store is visible. `late` is such a store; a fence on all CPUs makes it visible. A waiter in the model doesn't check again
+ * after a time, so spin reports a lost wake-up as a dead end.
  *
- * Claims: each lock has at most one holder. No thread sleeps for ever.
+ * The model checks that each lock has at most one holder, and that no thread sleeps for ever.
  */
 #define NOBODY 7
 #define NONE 2
@@ -26,17 +28,17 @@
 #define THREADS (LOCALS + REMOTES)
 
 byte held[2];          /* the holder, a local thread, plus 1; 0: none */
-bool closed[2];        /* by a remote thread */
+bool closed[2];        /* a remote thread has closed the lock for sections */
 byte claim[2] = NOBODY;
-bool waiting[2];       /* local threads may sleep until the lock is free */
+bool waiting[2];       /* local threads possibly sleep until the lock is free */
 byte turn[2];          /* the word that they sleep on */
-byte asleep[2];        /* ghost: the kernel's list of sleepers, a bit for each thread */
-bool wanted[2];        /* the remote thread that closed the lock may sleep until there is no holder */
+byte asleep[2];        /* the kernel's list of sleepers, a bit for each thread */
+bool wanted[2];        /* the remote thread that closed the lock possibly sleeps until there is no holder */
 byte emptied[2];       /* the word that it sleeps on */
-bool wanting[2];       /* ghost: it sleeps */
-byte late[THREADS] = NONE; /* the lock that the thread unlocked, while other threads don't see that yet */
+bool wanting[2];       /* that remote thread sleeps */
+byte late[THREADS] = NONE; /* the lock that the thread has unlocked, while other threads don't see this yet */
 byte section[2] = NOBODY;  /* the thread in a section on that CPU */
-byte holders[2];       /* ghost */
+byte holders[2];       /* number of threads that hold the lock; only for the checks */
 
 /* The thread's own unlock becomes visible before its next step. */
 inline catch_up()
@@ -68,7 +70,7 @@ inline fence_all()
 	}
 }
 
-/* Wakes any one of the sleepers. */
+/* Wakes one of the sleepers. */
 inline wake_one(s)
 {
 	turn[s] = turn[s] + 1;
@@ -84,7 +86,7 @@ inline wake_one(s)
 	}
 }
 
-/* Unlocking wakes both kinds of sleepers, because the remote thread may have given up by then. */
+/* An unlock wakes both kinds of sleepers, because the remote thread has possibly given up by then. */
 inline wake(s)
 {
 #if REMOTES > 0
@@ -171,7 +173,7 @@ inline go_away()
 	waited = NONE
 }
 
-/* Ends the waiting of a thread that now holds s, or that goes on to wait for s. */
+/* Ends the waiting of a thread that holds lock s now, or that will wait for s. */
 inline stop_waiting(s)
 {
 	if
@@ -198,7 +200,7 @@ proctype here(byte me; byte rounds)
 	do
 	:: rounds > 0 ->
 		catch_up();
-		/* a section */
+		/* tries to take the lock by a section */
 		if
 		:: c = 0
 		:: c = 1
@@ -237,7 +239,7 @@ proctype here(byte me; byte rounds)
 		:: done && !busy ->
 			stop_waiting(c);
 			critical(c);
-			/* the store of the unlock, and the read of the flags */
+			/* unlocks: the store to `held`, and the read of the flags */
 			late[me] = c;
 			if
 			:: catch_up()
@@ -285,7 +287,7 @@ proctype elsewhere(byte me; byte rounds)
 			if
 			:: true -> wait_until_empty(c)
 #ifdef FAILURES
-			:: true -> fine = false /* the time limit is over */
+			:: true -> fine = false /* the time limit has expired */
 #endif
 			fi
 		:: else -> break

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meeting.pml - two copies of the library decide whose block is the area, where the libc has none. The steps are those of
- * src/thread/process.c and src/thread/rendezvous.c. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy
- * each, the same or another one. Another thread uses both, in either order. A stranger may map the page's address at any time.
- * With FAILURES memfd_create may fail at any time, and succeed later, as if descriptors were short for a while.
+ * meeting.pml - models how two copies of the library agree on an area if the libc has none: the thread block of one of them,
+ * through the rendezvous page. The steps are those of src/thread/process.c and src/thread/rendezvous.c. Copy 0's block is A,
+ * copy 1's is B. A thread and its signal handler use one copy each, the same or different ones. Another thread uses both
+ * copies, in either order. A stranger, which is another component, may map memory at the page's address at any time. With
+ * FAILURES memfd_create may fail at any time, and succeed later, as if no descriptor were free for a while.
  *
- * Claims:
+ * The model checks these claims:
  *
- *   - Both copies use one area, in any order, and the kernel refuses no registration because of the other copy.
+ *   - Both copies use one area, whichever is used first, and the kernel refuses no registration because of the other copy.
  *   - With a stranger on the page, or with failures, a copy may work without rseq. Copies that have an area have the same one.
  *   - A copy's decision never changes.
  *
@@ -17,17 +18,17 @@
 #define CLAIMS(area) claims[3 * self + area]
 #include "kernel.pml"
 
-/* The word of the area: A or B for the block of that copy, or one of these. */
+/* Values of area_word[]: A or B for the block of that copy, or one of these. */
 #define UNDECIDED 0
 #define NOWHERE 4
 
 #define STRANGER 3
 
-/* The process-wide words of each copy. `facts`: all words are stored, and the offset is published. */
+/* The words in which each copy keeps its decision. facts[] is true when all words are stored, and rk_area_offset is set. */
 byte area_word[2], offset[2];
 bool facts[2];
 
-byte running = 3; /* ghost */
+byte running = 3; /* how many of the other processes haven't ended; only for the checks at the end */
 byte page;      /* the copy or stranger that mapped the page, or NONE; the memfd is complete before it is mapped */
 #ifdef SEED_FILLED_LATER
 bool filled;
@@ -173,7 +174,7 @@ active proctype other_thread()
 	running--
 }
 
-/* Maps the page, or not. It ends after all other processes, and then checks the claims about the end. */
+/* Maps the page, or doesn't. It ends after all other processes, and then checks the claims about the final state. */
 active proctype stranger()
 {
 	if

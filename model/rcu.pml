@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.pml - read sections and grace periods (src/structures/rcu.c). Readers are counted on entry, by a section on either of two
- * CPUs or in the overflow word, and uncounted in any of these words. Writers replace the version, wait for a grace period by its
- * number, and free the old version. Fences may fail (FAILURES).
+ * rcu.pml - models read sections and grace periods of rcu (src/structures/rcu.c). When a reader enters, 1 is added to the
+ * word of one of two CPUs by a section, or to the overflow word. When it leaves, 1 is subtracted from any of these words.
+ * Writers publish a new version of the data, wait for a grace period by its number, and free the old version. With FAILURES
+ * fences may fail.
  *
- * A reader may be interrupted at any step, and may migrate between its two sections. A signal handler that reads is one more
- * reader. The reader below it stands still, or its section is aborted.
+ * A reader may be interrupted at any step, and may migrate between entering and leaving. A signal handler that reads is like
+ * one more reader. The reader that it interrupts doesn't run meanwhile, or its section is aborted.
  *
- * Claims: no reader reads a freed version. No count is left. A writer waits only for readers that began before.
+ * The model checks that no reader reads a freed version, that the counts are 0 at the end, and that there is no dead end.
  */
 #ifndef READS
-#define READS 1 /* read sections of reader 0 */
+#define READS 1 /* number of read sections of reader 0 */
 #endif
 #ifndef TURNS
-#define TURNS 1 /* turns of writer 0 */
+#define TURNS 1 /* how often writer 0 replaces the version */
 #endif
 #ifndef OTHERS
-#define OTHERS 1 /* turns of writer 1 */
+#define OTHERS 1 /* the same for writer 1 */
 #endif
 #define OVERFLOW 2
 #define NOBODY 2
@@ -24,17 +25,17 @@
 byte phase = 0;          /* the phase in which readers are counted */
 short word[6];           /* the words of two CPUs and the overflow word for phase 0, then those for phase 1 */
 bool inside[2], aborted[2];
-byte claim = NOBODY;     /* of writers */
-byte started, done;      /* numbers of grace periods */
+byte claim = NOBODY;     /* held by the writer that advances a grace period */
+byte started, done;      /* numbers of the last grace periods that began and ended */
 bool unfenced;
 byte published = 0;      /* the version that readers find */
 byte next = 1;
-bool freed[4];           /* ghost */
+bool freed[4];           /* versions that were freed; only for the checks */
 
 inline enter()
 {
 	do
-	:: true -> /* by a section */
+	:: true -> /* counts the reader by a section */
 #ifdef SEED_LOADED_OUTSIDE
 		atomic { at = phase }
 #endif
@@ -56,7 +57,7 @@ inline enter()
 			:: else -> word[word_of]++; break
 			fi
 		}
-	:: true -> /* in the overflow word */
+	:: true -> /* counts the reader in the overflow word */
 		at = phase;
 		atomic { word_of = at * 3 + OVERFLOW; word[word_of]++ }
 #ifdef SEED_NO_SECOND_LOOK
@@ -101,7 +102,7 @@ proctype reader(byte me)
 	od
 }
 
-/* A fence on all CPUs. `fine`: the kernel did it. */
+/* Fences all CPUs. `fine` becomes false if the fence failed. */
 inline fence()
 {
 	atomic {
@@ -139,7 +140,7 @@ inline step()
 		fi;
 		if
 		:: fine ->
-			/* The worst order: a reader may be uncounted in the first word and still be counted in the last. */
+			/* The words are read one after the other, the overflow word first. Readers may leave in between. */
 			sum = word[(1 - phase) * 3 + OVERFLOW];
 			sum = sum + word[(1 - phase) * 3];
 			sum = sum + word[(1 - phase) * 3 + 1];

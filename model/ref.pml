@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref.pml - a reference count (src/structures/ref.c). References are counted in words of two CPUs, by sections, until the count
- * is killed, and in a shared word. One user has a reference, gets another one, and puts both, on any CPU, in either way. Another
- * user only puts its reference. A stranger has no reference, and tries to get one. The owner kills the count. Its fences may
- * fail (FAILURES).
+ * ref.pml - models a reference count (src/structures/ref.c). Until rk_ref_kill(), sections count references in the words of
+ * two CPUs. References can also be counted in a shared word. One user has a reference, gets another one, and puts both, on
+ * any CPU, in either word. Another user only puts its reference. A stranger has no reference, and tries to get one. The owner
+ * kills the count. With FAILURES its fences may fail.
  *
- * A user may be interrupted at any step. A signal handler that uses the count is one more user.
+ * A user may be interrupted at any step. A signal handler that uses the count is like one more user.
  *
- * Claims: the object is there as long as a user has a reference. It is released exactly once. A stranger gets a reference, or the
- * attempt fails.
+ * The model checks that the object isn't released while a user has a reference, and that it is released exactly once. The
+ * stranger gets a reference, or its attempt fails.
  */
 
 bool open = true;             /* the gate */
 short word[2];                /* the CPUs' words */
-short count = 3;              /* the shared word, with the users' and the owner's reference; exact once `alive` is false */
+short count = 3;              /* the shared word, with a reference of each user and of the owner; exact once `alive` is false */
 bool alive = true;
 bool inside[3], aborted[3];
-byte released;                /* ghost */
+byte released;                /* how often the object was released; only for the checks */
 
 inline drop()
 {
@@ -31,7 +31,7 @@ inline drop()
 	}
 }
 
-/* Tries to add `by` in a section. `done`: it did. */
+/* Tries to add `by` to a CPU's word by a section. `done` says whether it did. */
 inline section(by)
 {
 	do
@@ -121,7 +121,7 @@ proctype stranger(byte me)
 	fi
 }
 
-/* Kills the count. After the fence no section changes a word. */
+/* Calls rk_ref_kill(). After the fence no section changes a word. */
 proctype owner()
 {
 	bool fine;

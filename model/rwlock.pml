@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.pml - a reader-writer lock (src/structures/rwlock.c). Readers are counted on entry, by a section on either of two CPUs
- * or in the overflow word, and uncounted in any of these words. With NESTED one reader takes the lock again inside its read
- * section. Writers close the gate. Their fences may fail (FAILURES).
+ * rwlock.pml - models a reader-writer lock (src/structures/rwlock.c, rwlock_write.c). When a reader enters, 1 is added to the
+ * word of one of two CPUs by a section, or to the overflow word. When it leaves, 1 is subtracted from any of these words.
+ * With NESTED one reader takes the lock again inside its read section. A writer closes the gate, which lets sections count
+ * readers. With FAILURES fences of writers may fail.
  *
- * A reader may be interrupted at any step. A signal handler that reads is one more reader.
+ * A reader may be interrupted at any step. A signal handler that reads is like one more reader.
  *
- * Claims: a writer is alone. No count is left. Every thread comes to its end, although readers wait for the phase, and writers
- * for readers.
+ * The model checks that no thread reads or writes while a writer writes, and that the counts are 0 at the end. It also checks
+ * that there is no dead end, although readers wait for writers, and writers for readers.
  */
 #define NOBODY 2
 
@@ -18,8 +19,8 @@ bool open = true;           /* the gate */
 short word[2];              /* the CPUs' words */
 short overflow;
 bool inside[2], aborted[2]; /* readers' sections */
-byte claim = NOBODY;        /* of writers */
-byte reading;               /* ghost */
+byte claim = NOBODY;        /* held by a writer */
+byte reading;               /* number of readers that have the lock; only for the checks */
 bool writing;
 
 #ifdef WRITERS_FIRST
@@ -31,7 +32,7 @@ bool writing;
 inline enter()
 {
 	do
-	:: true -> /* by a section */
+	:: true -> /* counts the reader by a section */
 #ifdef SEED_LOADED_OUTSIDE
 		atomic { found = open }
 #endif
@@ -57,7 +58,7 @@ inline enter()
 			}
 		:: else
 		fi
-	:: true -> /* in the overflow word */
+	:: true -> /* counts the reader in the overflow word */
 #ifdef SEED_LOOKS_FIRST
 		found = LETS_IN;
 		atomic { overflow++ }
@@ -73,7 +74,7 @@ inline enter()
 #else
 			atomic { overflow-- }
 #endif
-			LETS_IN /* waits until readers are let in */
+			LETS_IN /* waits until the phase lets readers in */
 		fi
 	od;
 	atomic {
@@ -111,7 +112,7 @@ proctype reader(byte me)
 	leave()
 }
 
-/* The sum begins with the overflow word. */
+/* Sums the words. The overflow word must be read first. */
 inline add_up()
 {
 	sum = overflow;

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and handlers that
- * nest two deep. They run operations, are explicit users, and open brackets around vfork children that use operations.
+ * thread.pml - models the registration of a thread (src/thread/thread.c, vfork.c). Copies of the library share a thread block
+ * or, with BLOCKS=2, have one each. Signal handlers nest two deep. Thread and handlers run operations, call
+ * rk_thread_register(), and open brackets (rk_vfork_begin()) around vfork children that use operations.
  *
- * With STRANGER another component registers the thread at any moment, also a vfork child inside a bracket. Then operations in
- * the child aren't protected. But when the outermost bracket has ended, the registration is right again.
+ * With STRANGER another component registers the thread at any moment, even a vfork child inside a bracket. In that case
+ * operations in the child aren't protected. But when the outermost bracket has ended, the registration is right again.
  *
- * Claims:
+ * The model checks these claims:
  *
- *   - An area that claims a CPU is registered, in the thread and in a vfork child. Inside a bracket it isn't registered.
- *   - Outside brackets and children no registration is refused.
- *   - An explicit user finds the area registered until it leaves.
- *   - A bracket leaves the thread as it was. At the end the counts are zero.
+ *   - If cpu_id of an area names a CPU, the area is registered, in the thread and in a vfork child. Inside a bracket it isn't
+ *     registered.
+ *   - Outside brackets and vfork children no registration is refused.
+ *   - After rk_thread_register() the area stays registered until rk_thread_unregister().
+ *   - After a bracket the thread is registered or not, as before. At the end the counts are zero.
  */
 #ifndef BLOCKS
 #define BLOCKS 1
 #endif
-/* The number of actions of the thread, and of the handler over it. */
+/* The number of actions of the thread, and of the handler that interrupts it. */
 #ifndef ACTIONS
 #define ACTIONS 2
 #endif
@@ -49,7 +51,7 @@ active proctype thread() provided (level == 0)
 	:: actions < ACTIONS -> actions++; act()
 	:: break
 	od;
-	/* The thread gives up all uses. Handlers may still come between. */
+	/* The thread calls rk_thread_unregister() for all users. Handlers may still run in between. */
 	do
 	:: atomic { held[0] > 0 -> b = 0; held[b]-- } thread_unregister()
 #if BLOCKS == 2

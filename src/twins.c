@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * twins.c - the exported twins of inline functions, for other languages and for breakpoints. Twins and inline functions are
- * compiled from the same headers.
+ * twins.c - for each inline function of the headers, a real function with the same name (its twin), which the library
+ * exports. Programs in other languages call twins, and debuggers can set breakpoints in them.
  */
 #define RKI_INLINE RKI_API
 #define RKI_INLINE_ONLY static inline __attribute__((__unused__))

@@ -27,7 +27,7 @@
  * and because the kernel writes to an area only while it works for that area's thread.
  */
 struct rk_area {
-	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an early adopter keeps its own data here */
+	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, or data of a component that defines __rseq_abi */
 	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t if the thread isn't registered */
 	uint64_t rseq_cs;                     /* address of the active section's descriptor; the kernel clears it later */
 	const volatile uint32_t flags;        /* K: whether the slice extension is available, and enabled */
@@ -45,9 +45,9 @@ struct rk_area {
 #define RK_AREA_SLICE_ENABLED (1u << 5)
 
 /*
- * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(). No component may register such a thread. In an early adopter's
- * area, cpu_id is RK_CPU_ID_REGISTRATION_FAILED instead, which the adopter knows. Every copy of this library, and embed.h,
- * respects both values.
+ * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(). No component may register such a thread. In the area of an
+ * early adopter, a component that defines __rseq_abi, cpu_id is RK_CPU_ID_REGISTRATION_FAILED instead, which the adopter
+ * knows. Every copy of this library, and embed.h, respects both values.
  */
 #define RK_CPU_ID_BRACKET (-3)
 

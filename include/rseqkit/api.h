@@ -23,9 +23,9 @@
  *                   threads were
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
  *
- * Waiting. A function that takes a lock or a claim waits until the lock or claim is free. The form with _try doesn't wait. The
- * form with _for waits for at most `nanoseconds`: 0 means not at all, INT64_MAX for ever. All of these functions return the
- * same values:
+ * Waiting. A function that takes a lock or a claim (remote.h) waits until the lock or claim is free. The form with _try
+ * doesn't wait. The form with _for waits for at most `nanoseconds`: 0 means not at all, INT64_MAX for ever. All of these
+ * functions return the same values:
  *   0           the caller holds the lock or claim
  *   1           the caller holds the lock or claim, in a child of fork. The previous holder was a thread that the child doesn't
  *               have, so a change of the protected data is possibly half done

@@ -40,8 +40,9 @@
 #include <rseqkit/ops.h>
 
 /*
- * A bit of `bank` in struct rk_bank_slot, set while the slot is closed. No bank's address has this bit. On 64-bit machines it is
- * the highest bit. So a section finds out by one comparison whether the slot is open: the word is greater than 0.
+ * RK_BANK_CLOSED is a bit of `bank` in struct rk_bank_slot, which is set while the slot is closed. No bank's address has this
+ * bit. On 64-bit machines it is the highest bit. So a section finds out by one comparison whether the slot is open: the word
+ * is greater than 0.
  */
 #if INTPTR_MAX == INT64_MAX
 #define RK_BANK_CLOSED INTPTR_MIN
@@ -58,7 +59,7 @@ struct rk_claim {
 	uint32_t reserved;
 };
 
-/* The beginning of a slot of closable memory. A slot whose bytes are all zero was never opened. */
+/* A slot of closable memory begins with this struct. A slot whose bytes are all zero was never opened. */
 struct rk_bank_slot {
 	intptr_t bank;         /* the bank's address, plus RK_BANK_CLOSED if the slot is closed; 0 if the slot was never opened */
 	intptr_t taken;        /* for remote owners: the bank that is being taken, or was taken without a later rk_bank_done() */

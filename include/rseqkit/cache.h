@@ -158,7 +158,7 @@ RKI_API const char *rk_cache_options_fault(const struct rk_cache_options *option
  *
  * Returns 0, or:
  *   -EINVAL   `cache` isn't a cache, or was destroyed before
- *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory behind the cache was written to. All objects are
+ *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory after the cache's slots was written to. All objects are
  *             destroyed, and the cache can't be used any more
  * Context: as rk_cache_create(). Cost: the call reads every CPU's array, and runs the destructor for each object.
  */

@@ -83,10 +83,10 @@
 #endif
 
 /*
- * How code references the symbols of the public TLS protocol. Code for shared libraries uses a TLS descriptor. If the symbol is
- * in static TLS, the dynamic linker makes the descriptor a constant offset. If the symbol isn't in static TLS, the dynamic
- * linker still loads the library. If the library's code loaded the offset directly (initial-exec), the dynamic linker would
- * refuse the library.
+ * These macros choose how code refers to __rseq_abi and __rseq_refcount, the symbols of the public TLS protocol. Code for
+ * shared libraries uses a TLS descriptor. If the symbol is in static TLS, the dynamic linker makes the descriptor a constant
+ * offset. If the symbol isn't in static TLS, the dynamic linker still loads the shared library. If the code loaded the offset
+ * directly (initial-exec), the dynamic linker would refuse the shared library.
  *
  * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
  * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
@@ -107,7 +107,7 @@
  * process. So these fields are const. They are also volatile, because the kernel changes them.
  */
 struct rke_area {
-	const volatile uint32_t cpu_id_start; /* a possible CPU number, or data of an early adopter */
+	const volatile uint32_t cpu_id_start; /* a possible CPU number, or data of the component that defines __rseq_abi */
 	const volatile uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
 	uint64_t rseq_cs;                     /* the active section's descriptor */
 	const volatile uint32_t flags;
@@ -116,20 +116,23 @@ struct rke_area {
 	uint32_t reserved;
 } __attribute__((__aligned__(32)));
 
-/* The rendezvous page of librseqkit's copies: the beginning of struct rk_rendezvous in rseqkit/detail/agreement.h. */
+/*
+ * The rendezvous page, on which copies of librseqkit in a process agree on an area. The members are the first ones of struct
+ * rk_rendezvous in rseqkit/detail/agreement.h.
+ */
 struct rke_meeting {
 	char magic[8];
 	uint32_t version;
 	uint32_t size;
-	uint32_t kind;  /* whose area: the thread block of a copy, or __rseq_abi */
-	uint32_t state; /* not used here */
+	uint32_t kind;  /* RKE_MEETING_BLOCK: the area is in a copy's thread block; RKE_MEETING_EARLY: it is __rseq_abi */
+	uint32_t state; /* this header doesn't use it */
 	int64_t offset;
 	uint32_t length;
 	uint32_t signature;
 };
 
 /*
- * The cpu_id of a thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of librseqkit. In an early adopter's area,
+ * The cpu_id of a thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of librseqkit. In __rseq_abi,
  * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket instead.
  */
 #define RKE_CPU_ID_BRACKET (-3)
@@ -167,7 +170,7 @@ enum rke_place {
 struct rke_process {
 	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
 	int error;           /* negative: a foreign owner or signature was found, and no further thread is registered */
-	int signature_known; /* 1: a registration in this area is known to have our signature */
+	int signature_known; /* 1: a thread is known to be registered in this area with our signature */
 };
 
 /* struct dl_phdr_info of <link.h>, which strict C99 hides. */
@@ -191,8 +194,8 @@ extern "C" {
 #endif
 
 /*
- * Declarations of symbols under other names, so that they don't clash with other declarations of the same symbols. The libc's
- * functions are declared here because strict C99 doesn't declare them.
+ * These are declarations of symbols under other names, so that they don't clash with other declarations of the same symbols.
+ * The libc's functions are declared here because strict C99 doesn't declare them.
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
@@ -208,11 +211,11 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 #endif
 
 /*
- * Finds the address of another module's data by name; NULL if there is no such symbol. The address comes from the global offset
- * table, which the dynamic linker fills in. The macro doesn't use a weak reference in C. In programs that aren't position
- * independent, and with link-time optimisation, a weak reference in C would be null although the symbol is defined. If the
- * program itself contains a weak reference in C to the symbol, the macro's reference is null, too. The macro's reference has
- * its own name, for the reason that the comment of RKE_WEAK gives.
+ * RKE_ADDRESS_OF stores in `address` the address of another module's data with the name `symbol`, or NULL if there is no such
+ * symbol. The address comes from the global offset table, which the dynamic linker fills in. The macro doesn't use a weak
+ * reference in C. In programs that aren't position independent, and with link-time optimisation, a weak reference in C would
+ * be null although the symbol is defined. If the program itself contains a weak reference in C to the symbol, the macro's
+ * reference is null, too. The macro's reference has its own name, for the reason that the comment of RKE_WEAK gives.
  */
 #if defined(__x86_64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \
@@ -263,10 +266,10 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 }
 
 /*
- * Is the calling thread registered, at any address? Returns 1, 0 or a negative errno. The function tries to register an address
- * that is never user memory. The kernel first checks whether the thread is registered, and then checks the address. In a 32-bit
- * process on a 64-bit kernel there is no such address. So in 32-bit processes the function passes NULL, which old kernels
- * accept without any effect on the thread.
+ * Returns whether the calling thread is registered, at any address: 1, 0, or a negative errno if the kernel doesn't say. The
+ * function tries to register an address that is never user memory. The kernel first checks whether the thread is registered,
+ * and then checks the address. In a 32-bit process on a 64-bit kernel there is no such address. So in 32-bit processes the
+ * function passes NULL, which old kernels accept without any effect on the thread.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
 {
@@ -277,8 +280,8 @@ RKE_FUNCTION int rke_kernel_has_registration(void)
 }
 
 /*
- * Is the calling thread registered at this address, with this length? The function tries to unregister with a wrong signature,
- * which never succeeds. If a filter answers EPERM to every call, the function returns 0.
+ * Returns whether the calling thread is registered at this address, with this length. The function tries to unregister with a
+ * wrong signature, which never succeeds. If a filter answers EPERM to every call, the function returns 0.
  */
 RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32_t length)
 {
@@ -287,8 +290,9 @@ RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32
 }
 
 /*
- * Can this memory be read? The second call passes the address as a new signal mask, with an invalid operation. The kernel reads
- * the mask before it checks the operation. So the call has no effect. The first call shows that no filter answers EINVAL.
+ * Returns whether this memory can be read. The second call passes the address as a new signal mask, with an invalid
+ * operation. The kernel reads the mask before it checks the operation. So the call has no effect. The first call shows that
+ * no filter answers EINVAL.
  */
 RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 {
@@ -297,10 +301,11 @@ RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 }
 
 /*
- * Does the calling thread run on another thread's TLS, as a vfork child does? Returns 1, 0 or a negative errno. glibc sets a
- * robust list for each thread, and in the kernel a vfork child has no robust list. musl keeps the thread's number in TLS, and
- * musl's gettid() returns the number from TLS. So in a vfork child, musl's gettid() returns the parent's number. With any other
- * libc, the function returns 0 if gettid() doesn't exist or makes the system call.
+ * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1, 0, or a negative errno if the
+ * kernel doesn't say. glibc sets a robust list for each thread, and in the kernel a vfork child has no robust list. musl
+ * keeps the thread's number in TLS, and musl's gettid() returns the number from TLS. So in a vfork child, musl's gettid()
+ * returns the parent's number. With any other libc, the function returns 0 if gettid() doesn't exist or makes the system
+ * call.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -352,7 +357,7 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 #endif
 }
 
-/* Returns the calling thread's area, which is at the process's offset. */
+/* Returns the calling thread's area, if the area's distance from the thread pointer is `offset`. */
 RKE_FUNCTION volatile struct rke_area *rke_area_at(ptrdiff_t offset)
 {
 	return (volatile struct rke_area *)(void *)(rke_thread_pointer() + offset);
@@ -363,7 +368,10 @@ RKE_FUNCTION int rke_is_registered(volatile struct rke_area *area)
 	return (int32_t)area->cpu_id >= 0;
 }
 
-/* The compiler assumes that an object's address isn't NULL. The asm statement hides the address from the compiler. */
+/*
+ * Returns the distance of an object from the thread pointer. The compiler assumes that an object's address isn't NULL, so an
+ * asm statement hides the address from the compiler.
+ */
 RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 {
 	__asm__("" : "+r"(object));
@@ -371,9 +379,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 }
 
 /*
- * Is this the offset that a reference to an undefined TLS symbol gets? The dynamic linker makes such a reference the thread
- * pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the symbol's value as 0, and
- * computes the offset of address 0 from the end of the executable's TLS segment.
+ * Returns whether this is the offset that a reference to an undefined TLS symbol gets. The dynamic linker makes such a
+ * reference the thread pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the
+ * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -524,10 +532,10 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 }
 
 /*
- * If the area is in this module's TLS, checks whether the area's initial cpu_id is negative. For a module that was loaded late,
- * the dynamic linker doesn't give the address of the module's TLS. So in such a module, the function searches the initial
- * content of the whole TLS for an area with a negative cpu_id. If the function finds one, it sets `maybe`, because this area is
- * possibly the area at `offset`.
+ * If the area is in this module's TLS, checks whether the area's initial cpu_id is negative. For a module that dlopen()
+ * loaded, the dynamic linker possibly doesn't report the address of the module's TLS. So in such a module, the function
+ * searches the initial content of the whole TLS for an area with a negative cpu_id. If the function finds one, it sets
+ * `maybe`, because this area is possibly the area at `offset`.
  */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
@@ -551,7 +559,10 @@ RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, v
 	return 0;
 }
 
-/* Does the area read -1 in a thread that isn't registered? An area of zeros would say that such a thread is on CPU 0. */
+/*
+ * Returns whether cpu_id of the area at this offset is negative in a thread that isn't registered. An area of zeros would say
+ * that such a thread is on CPU 0.
+ */
 RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 {
 	struct rke_beginning beginning;
@@ -562,9 +573,9 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 }
 
 /*
- * Can this module see a definition of __rseq_abi, and is that area usable? The symbol is initial-exec, so it is at the same
- * offset in every thread. By the protocol, the area's cpu_id is -1 at first, in every thread. If cpu_id says that the thread is
- * registered, the kernel must confirm it.
+ * Returns whether this module can see a definition of __rseq_abi, and that area is usable. The symbol is in static TLS, so it
+ * is at the same offset in every thread. By the protocol, the area's cpu_id is -1 in every thread until the thread is
+ * registered. If cpu_id says that the calling thread is registered, the kernel must confirm it.
  */
 RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 {
@@ -588,8 +599,9 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 }
 
 /*
- * Is librseq loaded, and can this module see its symbols? Until librseq's constructor has run, rseq_size is -1. In that case
- * the place of the area isn't known, and *offset becomes 0.
+ * Returns whether librseq is loaded, and this module can see its symbols. If so, *offset becomes the distance of librseq's
+ * area from the thread pointer. Until librseq's constructor has run, rseq_size is -1. In that case the distance isn't known,
+ * and *offset becomes 0.
  */
 RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 {
@@ -607,8 +619,9 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 }
 
 /*
- * Does the libc have an area, and does it register the area? The function compares __rseq_size only with zero, because the
- * meaning of its value has changed. Tests define RKE_NO_LIBC_AREA to get a libc without an area.
+ * Returns whether the libc has an area. *registers says whether the libc registers threads in it. The function compares
+ * __rseq_size only with zero, because the meaning of its value has changed. Tests define RKE_NO_LIBC_AREA, so that the
+ * function acts as if the libc had no area.
  */
 RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 {
@@ -635,8 +648,9 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 }
 
 /*
- * Is this an area that the libc doesn't register? The cpu_id of such an area is -1, -2 or the value of a bracket, or the area
- * is registered by now. If a filter keeps the kernel from answering, the area is accepted.
+ * Returns whether the libc doesn't register threads in this area of its own. The cpu_id of such an area is -1, -2 or the
+ * value of a bracket, or another component has registered the thread there. If a filter keeps the kernel from answering, the
+ * area is accepted.
  */
 RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 {
@@ -646,7 +660,10 @@ RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
 }
 
-/* Reads the rendezvous page of librseqkit's copies. The page is complete when it becomes visible, and never changes. */
+/*
+ * Reads the rendezvous page of librseqkit's copies. Returns 1 if there is such a page. The page is complete when it becomes
+ * visible, and never changes.
+ */
 RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 {
 	uintptr_t address = RKE_MEETING_ADDRESS;
@@ -690,8 +707,9 @@ RKE_FUNCTION struct rke_process *rke_facts(void)
 }
 
 /*
- * Returns where the area is. The decision is made once, but a later decision can replace RKE_NOWHERE. The function is
- * lock-free: the decision is one word, and the first decision that is stored counts.
+ * Returns where the areas of this process are, and stores their distance from the thread pointer. This source file decides it
+ * once, but a later decision can replace RKE_NOWHERE. The function is lock-free: the decision is one word, and the first
+ * decision that is stored counts.
  */
 RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 {
@@ -707,7 +725,10 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 	return (enum rke_place)(where & 7);
 }
 
-/* Returns the count of the area at this place, or NULL if it has no count. Then the thread is never unregistered. */
+/*
+ * Returns the calling thread's count of users for the area at this place, or NULL if there is no count. Without a count this
+ * header never unregisters the thread.
+ */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
 	/* A copy of librseqkit possibly saw another __rseq_abi than this module sees. */
@@ -738,9 +759,9 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 }
 
 /*
- * Is the thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an early adopter's area,
- * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket. But this value also says that the adopter's own attempt to register failed.
- * In that second case rke_kernel_has_registration() doesn't return 0.
+ * Returns whether the thread is in a bracket: between rk_vfork_begin() and rk_vfork_end() of a librseqkit. In __rseq_abi,
+ * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket. But this value also says that another component's attempt to register
+ * failed. In that second case rke_kernel_has_registration() doesn't return 0.
  */
 RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area *area)
 {
@@ -751,8 +772,8 @@ RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area
 }
 
 /*
- * Returns the length to register with. Only the libc knows the length of its own registration. That length is one of two
- * values, so the function tries the larger one.
+ * Returns the length with which to register the calling thread. If the libc has registered it, only the libc knows the
+ * length. That length is one of two values, so the function tries the larger one.
  */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
 {
@@ -767,11 +788,10 @@ RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area 
 }
 
 /*
- * Blocks signals, so that handlers of this thread can't split the code that follows. Signals that an instruction causes stay
- * unblocked, because such a signal ends the process if it is blocked. SIGSYS is one of them: some filters answer by SIGSYS. The
- * system call is made directly for two reasons: the libc's function leaves two signals of the libc unblocked, and strict C99
- * doesn't declare that function.
- * Returns 0 or a negative errno.
+ * Blocks signals, so that no signal handler of this thread runs during the code that follows. Signals that an instruction
+ * causes stay unblocked, because such a signal ends the process if it is blocked. SIGSYS is one of them: some filters answer
+ * by SIGSYS. The system call is made directly for two reasons: the libc's function leaves two signals of the libc unblocked,
+ * and strict C99 doesn't declare that function. Returns 0 or a negative errno.
  */
 RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
 {
@@ -860,8 +880,9 @@ RKE_FUNCTION int rke_thread_register(void)
 }
 
 /*
- * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the thread.
- * If there is no count, the thread stays registered until it ends, because other components are possibly using the area.
+ * Undoes one successful rke_thread_register() of the calling thread. If there is a count, the function subtracts one user,
+ * and the last user unregisters the thread. If there is no count, the thread stays registered until it ends, because other
+ * components are possibly using the area.
  *
  * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -EINVAL  the count is 0

@@ -62,8 +62,8 @@ RKI_API int rk_freelist_create(struct rk_freelist **list);
  *
  * Returns 0, or:
  *   -EINVAL   `list` isn't a list, or was destroyed before. If `rest` isn't NULL, the call stores NULL in *rest
- *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory behind the list was written to. The list isn't destroyed.
- *             If `rest` isn't NULL, the call stores the chain of all nodes in *rest, and the list is empty
+ *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory after the list's slots was written to. The list isn't
+ *             destroyed. If `rest` isn't NULL, the call stores the chain of all nodes in *rest, and the list is empty
  * Context: as rk_freelist_create(). Cost: as rk_counter_destroy(). If `rest` isn't NULL, the call also reads every CPU's list
  * and all nodes.
  */

@@ -33,7 +33,7 @@
 
 #include <rseqkit/thread.h>
 
-/* The provider: the part that registers threads. Numbers are ABI. */
+/* The provider is the component that registers threads. Numbers are ABI. */
 enum rk_ktls {
 	RK_KTLS_NONE = 0,    /* no provider: rseq is missing or refused, or the area is foreign; see rk_thread_reason() */
 	RK_KTLS_KERNEL = 1,  /* the kernel, in every thread that is created with a thread pointer of its own and has room */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.h - a mutex that spins for a moment before it sleeps, and whose holder requests time slices (slice.h); and condition
- * variables for it.
+ * mutex.h - mutexes, and condition variables for them. A thread that waits for a mutex spins for a moment before it sleeps.
+ * The holder of a mutex requests a longer time slice (slice.h).
  *
- * Above all: unlock each mutex in the thread that locked it, before that thread ends: nothing unlocks the mutex later. If a
+ * Above all: unlock each mutex in the thread that locked it, before that thread ends. Nothing unlocks the mutex later. If a
  * thread locks a mutex without RK_MUTEX_CHECKED twice, the thread waits for ever.
  *
  *	static struct rk_mutex mutex = RK_MUTEX_INIT;
@@ -18,8 +18,8 @@
  * uses it any more.
  *
  * While a thread holds at least one of these mutexes, it is in a region of slice.h. Mutexes may be unlocked in any order. If
- * the thread sleeps, for another mutex or an event, its request for time is lost. When the thread takes its next mutex, it
- * makes a new request.
+ * the thread sleeps, for another mutex or an event, the kernel clears its request for time. When the thread takes its next
+ * mutex, it makes a new request.
  *
  * In a child of fork, mutexes are as they were at the fork. The child's thread holds the mutexes that it held in its parent.
  * Mutexes that the parent's other threads held are never unlocked in the child.

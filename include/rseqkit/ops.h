@@ -71,7 +71,10 @@ enum rk_result {
 #define RK_STRIDE_SHIFT 18
 #define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
 
-/* After this many aborts in a row a structure stops repeating the sequence, and uses its overflow slot. */
+/*
+ * After this many aborts in a row a structure stops repeating the sequence, and uses the slot that all threads share
+ * (percpu.h).
+ */
 #define RK_ABORTS_MAX 64
 
 /*
@@ -195,9 +198,9 @@ RKI_END_DECLS
  *     place after that word, and advances the head by `size`. The operation append_stamped also stores the processor's clock,
  *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. The operation
  *     append_stamped_unordered does the same in half the time, but the processor possibly reads its clock before it has executed
- *     all earlier instructions. `size` must be
- *     a multiple of 8, and large enough for the whole record. `mask` is the log's size less one. After RK_ABORTED, the bytes
- *     after the head have possibly been written. The rules for `source` are those of copy_if_equal.
+ *     all earlier instructions. `size` must be a multiple of 8, and large enough for the whole record. `mask` is the log's size
+ *     less one. After RK_ABORTED, the bytes after the head have possibly been written. The rules for `source` are those
+ *     of copy_if_equal.
  *
  * These operations also have a form with _release: store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal,
  * copy_if_equal, push and the three appends. Use this form to publish a pointer to other CPUs. If a thread on another CPU

@@ -34,10 +34,10 @@
  * Reserved address space isn't memory, but counts against RLIMIT_AS. If a program without CAP_IPC_LOCK calls
  * mlockall(MCL_CURRENT), reserved address space also counts against RLIMIT_MEMLOCK. mlockall(MCL_FUTURE) doesn't commit
  * reserved address space. Core dumps don't contain reserved address space: for a program with one counter, the kernel and
- * gcore each write a core file of 1.5 MB. But gcore reads the whole memory of large items, including the memory of unused
- * indexes. For ten large items of 8 MB and two possible CPUs, gcore writes a core file of 337 MB. The memory that gcore has
- * read stays committed in the process. A process can have about 65,530 mappings. A pool takes three mappings. Each range
- * after the pool's first range takes two more, and each large item takes two.
+ * gdb's gcore each write a core file of 1.5 MB. But gcore reads the whole memory of large items, including the memory of
+ * unused indexes. For ten large items of 8 MB and two possible CPUs, gcore writes a core file of 337 MB. The memory that
+ * gcore has read stays committed in the process. A process can have about 65,530 mappings. A pool takes three mappings. Each
+ * range after the pool's first range takes two more, and each large item takes two.
  *
  * System calls that go through all mappings take a little longer. With one counter and two possible CPUs, fork() takes 46 us
  * instead of 40. A read of /proc/PID/smaps takes 97 us instead of 89. mlockall(MCL_CURRENT) takes 330 us instead of 250 and
@@ -111,10 +111,10 @@ struct rk_percpu_report {
 /* The kinds of misuse that rk_percpu_check() reports. Numbers are ABI. */
 enum rk_percpu_misuse {
 	RK_MISUSE_NONE = 0,
-	RK_MISUSE_NOT_AN_ITEM = 1,        /* no item begins at the address, or only one of another pool without RK_PERCPU_DEBUG */
+	RK_MISUSE_NOT_AN_ITEM = 1,        /* no item of this pool, or of a pool with RK_PERCPU_DEBUG, begins at the address */
 	RK_MISUSE_NOT_ALLOCATED = 2,      /* the item was freed, or was never allocated */
 	RK_MISUSE_WRITTEN_AFTER_FREE = 3, /* a freed item's pattern was changed */
-	RK_MISUSE_WRITTEN_PAST_END = 4,   /* the guard behind an item was written to */
+	RK_MISUSE_WRITTEN_PAST_END = 4,   /* the guard after an item was written to */
 	RK_MISUSE_OTHER_POOL = 5          /* another pool with RK_PERCPU_DEBUG has the item. The fault has the item's callers */
 };
 
@@ -206,7 +206,7 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
  *
  * Returns 0, or:
  *   -EINVAL   `item` isn't an allocated item of this pool; possibly `item` was freed before. The call changes nothing
- *   -EUCLEAN  (RK_PERCPU_DEBUG) the guard behind the item was written to. The item stays allocated
+ *   -EUCLEAN  (RK_PERCPU_DEBUG) the guard after the item was written to. The item stays allocated
  * rk_percpu_check() describes the misuse.
  * Context: as rk_percpu_create(). Cost: 0.1 us, plus 1 ns for each range of the pool (rk_percpu_create()). If the process has
  * reached its limit of mappings, the address space of a large item stays reserved.
@@ -214,16 +214,15 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
 /*
- * Gives pages that hold only free items back to the kernel, at all indexes. Without this call a pool keeps such pages until
- * the pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free
- * or allocate during the call.
+ * Returns pages that hold only free items to the kernel, at all indexes. Without this call a pool keeps such pages until the
+ * pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free or
+ * allocate during the call.
  *
- * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call gives nothing back, because the pool has to keep the
- * patterns of freed items.
- * Context: as rk_percpu_create(). Cost: for each page that the call gives back, one system call for each index. If items are
- * larger than a page, the call takes one system call for each index for all pages of a free item together. If another thread
- * forks during the call, the child loses the free items of the page that the call is giving back at the fork. The call
- * doesn't give back locked pages.
+ * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call returns no pages, because the pool has to keep the
+ * patterns of freed items. Context: as rk_percpu_create(). Cost: for each page that the call returns, one system call for
+ * each index. If items are larger than a page, the call takes one system call for each index for all pages of a free item
+ * together. If another thread forks during the call, the child loses the free items of the page that the call is returning at
+ * the fork. The call doesn't return locked pages.
  */
 RKI_API int rk_percpu_trim(struct rk_percpu *pool);
 
@@ -261,9 +260,9 @@ RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_
 /*
  * Each slot of a closable item has two banks. rk_percpu_bank() returns bank number `which`, 0 or 1. rk_percpu_open() opens a
  * slot with bank 0. Call rk_percpu_open() when an operation on the slot has returned RK_CLOSED. rk_percpu_spare() returns the
- * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim. Otherwise the result
- * is possibly outdated. A spare bank still has old contents, from its last use or from a vector operation (vector.h). Clear
- * the spare bank before you pass it to rk_bank_take().
+ * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim (remote.h). Otherwise
+ * the result is possibly outdated. A spare bank still has old contents, from its last use or from a vector operation
+ * (vector.h). Clear the spare bank before you pass it to rk_bank_take().
  *
  * rk_percpu_bank() and rk_percpu_spare() return the bank, or NULL when the pool isn't closable, pool or item is NULL, or
  * `which` is neither 0 nor 1. rk_percpu_spare() also returns NULL while a bank of the slot is taken: from rk_bank_take() to

@@ -139,8 +139,8 @@ RKI_INLINE void *rk_rcu_exchange_at(void **address, void *next);
  *   -ETIMEDOUT     the time passed before the period was over
  *   -EINVAL        nanoseconds is negative, and the call would have to wait
  *   -EHOSTUNREACH  a fence failed (remote.h): the period isn't over, and readers are possibly still in their sections
- *   -EDEADLK       the caller is a signal handler that interrupted this function in its own thread, or interrupted another
- *                  function that continues periods there; and a filter refuses to block signals
+ *   -EDEADLK       a seccomp filter forbids blocking signals, and this call is in a signal handler that interrupted a function
+ *                  of this domain in the same thread: this one, rk_rcu_poll(), rk_rcu_run() or rk_rcu_barrier()
  * Context: any thread; signal handler, unless it interrupted a section of this domain or rk_rcu_read_lock(); after fork; not
  * in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while the function fences and adds up the
  * readers, but not while it sleeps.
@@ -165,10 +165,10 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
  *   0              the period isn't over yet
  *   -EINVAL        rk_rcu_start() of this domain can't have returned that number yet
  *   -EHOSTUNREACH  as rk_rcu_synchronize()
- * Context: as rk_rcu_synchronize(), and also any signal handler. If the handler interrupted a section, rk_rcu_poll() returns 0
- * for a period that waits for that section.
- * Cost: rk_rcu_start() takes an atomic instruction. If the period is over, rk_rcu_poll() takes a load. Otherwise rk_rcu_poll()
- * takes as long as one or two periods, without the wait for readers.
+ * Context: as rk_rcu_synchronize(), and also any signal handler. If the handler interrupted a section, rk_rcu_poll() returns
+ * 0 for a period that waits for that section. Cost: rk_rcu_start() takes an atomic instruction. If the period is over,
+ * rk_rcu_poll() takes a load. Otherwise rk_rcu_poll() does the work of one or two periods, such as fences, but doesn't wait
+ * for readers.
  */
 RKI_API uint64_t rk_rcu_start(struct rk_rcu *rcu);
 RKI_API int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period);

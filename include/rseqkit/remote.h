@@ -52,7 +52,7 @@ RKI_BEGIN_DECLS
  *
  *   rk_fence_cpu(cpu)            one CPU; each possible CPU is allowed, even if offline
  *   rk_fence_cpus(set, bytes)    the CPUs of a set in the format of sched_setaffinity(2), one after the other
- *   rk_fence_all()               all CPUs, by one system call; use this fence for slots by concurrency id
+ *   rk_fence_all()               all CPUs, by one system call; use this fence if slots are used by concurrency id
  *
  * The kernel interrupts only the CPUs that run a thread of this process during the fence. It interrupts isolated CPUs too. To
  * avoid an interrupt of a CPU, use rk_fence_cpus() with a set that doesn't have this CPU.

@@ -26,13 +26,14 @@
  * and writers continue in other memory.
  *
  * Stamps. rk_ring_write_stamped() stores a stamp with the record: the value of the processor's clock. The section that writes
- * the record also reads the clock. So a CPU's stamps are in the order of its records. rk_ring_merge() puts the records of all
- * CPUs in one order. This order agrees with synchronisation between threads. For example, thread A writes a record and
- * unlocks a lock. After that thread B locks the same lock and writes a record. Then A's record comes before B's record, on
- * whichever CPUs A and B ran. The order agrees because the processor reads its clock only after it has executed all
- * instructions before the write of the record. With RK_RING_UNORDERED, the processor reads its clock while it possibly still
- * executes instructions before the write. This takes half the time, but then a stamp can be too early by the time of these
- * instructions: some 100 ns, and no architecture has a bound for it. So the merged records of A and B can be in the wrong order.
+ * the record also reads the clock. So a CPU's stamps are in the order of its records, unless the clock starts again from 0.
+ * rk_ring_merge() puts the records of all CPUs in one order. This order agrees with synchronisation between threads. For
+ * example, thread A writes a record and unlocks a lock. After that thread B locks the same lock and writes a record. Then A's
+ * record comes before B's record, on whichever CPUs A and B ran. The order agrees because the processor reads its clock only
+ * after it has executed all instructions before the write of the record. With RK_RING_UNORDERED, the processor reads its
+ * clock while it possibly still executes instructions before the write. This takes half the time, but then a stamp can be too
+ * early by the time of these instructions: some 100 ns, and no architecture has a bound for it. So the merged records of A
+ * and B can be in the wrong order.
  *
  * Polling. A reader that looks at an empty ring takes the cache line of the ring's head away from the writer. If rk_ring_next()
  * returned 0, wait some microseconds before the next call. With a writer and a reader on two CPUs of a Xeon, such a wait
@@ -136,9 +137,9 @@ RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
  *   -EMSGSIZE  length is above rk_ring_largest()
  * Context: any thread; signal handler, even if it interrupted a write to the same ring; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can leave the overflow ring claimed (api.h).
- * Cost: with rseq 1 to 4 ns, depending on the processor, plus the time of copying; without rseq 50 ns. A stamp takes 20 ns more,
- * or 10 ns with RK_RING_UNORDERED. If a reader waits, the write makes two system calls to wake the reader, and a third call if
- * there is an eventfd.
+ * Cost: with rseq 1 to 4 ns, depending on the processor, plus the time of copying; without rseq 50 ns. A stamp takes 20 ns
+ * more, or 10 ns with RK_RING_UNORDERED. If a reader waits, the write makes two system calls to wake the reader, and a third
+ * call if rk_ring_notify() has chosen an eventfd.
  */
 RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length);
 RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length);
@@ -200,7 +201,8 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
  *
  * Some records are not in the order of stamps. Each of these records comes directly after the previous record of the same
  * CPU, or first if that CPU has no previous record:
- *   - A record whose stamp is lower than the stamp of an earlier record of the same CPU.
+ *   - A record whose stamp is lower than the stamp of an earlier record of the same CPU, because the clock started again from
+ *     0 between the two records.
  *   - A record without a stamp.
  *   - A record whose stamp is above the clock's value at this call. A stamp is above this value if the clock started again
  *     after the record was written, for example because the machine resumed from disk.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice.h - time slices for lock holders: asks the kernel not to preempt the thread during a short region.
+ * slice.h - longer time slices for lock holders. A thread asks the kernel not to preempt it during a short part of the
+ * program, a region.
  *
  * Above all: inside a region, make no system call: a system call ends the time that was granted.
  *
@@ -30,8 +31,8 @@
  *   exec             in the new program, the extension is off at first
  *   rk_vfork_begin() ends the registration, and the extension with it; rk_vfork_end() switches the extension on again
  *   a new thread     the extension is off at first; the thread's first rk_slice_begin() switches it on
- * A seccomp filter that kills must allow two system calls. The first is prctl(2), also for new threads and after brackets. The
- * second is rseq_slice_yield(2), number 471, which ends a region that was granted time.
+ * A seccomp filter that kills the process must allow two system calls. The first is prctl(2), also for new threads and for
+ * rk_vfork_end(). The second is rseq_slice_yield(2), number 471, which ends a region that was granted time.
  *
  * If time was granted, a system call inside the region ends the granted time: the kernel switches to another thread before it
  * makes the call. Such a call does no harm, but makes the request useless. (With rseq_debug=1, the kernel kills a thread that

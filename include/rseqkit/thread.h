@@ -21,7 +21,7 @@ enum rk_owner {
 	RK_OWNER_NONE = 0,    /* no component: the thread has no rseq; rk_thread_reason() says why */
 	RK_OWNER_LIBC = 1,    /* the C library */
 	RK_OWNER_SELF = 2,    /* this library; the area is one that the libc left unused, or this library's own */
-	RK_OWNER_EARLY = 3,   /* a component that follows the public TLS protocol, __rseq_abi; the component's area is shared */
+	RK_OWNER_EARLY = 3,   /* an early adopter, which defines __rseq_abi; this library shares the adopter's area */
 	RK_OWNER_FOREIGN = 4, /* a component with a private area, or with another signature; this library can't use the area */
 	RK_OWNER_LIBRSEQ = 5, /* librseq, in threads that call it; this library uses librseq's area, but never registers it */
 	RK_OWNER_KERNEL = 6   /* the kernel itself, see ktls.h */
@@ -63,10 +63,10 @@ struct rk_process_info {
 RKI_BEGIN_DECLS
 
 /*
- * Decides where the area is, and prepares the calling thread. Also reads which CPUs are possible, and whether RSEQKIT_PERCPU is
- * set (percpu.h). The library's constructor makes the same decision at process start. Call this function before you install a
- * seccomp filter. After this call, operations make no system call in the calling thread, or in any thread that has called
- * rk_thread_prepare().
+ * Decides where the threads' rseq areas are (abi.h), and registers the calling thread if necessary. Also reads which CPUs are
+ * possible, and whether RSEQKIT_PERCPU is set (percpu.h). The library's constructor makes the same decision at process start.
+ * Call this function before you install a seccomp filter. After this call, operations make no system call in the calling
+ * thread, or in any thread that has called rk_thread_prepare().
  *
  * If the libc doesn't register threads, an environment variable at program start can replace the library's default (see
  * rseqkit(7)):
@@ -76,10 +76,11 @@ RKI_BEGIN_DECLS
  *   RSEQKIT_AREA=others   this library registers no thread
  *   RSEQKIT_AREA=ktls     the kernel registers threads (ktls.h)
  *
- * The following list has all system calls that the library makes, for each situation. Except visits and a thread's end, tests
- * run each situation under a filter that kills the process at any call that isn't listed (test_filter.c and
- * test_filter_structures.c in tests/coexist/). "With musl" names the calls that musl programs make instead.
- *   deciding              rseq (at most 10 times; at most 16 if the library asks the kernel to register threads, ktls.h)
+ * The following list says for each activity which system calls the library makes. Tests run each activity under a filter that
+ * kills the process at any call that isn't listed (test_filter.c and test_filter_structures.c in tests/coexist/). Fences that
+ * visit CPUs (remote.h) and a thread's end aren't tested. "With musl" names the calls that musl programs make instead.
+ *   deciding (rk_process_init())
+ *                         rseq (at most 10 times; at most 16 if the library asks the kernel to register threads, ktls.h)
  *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect. If the process has another copy of this
  *                         library, also mincore and rt_sigprocmask. In emulators also munmap. To look for RSEQKIT_PERCPU,
  *                         openat, pread64 and close once more
@@ -98,24 +99,26 @@ RKI_BEGIN_DECLS
  *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). If rk_ring_notify()
  *                         chose an eventfd, the write to the ring also calls write, and getpid if the kernel can't wipe memory
  *                         at a fork
- *   the bracket of vfork  rseq and vfork; getpid inside another bracket, or in a thread that isn't registered; in the first
+ *   rk_vfork_begin() to rk_vfork_end() (a bracket)
+ *                         rseq and vfork; getpid inside another bracket, or in a thread that isn't registered; in the first
  *                         bracket also the calls of claims; prctl if the extension of slice.h is on; rt_sigprocmask in
  *                         rk_vfork_run(), and if a child broke a bracket or was killed inside one. A fork inside two brackets
  *                         calls getpid and get_robust_list (with musl gettid)
- *   fences                membarrier; in visits sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
- *   claims, banks, reads of groups, merges, fallbacks of lists and rings, rk_ring_notify()
+ *   fences                membarrier; if the fence visits CPUs, sched_getaffinity, sched_setaffinity, getcpu, openat, pread64,
+ *                         close
+ *   claims, banks, rk_counter_group_read(), rk_ring_merge(), rk_ring_notify(), free lists and rings without rseq
  *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list; in a wait with
  *                         a time limit clock_gettime, if the vDSO has no clock
- *   waiting for a ring    futex, membarrier
- *   grace periods, deferred calls, writers' locks, other CPUs' locks, the first reader or lock in a child of fork
+ *   rk_ring_wait_for()    futex, membarrier
+ *   grace periods, deferred calls, rk_rwlock_write_lock(), rk_lock_cpu(), the first reader or lock in a child of fork
  *                         the calls of fences and claims; rt_sigprocmask
- *   a reader whose lock a writer holds or waits for
+ *   reading under a lock that a writer holds or waits for
  *                         the calls of claims
  *   waiting for the lock of this CPU
  *                         the calls of fences and claims
  *   releasing a lock for which another thread waits
  *                         futex
- *   kills of references   the calls of fences
+ *   rk_ref_kill()         the calls of fences
  *   regions of slice.h    in a thread's first region, if the kernel has the extension, get_robust_list (with musl gettid),
  *                         prctl; rseq_slice_yield in a region that was granted time or was preempted. Mutexes also call futex.
  *                         With a time limit they call clock_gettime if the vDSO has no clock. Conditions call futex
@@ -130,15 +133,16 @@ RKI_BEGIN_DECLS
  * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls
  * and doesn't kill the process, the program loses only the feature that needs the call.
  *
- * A filter that doesn't kill can refuse a call by an errno, through another process (SECCOMP_RET_USER_NOTIF), or through a
- * handler of SIGSYS (SECCOMP_RET_TRAP). The library never blocks signals that an instruction causes: SIGSYS, SIGSEGV, SIGBUS,
- * SIGILL, SIGFPE, SIGTRAP. Handlers of these signals may use this library. If the interrupted thread holds a lock or claim, a
- * call in the handler that takes the same lock or claim returns -EBUSY or -EDEADLK.
+ * A seccomp filter that doesn't kill the process can refuse a call in three ways: by an errno, through another process
+ * (SECCOMP_RET_USER_NOTIF), or through a handler of SIGSYS (SECCOMP_RET_TRAP). The library never blocks signals that an
+ * instruction causes: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP. Handlers of these signals may use this library. If
+ * the interrupted thread holds a lock or claim, a call in the handler that takes the same lock or claim returns -EBUSY or
+ * -EDEADLK.
  *
- * If the system call that caused SIGSYS was to register the thread, the thread can't be registered in the handler. There
- * rk_thread_prepare() returns -EAGAIN, and operations take their fallback. A handler of another signal has the same two limits
- * if it interrupts a registration and blocks SIGSYS. If a filter answers EINVAL, the library mistakes the refusal for a private
- * area, and the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
+ * If the system call that caused SIGSYS was to register the thread, the thread can't be registered in the handler. In that
+ * handler rk_thread_prepare() returns -EAGAIN, and operations take their fallback. A handler of another signal has the same
+ * two limits if it interrupts a registration and blocks SIGSYS. If a filter answers EINVAL, the library mistakes the refusal
+ * for a private area, and the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
  *
  * If a thread is registered in glibc's area, by glibc or by this library, glibc also registers each thread that this thread
  * creates. If the kernel refuses such a registration, glibc ends the process. So install a filter that refuses rseq only in a
@@ -244,15 +248,15 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *	if (pid == 0) { ...; execv(...); _exit(127); }
  *	rk_vfork_end();
  *
- * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library and embed.h respect the mark. An early
- * adopter's area has another mark. Every adopter that knows the public protocol, for example tcmalloc, respects that mark.
+ * In a closed area, cpu_id is RK_CPU_ID_BRACKET, the mark of a bracket. Every copy of this library and embed.h respect this
+ * mark. In the area of an early adopter (RK_OWNER_EARLY) the mark is RK_CPU_ID_REGISTRATION_FAILED, which adopters such as
+ * tcmalloc respect.
  *
- * Another component possibly knows neither the mark nor the protocol, or has an area of its own. If such a component registers
- * the thread between rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area
- * then run under the parent's CPU number, and updates of per-CPU data are possibly lost. So inside the bracket call no function
- * of such a component, and no malloc() of an allocator that is such a component. The function rk_vfork_run() prevents such
- * calls as far as possible. If the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns
- * -ECANCELED.
+ * Another component possibly knows neither mark, or has an area of its own. If such a component registers the thread between
+ * rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area then run under
+ * the parent's CPU number, and updates of per-CPU data are possibly lost. So inside the bracket call no function of such a
+ * component, and no malloc() of an allocator that is such a component. The function rk_vfork_run() prevents such calls as far
+ * as possible. If the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns -ECANCELED.
  *
  * A child can be killed at any time. When the bracket ends, the library ends the brackets that the child opened itself, and
  * releases the child's claims. Other threads can then write to the overflow ring (ring.h) and pop from the overflow list

@@ -14,16 +14,17 @@
  * The data is a bank (bank.h). The bank belongs to an item of a pool with RK_PERCPU_CLOSABLE, or to the caller. Local users see
  * all of the vector's effects or none. While the vector runs, the slot is closed, and local users take their fallback.
  *
- * The function works as follows. It claims and closes the slot, and makes the comparisons. It copies the bank to the spare bank,
- * and does the operations on the spare bank. Then one store makes the spare bank the slot's bank. A child that is forked before
- * this store has the unchanged bank. The next claim of the slot in the child opens the slot with this bank.
+ * The function works as follows. It takes the slot's claim (remote.h), closes the slot, and makes the comparisons. It copies
+ * the bank to the spare bank, and does the operations on the spare bank. Then one store makes the spare bank the slot's bank.
+ * A child that is forked before this store has the unchanged bank. The next claim of the slot in the child opens the slot
+ * with this bank.
  */
 #ifndef RSEQKIT_VECTOR_H
 #define RSEQKIT_VECTOR_H
 
 #include <rseqkit/percpu.h>
 
-/* The highest number of operations in a vector, and of bytes that its comparisons, copies and reads have together. */
+/* A vector has at most so many operations, and its comparisons, copies and reads have together at most so many bytes. */
 #define RK_VECTOR_OPS_MAX 16
 #define RK_VECTOR_BYTES_MAX 4096
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer.h - copies options and answers between structures of different versions. Later versions append members to these
- * structures, and a caller knows only the members that its header has.
+ * answer.h - copies the structures by which callers pass options to public functions, or get answers from them. Later
+ * versions of the library append members to these structures, and a caller knows only the members that its header has.
  */
 #ifndef RK_SRC_ANSWER_H
 #define RK_SRC_ANSWER_H
@@ -11,8 +11,8 @@
 #include <string.h>
 
 /*
- * Copies as much of an answer as the caller has room for. If the caller's structure is longer, because its header is of a
- * later version, the rest becomes zero.
+ * Copies the answer `full` to the caller's structure, as much as the caller has room for. If the caller's structure is
+ * longer, because its header is of a later version, the rest becomes zero.
  */
 static inline void rk_answer(void *to, size_t size, const void *full, size_t full_size)
 {

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choice.c - reads the environment that the program was started with.
+ * choice.c - reads settings in the environment that the program was started with; see choice.h.
  *
- * The invariant: every copy of this library gets the same answer, at any time and in any module. So this file reads the
- * strings that exec put on the stack. The libc's `environ` isn't suitable. Each namespace of dlmopen has an `environ` of its
- * own, and a preloaded allocator runs before `environ` is set. Also, other threads or the interrupted code are possibly
- * changing `environ`.
+ * The invariant: every copy of this library in the process reads the same settings, at any time and in any module. So this
+ * file reads the strings that exec put on the stack. The libc's `environ` isn't suitable. Each namespace of dlmopen has an
+ * `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, other threads or the interrupted code
+ * are possibly changing `environ`.
  *
- * The kernel shows these strings in /proc/self/environ, but reading that file takes more time than any other step of the first
- * counter: about 20 us. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If so, the
- * strings are read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first string was removed
- * or replaced, or if the arguments are in another order. All of these can happen before a copy is loaded. musl passes no
- * arguments to constructors.
+ * The kernel shows these strings in /proc/self/environ, but reading that file takes more time than any other step of the
+ * first counter: about 20 us. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If
+ * so, the strings are read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first string was
+ * removed or replaced, or if the arguments are in another order. All of these can happen before dlopen() loads a copy. musl
+ * passes no arguments to constructors.
  *
- * The answers can still differ if the program overwrites the strings, as setproctitle() does. Answers from /proc can also
- * differ if /proc comes and goes, or if the process has no free descriptor. But a choice that has taken effect is on the
- * rendezvous page, and copies look at the page first (plan.c).
+ * Copies can still read different settings if the program overwrites the strings, as setproctitle() does, or if /proc is
+ * mounted meanwhile, or if the process has no free descriptor. But once a setting has taken effect, the area that follows
+ * from it is on the rendezvous page, and copies look at this page first (thread/plan.c).
  *
- * RSEQKIT_AREA=own exists because glibc's spare area has to be registered with 32 bytes, in legacy mode. The reason is that
- * glibc also registers threads in that area, with 32 bytes. An area of our own has all fields that the kernel offers. If the
- * blocks of copies are aligned to only 16 bytes (agreement.h), the blocks can't be areas. In that case RSEQKIT_AREA=own uses
- * the block of librseqkit-preload.so. That block is on the page before any other copy looks at the page.
+ * RSEQKIT_AREA=own exists because the area that glibc leaves unused has to be registered with 32 bytes, in legacy mode. The
+ * reason is that glibc still registers there each thread that a registered thread creates, with 32 bytes. An area of our own
+ * has all fields that the kernel offers. If the thread blocks of copies are aligned to only 16 bytes
+ * (rseqkit/detail/agreement.h), the blocks can't be areas. In that case RSEQKIT_AREA=own uses the block of
+ * librseqkit-preload.so, which offers it on the rendezvous page before any other copy looks at this page.
  */
 #define _GNU_SOURCE
 #include "choice.h"
@@ -69,7 +70,7 @@ static int find_setting(const char *text, long size, const struct setting *setti
 				return settings[s].means;
 			differs = differs && matched[s] == DIFFERS;
 		}
-		if (differs) /* from every setting, so the next character that matters is the terminator */
+		if (differs) /* no setting can match before the next string begins, so skip to the terminator */
 			at += strnlen(at, (size_t)(end - at)) - 1;
 	}
 	return 0;
@@ -84,10 +85,10 @@ static const char *end_of_strings(void)
 }
 
 /*
- * exec puts pointers on the stack, then strings. The pointers are those to the arguments and those to the environment's
- * strings. The strings are those of the arguments, those of the environment, and the name of the program's file, without
- * gaps. The program can change pointers, and glibc replaces the pointer to GLIBC_TUNABLES. But the strings stay where they
- * are, and the stack isn't unmapped. So this function reads a string only if it is between the pointers and the file's name.
+ * exec puts on the stack, from low to high addresses, first the pointers to the arguments and to the environment's strings.
+ * Then come the strings, without gaps: the arguments, the environment, and the name of the program's file. The program can
+ * change pointers, and glibc replaces the pointer to GLIBC_TUNABLES. But the strings stay where they are, and the stack isn't
+ * unmapped. So this function reads a string only if it is between the pointers and the file's name.
  */
 void rk_choice_see(int argc, char *const argv[], char *const environment[])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* choice.h - settings in the program's environment. */
+/* choice.h - reads RSEQKIT_AREA and RSEQKIT_PERCPU in the environment that the program was started with. */
 #ifndef RK_SRC_CHOICE_H
 #define RK_SRC_CHOICE_H
 
@@ -7,14 +7,14 @@
 
 enum rk_choice {
 	RK_CHOICE_NONE,
-	RK_CHOICE_OWN,    /* areas of this library's own, even if the libc has a spare one */
+	RK_CHOICE_OWN,    /* areas of this library's own, even if the libc has an area that it leaves unused */
 	RK_CHOICE_OTHERS, /* areas that other components register: this library registers no thread */
-	RK_CHOICE_KTLS    /* areas that the kernel registers, if it can: see ktls.h */
+	RK_CHOICE_KTLS    /* areas that the kernel registers, if it can: see rseqkit/ktls.h */
 };
 
 /*
- * The constructor calls this function with its arguments. Finds the strings of the environment without /proc, if these
- * arguments show where the strings are.
+ * Finds the strings of the environment on the stack, if the arguments of a constructor show where the strings are. The
+ * constructor in thread/thread.c passes its own arguments.
  */
 void rk_choice_see(int argc, char *const argv[], char *const environment[]);
 

@@ -3,13 +3,14 @@
  * cpus.c - the possible CPUs: all CPUs whose numbers the kernel can ever store in an area.
  *
  * The possible CPUs aren't the CPUs that are online, and sysconf() doesn't report them: CPU numbers can have gaps, and CPUs
- * go online and offline. The set is read once, by raw system calls, so that the first use can be in a signal handler.
+ * go online and offline. The kernel's list of possible CPUs, in /sys, is read once, by raw system calls, so that the first
+ * use can be in a signal handler.
  *
  * The invariant: the set in use has every CPU that this process is allowed to run on, as far as that can be known. The set
  * never grows, because memory is mapped for its CPUs only. The set can shrink once: from all CPU numbers that the kernel has
  * room for to the CPUs in the kernel's list. All copies of this library use the set that the first copy offered
- * (cpus_page.h), because copies use each other's objects. A copy uses another set only if the kernel contradicts the common
- * set.
+ * (cpus_page.h), because copies use each other's objects. A copy uses another set only if the kernel lets a thread run on a
+ * CPU that isn't in the common set.
  *
  * The kernel's list isn't always right: a container can show the list of another machine. So the list isn't used if the
  * calling thread is allowed to run on a CPU that isn't listed. If there is no list, or if the list isn't used, every CPU
@@ -25,10 +26,10 @@
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
-/* Which set is in use. All threads that write a set write the same contents. */
+/* Values of `state`, which says which set is in use. All threads that write a set write the same contents. */
 enum {
 	UNREAD,
-	MASKED_FOR_NOW, /* there was no descriptor, or no memory, to read the list */
+	MASKED_FOR_NOW, /* as MASKED, but only because there was no descriptor or memory to read the list */
 	MASKED,
 	LISTED,
 	AGREED
@@ -66,7 +67,7 @@ static void set_clear(struct rk_cpus *cpus)
 	cpus->highest = -1;
 }
 
-/* The list is parsed while it is read, because the list can be long, and a signal handler's stack can be small. */
+/* A list of CPUs is parsed while it is read, because the list can be long, and a signal handler's stack can be small. */
 struct parser {
 	struct rk_cpus *cpus;
 	int first;  /* first number of a range, or -1 */
@@ -75,7 +76,7 @@ struct parser {
 	int error;
 };
 
-/* Called when a number is complete. The number is a single CPU, or the end of a range. Adds the CPU, or all CPUs of the range. */
+/* The caller has found the end of a number, which is a single CPU or ends a range. Adds the CPU, or all CPUs of the range. */
 static void parse_range_end(struct parser *p)
 {
 	int first = p->first >= 0 ? p->first : p->number;
@@ -176,7 +177,7 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 	long bytes = affinity(&mask), before = 0;
 
 	set_clear(cpus);
-	/* If sched_getaffinity() was refused as well, nothing is known, and every number is possible. */
+	/* If sched_getaffinity() fails, every number below RK_CPUS_MAX is possible. */
 	if (bytes <= 0 || bytes > (long)sizeof(mask))
 		bytes = (long)sizeof(mask);
 	if (!__atomic_compare_exchange_n(&answered, &before, bytes, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -186,8 +187,8 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 }
 
 /*
- * Returns whether the kernel lets this thread run on a CPU that isn't in the set. If so, the set belongs to another machine:
- * a container can show another machine's list.
+ * Returns whether the kernel lets this thread run on a CPU that isn't in the set. If so, the set is wrong: a container can
+ * show the list of another machine.
  */
 __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
@@ -208,9 +209,9 @@ static bool is_passing(int error)
 }
 
 /*
- * Stores a word only if its value changes, so a late thread doesn't write while other threads read. The loads have acquire
- * order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread stored the
- * word.
+ * Stores a word only if its value changes, so a thread that is slower than others doesn't write while those read. The loads
+ * have acquire order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread
+ * stored the word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -222,8 +223,8 @@ static bool is_passing(int error)
 	} while (0)
 
 /*
- * Publishes a set word by word. Racing threads and nested handlers store the same words. ThreadSanitizer is off here,
- * because it treats exchanges that fail as stores.
+ * Stores a set where all threads read it, word by word. Racing threads and nested signal handlers store the same words.
+ * ThreadSanitizer is off here, because it treats exchanges that fail as stores.
  */
 __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set(struct rk_cpus *set, const struct rk_cpus *cpus)
 {
@@ -234,9 +235,9 @@ __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set
 }
 
 /*
- * If other copies use another set, replaces *cpus by that set and returns true. `offered` says that *cpus is offered to
- * other copies. The set of the other copies isn't used if the kernel contradicts that set, or if that set has a CPU above
- * `highest`.
+ * If other copies use another set, replaces *cpus by that set and returns true. `offered` says that *cpus is offered to other
+ * copies. The set of the other copies isn't used if the kernel lets this thread run on a CPU that isn't in it, or if it has a
+ * CPU above `highest`.
  */
 static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 {
@@ -254,7 +255,7 @@ static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 	return true;
 }
 
-/* Finds the set without other copies. Returns which set was found: LISTED, MASKED or MASKED_FOR_NOW. */
+/* Finds the set without other copies' help. Returns which set was found: LISTED, MASKED or MASKED_FOR_NOW. */
 static unsigned see(struct rk_cpus *cpus, int highest)
 {
 	int r = rk_cpus_read("/sys/devices/system/cpu/possible", cpus);
@@ -268,8 +269,9 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 }
 
 /*
- * Finds the set. If `sees` is true, this copy reads the list; otherwise it only looks for another copy's set. A set with a
- * higher CPU than the present set comes too late, because memory is possibly mapped for the CPUs in the present set.
+ * Finds the set to use, and publishes it. If `sees` is true, this copy reads the list; otherwise it only looks for another
+ * copy's set. A set with a higher CPU than the present set can't be used any more, because memory is possibly mapped for the
+ * CPUs in the present set.
  */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {

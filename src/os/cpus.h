@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus.h - the set of possible CPUs. */
+/* cpus.h - the set of possible CPUs: all CPUs whose numbers the kernel can ever store in an area. */
 #ifndef RK_SRC_CPUS_H
 #define RK_SRC_CPUS_H
 
@@ -16,8 +16,8 @@ struct rk_cpus {
 const struct rk_cpus *rk_cpus_get(void);
 
 /*
- * Returns the set of possible CPUs. If earlier calls had no descriptor or memory to read the list, this call tries to read
- * the list again. Functions that map memory for CPUs call this function.
+ * Returns the set of possible CPUs. If earlier calls had no descriptor or memory to read the kernel's list of CPUs, this call
+ * tries again. Functions that map memory for CPUs call this function.
  */
 const struct rk_cpus *rk_cpus_look_again(void);
 

@@ -5,8 +5,8 @@
  * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word isn't
  * used: another thread, or the code that a signal handler interrupted, is still filling the page. If the process forks
  * meanwhile, the page never gets its magic word in the child. Unlike the rendezvous page, this page is no mapping of a file.
- * A file would need a descriptor. A copy without a free descriptor needs this page most, because that copy can't read the
- * kernel's list.
+ * A file would need a descriptor. But a copy needs this page most when the process has no free descriptor, because it then
+ * can't read the kernel's list.
  */
 #define _GNU_SOURCE
 #include "cpus_page.h"

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus_page.h - the page on which copies of this library agree on the possible CPUs. Its form is in agreement.h. */
+/*
+ * cpus_page.h - the page on which the copies of this library in a process agree which CPUs are possible. Its form is in
+ * rseqkit/detail/agreement.h.
+ */
 #ifndef RK_SRC_CPUS_PAGE_H
 #define RK_SRC_CPUS_PAGE_H
 
 #include "cpus.h"
 
 /*
- * If `offer` isn't NULL, offers this set. Returns the set that another copy offered earlier: an array of words as in
- * rk_cpus.set, which never changes. Returns NULL if there is no such set. Then this offer was the first one, or no copy has made
- * an offer, or copies can't use the page's address. Async-signal-safe, lock-free.
+ * If `offer` isn't NULL and there is no page, makes the page with this set, and returns NULL. If another copy made the page
+ * earlier, returns its set: an array of words as in rk_cpus.set, which never changes. Otherwise returns NULL: no copy has
+ * made the page, or the page's address can't be used. Async-signal-safe, lock-free.
  */
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* error.c - the meanings of the error numbers that this library's functions return. */
+/* error.c - texts for the error numbers that this library's functions return. */
 #include <rseqkit/api.h>
 
 #include <errno.h>
 #include <stddef.h>
 
-/* One text for each error number. The text is right for every function that returns the number. The headers say more. */
+/* Each text is right for every function that returns the error number. The comment of a function says more. */
 static const struct {
 	int error;
 	const char *text;

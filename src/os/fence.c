@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fence.c - fences. After a fence, all critical sections that ran on other CPUs have ended or been aborted.
+ * fence.c - fences (rseqkit/remote.h). After a fence, all critical sections that ran on other CPUs before it have ended or
+ * been aborted.
  *
- * If the kernel has a fence, this file uses it: membarrier(2) interrupts the CPUs that run this process, and an interrupt
- * inside a section aborts the section. Otherwise the calling thread visits each CPU. When the calling thread runs on a CPU,
- * the thread that ran there before has been preempted, and the preemption has aborted that thread's section.
+ * If the kernel has membarrier(2), this file uses it: membarrier(2) interrupts the CPUs that run this process, and an
+ * interrupt inside a section aborts the section. Otherwise the calling thread visits each CPU. When the calling thread runs
+ * on a CPU, the thread that ran there before has been preempted, and the preemption has aborted that thread's section.
  *
- * The process has to be registered for the kernel's fence. While the process has one thread, the kernel registers it at
+ * A process has to be registered for this use of membarrier(2). While the process has one thread, the kernel registers it at
  * once. If the process has several threads, the kernel waits until all CPUs have noticed the registration. No constructor
- * registers the process, because most programs need no fence, and a filter that kills the process for this call is possibly
- * active from the start.
+ * registers the process. Most programs need no fence, and from the start a seccomp filter is possibly active that kills the
+ * process for this system call.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>
@@ -21,16 +22,16 @@
 #include "kernel.h"
 #include "cpus.h"
 
-/* From include/uapi/linux/membarrier.h, since Linux 5.10. */
+/* Linux 5.10 and later have these (include/uapi/linux/membarrier.h). */
 #define FENCE (1 << 7)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
 #define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
 #define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
 
-/* From include/uapi/linux/membarrier.h, since Linux 4.14. */
+/* Linux 4.14 and later have these (include/uapi/linux/membarrier.h). */
 #define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 #define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
 
-#define VISITS 20 /* attempts for each CPU, because another thread can change the calling thread's affinity */
+#define VISITS 20 /* attempts to run on a CPU: another thread can change the calling thread's affinity meanwhile */
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
@@ -55,7 +56,7 @@ int rk_fence_prepare(void)
 	return r == -EINVAL ? -ENOSYS : (int)r;
 }
 
-/* Executes the kernel's fence. If the process isn't registered for the fence, registers the process first. */
+/* Calls membarrier(2). If the process isn't registered for it, registers the process first. */
 static long kernel_fence(unsigned flags, int cpu)
 {
 	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
@@ -65,7 +66,10 @@ static long kernel_fence(unsigned flags, int cpu)
 	return r;
 }
 
-/* Returns whether the CPU is offline, so that no thread runs there. If the list can't be read, all CPUs count as online. */
+/*
+ * Returns whether the CPU is offline, so that no thread runs there. If the list of online CPUs can't be read, every CPU
+ * counts as online.
+ */
 __attribute__((__noinline__)) static bool is_offline(int cpu)
 {
 	struct rk_cpus online;
@@ -126,7 +130,7 @@ __attribute__((__noinline__)) static int visit(int cpu)
 int rk_fence_cpu(int cpu)
 {
 	if (!rk_cpus_has(rk_cpus_get(), cpu))
-		return -EINVAL; /* the kernel accepts a CPU that doesn't exist */
+		return -EINVAL; /* membarrier(2) would return 0 for a CPU that doesn't exist */
 	return kernel_fence(ONE_CPU, cpu) == 0 ? 0 : visit(cpu);
 }
 

@@ -24,8 +24,8 @@
 #endif
 
 /*
- * On 32-bit machines, mmap2 takes its arguments in registers. The unit of its offset doesn't matter, because this library
- * passes only the offset 0.
+ * On 32-bit machines, mmap2 replaces mmap, because it takes its arguments in registers. The unit of its offset doesn't
+ * matter, because this library passes only the offset 0.
  */
 #ifdef SYS_mmap2
 #define RK_SYS_MMAP SYS_mmap2
@@ -36,8 +36,8 @@
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
 /*
- * From include/uapi/linux/rseq.h of kernels with the series in kernel/. With this flag the last argument of rseq(2) is one of
- * the commands below, and not a signature.
+ * These values are from include/uapi/linux/rseq.h of kernels with KTLS: the patch series in kernel/ makes the kernel register
+ * threads. With the flag RK_RSEQ_KTLS, the last argument of rseq(2) is one of the commands below, and not a signature.
  */
 #define RK_RSEQ_KTLS (1 << 2)
 #define RK_KTLS_GET_LAYOUT 1
@@ -45,7 +45,7 @@
 #define RK_KTLS_SET_THREAD 4
 #define RK_KTLS_SET_OFFSET_AUTO 7
 
-/* Size of the kernel's signal set, in bytes. */
+/* The size of the kernel's signal set, in bytes. */
 #ifdef __mips__
 #define RK_SIGSET_SIZE 16
 #else
@@ -103,8 +103,8 @@ static inline bool rk_kernel_is_blocked(int signal)
 }
 
 /*
- * rk_kernel_now() returns the time of the monotonic clock, in nanoseconds. rk_kernel_end_of() returns the time that is
- * `nanoseconds` from now; INT64_MAX means never.
+ * rk_kernel_now() returns the time of the monotonic clock, in nanoseconds. rk_kernel_end_of() returns the time on this clock
+ * that is `nanoseconds` from now. If the result is INT64_MAX, that time never comes.
  */
 static inline int64_t rk_kernel_now(void)
 {
@@ -128,15 +128,15 @@ static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
 	return now > INT64_MAX - nanoseconds ? INT64_MAX : now + nanoseconds;
 }
 
-/* From include/uapi/linux/futex.h, private to the process. */
+/* Commands of futex(2) for words that only this process uses (FUTEX_PRIVATE_FLAG of include/uapi/linux/futex.h is included). */
 #define RK_FUTEX_WAIT 128
 #define RK_FUTEX_WAKE 129
 
-#ifndef SYS_futex /* 32-bit machines that have always had 64-bit time */
+#ifndef SYS_futex /* on 32-bit machines that have always had 64-bit time */
 #define SYS_futex SYS_futex_time64
 typedef int64_t rk_futex_time;
 #else
-typedef long rk_futex_time; /* as in the kernel's old structure, whatever the libc's time_t is */
+typedef long rk_futex_time; /* the type in the kernel's old timespec, which the libc's time_t possibly isn't */
 #endif
 
 /* Sleeps while *word is `value`, for at most `nanoseconds`. Returns 0 or a negative errno. */
@@ -167,7 +167,7 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 	return value;
 }
 
-/* From include/uapi/linux/auxvec.h, since Linux 6.3. */
+/* Linux 6.3 and later have these entries (include/uapi/linux/auxvec.h). */
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN 28
@@ -198,7 +198,7 @@ static inline int rk_kernel_ktls_register(void)
 	return rk_kernel_ktls(RK_KTLS_SET_THREAD, NULL, 0);
 }
 
-/* The slice extension, from include/uapi/linux/prctl.h, since Linux 7.0. */
+/* The time slice extension of Linux 7.0 and later, from include/uapi/linux/prctl.h. */
 #define RK_PRCTL_SLICE_EXTENSION 79
 #define RK_PRCTL_SLICE_EXTENSION_SET 2
 #define RK_PRCTL_SLICE_EXTENSION_ENABLE 1
@@ -240,9 +240,10 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * Returns whether the memory at this address can be read. The second call passes the address as that of a new signal mask, and
- * an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes nothing, and
- * causes no fault. A filter can answer every call with EINVAL, too. The first call, without a mask, shows that none does.
+ * Returns whether the memory at this address can be read. The second system call passes the address as that of a new signal
+ * mask, and an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes
+ * nothing, and causes no fault. A seccomp filter can answer every call with EINVAL, too. The first system call, which has no
+ * mask, fails in that case.
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
@@ -251,8 +252,8 @@ static inline bool rk_kernel_can_read(const void *address)
 }
 
 /*
- * An argument of 64 bits takes one register or two registers. On some machines, the first of two registers must have an even
- * number.
+ * RK_FOURTH_WIDE passes a 64-bit value as the fourth argument of a system call. Such an argument takes one or two registers.
+ * On some machines, the first of two registers must have an even number.
  */
 #if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define RK_WIDE(value) 0L, (value)
@@ -268,7 +269,7 @@ static inline bool rk_kernel_can_read(const void *address)
 /*
  * Reads from the file, beginning at `position`. Doesn't use the descriptor's own position, because a child shares that
  * position with its parent. A signal handler between the open and the read can fork, and the child can read from the same
- * descriptor. Returns -EINTR only if a filter gives this answer to every call.
+ * descriptor. Returns -EINTR only if 100 attempts fail with this error, for example because a filter answers so.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
@@ -280,8 +281,8 @@ static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long po
 }
 
 /*
- * Returns whether the process's limit allows a file of this size. Beyond the limit, the kernel refuses the write, and also
- * ends the process by SIGXFSZ. If the limit isn't known, returns false.
+ * Returns whether the process's limit allows a file of this size. If a write exceeds the limit, the kernel refuses it, and
+ * also ends the process by SIGXFSZ. If the limit isn't known, returns false.
  */
 static inline bool rk_kernel_file_may_have(uint64_t size)
 {
@@ -296,8 +297,8 @@ static inline bool rk_kernel_file_may_have(uint64_t size)
  * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1 if it does, 0 if not, a
  * negative errno if the kernel doesn't say.
  *
- * Each thread that glibc creates has a robust list, and so has the child of fork(). The kernel never passes a robust list
- * on to a new thread. So a thread without a robust list runs on another thread's TLS.
+ * glibc sets a robust list for each thread that it creates, and for the child of fork(). The kernel never passes a robust
+ * list on to a new thread. So with glibc a thread without a robust list runs on another thread's TLS.
  *
  * musl keeps the thread id in TLS, and its gettid() returns the kept id. So a thread runs on another thread's TLS if the
  * system call returns another id than gettid().

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* limit.h - limits on the time that a call waits. 0 means no wait, INT64_MAX means for ever, and a negative limit is refused. */
+/*
+ * limit.h - limits, in nanoseconds, on the time that a function waits. 0 means that it doesn't wait, INT64_MAX that it waits
+ * for ever. A negative limit is an error.
+ */
 #ifndef RK_SRC_LIMIT_H
 #define RK_SRC_LIMIT_H
 
@@ -8,15 +11,15 @@
 #include <stdint.h>
 #include "kernel.h"
 
-/* Returns the nanoseconds that are left of a limit which ends at `end` (rk_kernel_end_of()). */
+/* Returns how much is left of a limit of `nanoseconds`, which ends at the time `end` (rk_kernel_end_of()). */
 static inline int64_t rk_limit_left(int64_t nanoseconds, int64_t end)
 {
 	return nanoseconds <= 0 || end == INT64_MAX ? nanoseconds : end - rk_kernel_now();
 }
 
 /*
- * Returns the error for a call that isn't allowed to wait, or to wait any longer, and so can't succeed. `by_itself` says
- * that the caller itself holds what the call would wait for.
+ * Returns the error for a function that isn't allowed to wait, or to wait any longer, and so can't succeed. `by_itself` says
+ * that the caller itself holds the lock or claim (sync/claim.h) that the function would wait for.
  */
 static inline int rk_limit_error(int64_t nanoseconds, bool by_itself)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.h - looks symbols up in the memory of a module, as the dynamic linker does. Unlike dlsym(), these functions also
- * find symbols of modules that were loaded with RTLD_LOCAL. The functions allocate no memory. So they also work inside an
- * allocator, and before the libc is initialised.
+ * module.h - looks symbols up in the memory of a loaded module (the program or a shared object), as the dynamic linker does.
+ * Unlike dlsym(), these functions also find symbols of modules that were loaded with RTLD_LOCAL. The functions allocate no
+ * memory. So they also work inside an allocator, and before the libc is initialised.
  */
 #ifndef RK_SRC_MODULE_H
 #define RK_SRC_MODULE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_pointer.h - reads the thread pointer. rk_area_offset is the distance from the thread pointer to the area. */
+/* thread_pointer.h - reads the thread pointer, and finds a thread's area by its distance from the thread pointer. */
 #ifndef RK_SRC_THREAD_POINTER_H
 #define RK_SRC_THREAD_POINTER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vdso.c - looks a function up in the vDSO. */
+/* vdso.c - looks a function up in the vDSO's symbol table; see vdso.h. */
 #define _GNU_SOURCE
 #include "vdso.h"
 

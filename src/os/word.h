@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Compares and swaps. Returns whether `desired` was stored. */
+/* If the word is `expected`, stores `desired`. Returns whether it was stored. */
 static inline bool rk_word_replace(volatile uint32_t *word, uint32_t expected, uint32_t desired)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in rseqkit/percpu.h).
+ * percpu.c - allocates and frees per-CPU items in pools (rseqkit/percpu.h), which consist of ranges of addresses
+ * (percpu_range.c).
  *
  * There is no lock. The invariant: data that threads share changes by one atomic instruction at a time, and every state in
- * between is valid. So a thread can end at any instruction of this file. A child can be forked at any instruction, even by a
- * signal handler, and even by a fork that runs no fork handlers. In all these cases only the item or range that was about to be
- * created or freed is lost. No thread ever waits.
+ * between is valid. So a thread can be killed or cancelled at any instruction of this file. A child can be forked at any
+ * instruction, even by a signal handler, and even by a fork that runs no fork handlers. In all these cases only the item or
+ * range that was being created or freed is lost. No thread ever waits.
  *
  *   taken   used         the item
  *     0      0           may be handed out
  *     1      0           is in transit: a thread prepares it, or poisons it to free it; or its poison check failed
  *     1      1           is handed out
  *
- * Only the thread that set `taken` accesses the item. Only the thread that cleared `used` frees the item. So if two threads free
- * an item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
- * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are hints, and so are `first` and
- * `hint`, where a search begins.
+ * Each range has two sets of bits, `taken` and `used`, with the meaning above. Until the item is handed out, only the thread
+ * that set its bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two
+ * threads free an item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it
+ * into the table. If the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints,
+ * and so are `first` and `hint`, where a search begins.
  *
- * If a thread is cancelled asynchronously, only the item that it had in transit is lost. This file has no cancellation point.
+ * If a thread is cancelled asynchronously, only the item that it is allocating or freeing is lost.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
@@ -42,8 +44,8 @@
 #include "thread/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define MANY_PAGES 4 /* if an item has this many pages, dropping them is faster than comparing their contents */
-#define TRIES_MAX 100 /* attempts without memory for another range */
+#define MANY_PAGES 4 /* for so many pages of an item, madvise() is faster than comparing their contents */
+#define TRIES_MAX 100 /* attempts to find a free item while there is no memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
 static size_t round_up(size_t size, size_t alignment)
@@ -124,7 +126,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return r;
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
-	/* A caller can use operations on an item even before this library's constructor has run. Operations need the decision. */
+	/* Decide where the areas are, because operations on items are possibly used before this library's constructor has run. */
 	(void)rk_process_get();
 	pool = rk_map(pool_size(&layout));
 	if (pool == NULL)
@@ -139,8 +141,8 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		rk_debug_pool_enter(pool);
 	}
 	/*
-	 * This call returns at once as long as there is one thread. Without this call, the first fence would have to
-	 * register the process, and would wait until the registration is done.
+	 * rk_fence_prepare() registers the process for fences, which takes no time as long as there is one thread. Otherwise
+	 * the first fence would have to do this, and then possibly wait for it.
 	 */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
@@ -172,7 +174,7 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 	return 0;
 }
 
-/* Has an item MANY_PAGES or more pages of its own, which have their initial contents again after they are dropped? */
+/* Returns whether an item has MANY_PAGES or more pages of its own that get their initial contents again by MADV_DONTNEED. */
 static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -198,10 +200,7 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
 	errno = saved;
 }
 
-/*
- * Takes an item of the range that may be handed out. Returns false if there is no such item. `first` is a hint from recent
- * callers. `vacant` is never below the number of items that may be handed out.
- */
+/* Takes an item of the range that isn't taken yet. Returns false if there is no such item. */
 static bool take_item(struct rk_percpu *pool, struct place *place)
 {
 	struct range *range = place->range;
@@ -238,7 +237,7 @@ static void give_item_back(struct rk_percpu *pool, const struct place *place)
 	(void)rk_clear_bit(rk_set_taken(range), place->number);
 }
 
-/* Adds a range with the free number `number`. If another thread is faster, adds nothing. Returns false if there is no memory. */
+/* Adds a range with this number, unless another thread has added one meanwhile. Returns false if there is no memory. */
 static bool extend(struct rk_percpu *pool, size_t number)
 {
 	struct range *range = rk_range_new(pool);
@@ -249,7 +248,7 @@ static bool extend(struct rk_percpu *pool, size_t number)
 	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
 }
 
-/* Searches the ranges from `place` on, as long as their number is below `end`. Returns true when it has taken an item. */
+/* Takes an item of the ranges from number place->range_number up to, but not including, `end`. Returns false if it finds none. */
 static bool take_between(struct rk_percpu *pool, struct place *place, size_t end)
 {
 	FOR_EACH_RANGE(pool, place->range_number, entry) {
@@ -286,7 +285,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* Possibly another thread has taken items only to trim them, and soon gives these items back. */
+		/* Possibly another thread has taken items only for rk_percpu_trim(), and soon releases these items. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu.h - the places and bits of items, for the files of per-CPU memory. */
+/*
+ * percpu.h - for the source files of per-CPU memory (rseqkit/percpu.h): finds where an item is in its pool, and accesses the
+ * bits that say whether the item is in use.
+ */
 #ifndef RK_SRC_PERCPU_H
 #define RK_SRC_PERCPU_H
 
@@ -10,8 +13,8 @@
 #define GUARD_SIZE 16
 
 /*
- * rk_set_bit() and rk_clear_bit() return whether the bit was set before. A thread that sets a bit sees all that was done to the
- * item before the bit was cleared.
+ * rk_set_bit() and rk_clear_bit() change an item's bit in one of the sets of its range, and return whether the bit was set
+ * before. A thread that sets a bit sees all that was done to the item before the bit was cleared.
  */
 static inline bool rk_set_bit(unsigned long *set, size_t number)
 {
@@ -32,7 +35,7 @@ static inline bool rk_bit(unsigned long *set, size_t number)
 	return __atomic_load_n(rk_word_of_set(set, number / BITS), __ATOMIC_ACQUIRE) >> (number % BITS) & 1;
 }
 
-/* An item and where it is. */
+/* Where an item is: its range, the range's entry and number in the pool's table, and the item's number in the range. */
 struct place {
 	struct range *range;
 	struct rk_range_entry *entry;
@@ -48,9 +51,9 @@ static inline char *rk_item_at(const struct rk_percpu *pool, const struct place 
 bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place);
 
 /*
- * The debug mode (percpu_debug.c). rk_item_poison() fills a freed item with POISON, and rk_item_is_poisoned() checks that all of
- * this is unchanged. rk_item_guard() and rk_item_is_guarded() do the same with the guard after an item in use.
- * rk_debug_pool_enter() adds a pool to the list of pools. rk_debug_pool_leave() removes the pool.
+ * The debug mode (percpu_debug.c). rk_item_poison() fills a freed item with POISON, and rk_item_is_poisoned() returns whether
+ * all these bytes are unchanged. rk_item_guard() and rk_item_is_guarded() do the same with the bytes GUARD after an item in
+ * use. rk_debug_pool_enter() adds a pool to the list of pools in debug mode. rk_debug_pool_leave() removes the pool.
  */
 void rk_item_poison(const struct rk_percpu *pool, const struct place *place);
 bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_debug.c - the debug mode of per-CPU memory: poison in freed items, guards after items in use, and the callers that
- * allocated and freed items.
+ * percpu_debug.c - the debug mode of per-CPU memory (RK_PERCPU_DEBUG). It fills freed items with a known byte (poison), puts
+ * known bytes after items in use (a guard), and records the callers that allocated and freed items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -14,8 +14,9 @@
 
 /*
  * This file checks memory that must not be used, and that another thread can get meanwhile. So AddressSanitizer and valgrind
- * must not be told that the memory may be used. Instead, this file reads and writes such memory unwatched, byte by byte. It
- * doesn't call memcpy() or similar functions, because these tools watch those functions in all callers.
+ * must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions that these
+ * tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check these wherever
+ * they are called.
  */
 
 /* Returns the offset of the first byte that isn't `with`, or `size` if there is no such byte. */
@@ -34,7 +35,7 @@ RK_UNWATCHED static void fill_bytes(volatile unsigned char *bytes, size_t size, 
 		__atomic_store_n(&bytes[at], with, __ATOMIC_RELAXED);
 }
 
-/* Fills [from, from + size) of every slot. */
+/* Fills the bytes [from, from + size) of each of the item's slots with the byte `with`. */
 static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, unsigned char with)
 {
 	rk_quietly(true);
@@ -44,8 +45,8 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 }
 
 /*
- * Searches [from, from + size) of every slot for a byte that isn't `with`. Returns false if there is no such byte. If the kernel
- * has wiped this part in a child, the part isn't damaged.
+ * Searches the bytes [from, from + size) of each of the item's slots for a byte that isn't `with`. Returns false if there is
+ * no such byte. If the kernel has wiped these bytes of a slot in a child, they don't count as damaged.
  */
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
@@ -95,8 +96,8 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 }
 
 /*
- * The pools in debug mode. If the program uses an item with a wrong pool, check_one() searches these pools for the item's
- * owner.
+ * The pools in debug mode. If the program passes an item with a wrong pool, check_one() searches these pools for the one that
+ * has the item.
  */
 #define POOLS_MAX 128
 static struct rk_percpu *known_pools[POOLS_MAX];
@@ -139,10 +140,10 @@ static void tell_callers(const struct rk_percpu *pool, const struct place *place
 }
 
 /*
- * Is the poison of a freed item damaged? This function takes the item while it checks the poison, so no other thread gets the
- * item meanwhile. If the item is taken already, it is in transit, or was lost in transit at a fork. Then the function returns
- * false. An exception is an item that stays taken because an allocation has found its poison damaged: the function checks this
- * poison again.
+ * Returns whether the poison of a freed item is damaged. This function sets the item's bit in `taken` while it checks the
+ * poison, so no other thread gets the item meanwhile. If the bit is set already, a thread is allocating or freeing the item,
+ * or was doing so at a fork and is missing in this process. Then the function returns false. An exception is an item that
+ * stays taken because an allocation has found its poison damaged: the function checks this poison again.
  */
 static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {

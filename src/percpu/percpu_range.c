@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_range.c - ranges of address space for per-CPU items.
+ * percpu_range.c - creates the ranges of address space in which per-CPU items are.
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *
- * The invariant: a fresh item's slots are never touched before their first use. So a page is committed when a CPU first writes to
- * it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents come from a memory file
- * that holds one stride of items. The file is mapped privately over every stride: a page that is only read is shared, and a page
- * that is written is copied. If memory files don't work, or if there are too many mappings already, items get their contents when
- * they are handed out.
+ * A range has a head, and then a stride of RK_STRIDE bytes for each index. A stride has the slots of all items of the range
+ * for this index. The invariant: an item's slots are never accessed before their first use. So a page is committed when a CPU
+ * first writes to it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents come
+ * from a memory file that holds one stride of items. The file is mapped privately over every stride: a page that is only read
+ * is shared, and a page that is written is copied. If memory files don't work, or if there are too many mappings already,
+ * items get their initial contents when they are allocated.
  *
- * The index of a CPU that wasn't known to be possible has no memory. The slots of such an index are at inaccessible addresses,
- * and not in another range.
+ * If a CPU wasn't in the list of possible CPUs, its index has no memory. The slots of such an index are at inaccessible
+ * addresses, and not in another range.
  *
  * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
  * addresses up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine
@@ -30,7 +31,7 @@
 /* A process can have about 65,000 mappings. The initial contents of all pools together use at most TEMPLATES_MAX of these. */
 #define TEMPLATES_MAX 4096
 
-static int templates; /* mappings of initial contents, in all pools */
+static int templates; /* number of mappings that provide initial contents, in all pools */
 
 void *rk_map(size_t size)
 {
@@ -62,9 +63,9 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * Returns the number of indexes for which to reserve addresses. This is the highest number that any kernel has. If the address
- * space is limited, or the number of the pool's ranges is, it is the number of this kernel. If pointers have 32 bits, returns 0.
- * In that case only indexes with memory have addresses.
+ * Returns the number of indexes for which to reserve addresses: the highest number of CPUs that any kernel supports. If the
+ * process's address space is limited, or the size of the pool's ranges is (`most`), returns the number that this kernel
+ * supports. If pointers have 32 bits, returns 0. In that case only indexes with memory have addresses.
  */
 static int indexes_to_reserve(const struct rk_percpu *pool)
 {
@@ -81,7 +82,7 @@ static int indexes_to_reserve(const struct rk_percpu *pool)
 	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
 }
 
-/* Reserves addresses. */
+/* Reserves addresses that are inaccessible. Returns NULL if the kernel refuses. */
 static void *reserve(size_t size)
 {
 	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -128,7 +129,8 @@ void rk_slot_reset(const struct rk_percpu *pool, char *slot)
 }
 
 /*
- * Makes a memory file with one stride of items that have the initial contents. Returns the file's descriptor, or -1 on failure.
+ * Makes a template, a memory file with one stride of items that have the initial contents. Returns the file's descriptor, or
+ * -1 on failure.
  */
 static int make_template(const struct rk_percpu *pool)
 {
@@ -153,7 +155,7 @@ static int make_template(const struct rk_percpu *pool)
 	return fd;
 }
 
-/* Maps `count` strides in place of the reserved addresses. The strides aren't accessible yet. */
+/* Maps `count` strides over the reserved addresses, from the stride of `index` on. The strides aren't accessible yet. */
 static bool map_stride(const struct range *range, int index, int flags, int fd, int count)
 {
 	return mmap(stride_of(range, index), (size_t)count << RK_STRIDE_SHIFT, PROT_NONE,
@@ -161,7 +163,7 @@ static bool map_stride(const struct range *range, int index, int flags, int fd, 
 }
 
 /*
- * If there are initial contents, maps a template over all strides. Maps no template if memory files don't work, or if there
+ * If items have initial contents, maps a template over each stride. Maps no template if memory files don't work, or if there
  * are too many mappings. Returns false if there is no memory.
  */
 static bool map_contents(const struct rk_percpu *pool, struct range *range)
@@ -186,7 +188,7 @@ static bool map_contents(const struct rk_percpu *pool, struct range *range)
 	return mapped || map_stride(range, -SHARED_INDEXES, MAP_ANONYMOUS, -1, wanted);
 }
 
-/* Prepares memory before it becomes accessible. */
+/* Tells the kernel how to treat memory that is about to become accessible. */
 static void prepare_memory(char *from, size_t size)
 {
 	/*
@@ -218,13 +220,19 @@ void rk_unmap(void *mapping, size_t size)
 {
 	int saved = errno;
 
-	/* In the middle of a mapping, munmap() needs one more mapping, and can fail. Then at least the pages are given back. */
+	/*
+	 * If the memory is in the middle of a mapping, munmap() needs one more mapping, and can fail. In that case at least
+	 * the pages are freed.
+	 */
 	if (munmap(mapping, size) != 0)
 		(void)madvise(mapping, size, MADV_DONTNEED);
 	errno = saved;
 }
 
-/* Makes the kernel empty this memory in children, for pools with RK_PERCPU_EMPTY_IN_CHILDREN. Returns false if it can't. */
+/*
+ * If the pool has RK_PERCPU_EMPTY_IN_CHILDREN, makes the kernel fill this memory with zeros in forked children. Returns false
+ * if the kernel can't.
+ */
 static bool empty_in_children(const struct rk_percpu *pool, char *from, size_t size)
 {
 	return !(pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) || size == 0 || madvise(from, size, MADV_WIPEONFORK) == 0;
@@ -240,9 +248,10 @@ void rk_range_free(struct range *range)
 }
 
 /*
- * Makes a range's memory accessible, and describes the range at its beginning. The reserve slots are in the first stride, which
- * children inherit. If items are large, children inherit all strides. The addresses after the highest index are left out of core
- * dumps, because gdb's gcore would write zeros for all of them.
+ * Makes a range's memory accessible, and stores `closed`, the description of the range, at its beginning. Children inherit
+ * the first stride, which has the reserve slots, even with RK_PERCPU_EMPTY_IN_CHILDREN. If items are large, children inherit
+ * all strides. The addresses after the highest index are left out of core dumps, because gdb's gcore would write zeros for
+ * all of them.
  */
 static bool open_range(const struct rk_percpu *pool, struct range *closed, char *mapping)
 {
@@ -279,7 +288,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 		mapping = reserve(size = least);
 	if (mapping == NULL)
 		return NULL;
-	if (pool->most > 0) /* made at the start of the process, before it calls mlockall() */
+	if (pool->most > 0) /* such ranges are made at the start of the process, before it calls mlockall() */
 		(void)madvise(mapping, size, MADV_NOHUGEPAGE);
 	else
 		prepare_memory(mapping, size);
@@ -301,7 +310,7 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 	return range;
 }
 
-/* Returns whole pages, so that each index has memory near its CPU. */
+/* Returns a multiple of the page size, so that the memory of each index is near its CPU. */
 size_t rk_large_spacing(const struct rk_percpu *pool)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_stats.c - reports a pool's items and memory. The kernel's page map shows how much of the memory is committed.
+ * percpu_stats.c - reports how many items a pool has, and how much memory (rk_percpu_query()). The kernel's page map,
+ * /proc/thread-self/pagemap, shows how much of the memory is committed.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -10,13 +11,16 @@
 #include "os/kernel.h"
 
 /*
- * Bits in an entry of the page map. PRESENT_OR_SWAPPED: the page is in memory or swapped out. OF_FILE: the page belongs to a
- * file.
+ * Bits in an entry of the page map. PRESENT_OR_SWAPPED says that the page is in memory or swapped out, and OF_FILE that it
+ * belongs to a file.
  */
 #define PRESENT_OR_SWAPPED ((uint64_t)3 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
 
-/* Returns how many bytes of [from, from + size) are committed, or RK_STATS_UNKNOWN. */
+/*
+ * Returns how many bytes of the memory [from, from + size) are committed. Returns RK_STATS_UNKNOWN if the page map can't be
+ * read.
+ */
 static size_t committed(long map, const void *from, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 0;
@@ -45,7 +49,7 @@ static size_t items_in(const struct rk_percpu *pool, struct range *range)
 	return items;
 }
 
-/* Adds the memory of one index of a range to the report: the stride, and the memory of large items. */
+/* Adds to the report the memory of one index of a range: its stride, and the memory to which slots of large items point. */
 static void add_index(const struct rk_percpu *pool, struct range *range, int index, long map,
 		      struct rk_percpu_report *stats)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_tell.h - tells AddressSanitizer and valgrind which items may be used.
+ * percpu_tell.h - tells AddressSanitizer and valgrind which per-CPU items a program may access.
  *
  * The references to AddressSanitizer's functions are weak. If the program has these functions, it runs with AddressSanitizer.
  * Requests to valgrind are instructions that have no effect on a processor. Valgrind's manual describes them under "The Client
@@ -89,7 +89,7 @@ static inline void rk_quietly(bool begin)
 
 #define RK_UNWATCHED __attribute__((__noinline__, no_sanitize("address")))
 
-/* Does the program run with AddressSanitizer, or under valgrind? */
+/* Returns whether the program runs with AddressSanitizer or under valgrind. */
 static inline bool rk_tell(void)
 {
 	return __asan_poison_memory_region != NULL || rk_in_valgrind();

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_trim.c - gives pages of free items back to the kernel.
+ * percpu_trim.c - returns pages of free items to the kernel (rk_percpu_trim()).
  *
- * The invariant: a page is given back only while this thread has taken all items that reach into the page. So no other thread
- * gets one of these items meanwhile. A child that is forked meanwhile lacks these free items.
+ * The invariant: a page is returned only while this thread has taken all items that reach into the page, by their bits in
+ * `taken`. So no other thread gets one of these items meanwhile. In a child that is forked meanwhile, these free items stay
+ * taken.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -12,12 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The items [first, last] of a range: those that reach into a page or begin there. */
+/* Numbers of the items of a range, from `first` to `last`, that reach into or begin in the pages that are to be returned. */
 struct run {
 	size_t first, last;
 };
 
-/* Takes all items of a run, or none. */
+/* Takes all items of a run. If one of them is taken already, takes none and returns false. */
 static bool take_all(struct range *range, struct run run)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
@@ -30,7 +31,10 @@ static bool take_all(struct range *range, struct run run)
 	return true;
 }
 
-/* Gives back the pages of every index. Returns false if the kernel keeps some of them, for example locked pages. */
+/*
+ * Returns the pages [from, from + size) of the stride of every index to the kernel. Returns false if the kernel keeps some of
+ * them, for example locked pages.
+ */
 static bool drop_pages(const struct range *range, size_t from, size_t size)
 {
 	bool dropped = true;
@@ -41,7 +45,10 @@ static bool drop_pages(const struct range *range, size_t from, size_t size)
 	return dropped;
 }
 
-/* Releases the items of a run. If the pages were dropped, items that lie wholly in these pages are fresh again. */
+/*
+ * Releases the items of a run. If the pages were returned, items that lie wholly in these pages have their initial contents
+ * again.
+ */
 static void release_items(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
@@ -58,7 +65,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
 
-		/* If items are larger than a page, all pages of an item are given back at once. */
+		/* If items are larger than a page, all pages of an item are returned at once. */
 		to = from + page;
 		if (pool->spacing > page)
 			to = (run.first + 1) * pool->spacing / page * page;

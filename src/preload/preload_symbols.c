@@ -7,9 +7,9 @@
  * area that the preloaded object keeps registered in every thread.
  *
  * Such programs declare the symbols const. In this file the symbols name variables in writable memory, as in area.c. Until
- * this file's constructor has run, size 0 says "not registered". The constructor runs after the library's own constructor
- * (thread.c), which has to look for an early adopter before the decision. This file's constructor also runs before the
- * program's constructors, so the program's constructors see only the final values.
+ * this file's constructor has run, __rseq_size is 0, which says that no thread is registered. The constructor runs after the
+ * constructor in thread/thread.c, which has to look for early adopters (thread/early.h) before the process's area is decided.
+ * It runs before the program's constructors, so these see only the final values.
  */
 #include <rseqkit/thread.h>
 

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads. In an unmodified program, it puts a region of
- * slice.h around the pthread mutexes and spin locks that a thread holds.
+ * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads. In an unmodified program, it makes a thread request
+ * a longer time slice (rseqkit/slice.h) while the thread holds pthread mutexes or spin locks. This time is called a region.
  *
  * A thread has one region, which lasts from its first lock until it holds no lock any more. A thread that waits for its first
- * lock requests no time. So it makes the request and tries the lock. If the attempt fails, it ends the request, and then waits
- * for the lock. A condition wait also ends the request, because it gives the lock back.
+ * lock requests no time. So the thread first makes the request, and then tries the lock. If the attempt fails, it clears the
+ * request, and then waits for the lock. A condition wait also clears the request, because it unlocks the mutex.
  *
- * The program gets the libc's result. If the attempt fails because the lock is taken, the program gets the result of the
- * wait. Any other result of the attempt is the result that a wait would have. Some kinds of mutexes are different: see
- * attempt_at().
+ * The program gets the result of the libc's function. If the attempt fails because another thread has the lock, the program
+ * gets the result of the wait. Otherwise it gets the result of the attempt, which is the same that a wait would have. For
+ * exceptions see attempt_at().
  *
- * A thread remembers the latest few locks that it holds. Another thread can give such a lock back, or code can initialise the
- * lock anew while it is held. The thread then remembers the lock until it takes the lock again, or until newer locks replace
- * it. Meanwhile its region doesn't end, and only a preemption takes granted time back.
+ * A thread remembers the latest few locks that it holds. Another thread can unlock such a lock, or code can initialise the
+ * lock anew while it is held. The first thread then remembers the lock until it takes the lock again, or until newer locks
+ * replace it. Meanwhile its region doesn't end, and granted time ends only by a preemption.
  *
- * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
- * lock. While the thread waits for its first lock, there is no request and no grant. A signal handler can take and give back
- * its own locks between any two instructions. So a lock is remembered before the request begins, and forgotten after it ends.
+ * The invariant: as long as a lock is remembered, there is a request, or granted time that the thread gives up after its last
+ * unlock. While it waits for its first lock, there is neither a request nor granted time. A signal handler can lock and
+ * unlock its own locks between any two instructions. So a lock is remembered before the request, and forgotten after the
+ * request.
  *
  * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
@@ -58,11 +59,11 @@ static bool is_ready; /* this library's constructor has run; until then, calls a
 
 #define HELD_MAX 8
 
-/* The thread's signal handlers change these members as well, and leave them as they found them. */
+/* Signal handlers of the thread change these members, too, and restore them before they return. */
 static __thread struct {
 	volatile unsigned held;
 	const volatile void *volatile locks[HELD_MAX]; /* the first `held` members are in use; the latest lock is the last one */
-	volatile int requested;                        /* there is a request, or a grant, that we have to end */
+	volatile int requested;                        /* there is a request to clear, or granted time to give up */
 	bool is_looking;
 } mine __attribute__((__tls_model__("initial-exec")));
 
@@ -71,7 +72,10 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
-/* Ends this thread's request. Without a request, stores nothing, because a handler has possibly just made its own request. */
+/*
+ * Clears this thread's request. If there is none, stores nothing: a signal handler has possibly just made a request of its
+ * own.
+ */
 static void give_back_time(void)
 {
 	if (!mine.requested)
@@ -81,9 +85,9 @@ static void give_back_time(void)
 }
 
 /*
- * Makes a request, but not if a request or a grant is in the area already. A grant that is in the area has to be given back
- * later, so the grant stays. An earlier request can be lost, for example in a wait, while the kernel still remembers a
- * grant. So rk_slice_end() ends the lost request first.
+ * Requests time, but not if slice_ctrl in the area already has a request or a grant. A grant stays there until the time is
+ * given up. The kernel clears an earlier request, for example in a wait, and then possibly still remembers a grant. So in
+ * that case rk_slice_end() is called first.
  */
 static void request(void)
 {
@@ -94,7 +98,7 @@ static void request(void)
 		mine.requested = 1;
 }
 
-/* Returns whether the mutex is possibly recursive. A recursive mutex is remembered as often as it was taken. */
+/* Returns whether the mutex is possibly recursive. The thread remembers a recursive mutex as often as it took the mutex. */
 static bool is_recursive(const pthread_mutex_t *mutex)
 {
 #ifdef __GLIBC__
@@ -132,7 +136,7 @@ static void begin_region(const volatile void *lock)
 		rk_report_mark();
 }
 
-/* Called when the lock was acquired. If the mutex isn't recursive, an older entry for the lock is stale, and is dropped. */
+/* Call this when the lock was acquired. Drops an older entry for the same lock, which is stale unless the mutex is recursive. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
 	unsigned before;
@@ -154,11 +158,11 @@ static void leave(const volatile void *lock, bool was_held)
 		give_back_time();
 	}
 	forget(place_of(lock, mine.held));
-	if (mine.held == 0 && mine.requested) /* a handler made this request just now */
+	if (mine.held == 0 && mine.requested) /* a signal handler made this request just now */
 		give_back_time();
 }
 
-/* Called when the wait for a lock begins. The lock is remembered, but not held yet. */
+/* Call this before the thread waits for a lock. The lock is remembered, but not held yet. */
 static void wait_begins(int result)
 {
 	if (mine.held == 1)
@@ -167,10 +171,7 @@ static void wait_begins(int result)
 		rk_report_count(RK_TALLY_WAITS);
 }
 
-/*
- * Called when a wait has ended. `is_region` says that a region begins, because the thread has acquired its first lock or
- * has waited for a condition.
- */
+/* Call this after a wait. `is_region`: a region begins, because the wait was for the thread's first lock, or for a condition. */
 static void wait_ends(bool is_region)
 {
 	request();
@@ -229,9 +230,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Ends the request while the lock is still held. If the libc refuses the wait before the libc makes a system call, time that
- * was granted already is given back after the wait. If the thread is cancelled in the wait, it then holds the lock and has
- * no request.
+ * Waits for a condition. Clears the request while the mutex is still held. If the libc's function fails without a system
+ * call, time that was granted already is given up later. If the thread is cancelled in the wait, it then holds the mutex and
+ * has no request.
  */
 #define WAIT(wait)                                                                                                     \
 	do {                                                                                                           \
@@ -251,9 +252,10 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Some mutexes of glibc aren't tried first: robust mutexes, and mutexes that change priorities. If a robust mutex can't be
- * recovered any more, an attempt to lock it leaves another state than a wait for it. The member for the kind is in glibc's
- * public header, and the bits are from nptl/pthreadP.h.
+ * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function at once. With glibc this
+ * applies to robust mutexes, and to mutexes that change priorities. If a robust mutex can't be recovered any more, an attempt
+ * to lock it leaves another state than a wait for it. The member for the kind is in glibc's public header, and the bits are
+ * from nptl/pthreadP.h.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {
@@ -264,7 +266,7 @@ static int attempt_at(pthread_mutex_t *mutex)
 	return next.mutex_trylock(mutex);
 }
 
-/* In glibc, the functions of conditions also have an older symbol version, which must not be called here. */
+/* Finds the libc's function. glibc's functions of conditions also have an older symbol version, which must not be called here. */
 static void *next_lock_function(const char *name)
 {
 	void *found = NULL;
@@ -313,9 +315,7 @@ static bool have_libc_locks(void)
 	return false;
 }
 
-/*
- * Forgets all locks. Other fork handlers can initialise held locks anew in the child. Such locks are never given back.
- */
+/* Forgets all locks. Other fork handlers can initialise held locks anew in the child. Such locks are never unlocked. */
 static void start_in_child(void)
 {
 	mine.held = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.c - counts how often a program's threads were switched out while they held locks. The counters are per CPU,
- * so that counting hardly slows the program down. When a process exits that took a lock, this file writes the counts as a
- * line of JSON.
+ * slices_report.c - counts how often a program's threads were preempted while they held locks; see slices_report.h. The
+ * counters are per CPU, so that counting hardly slows the program down. When a process that took a lock exits, this file
+ * appends its counts to a file, as a line of JSON.
  */
 #define _GNU_SOURCE
 #include "slices_report.h"
@@ -25,7 +25,7 @@
 static const char *const names[] = {"regions", "preempted", "unknown", "granted", "waits", "conditions"};
 static struct rk_counter *tallies[RK_TALLIES];
 static bool is_counting, is_watch;
-static uint64_t marker;       /* the address of a descriptor; 0 if there is no rseq */
+static uint64_t marker;       /* the address of a descriptor (slice/marker.h); 0 if there is no rseq */
 static char report[PATH_MAX]; /* a copy of the path, because programs can overwrite their environment */
 
 void rk_report_start(bool watches_only)
@@ -92,7 +92,7 @@ void rk_report_region(bool granted)
 		count(before == RK_MARKED_NO_MORE ? RK_TALLY_PREEMPTED : RK_TALLY_UNKNOWN);
 }
 
-/* Appends to the text in a buffer of `size` bytes. Drops what doesn't fit. */
+/* Appends to the text in a buffer of `size` bytes. Text that doesn't fit is dropped. */
 static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, size_t size, const char *format, ...)
 {
 	size_t used = strlen(text);
@@ -104,8 +104,8 @@ static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, s
 }
 
 /*
- * Writes a line. Meanwhile, blocks two signals that would end the program: the kernel sends SIGXFSZ at the limit for file
- * sizes, and SIGPIPE for a pipe without a reader.
+ * Writes a line. Meanwhile, blocks two signals that would end the program. The kernel sends SIGXFSZ if the file would exceed
+ * the limit for file sizes, and SIGPIPE if the file is a pipe without a reader.
  */
 static void write_quietly(int fd, const char *line)
 {

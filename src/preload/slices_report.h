@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.h - counts the events of a program's locks for librseqkit-slices.so. At exit, the counts are written to a
- * file if the environment names a file.
+ * slices_report.h - counts, for librseqkit-slices.so (slices.c), how often a program's threads took locks, waited, or were
+ * preempted with a lock. If RSEQKIT_SLICES_REPORT names a file, the counts are written to it at exit.
  */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H
@@ -18,7 +18,10 @@ enum rk_tally {
 	RK_TALLIES
 };
 
-/* Starts counting, if the environment names a file (RSEQKIT_SLICES_REPORT). `watches_only` is only shown in the report. */
+/*
+ * Starts counting, if RSEQKIT_SLICES_REPORT names a file. `watches_only` says that no time is requested; the report shows
+ * this.
+ */
 void rk_report_start(bool watches_only);
 
 /* Call this in a child of fork. Sets the counts to 0, because the parent reports the events before the fork. */
@@ -26,7 +29,10 @@ void rk_report_start_in_child(void);
 
 void rk_report_count(enum rk_tally what);
 
-/* From this call on, the marker shows whether this thread was switched out. */
+/*
+ * Call this when a region begins: the thread's first lock was taken. From this call on, a marker (slice/marker.h) shows
+ * whether the thread was preempted.
+ */
 void rk_report_mark(void);
 
 /*

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - regions in which a system call is a mistake. Syscall user dispatch finds such calls: before each system call the
- * kernel reads `selector`. If `selector` is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
+ * checked.c - rk_slice_begin_checked() and rk_slice_end_checked(), which find system calls inside a region of
+ * rseqkit/slice.h, where they are a mistake. They use the kernel's syscall user dispatch: before each system call the kernel
+ * reads `selector`. If `selector` is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
  *
- * Inside a region signals are blocked, because a handler returns by a system call. The data of a region is in one of SLOTS slots,
- * because the library's TLS has no more room (detail/agreement.h). A slot has the thread pointer of its thread. If no slot is
- * free, nothing is checked.
+ * Inside a region signals are blocked, because a handler returns by a system call. The data of a region is in one of SLOTS
+ * slots, because the library's TLS has no more room (rseqkit/detail/agreement.h). A slot has the thread pointer of its
+ * thread. If no slot is free, nothing is checked.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -16,7 +17,7 @@
 #include "os/kernel.h"
 #include "os/thread_pointer.h"
 
-/* From include/uapi/linux/prctl.h. */
+/* These values are from include/uapi/linux/prctl.h. */
 #define PRCTL_SYSCALL_DISPATCH 59
 #define DISPATCH_OFF 0
 #define DISPATCH_ON 1
@@ -24,8 +25,8 @@
 #define DISPATCH_BLOCK 1
 
 /*
- * The result of rk_slice_begin_checked(). The lowest bit: was time requested? The bits above: the slot's number plus 1, or 0 if
- * there is no slot.
+ * The parts of the result of rk_slice_begin_checked(). The lowest bit says whether time was requested. The bits above are the
+ * slot's number plus 1, or 0 if there is no slot.
  */
 #define REQUESTED 1
 #define SLOT_SHIFT 1
@@ -89,7 +90,7 @@ static void block_signals(void *before)
 	(void)rk_kernel_set_signals(blocked, before);
 }
 
-/* Blocks signals first, so no handler takes a region in between. */
+/* Blocks signals first, so no signal handler begins a region in between. */
 static struct region *start_checking(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];
@@ -118,7 +119,7 @@ static void stop_checking(struct region *region)
 	(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* First this function does all that takes system calls. Then it requests time. At the end it stores DISPATCH_BLOCK. */
+/* This function first does everything that takes system calls. Then it requests time. At the end it stores DISPATCH_BLOCK. */
 int rk_slice_begin_checked(void)
 {
 	struct region *region;

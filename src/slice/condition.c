@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * condition.c - condition variables. Each has a count of events, which is the futex that waiters sleep on.
+ * condition.c - condition variables (rseqkit/mutex.h). Each has a count of events, which is the futex that waiters sleep on.
  *
  * While a waiter holds the mutex, it adds 1 to the number of waiters, and then loads the count of events. A signaller adds an
  * event, and then loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * marker.h - finds out whether a thread was preempted. rk_marker_set() stores in the area's `rseq_cs` the descriptor of a
- * section that the thread isn't inside of. The kernel clears `rseq_cs` when it preempts the thread, or interrupts it with a
- * signal. The kernel does so in each mode in which areas are registered (source: the kernel's
- * Documentation/userspace-api/rseq.rst, requirements of the optimised mode). With rseq_debug=1 the kernel also clears `rseq_cs`
- * at each interrupt.
+ * marker.h - finds out whether a thread was preempted. rk_marker_set() stores in `rseq_cs` of the thread's rseq area the
+ * descriptor of a critical section. This descriptor is the marker. The thread isn't inside that section. The kernel clears
+ * `rseq_cs` when it preempts the thread, or interrupts it with a signal. The kernel does so in each mode in which areas are
+ * registered (source: "optimised mode" in the kernel's Documentation/userspace-api/rseq.rst). With rseq_debug=1 the kernel
+ * also clears `rseq_cs` at each interrupt.
  */
 #ifndef RK_SRC_MARKER_H
 #define RK_SRC_MARKER_H

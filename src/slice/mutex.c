@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - mutexes. A mutex is a word with one of three values: free, held, or held with sleepers.
+ * mutex.c - mutexes (rseqkit/mutex.h). The word of a mutex has one of three values: free, held, or held with sleepers.
  *
- * A thread requests time before each attempt to take the word. If the thread requested time only after it had taken the word,
- * it might be preempted before the request. Then all waiters would have to wait. If the attempt fails, the thread takes the
- * request back, because a thread that only waits has no use for more time. An unlock ends the request before it wakes a thread.
- * The wake-up is a system call, at which the kernel would switch threads anyway.
+ * A thread requests a longer time slice (rseqkit/slice.h) before each attempt to take the word. If the thread requested time
+ * only after it had taken the word, it might be preempted before the request. Then all waiters would have to wait. If the
+ * attempt fails, the thread clears the request, because a thread that only waits has no use for more time. An unlock clears
+ * the request before it wakes a thread. The wake-up is a system call, which would end granted time anyway.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>
@@ -17,7 +17,7 @@
 
 enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
 
-#define SPINS_MAX 100 /* pauses */
+#define SPINS_MAX 100 /* most pauses between loads of the word */
 
 static uint64_t mutex_holder(void)
 {
@@ -73,8 +73,8 @@ static void relax(void)
 }
 
 /*
- * Spins for at most about twice as long as recent calls did on average, whether these succeeded or not. The time between loads
- * grows, because each load takes the word's cache line from the holder, which needs the line to unlock.
+ * Spins for at most about twice as long as recent calls of this function did on average, whether these succeeded or not. The
+ * time between loads grows, because each load takes the word's cache line from the holder, which needs the line to unlock.
  */
 static bool spin(struct rk_mutex *mutex)
 {

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice.c - the slice extension of the calling thread: enabling it, giving up granted time, and the reason when it is off.
+ * slice.c - the time slice extension of the calling thread (rseqkit/slice.h): switches it on, gives up granted time, and
+ * reports why the extension is off.
  *
- * While the thread is registered, the area's flags say whether the kernel offers the extension, and whether it is on. A byte of
- * the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although
- * prctl(2) succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. The thread is allowed
- * to unlock these mutexes in any order, and the last unlock ends the mutexes' region. Signal handlers change the byte, too, and
- * restore all of it except the kept result. If the kept result gets lost, the thread calls prctl(2) again.
+ * While the thread is registered, the area's flags say whether the kernel offers the extension, and whether it is on. A byte
+ * of the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although
+ * prctl(2) succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. A region is the
+ * time in which the thread requests a longer slice; held mutexes have one region together. The thread is allowed to unlock
+ * the mutexes in any order, and the last unlock ends the region. Signal handlers change the byte, too, and restore all of it
+ * except the result of prctl(2). If that result gets lost, the thread calls prctl(2) again.
  *
  * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
- * longjmp() leaves no wrong count, and copies of the library need no common state. If the thread has lost its request, an inner
- * region makes a new request.
+ * longjmp() leaves no wrong count, and copies of the library need no common state. If the kernel has cleared the outer
+ * region's request, an inner region makes a new request.
  *
- * The end of a region clears the request and checks for a grant. If there is a grant, the end gives up the CPU by
- * rseq_slice_yield(2), which has no other effect. The end also makes this call if the request is gone, which shows that the
- * thread was preempted. If the thread had been granted time before that, the kernel keeps a mark until the thread's next system
- * call. A kernel with rseq_debug=1 kills the process if it finds both this mark and another request.
+ * rk_slice_end() clears the request and checks whether time was granted. If so, it gives up the CPU by rseq_slice_yield(2).
+ * It also makes this system call if the request is gone already, which shows that the thread was preempted. If the thread had
+ * been granted time before the preemption, the kernel keeps a mark until the thread's next system call. A kernel with
+ * rseq_debug=1 kills the process if it finds both this mark and another request.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -24,7 +26,10 @@
 #include "thread/thread.h"
 #include "slice.h"
 
-/* Values in the state's `slice`. Numbers are those of the agreement (detail/agreement.h). */
+/*
+ * Values in `slice` of the thread state. All copies of this library in a process use the same values
+ * (rseqkit/detail/agreement.h).
+ */
 enum {
 	NOT_ASKED = 0,
 	ASKED = 1,      /* the prctl succeeded, or the extension was on already */
@@ -46,8 +51,8 @@ static void keep_answer(struct rk_thread_state *state, int answer)
 }
 
 /*
- * Keeps the result of prctl(2), and returns an errno of user space. The kernel can return ENOTSUPP, which isn't an errno of
- * user space.
+ * Keeps the result of prctl(2) in the thread state. Returns 0, -EPERM or -ENOTSUP, never the kernel's ENOTSUPP, which isn't
+ * an errno of user space.
  */
 static int kept(struct rk_thread_state *state, int result)
 {
@@ -58,8 +63,8 @@ static int kept(struct rk_thread_state *state, int result)
 }
 
 /*
- * The slice word is the last word of the original area. The kernel uses this word only in areas that are registered with more
- * bytes.
+ * Returns whether the kernel offers the extension. The word for the extension, slice_ctrl, is the last word of the original
+ * area. The kernel uses this word only in areas that are registered with more bytes.
  */
 static bool offers(const struct rk_process *p, const volatile struct rk_area *area)
 {
@@ -85,7 +90,7 @@ int rk_slice_enable(void)
 		keep_answer(state, ASKED);
 		return 0;
 	}
-	/* In a vfork child the flags are the parent's, and the kernel would refuse the request. */
+	/* In a vfork child the flags in the area are the parent's, and the kernel would refuse the prctl. */
 	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_kernel_slice_on());
 }
 
@@ -98,16 +103,17 @@ int rki_slice_begin_slow(void)
 	return rk_slice_begin();
 }
 
-/* At each system call the kernel first ends the grant. If there is no grant by then, this call does nothing. */
+/* The kernel ends granted time at the beginning of each system call. If no time was granted, this system call does nothing. */
 void rki_slice_end_slow(void)
 {
 	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
 }
 
 /*
- * Is the region's request lost? It is lost when the thread waits, for example for another mutex, or when the granted time ends.
- * If the request is lost, call rki_slice_end_slow() before the next request. This call removes the kernel's mark, as at a
- * region's end. Otherwise the kernel would treat the next request as an error (doc/slices.md).
+ * Returns whether the kernel has cleared the region's request. The kernel does so when the thread waits, for example for
+ * another mutex, or when it grants time. If this returns true, call rki_slice_end_slow() before the next request. That call
+ * removes the kernel's mark, as at a region's end. Otherwise the kernel would treat the next request as an error
+ * (doc/slices.md).
  */
 static bool is_lost(struct rk_thread_state *state)
 {
@@ -118,8 +124,8 @@ static bool is_lost(struct rk_thread_state *state)
 }
 
 /*
- * A mutex beyond the highest count isn't counted. The region of the counted mutexes covers this mutex, until the last counted
- * mutex is unlocked.
+ * If the thread holds more mutexes than can be counted, a further mutex isn't counted. Until the last counted mutex is
+ * unlocked, their region covers this mutex, too.
  */
 int rk_slice_hold(void)
 {
@@ -147,7 +153,10 @@ void rk_slice_let_go(int held)
 		return;
 	state = rk_state_in_use(rk_process_get());
 	last = READ(state->slice) < 2 * MUTEX ? READ(state->slice) & OWED : 0;
-	/* This is one store. Between two stores, a handler might lock a mutex, and make a request that is never ended. */
+	/*
+	 * This must be one store. Between two stores, a signal handler might lock a mutex, and make a request that is never
+	 * cleared.
+	 */
 	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX - last));
 	if (last)
 		rk_slice_end(1);

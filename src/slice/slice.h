@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h - slices inside this library: regions around mutexes. */
+/*
+ * slice.h - functions by which this library requests a longer time slice while a thread holds locks (rseqkit/slice.h). A
+ * region is the time in which a thread requests a longer slice.
+ */
 #ifndef RK_SRC_SLICE_H
 #define RK_SRC_SLICE_H
 
@@ -13,7 +16,7 @@
 int rk_slice_hold(void);
 void rk_slice_let_go(int held);
 
-/* Does the kernel offer the extension to the calling thread, which has an area? */
+/* Returns whether the kernel offers the time slice extension to the calling thread. Call this only if the process has areas. */
 static inline bool rk_slice_is_offered(void)
 {
 	uint32_t flags;
@@ -22,7 +25,10 @@ static inline bool rk_slice_is_offered(void)
 	return (flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) != 0;
 }
 
-/* Does the kernel offer the extension, or might it when the thread is registered? If not, rk_slice_hold() does nothing. */
+/*
+ * Returns whether the kernel offers the extension, or possibly will once the thread is registered. If not, rk_slice_hold()
+ * does nothing.
+ */
 static inline bool rk_slice_is_possible(void)
 {
 	uint32_t cpu;
@@ -34,8 +40,8 @@ static inline bool rk_slice_is_possible(void)
 }
 
 /*
- * Does the calling thread have granted time that it hasn't given back? The answer is slice_ctrl's second byte, in either byte
- * order.
+ * Returns whether the calling thread has been granted time, and hasn't given it up yet. The second byte of slice_ctrl says
+ * so, on machines of either byte order.
  */
 static inline bool rk_slice_is_granted(const volatile struct rk_area *area)
 {

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.c - slow paths of a cache: growing arrays, trips to the depot, batches.
+ * cache.c - the slow paths of caches (rseqkit/cache.h): grows arrays, and moves objects between the arrays and the depot.
  *
- * A CPU's slot names one of its two banks (bank.h). Each bank is an array. The invariants:
- *   - The number of objects in an array is at most its capacity. The capacity was granted (cache_depot.h). The objects in the
- *     depot were granted, too.
+ * A CPU's slot has two banks, of which its first word names one (rseqkit/bank.h). Each bank is an array of objects. The
+ * invariants:
+ *   - The number of objects in an array is at most its capacity. Capacities and the objects in the depot count against the
+ *     cache's limit: they were granted (cache_depot.h).
  *   - A spare bank, which is neither in use nor being emptied, has no object and capacity 0.
- *   - An array never has the same state (struct rk_array) twice. Each operation and each taking of the bank advance the count in
- *     the state. A slot's two banks count from different numbers.
+ *   - An array never has the same state (struct rk_array) twice. Each operation advances the count in the state, and so does
+ *     each reclaim that takes the bank. A slot's two banks count from different numbers.
  *   - A capacity decreases only after its bank was taken. Then the smaller capacity is stored before the array's next state. So a
  *     thread reads the state first, and the capacity after it. If a section later finds the same state, the capacity is still at
  *     least the one that was read.
  *
- * An object in transit belongs to one thread. The thread first takes the object out of one place, and then puts it into another.
- * A child that is forked in between lacks this object, and has no object twice. Inside a vfork bracket, where the thread can be
- * killed in between, no object is in transit: objects move directly between the caller and the depot (cache_hand.c).
+ * A thread that moves an object first takes it out of one place, and then puts it into another. In between the object belongs
+ * to the thread. A child that is forked in between lacks this object, and has no object twice. Inside a bracket
+ * (rk_vfork_begin()), a vfork child can be killed in between. So there objects move directly between the caller and the depot
+ * (cache_hand.c).
  *
  * The state of an array is one word. Its low bits are the array's length, and the bits above count all objects that were ever
- * moved. So a section has one commit, which also counts the hits. If a CPU's state hasn't changed since rk_cache_reclaim_idle()
- * last looked, the CPU counts as idle. To copy a batch, a thread reads the state first. The section commits only if the state
- * is still the same.
+ * moved. So the one store by which a section commits also counts the hits. If a CPU's state hasn't changed since
+ * rk_cache_reclaim_idle() last looked, the CPU counts as idle. To copy a batch, a thread reads the state first. The section
+ * commits only if the state is still the same.
  */
 #include "cache.h"
 
@@ -29,8 +31,8 @@
 #include "sync/bank.h"
 #include "thread/bracket.h"
 
-#define AT_ONCE 256 /* most objects that one section moves */
-#define PATIENCE 100 /* attempts at a depot while other threads hold its magazines */
+#define AT_ONCE 256 /* the most objects that one section moves */
+#define PATIENCE 100 /* attempts to take objects while other threads hold the depot's magazines */
 
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n)
 {
@@ -111,9 +113,9 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
 }
 
 /*
- * Puts up to n objects into this CPU's array, and grows the array if possible. The caller has grants for *granted objects; the
- * function subtracts the grants that it used to grow the array. Returns how many objects it put: 0 if the array is full or can't
- * be used.
+ * Puts up to n objects into this CPU's array, and grows the array if possible. The caller has grants for *granted objects,
+ * and the function subtracts those that it used to grow the array. Returns how many objects it put: 0 if the array is full or
+ * can't be used.
  */
 static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
@@ -177,9 +179,9 @@ static void *construct(const struct rk_cache *cache)
 }
 
 /*
- * Takes up to n granted objects from the depot. When other threads hold all of the depot's magazines that have objects, the
- * function tries again, at most PATIENCE times. The number is limited because a signal handler would wait in vain for a thread
- * that it interrupted.
+ * Takes up to n objects from the depot, which keep their grants. When other threads hold all of the depot's magazines that
+ * have objects, the function tries again, at most PATIENCE times. The number is limited because a signal handler must not
+ * wait for ever for the thread that it interrupted.
  */
 static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 {
@@ -202,7 +204,10 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 	return got;
 }
 
-/* Checks what the fast paths don't check: is the thread inside a vfork bracket, or is it registered by now? */
+/*
+ * Corrects the outcome of a fast path. It becomes RK_NO_RSEQ inside a bracket (rk_vfork_begin()). If the thread wasn't
+ * registered, rki_leave() tries to register it.
+ */
 static enum rk_result asked(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
@@ -226,13 +231,16 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	if (got == 0)
 		return construct(cache);
 	add_count(&shared->count.depot_gets, 1);
-	granted = got; /* includes batch[0], which the caller gets */
+	granted = got; /* one of these grants is for batch[0], which the caller gets */
 	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
 	if (put > 0) {
 		add_count(&shared->count.refills, 1);
 		add_count(&shared->count.refilled, put);
 	}
-	/* Objects for which the array had no room go back to the depot. The array's capacity covers the other objects. */
+	/*
+	 * Objects for which the array had no room go back to the depot. The other objects need no grants of their own,
+	 * because the array's capacity was granted.
+	 */
 	got -= put;
 	rk_depot_return(&shared->depot, granted >= got ? granted - got : granted);
 	rk_cache_to_depot(cache, batch + 1 + put, got, granted >= got);
@@ -290,7 +298,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			add_count(&shared_of(cache)->count.depot_gets, now);
 		}
-		/* The constructor can put more objects into the cache. The next round takes these objects. */
+		/* The constructor can put further objects into the cache. The next pass of this loop takes these objects. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
 			now = 1;
 		if (now == 0)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.h - the layout of a cache in its item, for the files of the cache. */
+/*
+ * cache.h - for the source files of caches (rseqkit/cache.h): how a cache is laid out in its item of per-CPU memory. Each
+ * CPU's slot has two arrays of objects, its banks (rseqkit/bank.h). All arrays share the depot, which has further objects in
+ * batches, called magazines (cache_depot.h).
+ */
 #ifndef RK_SRC_CACHE_H
 #define RK_SRC_CACHE_H
 
@@ -8,13 +12,13 @@
 #include <stdbool.h>
 #include "cache_depot.h"
 
-#define SECOND_STATE INTPTR_MIN /* the first state of the second bank */
+#define SECOND_STATE INTPTR_MIN /* the state (struct rk_array) with which the second bank begins */
 #define PIECE 64                /* objects that slow paths move at once where speed doesn't matter: some stacks are small */
 
 /* A CPU's slot begins with this struct. The slot's two banks follow. */
 struct arrays {
 	struct rk_bank_slot slot;
-	intptr_t seen; /* the state when rk_cache_reclaim_idle() or rk_cache_reclaim_here() last looked */
+	intptr_t seen; /* the array's state when rk_cache_reclaim_idle() or rk_cache_reclaim_here() last read it */
 };
 
 #define BANKS_AT 64 /* bytes from the slot to its first bank */
@@ -30,7 +34,7 @@ struct rk_cache_shared {
 	void *context;
 	struct {
 		uint64_t depot_gets, depot_puts, constructed, destructed;
-		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: moves of a batch; others: objects */
+		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: batches; others: objects */
 		uint64_t renewed;                                        /* banks that were taken */
 	} count;
 };
@@ -66,7 +70,7 @@ static inline intptr_t capacity_of(const struct rk_array *array)
 	return __atomic_load_n(&array->capacity, __ATOMIC_RELAXED);
 }
 
-/* Returns the state after a step. The count wraps. */
+/* Returns an array's state after it is advanced by `step`. The count of moved objects in the state wraps. */
 static inline intptr_t stepped(intptr_t state, intptr_t step)
 {
 	return (intptr_t)((uintptr_t)state + (uintptr_t)step);
@@ -85,21 +89,24 @@ static inline void add_count(uint64_t *counter, uint64_t by)
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n);
 
 /*
- * Returns the array of a CPU's slot. Opens the slot if it was never opened. Returns NULL if the slot is closed, or the CPU is
- * unknown.
+ * Returns the array of a CPU's slot. Opens the slot if it was never opened (rseqkit/bank.h). Returns NULL if the slot is
+ * closed, or the CPU isn't possible.
  */
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
 
-/* Takes up to n objects from this CPU's array. Returns how many: 0 when the array is empty or can't be used. */
+/* Takes up to n objects from this CPU's array. Returns how many it took: 0 if the array is empty or can't be used. */
 size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n);
 
 /*
- * Puts objects into the depot, and destructs the objects for which there is no room. `granted` says whether the objects have
- * grants. If the objects have no grants, this function requests grants for them.
+ * Puts objects into the depot, and destructs the objects for which there is no room. `granted` says whether the objects
+ * already count against the cache's limit (have grants, cache_depot.h). If not, this function requests grants for them.
  */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 
-/* Takes up to n objects from the depot, at most those of one magazine, and gives their grants back. Returns how many it took. */
+/*
+ * Takes up to n objects from the depot, at most those of one magazine, and returns their grants to the limit (cache_depot.h).
+ * Returns how many it took.
+ */
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
 
 #endif /* RK_SRC_CACHE_H */

@@ -127,7 +127,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	return 0;
 }
 
-/* Calculates the bytes of a cache's item, and of its depot's memory. Both are multiples of 64. */
+/* Calculates the sizes of a cache's item and of its depot's memory, in bytes. Both sizes are multiples of 64. */
 static int measure(const struct rk_cache_options *given, size_t *item, size_t *depot)
 {
 	struct rk_cache_options options;
@@ -191,7 +191,7 @@ static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct plac
 }
 
 /*
- * Destructs the objects in all arrays, and returns how many. Meanwhile a destructor can get objects from the cache, which fills
+ * Destructs the objects in all arrays, and returns how many. Meanwhile a destructor can call functions of the cache that fill
  * arrays again.
  */
 static size_t destruct_all(struct rk_cache *cache, int highest)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_depot.c - stacks of magazines.
+ * cache_depot.c - the depot of a cache: its magazines and its limits; see cache_depot.h. Inside a bracket (rk_vfork_begin()),
+ * cache_hand.c does the work.
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
  * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a
@@ -14,8 +15,8 @@
 #include "thread/bracket.h"
 
 /*
- * Not all magazines get full. So a depot has more magazines than its limit fills: one more for every PART of these, and SPARE
- * more.
+ * Not all magazines get full. So a depot has more magazines than the objects of its limit fill: one more for every PART of
+ * these, and SPARE more.
  */
 #define SPARE 64
 #define PART 16
@@ -132,8 +133,8 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 	if (rk_bracket_is_open())
 		return rk_hand_room(depot, wanted);
 	/*
-	 * Objects in hand count against the limits. If another thread holds the hand's claim, rk_hand_room() estimates the number
-	 * of these objects.
+	 * Objects of the magazine in hand count against the limits. If another thread holds the hand's claim, rk_hand_room()
+	 * estimates the number of these objects.
 	 */
 	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
 		wanted = rk_hand_room(depot, wanted);
@@ -169,8 +170,8 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 }
 
 /*
- * Pops the top magazine of the stack `full`, if this magazine seems to have room. rk_depot_put() fills such magazines first, so
- * that few of them exist.
+ * Pops the top magazine of the stack `full`, if this magazine seems to have room. rk_depot_put() fills such magazines first,
+ * so that few magazines are only partly full.
  */
 static struct magazine *begun_magazine(struct depot *depot)
 {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_depot.h - the depot, which all arrays of a cache share: objects in magazines, and the limits for the whole cache.
+ * cache_depot.h - the depot of a cache. It has the objects that aren't in a CPU's array, in batches that are called
+ * magazines. It also keeps the limits for the whole cache.
  *
- * An array's capacity was granted by rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets no
- * function of the depot waits, so threads, signal handlers and children are allowed to call all functions of the depot. Inside
- * a bracket, these functions wait at most 10 ms for the claim of the hand (cache_hand.c).
+ * A grant is the permission to keep one object in the cache; rk_depot_grant() subtracts it from the limit. An array has a
+ * grant for each object of its capacity, and the depot has one for each of its objects. Outside of brackets
+ * (rk_vfork_begin()) no function of the depot waits, so threads, signal handlers and children are allowed to call all
+ * functions of the depot. Inside a bracket, these functions wait at most 10 ms for a claim (cache_hand.c).
  *
- * Because capacities and objects are granted, the limit is exact at each moment, and a put into an array that has room doesn't
- * check the limit. An array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's
- * capacity to the limit.
+ * Because of the grants, the limit is exact at each moment, and a put into an array that has room doesn't check the limit. An
+ * array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's capacity to the limit.
  *
- * Inside a vfork bracket a put checks the limit, but its objects are subtracted from the limit only after the bracket has
+ * Inside a bracket, rk_depot_put() checks the limit, but its objects are subtracted from the limit only after the bracket has
  * ended. Until then other threads can use the same room. So the cache can exceed its limit by the number of these objects.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
@@ -20,14 +21,17 @@
 #include <rseqkit/remote.h>
 #include <stdbool.h>
 
-/* State of the operations inside vfork brackets. One thread at a time does such an operation: see cache_hand.c. */
+/*
+ * The state of the operations inside brackets. One thread at a time does such an operation, on one magazine, which is called
+ * the magazine in hand (cache_hand.c).
+ */
 struct depot_hand {
 	struct rk_claim claim;
-	uint64_t intent; /* the value that a change is about to store in a word, or DONE, or 0 */
+	uint64_t intent; /* the value that the holder is about to store in a word (cache_stack.h), or DONE, or 0 */
 	uint32_t step;
 	uint32_t magazine;       /* number of the magazine in hand; 0: none */
 	uint32_t base;           /* how many objects of the magazine in hand are included in struct depot's counts */
-	int64_t owed, owed_next; /* how many objects are on a stack again, but still missing in struct depot's counts */
+	int64_t owed, owed_next; /* how many objects are in a stack again, but still missing in struct depot's counts */
 };
 
 struct depot {
@@ -36,9 +40,9 @@ struct depot {
 	uint64_t fresh; /* how many magazines were ever used */
 	struct depot_hand hand;
 	uint32_t magazines;
-	size_t mapped; /* bytes of the memory */
+	size_t mapped; /* size of `memory` in bytes */
 	char *memory;
-	int64_t left;    /* grants that the limit still allows */
+	int64_t left;    /* number of grants that the limit still allows */
 	int64_t objects; /* objects in magazines */
 	uint64_t limit, weight;
 	struct rk_cache_budget *budget;
@@ -70,19 +74,19 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);
 
 /*
- * Inside a vfork bracket, rk_depot_take(), rk_depot_put() and rk_depot_grant() call the following functions. The vfork child
- * can be killed at any instruction. Even then, each object belongs to the caller or to the depot. Grants move with their
- * objects: inside a bracket rk_depot_grant() only returns for how many objects there is room (rk_hand_room()), and takes
- * nothing from the limit.
+ * Inside a bracket, rk_depot_take(), rk_depot_put() and rk_depot_grant() call the following functions. The vfork child can be
+ * killed at any instruction. Even then, each object belongs to the caller or to the depot. Grants move with their objects:
+ * inside a bracket rk_depot_grant() only returns for how many objects there is room (rk_hand_room()), and takes nothing from
+ * the limit.
  */
 size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
 
-/* Returns how many objects the depot has, including those in hand. */
+/* Returns how many objects the depot has, including those of the magazine in hand. */
 int64_t rk_depot_objects(const struct depot *depot);
 
-/* Is a magazine in hand, is a count of the depot out of date, or is a step unfinished? */
+/* Returns whether a magazine is in hand, or a count of the depot is out of date, or a step is unfinished. */
 static inline bool rk_hand_is_used(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->hand.magazine, __ATOMIC_RELAXED) != 0 ||

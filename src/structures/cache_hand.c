@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_hand.c - operations on a depot inside a vfork bracket, where the child can be killed at each instruction.
+ * cache_hand.c - operations on a cache's depot (cache_depot.h) inside a bracket (rk_vfork_begin()), where the vfork child can
+ * be killed at each instruction.
  *
  * One magazine is in hand: it stays out of the stacks from one operation to the next. A store of the magazine's count moves
  * objects: before this store the objects belong to the giver, and after the store to the taker. During an operation the thread
@@ -9,11 +10,11 @@
  * count that the depot's counts include. The correct counts follow from `base` and the magazine's present count. A thread
  * outside of brackets updates the depot's counts (rk_hand_settle()).
  *
- * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't find
- * out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the same
- * value twice, and the value in `intent` has BY_HAND set. If the word has the value in `intent`, the change was made. Before
- * another thread changes a word with BY_HAND, that thread stores DONE in `intent`. The invariant: if the change was made, the
- * word equals `intent`, or `intent` is DONE.
+ * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't
+ * find out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the
+ * same value twice, and the value in `intent` has BY_HAND set. If the word has the value in `intent`, the change was made.
+ * Before another thread changes a word with BY_HAND, that thread stores DONE in `intent`. The invariant: if the change was
+ * made, the word equals `intent`, or `intent` is DONE.
  */
 #include "cache_stack.h"
 
@@ -41,8 +42,8 @@ static void put_down_intent(struct depot_hand *hand, uint64_t intent)
 }
 
 /*
- * The caller holds the claim. Changes a word from `old` to a value that names magazine `number`. Returns false if another
- * thread has changed the word.
+ * The caller holds the claim. Changes one of the depot's three words from `old` to a value that names magazine `number`.
+ * Returns false if another thread has changed the word.
  */
 static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
 {
@@ -56,7 +57,7 @@ static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t n
 	return true;
 }
 
-/* Was the change in `intent` made? */
+/* Returns whether the change to the value in `intent` was made. */
 static bool was_made(struct depot *depot)
 {
 	uint64_t intent = __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE);
@@ -80,7 +81,10 @@ static void taken(struct depot *depot, bool made)
 	put_down(&hand->step, STILL);
 }
 
-/* The caller holds the claim, and no magazine is in hand. Takes a stack's top magazine, or the next fresh magazine. */
+/*
+ * The caller holds the hand's claim, and no magazine is in hand. Takes into the hand a stack's top magazine, or the next
+ * magazine that was never used. `word` is the stack, or `fresh`.
+ */
 static bool take_magazine(struct depot *depot, uint64_t *word)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -102,8 +106,8 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 }
 
 /*
- * Returns the number of objects in hand that the depot's counts don't include. If the caller holds the claim, the result is
- * exact. Otherwise other threads can change the three words that this function loads meanwhile.
+ * Returns the number of objects of the magazine in hand that the depot's counts don't include. If the caller holds the claim,
+ * the result is exact. Otherwise other threads can change the three words that this function loads meanwhile.
  */
 static int64_t more_than_known(const struct depot *depot)
 {
@@ -122,7 +126,7 @@ static int64_t unknown_now(const struct depot *depot)
 	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
 }
 
-/* Completes a GIVING: pushes the magazine in hand to a stack. */
+/* Completes the step GIVING: pushes the magazine in hand to a stack. */
 static void give_on(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -150,8 +154,8 @@ static void give_magazine(struct depot *depot)
 }
 
 /*
- * The caller holds the claim. Completes or undoes a step of an earlier holder, which was killed, or is missing in this forked
- * process.
+ * The caller holds the claim. Completes or undoes a step of an earlier holder, which was killed, or which fork didn't copy to
+ * this process.
  */
 static void recover(struct depot *depot)
 {
@@ -265,7 +269,7 @@ bool rk_hand_settle(struct depot *depot)
 	m = in_hand(depot);
 	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
-	/* If another thread forks between these stores, the child lacks this magazine, as at any move to or from the depot. */
+	/* If another thread forks between these stores, the child lacks this magazine, as with any move to or from the depot. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_place.h - caches in memory of the caller, for an allocator.
+ * cache_place.h - caches whose memory is reserved in advance, for the allocator in malloc/.
  *
- * A sandbox or a limit that a process sets itself possibly refuses all memory that isn't reserved at the start. So an allocator
- * reserves the memory of all its caches at once. Later it makes a cache without a system call.
+ * After a process has set itself a limit or a seccomp filter, the kernel possibly refuses new memory. So an allocator
+ * reserves the memory of all its caches at the start. Later it makes a cache without a system call.
  */
 #ifndef RK_SRC_CACHE_PLACE_H
 #define RK_SRC_CACHE_PLACE_H
@@ -23,15 +23,16 @@ struct rk_cache_place {
 int rk_cache_reserve(struct rk_cache_place *places, const struct rk_cache_options *options, unsigned count, size_t most);
 
 /*
- * Makes a cache in its place. The options are those that the place was reserved for. The function makes no system call. The cache
- * can't be destroyed. Other threads may use the cache when they get its address by an acquire load.
+ * Makes a cache in memory that rk_cache_reserve() reserved. The options are those that the place was reserved for. The
+ * function makes no system call. The cache can't be destroyed. Other threads may use the cache if they load its address with
+ * acquire order.
  */
 struct rk_cache *rk_cache_create_at(const struct rk_cache_place *place, const struct rk_cache_options *options);
 
 /*
- * Like rk_cache_reclaim(), but for the CPU on which the caller runs, and without a fence: sections of that CPU take the objects.
- * The array keeps its capacity. With `if_idle`, does nothing if the array has changed since the previous call with `if_idle` for
- * this CPU. Does nothing without rseq, or inside rk_vfork_begin().
+ * Like rk_cache_reclaim(), but only for the CPU on which the caller runs. It needs no fence, because it takes the objects by
+ * sections on that CPU. The array keeps its capacity. With `if_idle`, does nothing if the array has changed since the
+ * previous call with `if_idle` for this CPU. Does nothing without rseq, or inside rk_vfork_begin().
  */
 void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_reclaim.c - takes objects from a cache's arrays and depot, and reports on the cache. The invariants are in cache.c. */
+/*
+ * cache_reclaim.c - takes objects out of a cache's arrays and depot (rk_cache_reclaim(), rk_cache_trim()), and reports on the
+ * cache. The invariants are in cache.c.
+ */
 #include "cache.h"
 #include "cache_place.h"
 
@@ -12,9 +15,12 @@
 #include "sync/bank.h"
 #include "thread/bracket.h"
 
-#define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* the bits of a state's count, which wraps */
+#define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* the bits of an array's state that count moved objects */
 
-/* Empties a bank that was taken: its objects go to the depot or are destructed. After that the bank is a spare bank. */
+/*
+ * Empties a bank, an array that the caller took from its slot (cache.c): its objects go to the depot or are destructed. After
+ * that the bank is the slot's spare bank.
+ */
 static void empty(struct rk_cache *cache, struct rk_array *array)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
@@ -40,8 +46,9 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 }
 
 /*
- * The caller holds the claim of the CPU's slot. Takes the bank in use, and empties it. Returns 1 if an earlier call had taken a
- * bank and not emptied it. Then this call has emptied only that bank, and the bank in use has to be emptied, too.
+ * The caller holds the claim of the CPU's slot (rseqkit/remote.h). Takes the bank in use, and empties it. Returns 1 if an
+ * earlier call had taken a bank and not emptied it. In that case this call has emptied only that bank, and the bank in use
+ * has to be emptied, too.
  */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {
@@ -57,7 +64,7 @@ static int empty_bank(struct rk_cache *cache, int cpu)
 	return r;
 }
 
-/* Has the CPU neither objects nor capacity to take? */
+/* Returns whether the CPU has neither objects nor capacity to take. */
 static bool has_nothing(const struct rk_cache *cache, int cpu)
 {
 	const struct rk_bank_slot *slot = &arrays_of(cache, cpu)->slot;
@@ -66,7 +73,10 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 	return word == 0 || (rk_bank_is_open(word) && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
 }
 
-/* Has the CPU's array another state than at the last call? Two callers at once possibly get the same answer. */
+/*
+ * Returns whether the CPU's array has another state than at the last call. Two threads that call this at the same time
+ * possibly get the same answer.
+ */
 static bool is_news(struct arrays *arrays, intptr_t state)
 {
 	bool is = __atomic_load_n(&arrays->seen, __ATOMIC_RELAXED) != state;
@@ -76,7 +86,7 @@ static bool is_news(struct arrays *arrays, intptr_t state)
 	return is;
 }
 
-/* The caller holds the claim of the CPU's slot. */
+/* Reclaims the objects of one CPU. The caller holds the claim of the CPU's slot. */
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
 	struct arrays *arrays = arrays_of(cache, cpu);
@@ -101,7 +111,7 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 	if (has_nothing(cache, cpu))
 		return 0;
 	if (rk_bracket_is_open())
-		return -EBUSY; /* objects would be in transit in a thread that can be killed */
+		return -EBUSY; /* a vfork child can be killed while it has objects */
 	do {
 		r = rk_bank_begin_try(cache, cpu);
 		if (r < 0)
@@ -165,14 +175,14 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	return done;
 }
 
-/* Adds the numbers of an array to the report: puts, gets, objects, capacity. */
+/* Adds an array's numbers of puts and gets, its objects and its capacity to the report. */
 static void count_array(const struct rk_array *array, bool second, struct rk_cache_report *report)
 {
 	intptr_t state = array_state(array);
 	uint64_t length = (uint64_t)RK_ARRAY_LENGTH(state), moved;
 
 	if (second && state == 0)
-		return; /* never in use */
+		return; /* this second bank was never in use */
 	moved = RK_ARRAY_MOVED(second ? (intptr_t)((uintptr_t)state - (uintptr_t)SECOND_STATE) : state);
 	report->array_puts += ((moved + length) & MOVED_MASK) / 2;
 	report->array_gets += ((moved - length) & MOVED_MASK) / 2;

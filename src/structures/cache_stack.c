@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_stack.c - see cache_stack.h. */
+/* cache_stack.c - pushes a magazine, a batch of objects, to a stack of a cache's depot; see cache_stack.h. */
 #include "cache_stack.h"
 
 void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m)

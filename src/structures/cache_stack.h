@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_stack.h - stacks of magazines, for the files of the depot.
+ * cache_stack.h - stacks of magazines, in which a cache's depot keeps objects (cache_depot.h). A magazine is a batch of
+ * objects.
  *
  * A stack is one word. Its low bits are the number of the top magazine, or 0 if the stack is empty. The bits above count the
- * changes. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same magazine is on top
- * again. A third word has the same form: its low bits are the number of magazines that were ever used.
+ * changes of the word. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same
+ * magazine is on top again. A depot has two stacks, and a third word of the same form: its low bits are the number of
+ * magazines that were ever used.
  *
- * BY_HAND in a word says that the last change of the word was made inside a vfork bracket. Before a thread changes a word with
- * BY_HAND, the thread calls acknowledge(): see cache_hand.c.
+ * The bit BY_HAND says that the word was last changed inside a bracket (rk_vfork_begin()). Before a thread changes a word
+ * with this bit, it calls acknowledge(); cache_hand.c says why.
  */
 #ifndef RK_SRC_CACHE_STACK_H
 #define RK_SRC_CACHE_STACK_H
@@ -17,17 +19,20 @@
 #define NUMBER_MASK (((uint64_t)1 << 24) - 1)
 #define BY_HAND ((uint64_t)1 << 24)
 #define CHANGE ((uint64_t)1 << 25)
-/* The kind of a word. Each of a depot's three words has a kind of its own, so two of these words are never equal. */
+/*
+ * The two highest bits of a word are its kind. Each of a depot's three words has a kind of its own, so two of these words are
+ * never equal.
+ */
 #define KIND_FULL ((uint64_t)0)
 #define KIND_EMPTY ((uint64_t)1 << 62)
 #define KIND_FRESH ((uint64_t)2 << 62)
 #define KIND ((uint64_t)3 << 62)
 
-#define DONE 1 /* a value of depot->hand.intent: the change was made. No word has this value. */
+#define DONE 1 /* stored in depot->hand.intent once the change was made; no word has this value */
 
 struct magazine {
-	uint32_t next;  /* number of the magazine below */
-	uint32_t count; /* other threads read it as a hint */
+	uint32_t next;  /* number of the next magazine of the stack; 0: none */
+	uint32_t count; /* number of objects; a thread that doesn't hold the magazine reads it only as a hint */
 	void *objects[RK_CACHE_BATCH_MAX];
 };
 
@@ -47,8 +52,8 @@ static inline uint64_t changed(uint64_t word, uint64_t number)
 }
 
 /*
- * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, the thread was
- * possibly killed before it stored DONE.
+ * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, it was possibly
+ * killed before it stored DONE. In that case this function stores DONE.
  */
 static inline void acknowledge(struct depot *depot, uint64_t word)
 {
@@ -75,7 +80,7 @@ static inline void set_next(struct magazine *m, uint64_t word)
 	__atomic_store_n(&m->next, (uint32_t)(word & NUMBER_MASK), __ATOMIC_RELAXED);
 }
 
-/* Pushes a magazine that the caller holds. */
+/* Pushes a magazine, which is in no stack and belongs to the caller, to a stack. */
 void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m);
 
 #endif /* RK_SRC_CACHE_STACK_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter.c - slow paths of counters: memory, the overflow slot, sums.
+ * counter.c - per-CPU counters (rseqkit/counter.h): their memory, adds that can't use a section, and sums.
  *
  * All counters that this copy of the library creates are items of one pool. Slot -1 is the overflow slot. Slot -2 holds the
  * baseline, which is subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs'

@@ -1,42 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter_group.c - slow paths of groups of counters: memory, overflow adds, consistent reads.
+ * counter_group.c - groups of counters (rseqkit/counter.h): their memory, adds that can't use a section, and reads that
+ * return all counters as of one moment.
  *
  * A group has two planes, that is, two sets of words. Threads add to these words, and never clear them. `plane` holds the
- * address of the plane that adds go to. An add belongs to the phase in which it loaded `plane`. A turn stores the other plane's
- * address in `plane`. This store ends a phase. Turn c ends phase c. The reader that makes the turn reads all adds of the phases
- * up to c:
+ * address of the plane that adds go to. To read the group, a reader makes a turn: it stores the other plane's address in
+ * `plane`. Turn number c ends phase c, and begins phase c + 1. An add belongs to the phase in which it loaded `plane`. The
+ * reader that makes turn c reads all adds of the phases up to c:
  *
  *	turns = odd | read the plane that is at rest | plane = that one | fence all | turns = even | read the other one
  *	                     phases c - 1, c - 3, ...         ^ phase c + 1 begins                     phases c, c - 2, ...
  *
- * Why this is a consistent cut. Let add A happen before add B. Then A's load of `plane` happened before B's load of `plane`. If
- * two loads of one word are ordered, the later load never sees an older value. So A's phase isn't later than B's. So if B is in
- * the phases up to c, A is in them, too. (If each CPU had a `plane` of its own, the two loads wouldn't be ordered: see the
- * first rejected design.) It remains to show that the reader finds A in the planes. After the fence, a section that was in an
- * old phase is finished or aborted. An aborted section begins again, and loads `plane` again.
+ * This is why the values are a consistent cut: if they contain an add, they contain all adds that happened before it. Let add
+ * A happen before add B. Then A's load of `plane` happened before B's load of `plane`. If two loads of one word are ordered,
+ * the later load never sees an older value. So A's phase isn't later than B's. So if B is in the phases up to c, A is in
+ * them, too. (If each CPU had a `plane` of its own, the two loads wouldn't be ordered: see the first rejected design.) It
+ * remains to show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or
+ * aborted. An aborted section begins again, and loads `plane` again.
  *
  * No fence ends an overflow add, so an overflow add can reach its plane at any time. Let A be such an add. Suppose that A
- * reaches its plane during the turn of its own phase, or before the next turn reads that plane. Then the cut is consistent,
- * because B begins only after A has reached its plane. If A reaches its plane later, the cut might contain B without A. To find
- * this out, the adder loads `turns` before it loads `plane`, and rounds the value down to an even number. After the add, the
- * adder loads `turns` again. If A is too late, `turns` is at least 3 above the rounded value by then. The reason is that the
- * turn of A's phase stored an even number at its end, and the next turn stored an odd number before it read the plane. If
- * `turns` is so high, the adder increments `late` before it returns. The reader sees the increment after the fence, and makes
- * another turn. All these accesses are sequentially consistent.
+ * reaches its plane during the turn that ends A's phase, or before the next turn reads that plane. Then the cut is
+ * consistent, because B begins only after A has reached its plane. If A reaches its plane later, the cut might contain B
+ * without A. To find this out, the adder loads `turns` before it loads `plane`, and rounds the value down to an even number.
+ * After the add, the adder loads `turns` again. If A is too late, `turns` is at least 3 above the rounded value by then. The
+ * reason is that the turn of A's phase stored an even number at its end, and the next turn stored an odd number before it
+ * read the plane. If `turns` is so high, the adder increments `late` before it returns. The reader sees the increment after
+ * the fence, and makes another turn. All these accesses are sequentially consistent.
  *
- * fork: a child can be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to
- * either plane. A reset is also whole in such a child: there are two baselines, and one store changes which baseline is in use.
+ * A child can be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to either
+ * plane. A reset in such a child was done completely or not at all: there are two baselines, and one store changes which of
+ * them is in use.
  *
  * Rejected designs:
- *   a bank for each CPU, turned one by one             a thread does add A on a CPU that is turned, moves to one that isn't yet,
- *                                                      and does add B there: the cut contains B without A
- *   banks that are all closed before the first is      during the fence all adds go to the overflow slot, and reading that slot
- *   read                                               isn't a consistent cut either
- *   loading `plane` before the section                 if the thread is stopped in between, its add goes to a plane that was
+ *   a bank for each CPU, replaced CPU by CPU           a thread does add A on a CPU whose bank was replaced, moves to another CPU
+ *                                                      whose bank wasn't yet, and does add B there: the cut contains B without A
+ *   all banks are closed before the first is read      during the fence all adds go to the overflow slot, and reading that slot
+ *                                                      isn't a consistent cut either
+ *   `plane` is loaded before the section               if the thread is stopped in between, its add goes to a plane that was
  *                                                      read already
- *   reading until two readings are the same            never ends while other threads add all the time
- *   clearing the words that were read                  overflow adds that come late are lost; each CPU's pages are written to
+ *   the reader reads until two results are the same    it never ends while other threads add all the time
+ *   the reader clears the words                        overflow adds that come late are lost; and each CPU's pages are written to
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/remote.h>
@@ -50,9 +53,9 @@
 #include "sync/pool.h"
 
 #define PATIENCE 100000000 /* ns that a reader waits for other readers */
-#define TURNS_MAX 16       /* in one read, because of late adds */
+#define TURNS_MAX 16       /* the most turns of one read; late adds make further turns necessary */
 #define SMALLEST 128       /* bytes of the smallest item; all sizes are powers of two */
-#define POOLS 12           /* up to RK_STRIDE */
+#define POOLS 12           /* one for each size of items from SMALLEST to RK_STRIDE */
 
 _Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
 _Static_assert(offsetof(struct rki_group_head, plane) == 0, "rki_group_add() relies on it");
@@ -169,7 +172,10 @@ static int fence(struct rki_group_head *head)
 	return 0;
 }
 
-/* Makes one turn. The caller holds the claim. Returns 0; 1 if an overflow add came late; -EHOSTUNREACH if there is no fence. */
+/*
+ * Makes one turn. The caller holds the group's claim (rseqkit/remote.h). Returns 0; 1 if an overflow add came late;
+ * -EHOSTUNREACH if there is no fence.
+ */
 static int turn(void *group, int64_t *values, size_t count)
 {
 	struct rki_group_head *head = rk_group_head(group);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* counter_group.h - functions that groups of counters and histograms share. `group` is the item of a group or of a histogram. */
+/*
+ * counter_group.h - functions that groups of counters and histograms share. The parameter `group` is the per-CPU item of a
+ * group or of a histogram.
+ */
 #ifndef RK_SRC_COUNTER_GROUP_H
 #define RK_SRC_COUNTER_GROUP_H
 
@@ -18,7 +21,10 @@ static inline struct rki_group_head *rk_group_head(const void *group)
 int rk_group_create(void **group, size_t count, const void *caller);
 int rk_group_destroy(void *group, bool is_histogram, const void *caller);
 
-/* Like rk_counter_group_read() or, if `reset` is true, like rk_counter_group_reset(). The caller has checked the parameters. */
+/*
+ * Does the same as rk_counter_group_read() or, if `reset` is true, as rk_counter_group_reset(). The caller has checked the
+ * parameters.
+ */
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset);
 
 #endif /* RK_SRC_COUNTER_GROUP_H */

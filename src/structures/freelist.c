@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist.c - slow paths of per-CPU free lists: memory, the overflow list, drains.
+ * freelist.c - per-CPU free lists (rseqkit/freelist.h): their memory, the list that threads without rseq use (the overflow
+ * list), and rk_freelist_drain().
  *
- * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank
- * in use. From then on the other bank, which is empty, is in use. The invariant: a spare bank holds no node. A bank is spare if
- * it is neither in use nor being drained.
+ * A CPU's slot has two banks, of which its first word names one (rseqkit/bank.h). A bank is one word, the address of a list's
+ * first node. rk_freelist_drain() takes the bank in use. From then on the other bank, which is empty, is in use. The
+ * invariant: a spare bank holds no node. A bank is spare if it is neither in use nor being drained.
  *
- * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim. The
- * claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and push it again. Pushes need no
- * claim.
+ * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim
+ * (rseqkit/remote.h). The claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and
+ * push it again. Pushes need no claim.
  */
 #include <rseqkit/freelist.h>
 #include <rseqkit/remote.h>
@@ -20,7 +21,7 @@
 #include "sync/bank.h"
 #include "sync/claim.h"
 
-#define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
+#define PATIENCE 1000000 /* ns that rk_freelist_pop() waits for the claim of the overflow list */
 
 typedef struct rk_freelist_node *chain;
 
@@ -160,8 +161,8 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 }
 
 /*
- * Takes a CPU's bank in use, and empties it. Returns 1 if an earlier call had taken a bank and not emptied it. Then this call
- * has emptied only that bank, and the bank in use has to be emptied, too.
+ * Takes the bank that a CPU uses, and empties it. Returns 1 if an earlier call had taken a bank and not emptied it. Then this
+ * call has emptied only that bank, and the bank in use has to be emptied, too.
  */
 static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 {
@@ -172,7 +173,7 @@ static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 	if (r >= 0 && bank != NULL) {
 		chain taken = __atomic_load_n((chain *)bank, __ATOMIC_RELAXED);
 
-		__atomic_store_n((chain *)bank, NULL, __ATOMIC_RELEASE); /* it is the spare bank now */
+		__atomic_store_n((chain *)bank, NULL, __ATOMIC_RELEASE); /* this bank is the spare bank now */
 		join(nodes, taken);
 	}
 	return r;

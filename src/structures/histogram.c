@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - histograms, and values that are computed from their snapshots. A histogram is a group of counters
- * (counter_group.c).
+ * histogram.c - histograms (rseqkit/histogram.h), and values that are computed from their snapshots. A histogram is a group
+ * of counters, one for each bucket (counter_group.c).
  *
  * The invariant: buckets are numbered without gaps in the order of their values, so a bucket's number determines its values.
  * After the counters of the buckets comes a counter of the values above all buckets.
@@ -20,13 +20,13 @@
 #define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket of its own; more bits add nothing */
 
 /*
- * Has the processor the instruction LZCNT? This function keeps the answer, because CPUID traps in a virtual machine. There
- * CPUID takes many times as long as the rest of rk_histogram_create().
+ * Returns whether the processor has the instruction LZCNT. The answer is stored for later calls, because CPUID is slow in a
+ * virtual machine: it traps, and takes many times as long as the rest of rk_histogram_create().
  */
 static bool has_lzcnt(void)
 {
 #ifdef __x86_64__
-	static signed char answer; /* 1 yes, -1 no, 0 until it is known */
+	static signed char answer; /* 1: yes; -1: no; 0: CPUID wasn't executed yet */
 	signed char known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 	unsigned a, b, c, d;
 

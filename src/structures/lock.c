@@ -89,7 +89,7 @@ int rk_lock_destroy(struct rk_lock *lock)
 	for (int index = RK_INDEX_OVERFLOW; index <= rk_cpus_get()->highest; index++) {
 		const struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 
-		/* This check only reads, because if a thread holds the lock, the information about half-done data has to stay. */
+		/* This check only reads. If a thread holds the lock, the information that data is half done has to stay. */
 		if (is_here((uint64_t)__atomic_load_n(&slot->held, __ATOMIC_ACQUIRE)) ||
 		    is_here(__atomic_load_n(&slot->claim.holder, __ATOMIC_ACQUIRE)))
 			return -EBUSY;

@@ -2,30 +2,35 @@
 /*
  * lock.h - per-CPU locks: lock.c creates them, lock_take.c takes and releases them.
  *
- * Each slot of an item of per-CPU memory has a struct rki_lock_slot, followed by the data. There are two ways to take a slot:
+ * Each slot of an item of per-CPU memory has a struct rki_lock_slot, followed by the data. There are two ways to take the
+ * lock of a slot:
  *   - On the slot's CPU, by a section. If the section finds `held` and `closed` 0, it stores the thread's number in `held`.
  *     Until the release this number excludes the sections of other threads, even if the holder migrates to another CPU. A plain
  *     store releases the slot.
- *   - As a remote owner. The thread takes the claim, which excludes other remote owners. Then it sets CLOSED, fences the CPU, and
- *     waits until `held` is 0. From the fence on, no section takes the slot. Finally the thread sets OWNED.
- * Sections never work on the overflow slot, so the claim alone protects that slot.
+ *   - From any CPU, as a remote owner. The thread takes the slot's claim (rseqkit/remote.h), which excludes other remote
+ *     owners. Then it sets CLOSED, fences the CPU, and waits until `held` is 0. From the fence on, no section takes the slot.
+ *     Finally the thread sets OWNED.
+ * Threads without rseq use the overflow slot. Sections never work on it, so the claim alone protects it.
  *
- * fork. A child inherits the slots unchanged. `held` and the claim contain thread numbers, which show whether the holder is
- * elsewhere (thread/holder.h). A thread that finds such a holder closes the slot like a remote owner. If that holder had the
- * slot, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a thread takes the lock with the result 1.
+ * A forked child inherits the slots unchanged. `held` and the claim contain thread numbers, which show whether the holder is
+ * elsewhere: a thread that fork didn't copy (thread/holder.h). A thread that finds such a holder closes the slot like a
+ * remote owner. If that holder had the slot, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a
+ * thread takes the lock with the result 1.
  *
  * Rejected designs:
- *   one word, which remote owners exchange         a section that had found the word free overwrites the remote owner's value
- *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (see bench)
- *   a barrier between unlocking and looking        as slow as an atomic instruction; here the waiter fences instead
- *   one futex for all waiters                      the woken waiter can't take the slot yet; a waiter that could take it sleeps
- *   a woken thread that gives up and wakes none    the others sleep although the lock is free
- *   the thread pointer as the holder               a pointer is used again: in a child's child it can be another thread's
- *   words that are zero in a child                 the child wouldn't know what its thread holds, and what is half done
- *   a gate that is closed in a child               stays closed until the forking thread's number is known; and if no fork
- *                                                  handlers run, holders are forgotten
+ *   one word, which a remote owner exchanges       a section that had found the word free overwrites the remote owner's value
+ *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (bench/METHOD.md)
+ *   a barrier in the unlock, between its store     takes as long as an atomic instruction; instead the waiter fences
+ *   and the check for waiters
+ *   one futex for all waiters                      the woken waiter possibly can't take the slot yet, while one that could sleeps
+ *   a woken thread that gives up wakes no other    other threads sleep although the lock is free
+ *   the thread pointer identifies the holder       in a grandchild, a new thread possibly has the same thread pointer
+ *   the words are zero in a child                  the child wouldn't know which locks its thread holds, and which data is half
+ *                                                  done
+ *   a gate that is closed in a child               it stays closed until the forking thread's number is known; and if no fork
+ *                                                  handlers run, the child doesn't know the holders
  * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
- * thread pointer. No number is used twice.
+ * thread pointer. No two threads ever have the same number.
  */
 #ifndef RK_SRC_LOCK_H
 #define RK_SRC_LOCK_H

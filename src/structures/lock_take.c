@@ -2,13 +2,13 @@
 /*
  * lock_take.c - takes a per-CPU lock, on its CPU or as a remote owner, and releases it. model/lock.pml is a model of this.
  *
- * Waiting. A waiter sets a flag, fences all CPUs, checks the slot again, and sleeps. A thread that unlocks stores 0, and then
- * reads the flag. The waiter's fence replaces a barrier between that store and that load. There are two kinds of waiters:
- * threads that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes
- * one of each kind. It isn't enough to wake only the EMPTY waiter, because this waiter has possibly given up. It isn't enough
- * to wake only a FREE waiter, because a FREE waiter can't take a closed slot. The invariant: while a thread sleeps for a slot
- * that is free, the flag is set, or another waiter is awake. The waiter that is awake sets the flag when it takes the slot, or
- * wakes another thread when it gives up.
+ * Functions that wait, and wake waiters. A waiter sets a flag in `waiting`, fences all CPUs, checks the slot again, and
+ * sleeps. A thread that unlocks stores 0, and then reads the flag. The waiter's fence replaces a barrier between that store
+ * and that load. There are two kinds of waiters: threads that want a free slot (FREE), and the thread that has closed the
+ * slot and wants it empty (EMPTY). An unlock wakes one waiter of each kind. It isn't enough to wake only the EMPTY waiter,
+ * because this waiter has possibly given up. It isn't enough to wake only a FREE waiter, because it can't take a closed slot.
+ * The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. The waiter that
+ * is awake sets the flag when it takes the slot, or wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
@@ -54,11 +54,11 @@ static bool is_elsewhere(intptr_t holder)
 	return holder != 0 && rk_holder_is_elsewhere((uint64_t)holder);
 }
 
-/* Waiting */
+/* Functions that wait, and wake waiters */
 
 struct wait {
-	int64_t nanoseconds, end; /* the time limit; and the time at which it ends, or 0 for no wait */
-	struct rki_lock_slot *at; /* the slot that the thread has slept for (FREE) and not taken; or NULL */
+	int64_t nanoseconds, end; /* the time limit, and the time when it ends; `end` is 0 if the thread doesn't wait */
+	struct rki_lock_slot *at; /* the slot for which the thread has slept (FREE), but which it hasn't taken yet; or NULL */
 };
 
 static void wake_one(struct rki_lock_slot *slot)
@@ -67,7 +67,7 @@ static void wake_one(struct rki_lock_slot *slot)
 	rk_futex_wake(&slot->freed, 1);
 }
 
-/* Called after an unlock. */
+/* Wakes waiters. Call this after `held` or the claim was released. */
 static void wake_waiter(struct rki_lock_slot *slot)
 {
 	uint32_t whom = __atomic_load_n(&slot->waiting, __ATOMIC_SEQ_CST);
@@ -120,9 +120,9 @@ static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct r
 		(void)rk_futex_wait(futex, seen, left < most ? left : most);
 }
 
-/* Taking a lock as a remote owner, or without a section */
+/* Functions that take a lock as a remote owner, or the overflow slot */
 
-/* The caller holds the claim. */
+/* Opens the slot for sections, releases the claim, and wakes waiters. The caller holds the claim. */
 static void reopen(struct rki_lock_slot *slot)
 {
 	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE | RK_LOCK_UNFENCED, __ATOMIC_SEQ_CST);
@@ -131,8 +131,9 @@ static void reopen(struct rki_lock_slot *slot)
 }
 
 /*
- * Waits until the thread that took the slot by a section releases the slot. If that thread is elsewhere, the data is half done,
- * and this function clears `held`. The claim's holder is allowed to clear `held`, because no section takes a closed slot.
+ * Waits until the thread that took the slot by a section releases the slot. If that thread is elsewhere (lock.h), the data is
+ * half done, and this function clears `held`. The claim's holder is allowed to clear `held`, because no section takes a
+ * closed slot.
  */
 static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
@@ -168,9 +169,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	r = rk_claim_take_for(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
 		return rk_limit_error(wait->nanoseconds, rk_claim_is_mine(&slot->claim));
-	/*
-	 * If OWNED is set here, a holder that is elsewhere set it, because a release clears OWNED before it releases the claim.
-	 */
+	/* If OWNED is set here, a holder that is elsewhere set it, because reopen() clears OWNED before it releases the claim. */
 	if (__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_OWNED, __ATOMIC_SEQ_CST);
@@ -221,10 +220,11 @@ int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void *
 	return lock_cpu(lock, index, nanoseconds, data);
 }
 
-/* Taking the lock of this CPU */
+/* Functions that take the lock of the CPU on which the thread runs */
 
 /*
- * Is the slot's holder elsewhere, or is the slot half done? If so, no section can take the slot, and no thread will release it.
+ * Returns whether the slot's holder is elsewhere, or the slot's data is half done. If so, no section can take the slot, and
+ * no thread will release it.
  */
 static bool is_orphan(const struct rki_lock_slot *slot)
 {
@@ -236,8 +236,8 @@ static bool is_orphan(const struct rki_lock_slot *slot)
 }
 
 /*
- * Waits for a slot that the thread wanted on its CPU, and that wasn't free. Returns 0 if the caller has to try again. Otherwise
- * returns an errno.
+ * Waits for the slot of the thread's CPU, which wasn't free. Returns 0 if the caller has to try again. Otherwise returns a
+ * negative errno.
  */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
@@ -275,7 +275,7 @@ static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, v
 			if (is_orphan(taken)) {
 				stop_waiting(wait, NULL);
 				*r = close_slot(lock, cpu, wait, data);
-				/* -EHOSTUNREACH: the CPU can't be fenced. -EINVAL: the list of CPUs is wrong. */
+				/* -EHOSTUNREACH means that the CPU can't be fenced, -EINVAL that the list of CPUs is wrong. */
 				return *r == -EHOSTUNREACH || *r == -EINVAL ? RK_NO_RSEQ : RK_DONE;
 			}
 			*r = wait_until_free(taken, wait);
@@ -312,8 +312,8 @@ int rki_lock_release_slow(void *data, int is_free)
 	struct rki_lock_slot *slot = header_of(data);
 
 	/*
-	 * Inlined code that has no sections, or doesn't know the offset of thread numbers, leaves the clearing of `held` to
-	 * this function.
+	 * Inlined code that has no sections, or doesn't know where thread numbers are (rki_number_offset), hasn't cleared
+	 * `held`.
 	 */
 	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number()) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);

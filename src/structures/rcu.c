@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.c - domains and grace periods. model/rcu.pml is a model of this.
+ * rcu.c - readers and grace periods of rcu domains (rseqkit/rcu.h). model/rcu.pml is a model of this.
  *
- * Readers (readers.h) are counted in one of two phases. A phase has one word in every slot. The gate names the current phase.
+ * Readers (sync/readers.h) are counted in one of two phases. A phase has one word in every slot of the domain's per-CPU
+ * memory. A word of the domain, the gate (rseqkit/gate.h), names the current phase.
  *
  * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous
- * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A section
- * that had loaded the old name has either added its 1 by then, or was aborted, and loads the name again. So from the fence on,
- * the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that hasn't left,
- * because such a reader's 1 was added before the first word was read. If the fence fails, the period doesn't advance. The next
- * thread that tries to advance the period fences first.
+ * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A
+ * section that had loaded the old name has either added its 1 by then, or was aborted, and loads the name again. So from the
+ * fence on, the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that
+ * hasn't left, because the 1 of such a reader was added before the first word was read. If the fence fails, the period
+ * doesn't advance. The next thread that tries to advance the period fences first.
  *
- * The fence doesn't abort an overflow reader. Such a reader adds 1 to the overflow word, and then loads the name again. If the
- * name has changed, the reader subtracts its 1 from the same word, and begins again. The reader's addition and both its loads are
- * sequentially consistent, and so are the writer's store of the name and its load of the overflow word. So either the sum has the
- * reader's 1, or the reader sees the new name.
+ * A reader that can't use a section is an overflow reader. The fence doesn't abort it. Such a reader adds 1 to the word in
+ * the overflow slot, and then loads the name again. If the name has changed, the reader subtracts its 1 from the same word,
+ * and begins again. The reader's addition and both its loads are sequentially consistent, and so are the writer's store of
+ * the name and its load of the overflow word. So either the sum has the reader's 1, or the reader sees the new name.
  *
  * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
  *   1. a reader that sees the new name sees what was published before it;
@@ -24,29 +25,30 @@
  * that loads the new name does so after this fence. The reader's later loads also come after the fence, and find what was
  * published. (2) When the writer sees the store by which a reader left, that store was executed. So the second fence
  * interrupts the reader's CPU after that store, or the reader's thread was switched out after that store. In both cases all
- * that precedes the store in the program is done. Between these two fences comes the fence of sections. This fence ensures
- * that the sum includes each reader that counted in the previous phase. On each CPU that the fence interrupts, it is also a
- * fence of memory. On the other CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c).
+ * that precedes the store in the program is done. Between these two memory fences comes the fence of all CPUs' sections. It
+ * ensures that the sum includes each reader that counted in the previous phase. On each CPU that this fence interrupts, it is
+ * also a memory fence. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c).
  *
- * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew. Threads
- * block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues such work
- * in a child.
+ * In a forked child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew.
+ * Threads block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues
+ * such work in a child.
  *
- * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim.
- * No thread holds this claim while the thread waits. So the domain needs no notice of forks or handlers. A reader's token is
- * the address of the word that counts the reader. So leaving needs no test, in whatever thread or process the reader leaves.
+ * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim
+ * (rseqkit/remote.h). No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal
+ * handlers. A reader's token is the address of the word that counts the reader. So a reader leaves without a test, in
+ * whatever thread or process it leaves.
  *
- * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each thread,
- * each read section would need two more stores, and take half as long again. So the program calls rk_rcu_read_keep().
+ * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each
+ * thread, each read section would need two more stores, and take 1.5 times as long. So the program calls rk_rcu_read_keep().
  *
- * Ancestors: SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by membarrier(2).
- * Rejected designs:
- *   a count for each thread                  threads have to register, and to report ends and forks; fibers can't change threads
- *   loading the phase before the section     a reader that is stopped in between counts in a phase whose sum was 0
- *   two passes without a fence, as in SRCU   each of a reader's two sections would need a barrier
- *   a fence of memory instead of sections    a section that had loaded the old phase adds its 1 after the sum was read
- *   an overflow reader that loads once       if it is stopped after the load, it counts in the wrong phase
- *   a wake-up by the last reader             only the sum shows which reader is the last; and leaving would need a test
+ * The models for this are SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by
+ * membarrier(2). Rejected designs:
+ *   a count for each thread                   threads have to register, and to report ends and forks; fibers can't change threads
+ *   the phase is loaded before the section    a reader that is stopped in between counts in a phase whose sum was 0 already
+ *   two passes without a fence, as in SRCU    a reader would need a barrier when it enters, and another one when it leaves
+ *   a memory fence, which aborts no sections  a section that had loaded the old phase adds its 1 after the sum was read
+ *   an overflow reader loads the phase once   if it is stopped after the load, it counts in the wrong phase
+ *   the last reader wakes the writer          only the sum shows which reader is the last; and leaving would need a test
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -85,7 +87,8 @@ intptr_t rk_rcu_open(struct rk_rcu *rcu)
 		if (rk_readers_set(rcu) == first)
 			break;
 		/*
-		 * Signals couldn't be blocked, and a handler has forked: this is the child, and `first` is from the parent's set.
+		 * Signals couldn't be blocked, and a handler has forked. This process is the child, and `first` is in the
+		 * parent's set of words.
 		 */
 		(void)__atomic_compare_exchange_n(name_of(rcu), &first, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	}
@@ -149,11 +152,11 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 	return section;
 }
 
-/* Grace periods */
+/* Functions that advance grace periods, and wait for them */
 
 /*
- * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or if a handler has forked.
- * If the fence failed, returns its errno.
+ * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or if a signal handler has
+ * forked. If the fence failed, returns its negative errno.
  */
 static int end_period(struct rk_rcu *rcu, uint64_t generation)
 {
@@ -170,7 +173,7 @@ static int end_period(struct rk_rcu *rcu, uint64_t generation)
 		return 0;
 	r = rk_readers_fence(&state->readers);
 	if (rk_readers_generation(rcu) != generation)
-		return 0; /* a handler has forked, and this is the child: the sum was the parent's */
+		return 0; /* a handler has forked, and this process is the child: the sum was the parent's */
 	if (r == 0)
 		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	return r == 0 ? 1 : r;
@@ -194,7 +197,10 @@ static int begin_period(struct rk_rcu *rcu, uint64_t generation)
 	return r;
 }
 
-/* Advances all periods up to `period`. Returns 1 when these are over. The caller holds the claim and has blocked signals. */
+/*
+ * Advances all periods up to number `period`. Returns 1 when these are over, and otherwise 0 or a negative errno. The caller
+ * holds the claim and has blocked signals.
+ */
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -220,7 +226,10 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
-	/* Adding 0 is also a store. So the caller's stores that unpublished data come before any period that begins later. */
+	/*
+	 * Adding 0 is also a store. So the stores by which the caller made data unreachable come before any period that
+	 * begins later.
+	 */
 	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }
 

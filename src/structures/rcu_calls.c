@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_calls.c - deferred calls. Any thread can defer a call, by pushing the call to the queue. One thread at a time, the
- * runner, takes calls from the queue and runs them.
+ * rcu_calls.c - deferred calls: functions that are called after a grace period (rk_rcu_defer()). Any thread can defer a call,
+ * by pushing the call to the queue. One thread at a time, the runner, takes calls from the queue and runs them.
  *
  *   queue -------> waiting --------> ready -----> called
  *   (any thread)   (for a period)    (the period is over)
@@ -53,8 +53,8 @@ static bool is_in_list(const struct rk_rcu_call *list, const struct rk_rcu_call 
 }
 
 /*
- * Called if the runner is elsewhere. If the calls in `waiting` are also in another list, empties `waiting`. Otherwise these
- * calls wait for a period of this process.
+ * Repairs the lists if fork didn't copy the runner to this process. If the calls in `waiting` are also in another list,
+ * empties `waiting`. Otherwise these calls wait for a new period, of this process.
  */
 static void mend_lists(struct rk_rcu *rcu)
 {
@@ -80,8 +80,8 @@ static void collect(struct rk_rcu *rcu)
 }
 
 /*
- * Runs the calls in `ready`. Cancellation is disabled, because the thread has the claim. If the thread is cancelled during a
- * call, the thread ends after all calls.
+ * Runs the calls in `ready`. Cancellation is disabled, because the thread holds the claim `runner`. If the thread is
+ * cancelled during a call, the thread ends after all calls.
  */
 static int run_ready(struct rk_rcu_state *state)
 {
@@ -100,9 +100,9 @@ static int run_ready(struct rk_rcu_state *state)
 }
 
 /*
- * Does one step: if no call waits, collects the deferred calls; if the period of the waiting calls is over, runs these calls.
- * Returns how many calls it ran, or -EBUSY, -EDEADLK or -EHOSTUNREACH. Sets *idle if all lists are empty, so that only new
- * calls can follow.
+ * If no call waits for a period, moves the deferred calls to `waiting`. If the period of the waiting calls is over, runs
+ * these calls. Returns how many calls it ran, or -EBUSY, -EDEADLK or -EHOSTUNREACH. Sets *idle if all lists are empty, so
+ * that there is nothing to run until a thread defers a call.
  */
 static int step(struct rk_rcu *rcu, bool *idle)
 {
@@ -114,7 +114,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
 	if (r == 1)
 		mend_lists(rcu);
-	ran = run_ready(state); /* calls that an earlier runner, now elsewhere, left in `ready` */
+	ran = run_ready(state); /* calls that a runner which fork didn't copy left in `ready` */
 	if (state->waiting == NULL)
 		collect(rcu);
 	r = state->waiting != NULL ? rk_rcu_poll(rcu, state->period) : 0;
@@ -203,9 +203,9 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 }
 
 /*
- * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or they are in the queue when the queue is
- * collected the next time. A collection begins only after all calls of earlier collections have been called. So when the second
- * collection from now begins, all calls that were deferred before rk_rcu_barrier() have been called.
+ * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or collect() will find them in the queue
+ * when it runs next. collect() runs only after all calls that it moved before have been called. So when it begins for the
+ * second time from now, all calls that were deferred before rk_rcu_barrier() have been called.
  */
 int rk_rcu_barrier(struct rk_rcu *rcu)
 {

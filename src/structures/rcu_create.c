@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_create.c - creates and destroys domains. */
+/* rcu_create.c - creates and destroys rcu domains (rseqkit/rcu.h). */
 #include "rcu.h"
 
 #include <errno.h>

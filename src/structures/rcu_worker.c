@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_worker.c - a domain's thread that runs deferred calls.
+ * rcu_worker.c - starts and stops a domain's worker, a thread that runs deferred calls (rk_rcu_worker_start()).
  *
  * The invariant: a thread that changes `state` to CHANGES is the only one to write the other fields, until that thread stores
  * another state. The worker only reads `stop`. A state that belongs to another process counts as NONE in this process.
@@ -13,7 +13,7 @@
 #include "os/kernel.h"
 #include "thread/number.h"
 
-#define REST 100000000 /* ns between attempts if there is no fence */
+#define REST 100000000 /* ns between attempts if a fence fails */
 
 _Static_assert(sizeof(struct rk_rcu_worker) <= sizeof(((struct rk_readers_slot *)0)->of_overflow.spare), "it is there");
 

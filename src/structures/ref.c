@@ -1,41 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref.c - reference counts: how they begin, how they end, and the shared count.
+ * ref.c - reference counts with a word for each CPU (rseqkit/ref.h): creation, slow paths, and rk_ref_kill(), which ends the
+ * counting by CPU.
  *
- * The invariant: the number of references is the sum of all CPUs' words, plus the references in the shared count. The shared
+ * The object also has a shared count. The object's gate (rseqkit/gate.h) says whether sections count in the words. The
+ * invariant: the number of references is the sum of all CPUs' words, plus the references in the shared count. The shared
  * count has 2 for each reference, and 1 more while the object is alive. Only sections change CPUs' words, and only while the
- * gate is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a thread can take a
- * reference in one part and give it back in the other part. So one part can grow without a limit while the other part shrinks.
- * Both parts wrap.
+ * gate is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a thread can
+ * count a new reference in one part, and subtract it later from the other part. So one part can grow without a limit while
+ * the other part shrinks. Both parts wrap.
  *
- * While the object is alive, the shared count is odd, so it is never 0. The kill closes the gate and fences all CPUs. After the
- * fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds this sum
- * to the shared count, and subtracts the owner's reference and the 1 of the living object. So there is no state in between: if
- * a thread sees an even shared count, this count has all references.
+ * While the object is alive, the shared count is odd, so it is never 0. rk_ref_kill() closes the gate and fences all CPUs.
+ * After the fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then
+ * adds this sum to the shared count, and subtracts the owner's reference and the 1 of the living object. So if a thread sees
+ * an even shared count, this count has all references.
  *
- * A fork by another thread also relies on this single instruction. Either the child's shared count has the sum, or the child
- * has the count and the words as they were before. The pages of the count and of the words are copied as of one moment. The
- * kernel makes these pages read-only, and flushes the address translations on all CPUs. No thread can write to the pages again
- * before this flush has ended, because a page fault waits for the lock that fork holds (dup_mmap()). So if a child lacks a
- * store of a thread, it also lacks the later stores of that thread.
+ * The single instruction also matters if another thread forks meanwhile. Either the child's shared count has the sum, or the
+ * child has the count and the words as they were before. The pages of the count and of the words are copied as of one moment.
+ * The kernel makes these pages read-only, and flushes the address translations on all CPUs. No thread can write to the pages
+ * again before this flush has ended, because a page fault waits for the lock that fork holds (dup_mmap()). So if a child
+ * lacks a store of a thread, it also lacks the later stores of that thread.
  *
- * Memory order. A put in a section is a plain store. The kill's fence is a fence of memory on each CPU that it interrupts. On
- * the other CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c). If the sum includes a put, the thread made
- * this put before the fence. So all that the thread did before this put is done, and is visible after the fence. A put after
- * the fence is an atomic instruction, with release and acquire. The thread that brings the count to 0 does so by the kill's
- * atomic instruction, or after that instruction. So this thread comes after all puts.
+ * Memory order. A rk_ref_put() in a section is a plain store. The kill's fence is a memory fence on each CPU that it
+ * interrupts. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c). If the sum includes a put,
+ * the thread made this put before the fence. So all that the thread did before this put is done, and is visible after the
+ * fence. A put after the fence is an atomic instruction, with release and acquire. The thread that brings the count to 0 does
+ * so by the kill's atomic instruction, or after that instruction. So this thread comes after all puts.
  *
  * The gate is in the object, because a thread that takes a reference has the object's address. Until the kill, the gate's cache
  * line is only read. If the fence fails, the object isn't killed: the gate stays closed, all threads count in the shared count,
  * and the object stays alive until another kill succeeds.
  *
- * Ancestor: percpu_ref of the kernel. Rejected designs:
- *   loading the gate before the section         a late add can miss the sum: a reference is lost, or one too many is counted
- *   a shared count of references, without 1     if sections take references and atomic instructions give them back, it becomes 0
- *   a large bias, which the kill subtracts      enough such references bring the count to 0, too: with 32 bits within minutes
- *   the sum and the end in two instructions     in between the count can be 0 although there are references
- *   a table of counts for each thread           needs notice of each thread's end, and of puts by another thread
- *   a try that adds, and takes back             in between other threads find the dead object alive
+ * The model for this is percpu_ref of the kernel. Rejected designs:
+ *   the gate is loaded before the section       a late add can miss the sum: a reference is lost, or one too many is counted
+ *   the shared count has no 1 for "alive"       it becomes 0 if sections take references and atomic instructions put them
+ *   a large bias, which the kill subtracts      enough puts of such references bring the count to 0, too: with 32 bits within
+ *                                               minutes
+ *   the sum is added, and the 1 subtracted,     in between the count can be 0 although there are references
+ *   by two instructions
+ *   a table with a count for each thread        the library would have to see the end of each thread, and puts by other threads
+ *   rk_ref_get_try() adds, and subtracts again  in between other threads find the released object alive
+ *   if the object was released
  */
 #include <rseqkit/ref.h>
 #include <rseqkit/remote.h>
@@ -50,7 +55,7 @@
 #define ONE 2 /* one reference */
 
 static struct rk_percpu *ref_pool;
-static bool has_fence; /* each rk_ref_init() tries the fence, until one has succeeded */
+static bool has_fence; /* a fence has succeeded; until then each rk_ref_init() tries one */
 
 static bool is_alive(uintptr_t count)
 {
@@ -131,7 +136,10 @@ static uintptr_t sum_of(const void *words)
 	return sum;
 }
 
-/* Called after the fence. After the owner's reference is subtracted, other threads can release the object. */
+/*
+ * Adds the words to the shared count, after the gate was closed and all CPUs were fenced. Once the owner's reference is
+ * subtracted, other threads can release the object.
+ */
 static void finish(struct rk_ref *ref, const void *caller)
 {
 	void *words = ref->words;

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.c - slow paths of writing to a ring: memory, the end of a lap, the overflow ring.
+ * ring.c - rings (rseqkit/ring.h): their memory, and writing where the inlined fast path doesn't suffice, because a log's end
+ * is reached or the thread has no rseq.
  *
- * A CPU's slot names its log (bank.h). In an overwriting ring each slot has two logs. The invariants:
- *   - A section writes no further than the limit. From the head to the limit the ring is free, and in one piece.
- *   - From the tail to the head there are whole records and padding. None of these crosses the end of a unit. A unit is the ring
- *     or, in an overwriting ring, a block. In an overwriting ring the whole records begin with the seventh block before the
- *     head's block, not at the tail.
+ * A CPU's slot names its log, the memory with the records (rseqkit/bank.h). In an overwriting ring each slot has two logs. A
+ * log has three positions, in bytes: records are appended at the head, not beyond the limit, and read at the tail. The
+ * invariants:
+ *   - A section writes no further than the limit. From the head to the limit the log is free, and in one piece.
+ *   - From the tail to the head there are whole records and padding. None of these crosses the end of a unit. A unit is the
+ *     log or, in an overwriting ring, a block, an eighth of it. In an overwriting ring the whole records begin with the
+ *     seventh block before the head's block, not at the tail.
  *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So if a thread reads one of
  *     these positions, and a later section finds the same value, the position hasn't changed in between.
  *
- * At the end of a unit one section pads the rest, and a second section advances the limit. A thread that writes between these
- * two sections finds no room, and executes the second section itself.
+ * At the end of a unit, one section fills the rest with padding, and a second section advances the limit. A thread that
+ * writes between these two sections finds no room, and executes the second section itself.
  *
- * The limit answers two questions at once: has the reader read the room that is to be written, and is this room in one piece?
- * One section writes a record: it loads the head, compares it with the limit, copies the record, and advances the head. No room
- * is reserved before this section, so a thread that stops half-way blocks no other thread. Positions never repeat, so a section
- * can rely on positions that were read before the section.
+ * One comparison with the limit checks two conditions: the reader has read the bytes that are to be overwritten, and these
+ * bytes are in one piece. One section writes a record: it loads the head, compares it with the limit, copies the record, and
+ * advances the head. A thread reserves no room before this section, so a thread that stops half-way blocks no other thread.
+ * Positions never repeat, so a section can rely on positions that were read before the section.
  *
- * An overwriting ring has the same sections. Its limit advances by a block, an eighth of the ring, and no record crosses the
- * end of a block. So the reader of a snapshot knows where records begin, although blocks contain no word that says so. The
- * snapshot leaves out the block that is being overwritten. Aborted sections have possibly written to that block, too.
+ * An overwriting ring has the same sections. Its limit advances by a block, and no record crosses the end of a block. So the
+ * reader of a snapshot knows where records begin, although blocks contain no word that says so. The snapshot leaves out the
+ * block that is being overwritten. Aborted sections have possibly written to that block, too.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -39,7 +42,7 @@
 #include "sync/claim.h"
 
 #define SIZE 65536
-#define PATIENCE 100000 /* ns that a writer waits for the overflow ring */
+#define PATIENCE 100000 /* ns that a writer without rseq waits for the claim of the ring that such writers share */
 
 static struct rk_percpu *ring_pool;
 
@@ -61,9 +64,9 @@ static size_t whole_pages(size_t size)
 }
 
 /*
- * Returns where a log begins in its first page: half a page away from the offset of the ring's slots. Processors compare the
- * page offsets of loads and stores first (4K aliasing). If a slot and a head had the same offset, a load of the slot would have
- * to wait for the preceding store of the head.
+ * Returns the offset of a log in its first page. It is half a page away from the page offset of the ring's slots. Processors
+ * compare the page offsets of loads and stores first (4K aliasing). If a slot and a head had the same offset, a load of the
+ * slot would have to wait for the preceding store of the head.
  */
 static size_t beginning_of(const struct ring_state *state)
 {
@@ -71,8 +74,8 @@ static size_t beginning_of(const struct ring_state *state)
 }
 
 /*
- * Prepares the page for struct ring_file. If the kernel can't wipe the page in children (before Linux 4.14, or under a filter),
- * stores the process's id. Returns false if there is no memory for a mapping.
+ * Makes the kernel wipe the page of struct ring_file in children. If the kernel can't (before Linux 4.14, or because of a
+ * seccomp filter), stores the process's id in it. Returns false if the kernel has no memory for that.
  */
 static bool make_file(void *page)
 {
@@ -202,7 +205,7 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 {
 	int64_t never = 0;
 
-	if (position != 0) { /* only the claim's holder does this, once */
+	if (position != 0) { /* only the claim's holder runs this, once for each log */
 		log->start = position;
 		__atomic_store_n(&log->log.head, position, __ATOMIC_RELAXED);
 	}
@@ -212,7 +215,7 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 
 /*
  * Returns the log that a CPU's slot names. Opens the slot if it was never opened. Returns NULL if the slot is closed, or the
- * CPU is unknown.
+ * CPU isn't possible.
  */
 static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 {
@@ -233,7 +236,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 	return rk_bank_in(word);
 }
 
-/* Returns the highest position to which the limit can advance, if the head is in the unit that ends at `end`. */
+/* Returns the position to which the limit can advance at most, if the head is in the unit that ends at `end`. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + ring_size_of(state);
@@ -242,8 +245,9 @@ static int64_t limit_up_to(const struct ring_state *state, const struct ring_log
 }
 
 /*
- * Does one step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL if the ring is full,
- * RK_CLOSED if the CPU has no open log, and RK_NO_RSEQ if there is no rseq. After any other outcome the caller tries again.
+ * Does one step to make room for a record in a CPU's log: writes padding, or advances the limit. Returns RK_UNEQUAL if the
+ * log is full, RK_CLOSED if the CPU has no open log, and RK_NO_RSEQ if the thread has no rseq. After any other outcome the
+ * caller tries again.
  */
 static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
@@ -323,14 +327,14 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 }
 
 /*
- * Tries to write to this CPU's ring. `outcome` is the result of the first attempt. Returns RK_UNEQUAL if the ring of *cpu is
- * full.
+ * Tries to write to the log of the CPU on which the thread runs. `outcome` is the result of the first attempt. Returns
+ * RK_UNEQUAL if the log of *cpu is full.
  */
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
-		if (outcome != RK_ABORTED) { /* no room, or not opened yet */
+		if (outcome != RK_ABORTED) { /* the log had no room, or wasn't opened yet */
 			*cpu = rk_cpu();
 			outcome = make_room(ring, *cpu, (int64_t)RKI_RING_BYTES(length, stamped));
 			if (outcome == RK_UNEQUAL || outcome == RK_CLOSED || outcome == RK_NO_RSEQ)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h - the layout of a ring in its item and its memory, for the files of the ring. */
+/*
+ * ring.h - for the source files of rings (rseqkit/ring.h): how a ring is laid out in its per-CPU item and its mapped memory.
+ * A CPU's slot names the CPU's log, the memory with its records.
+ */
 #ifndef RK_SRC_RING_H
 #define RK_SRC_RING_H
 
@@ -9,19 +12,19 @@
 #include <sys/types.h>
 #include "sync/bank.h"
 
-#define RING_BLOCKS 8 /* blocks of an overwriting ring, which loses one at a time */
+#define RING_BLOCKS 8 /* an overwriting ring has so many blocks, and loses the records of one block at a time */
 
-/* A CPU's slot, and the overflow slot. */
+/* The content of a CPU's slot, and of the overflow slot, which writers without rseq share. */
 struct ring_slot {
-	struct rk_bank_slot bank; /* the reader holds bank.claim */
-	struct rk_claim writing;  /* claim of the overflow ring's writers */
+	struct rk_bank_slot bank; /* the bank and its claim (rseqkit/bank.h); the reader of the log holds the claim */
+	struct rk_claim writing;  /* in the overflow slot: held by the thread that writes to the overflow ring */
 	uint64_t dropped;
 };
 
-/* A bank begins with this struct. The data follow. */
+/* A log, which is a bank of its slot (rseqkit/bank.h), begins with this struct. The data follow. */
 struct ring_log {
 	struct rk_log log;
-	int64_t start; /* in an overwriting ring: the log has no records before this position */
+	int64_t start; /* in an overwriting ring: records before this position count as read */
 	char unused[RKI_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
 	int64_t tail;
 	char unused_too[RK_LOG_DATA - RKI_RING_TAIL - sizeof(int64_t)];
@@ -40,9 +43,9 @@ struct merged {
 };
 
 /*
- * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So in
- * a child no copy of the library finds a descriptor. rk_ring_notify() stores 0 in `fd` before it changes `process`. So load
- * `process` first, and then `fd`.
+ * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So
+ * no copy of the library in a child finds a descriptor of the parent. rk_ring_notify() stores 0 in `fd` before it changes
+ * `process`. So load `process` first, and then `fd`.
  */
 struct ring_file {
 	int fd;        /* the descriptor plus 1; 0 if there is none */
@@ -54,9 +57,9 @@ struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
 	size_t region;
-	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
+	char *memory; /* the logs: for each index from RK_INDEX_OVERFLOW on, one log, or two if the ring overwrites */
 	size_t mapped;
-	struct merged *merged; /* one for each index, after the banks */
+	struct merged *merged; /* one for each index, after the logs */
 	struct ring_file *file;
 };
 
@@ -92,7 +95,7 @@ static inline int64_t head_of(const struct ring_log *log)
 	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
 }
 
-/* Returns the log in use, or NULL if there is none. */
+/* Returns the log to which writers with this index write, or NULL if there is none yet. */
 static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 {
 	struct ring_log *overflow = log_of(ring_state_of(ring), RK_INDEX_OVERFLOW, 0);
@@ -104,7 +107,10 @@ static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 	return rk_bank_in(word);
 }
 
-/* Returns the size of a unit: the ring, or a block of it. Records don't cross the end of a unit. */
+/*
+ * Returns the size of a unit in bytes. A unit is the whole log or, in an overwriting ring, a block of it. Records don't cross
+ * the end of a unit.
+ */
 static inline int64_t unit_of(const struct ring_state *state)
 {
 	return overwrites(state) ? ring_size_of(state) / RING_BLOCKS : ring_size_of(state);

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_read.c - reads the records of one CPU, or those of all CPUs merged. The invariants are in ring.c.
+ * ring_read.c - reads the records of one CPU's log, or merges those of all CPUs (rseqkit/ring.h). The invariants are in
+ * ring.c.
  *
- * A snapshot is a log that was taken (bank.h). When the snapshot is closed, the log is ready for use again, and continues at the
- * position where it ended.
+ * A snapshot of an overwriting ring is a log that the reader took from its slot (rseqkit/bank.h). When the snapshot is
+ * closed, the log is ready for use again, and continues at the position where it ended.
  *
- * If a writer is stopped while its log is taken, the writer compares the head when it continues. If the head has changed, the
- * writer starts again. Otherwise nothing was written meanwhile, and the writer's section is valid.
+ * If a writer is stopped in C code while a reader takes its log, the section that the writer runs later compares the head
+ * with the value read before. If the head has changed, the writer starts again. Otherwise nothing was written meanwhile, and
+ * the section is valid.
  *
- * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp than the
- * merge's clock is written after the fence. Writers of the overflow ring hold its claim from the reading of the stamp to the
- * store of the head. A barrier instruction comes before each reading of a stamp. Without this instruction, a processor can read
- * its clock before the cache line of a lock has arrived. Then the stamps of two threads that hold the lock in turn would
- * possibly be in the wrong order.
+ * rk_ring_merge() reads the clock and then fences all CPUs. Writers read the stamp of a record in their section, so after the
+ * fence no record with an earlier stamp than this clock is written. Writers without rseq write to one ring, the overflow
+ * ring. They hold its claim while they read the stamp and until they have stored the head. A barrier instruction comes before
+ * each read of a stamp. Without this instruction, a processor can read its clock before the cache line of a lock has arrived.
+ * Then the stamps of two threads that hold the lock in turn would possibly be in the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -26,7 +28,7 @@
 #define SECOND_POSITION ((int64_t)1 << 61) /* the first position of a slot's second log */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
-/* States of a reader. The state of a closed reader is 0. */
+/* States of struct rk_ring_reader. The state of a closed reader is 0. */
 #define LIVE 1
 #define SNAPSHOT 2
 #define NO_HEADER (-1) /* no record has this header */
@@ -76,7 +78,7 @@ int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, 
 
 	if (ring == NULL || reader == NULL || size < sizeof(*reader) || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
-	memset(reader + 1, 0, size - sizeof(*reader)); /* members that a later release adds */
+	memset(reader + 1, 0, size - sizeof(*reader)); /* members that a later release of the library adds */
 	if (cpu != RK_INDEX_OVERFLOW && overwrites(ring_state_of(ring)))
 		return take_snapshot(ring, cpu, reader);
 	r = rk_claim_take_try(&ring_slot_of(ring, cpu)->bank.claim);
@@ -115,7 +117,7 @@ int rki_ring_close(struct rk_ring_reader *reader)
 	if (!rk_claim_is_mine(&slot->claim))
 		return -EINVAL;
 	log = (struct ring_log *)reader->log;
-	/* After this, the reader finds no records, and releases nothing. */
+	/* From here on, functions that use this reader find no records, and release nothing. */
 	reader->log = NULL;
 	reader->live = NULL;
 	reader->head = reader->position;
@@ -123,16 +125,16 @@ int rki_ring_close(struct rk_ring_reader *reader)
 		reader->state = 0;
 		return rk_claim_release(&slot->claim);
 	}
-	if (log != NULL) /* one store: a child finds all records, or none */
+	if (log != NULL) /* a forked child finds all records or none, because this is one store */
 		__atomic_store_n(&log->start, head_of(log), __ATOMIC_RELEASE);
 	reader->state = 0;
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
 /*
- * Reads a CPU's next record, up to the head that was loaded. A stamp above `clock` was read before the clock started again from
- * 0. The clock starts again if the machine is switched off and its memory is kept. A record with such a stamp is merged by the
- * time of the record before it.
+ * Reads the next record of a log, up to the head that was loaded. A stamp above `clock` was read before the clock started
+ * again from zero, which happens if the machine is switched off and its memory is kept. A record with such a stamp is merged
+ * by the time of the record before it.
  */
 static void advance(struct merged *m, uint64_t clock)
 {
@@ -157,7 +159,7 @@ static void close_all(struct merged *merged, int indexes)
 	}
 }
 
-/* Waits until all writers of the overflow ring that have already read their stamp have stored the head. */
+/* Waits until each writer of the overflow ring that has read a stamp has also stored the head. */
 static int fence_overflow(struct rk_ring *ring)
 {
 	struct rk_claim *writing = &ring_slot_of(ring, RK_INDEX_OVERFLOW)->writing;
@@ -213,7 +215,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		if (merged[i].is_open) {
 			merged[i].reader = rki_ring_look(merged[i].reader);
 			merged[i].reader.live = NULL;
-			merged[i].reader.state = SNAPSHOT; /* even after padding, read no further than the head just loaded */
+			merged[i].reader.state = SNAPSHOT; /* so rk_ring_next() reads no further than the head just loaded */
 		}
 	clock = rk_ring_clock();
 	for (int i = 0; r == 0 && i < indexes; i++)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_wait.c - waits for records, and wakes or notifies the readers that wait. The invariant: a reader that found nothing, and
- * then sleeps or polls the file descriptor, is woken or notified by the next record.
+ * ring_wait.c - waits for records of a ring, and wakes or notifies the readers that wait. The invariant: a reader that found
+ * nothing, and then sleeps or polls the file descriptor, is woken or notified by the next record.
  *
  * Writers have no barrier, so the reader fences: it sets a flag, fences all CPUs, and looks for records again. If a writer's
- * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence, and finds it
- * set. The descriptor is on a page that the kernel wipes in children (ring.h). A process number stored with the descriptor
- * wouldn't be enough: each copy of the library has process numbers of its own.
+ * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence, and finds
+ * it set. The descriptor is on a page that the kernel wipes in children (ring.h). Storing the process's number
+ * (thread/number.h) with the descriptor wouldn't be enough, because each copy of the library has process numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -16,7 +16,7 @@
 #include "os/kernel.h"
 #include "os/cpus.h"
 
-/* Are there records to read? */
+/* Returns whether there are records to read. */
 static bool has_records(const struct rk_ring *ring)
 {
 	bool overwriting = overwrites(ring_state_of(ring));
@@ -37,8 +37,8 @@ static bool has_records(const struct rk_ring *ring)
 }
 
 /*
- * Like rk_ring_arm(), and stores a value in *armed: `waiting` has this value until a write ends the waiting. `waiting` contains
- * a count, so no wake-up is missed.
+ * Does the same as rk_ring_arm(), and also stores a value in *armed: `waiting` has this value until a write ends the waiting.
+ * `waiting` contains a count, so no wake-up is missed.
  */
 static int arm(struct rk_ring *ring, uint32_t *armed)
 {
@@ -62,10 +62,10 @@ int rk_ring_arm(struct rk_ring *ring)
 }
 
 /*
- * Adds 1 to `waiting`, which clears the lowest bit: no reader waits any more. A vfork child adds 2, so the bit stays set. A
- * vfork child writes to its parent's ring, but leaves the notification to the parent's next write. If the child is killed
+ * Ends the waiting of readers: adds 1 to `waiting`, which clears the lowest bit. A vfork child adds 2, so the bit stays set.
+ * A vfork child writes to its parent's ring, but leaves the notification to the parent's next write. If the child is killed
  * before it has woken the sleepers, the parent's next write also wakes them. A child of fork doesn't use its parent's
- * descriptor, because in the child the same number can be another file's.
+ * descriptor, because in the child the same descriptor can be another file.
  *
  * The writer that ends the waiting also notifies, and has to use the descriptor that was set when the reader armed. So the writer
  * loads `waiting` first, and rk_ring_notify() changes `waiting`.
@@ -83,7 +83,7 @@ void rki_ring_wake(struct rk_ring *ring)
 		pid_t process = __atomic_load_n(&file->process, __ATOMIC_ACQUIRE);
 
 		if ((waiting & 1) == 0)
-			return; /* another writer ends, or has ended, the waiting */
+			return; /* another writer has ended the waiting */
 		fd = __atomic_load_n(&file->fd, __ATOMIC_ACQUIRE) - 1;
 		notifies = fd >= 0 && (process == 0 || process == getpid());
 		for_parent = rk_kernel_is_vfork_child() == 1;
@@ -103,7 +103,7 @@ int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 		return r < 0 ? r : 0;
 	if (nanoseconds < 0)
 		return -EINVAL;
-	/* Without a time limit the kernel would continue the wait after a handler with SA_RESTART. */
+	/* Always passes a time limit. Without it the kernel would continue the wait after a signal handler with SA_RESTART. */
 	r = (int)rk_futex_wait(&ring_state_of(ring)->shared.waiting, armed, nanoseconds);
 	return r == -EAGAIN ? 0 : r; /* a write ended the waiting before the sleep */
 }

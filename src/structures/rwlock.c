@@ -2,9 +2,9 @@
 /*
  * rwlock.c - reader-writer locks: the gate and readers. rwlock_write.c has writers. model/rwlock.pml is a model of this.
  *
- * The gate is open while there is no writer. It names the word in which readers are counted (readers.h). Readers that find the
- * gate closed, or can't use sections, are counted in the overflow word. The lock's phase decides whether such overflow readers
- * are let in:
+ * The gate is a word of the lock. While there is no writer it is open: it names the word, present in each CPU's slot, in
+ * which readers are counted (sync/readers.h). Readers that find the gate closed, or can't use sections, are counted in this
+ * word of the overflow slot. The lock's phase decides whether such overflow readers get the lock ("are let in"):
  *
  *   phase     gate     overflow readers    the writer
  *   IDLE      open     are let in          there is none
@@ -13,20 +13,21 @@
  *   CLOSING   closed   are not let in      checks whether readers are left; if so, sets WAITING again
  *   IN        closed   are not let in      has the lock
  *
- * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts a
- * reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the phase. If the phase doesn't let
- * this reader in, the reader subtracts its 1 from the same word. The writer sets CLOSING, and then takes the sum. These four
- * accesses are sequentially consistent, so either the sum has the reader, or the reader sees CLOSING. The overflow word is read
- * first for the sum. So the sum counts every reader that has the lock, and is 0 only if there is none. A reader that was let in
- * while the phase was WAITING possibly subtracts its 1 from a CPU's word when it leaves. But its 1 was in the overflow word
- * before CLOSING. So the sum can't have the subtraction without the addition.
+ * In all phases but IDLE, a writer holds the lock's claim (rseqkit/remote.h). It closes the gate and fences all CPUs. From
+ * then on no section counts a reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the
+ * phase. If the phase doesn't let this reader in, the reader subtracts its 1 from the same word. The writer sets CLOSING, and
+ * then takes the sum. These four accesses are sequentially consistent, so either the sum has the reader, or the reader sees
+ * CLOSING. The overflow word is read first for the sum. So the sum counts every reader that has the lock, and is 0 only if
+ * there is none. A reader that was let in while the phase was WAITING possibly subtracts its 1 from a CPU's word when it
+ * leaves. But its 1 was in the overflow word before CLOSING. So the sum can't have the subtraction without the addition.
  *
- * Ancestor: percpu-rwsem of the kernel. Rejected designs:
- *   readers that load a flag, then count      a reader that is stopped in between has the lock together with the writer
- *   a sum while overflow readers are let in   the sum can have a reader's end, on a CPU, but not its 1
- *   a refused reader subtracts on its CPU     the same
- *   the state in a slot that children clear   a child wouldn't know that its thread is the writer
- *   a gate that a child inherits              its readers would wait for ever if a writer that is elsewhere closed it
+ * The model for this is percpu-rwsem of the kernel. Rejected designs:
+ *   a reader loads a flag, then counts itself    if it is stopped in between, it later has the lock together with a writer
+ *   the sum is read while overflow readers       the sum can include a reader's -1 on a CPU, but not its 1 in the overflow
+ *   are let in                                   word
+ *   a refused reader subtracts on its CPU        the same can happen
+ *   the state is in a slot that children clear   a child wouldn't know that its thread is the writer
+ *   a child inherits the gate                    if a missing writer had closed it, the child's readers would wait for ever
  *
  * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
  * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock
@@ -37,10 +38,10 @@
  * other machines the writer fences memory after the sum was 0, and again before it opens the gate (rcu.c). If the second fence
  * fails, the gate stays closed. Then the phase lets readers in, and these readers use atomic instructions.
  *
- * fork. The gate is closed in a child. The child's first user opens it, with signals blocked (readers.h), if no writer holds
- * the claim (open_if_unlocked()). If the claim's holder is elsewhere, the phase says whether that holder had the lock. If so,
- * the lock is `abandoned` until a writer has taken and released it. Meanwhile the gate stays closed, so each reader uses the
- * overflow word, and gets the result 1.
+ * In a forked child the gate is closed. The child's first user opens it, with signals blocked (readers.h), if no writer holds
+ * the claim (open_if_unlocked()). If the claim's holder is a thread that fork didn't copy, the phase says whether that holder
+ * had the lock. If so, the lock is `abandoned` until a writer has taken and released it. Meanwhile the gate stays closed, so
+ * each reader uses the overflow word, and gets the result 1.
  */
 #define _GNU_SOURCE
 #include "rwlock.h"
@@ -67,7 +68,10 @@ static void tell_writer(struct rk_rwlock_state *state)
 		rk_futex_wake(&state->left, 1);
 }
 
-/* If a handler forks inside this function, the child counts readers in another set. So the child reads the sum again. */
+/*
+ * If a signal handler forks inside this function, the child counts readers in another set of words. So the child reads the
+ * sum again.
+ */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
 	intptr_t set, sum;
@@ -79,7 +83,7 @@ bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 	return sum != 0;
 }
 
-/* The caller holds the claim. */
+/* Opens the gate, unless the lock uses no sections or a memory fence fails. The caller holds the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
 	const struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -90,7 +94,7 @@ static void open_gate(struct rk_rwlock *lock)
 	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
 		return;
 	blocked = rk_kernel_block_signals(before) == 0;
-	/* If signals can't be blocked, a handler can fork inside this loop. The child has another set. */
+	/* If signals can't be blocked, a handler can fork inside this loop. The child has another set of words. */
 	do {
 		set = rk_readers_set(lock);
 		__atomic_store_n(rk_readers_gate(lock), set, __ATOMIC_SEQ_CST);
@@ -99,14 +103,14 @@ static void open_gate(struct rk_rwlock *lock)
 		(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* Called if the claim's last holder is elsewhere. If that holder had the lock, the lock is abandoned. */
+/* If the claim's last holder had the lock, the lock is abandoned until a writer has taken and released it. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
 	if (rk_rwlock_phase(state) == IN)
 		state->abandoned = 1;
 }
 
-/* The caller holds the claim. */
+/* Described in rwlock.h. The caller holds the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -179,7 +183,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 	return rk_readers_destroy(rwlock_pools, lock, __builtin_return_address(0));
 }
 
-/* Readers */
+/* Functions of readers */
 
 static bool lets_in(const struct rk_rwlock_state *state)
 {
@@ -193,7 +197,7 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 {
 	intptr_t set = 0, current;
 
-	/* If a handler forks inside this loop, the child has another set. */
+	/* If a signal handler forks inside this loop, the child has another set of words. */
 	while ((current = rk_readers_set(lock)) != set) {
 		set = current;
 		__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
@@ -211,12 +215,12 @@ static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **s
 	if (lets_in(rk_rwlock_state_of(lock)))
 		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(rk_rwlock_state_of(lock)); /* possibly the writer's sum has counted this reader */
+	tell_writer(rk_rwlock_state_of(lock)); /* possibly the writer has counted this reader in its sum */
 	*section = NULL;
 	return -EBUSY;
 }
 
-/* Tries the gate again while `outcome` is RK_ABORTED, at most RK_ABORTS_MAX times. */
+/* Tries to count the caller through the gate, again while `outcome` is RK_ABORTED, at most RK_ABORTS_MAX times. */
 static enum rk_result enter_gate(struct rk_rwlock *lock, struct rk_rwlock_section **section, enum rk_result outcome)
 {
 	void *counted = NULL;

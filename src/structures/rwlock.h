@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rwlock.h - the state of a reader-writer lock: rwlock.c has readers and the gate, rwlock_write.c has writers. */
+/*
+ * rwlock.h - the state of a reader-writer lock, for its two files: rwlock.c has readers and the gate, rwlock_write.c has
+ * writers.
+ */
 #ifndef RK_SRC_RWLOCK_H
 #define RK_SRC_RWLOCK_H
 
@@ -8,16 +11,16 @@
 #include <stdbool.h>
 #include "sync/readers.h"
 
-#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: in a child that was forked while its thread slept, no thread wakes that thread */
+#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: if a handler forks while its thread sleeps, no thread of the child wakes it */
 
 enum rk_rwlock_phase { IDLE, WAITING, CLOSING, IN };
 
 struct rk_rwlock_state {
 	struct rk_readers readers;
 	struct rk_claim writer;
-	uint32_t phase;        /* futex: readers wait until it changes */
-	uint32_t left;         /* futex: counts readers that left while a writer waited */
-	uint32_t waiting;      /* readers that wait */
+	uint32_t phase;        /* enum rk_rwlock_phase; a futex: readers wait until it changes */
+	uint32_t left;         /* counts readers that left while a writer waited; a futex: the writer waits until it changes */
+	uint32_t waiting;      /* number of readers that wait */
 	uint8_t writer_sleeps;
 	uint8_t writers_first;
 	uint8_t abandoned;
@@ -38,10 +41,13 @@ static inline enum rk_rwlock_phase rk_rwlock_phase(const struct rk_rwlock_state 
 /* Stores the phase. Wakes the waiting readers if the phase is IDLE or WAITING. */
 void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase phase);
 
-/* Does a reader of this process have the lock? */
+/* Returns whether a reader of this process has the lock. */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 
-/* After taking the claim, call this if the claim's last holder was elsewhere. Sets `abandoned` if that holder had the lock. */
+/*
+ * Sets `abandoned` if the last holder of the claim `writer`, a thread that fork didn't copy to this process, had the lock.
+ * Call this when rk_claim_take_...() returned 1.
+ */
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 
 /*

@@ -7,7 +7,10 @@
 #include "os/limit.h"
 #include "sync/claim.h"
 
-/* Closes the gate, and fences. When this function has returned 0, no section counts readers any more. */
+/*
+ * Closes the gate through which sections count readers, and fences all CPUs. When this function has returned 0, no section
+ * counts readers any more.
+ */
 static int close_gate(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -18,7 +21,8 @@ static int close_gate(struct rk_rwlock *lock)
 }
 
 /*
- * Returns true if there is no reader. In this case the phase is CLOSING. This phase lets no reader in while the sum is read.
+ * Returns whether there is no reader. If so, the phase is CLOSING, in which no reader gets the lock. The phase is also
+ * CLOSING while the sum is read.
  */
 static bool is_alone(struct rk_rwlock *lock)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.c - taking a CPU's bank.
+ * bank.c - takes the bank, the memory with a slot's data, from a closable slot (rseqkit/bank.h, rseqkit/remote.h).
  *
- * The invariant: a bank is named by its slot's word, or by `taken`, or belongs to one thread. A take first stores the bank in
- * `taken`, and then changes the word. So a child that is forked between these two stores finds the bank in both, which shows that
- * the take has changed nothing yet.
+ * The invariant: a bank is named by `bank`, the slot's first word, or by `taken`, the slot's second word, or it belongs to
+ * one thread. rk_bank_take() first stores the bank in `taken`, and then changes the first word. A child that is forked
+ * between these two stores finds the bank in both words, so it knows that nothing was taken yet.
  *
  *   taken             word                     the bank in `taken`
  *   0                 any                      there is none
@@ -16,18 +16,20 @@
  *   bank | BRIEFLY    the same bank, open      is in use
  *   bank | BRIEFLY    another bank             is spare: the other bank is in use
  *
- * A fence can fail: a filter that is installed later can forbid both membarrier(2) and running on another CPU. By then the word
- * possibly names the spare bank. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
+ * A fence can fail: a seccomp filter that is installed later can forbid both membarrier(2) and running on another CPU. By
+ * then the first word possibly names the spare bank. The old bank stays PENDING, and belongs to no thread until a fence
+ * succeeds.
  *
- * A child that is forked in the middle of a take finds one of three states. If the slot is open with the bank in `taken`, nothing
- * has happened. If the slot is open with another bank, or closed, the next rk_bank_take() gives the bank in `taken`.
+ * A child that is forked during rk_bank_take() finds one of three states. If the slot is open with the bank in `taken`,
+ * nothing has happened. If the slot is open with another bank, or closed, the next rk_bank_take() fences and returns the bank
+ * in `taken`.
  *
  * If slots are used by concurrency id, sections on any CPU use a slot. So rk_bank_take_cid() fences all CPUs.
  *
- * No fence reaches a section whose thread sleeps in a page fault, because this thread runs on no CPU. The section is aborted only
- * when the thread continues. Before that the kernel handles the fault, and kills the process if the page was unmapped. So keep
- * banks and nodes of lists mapped as long as a section can access them. (This was seen with swap, with pages of files, and with
- * userfaultfd.)
+ * No fence reaches a section whose thread sleeps in a page fault, because this thread runs on no CPU. The section is aborted
+ * only when the thread continues. Before that the kernel handles the fault, and kills the process if the page was unmapped.
+ * So keep banks and nodes of lists mapped as long as a section can access them. (We observed this with swap, with pages of
+ * files, and with userfaultfd.)
  */
 #include "bank.h"
 
@@ -42,8 +44,8 @@
 #define BRIEFLY 2
 
 /*
- * Returns the bank that a slot's word names, or 0. A slot can be closed without a bank. Either the slot had no bank when it was
- * closed, or its bank was taken, and rk_bank_done() was called after that.
+ * Returns the bank that a slot's first word names, or 0 if it names none. A slot can be closed and name no bank: it had none
+ * when it was closed, or its bank was taken, and rk_bank_done() was called after that.
  */
 static intptr_t bank_of(intptr_t word)
 {
@@ -51,8 +53,8 @@ static intptr_t bank_of(intptr_t word)
 }
 
 /*
- * Returns NULL for parameters that name no slot. An index is the number of a CPU, or a concurrency id, which is possibly the
- * number of no CPU.
+ * Returns NULL for parameters that name no slot. An index is a CPU number or a concurrency id. A concurrency id is possibly
+ * the number of no CPU.
  */
 static struct rk_bank_slot *slot_of(void *base, int index)
 {
@@ -66,7 +68,7 @@ static bool may_be_bank(const void *bank)
 	return bank != NULL && ((intptr_t)bank & (RK_BANK_CLOSED | 3)) == 0;
 }
 
-/* Is there a bank in `taken`, and is it another bank than the bank in use? */
+/* Returns whether there is a bank in `taken`, and it isn't the bank in use. */
 static bool is_out(intptr_t taken, intptr_t word)
 {
 	return taken != 0 && word != (taken & ~(intptr_t)PENDING);
@@ -82,7 +84,10 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 		       -EEXIST;
 }
 
-/* Opens the slot again if a holder had closed it briefly, and this process was forked without that holder. */
+/*
+ * Opens the slot again if rk_bank_close() had closed it, and this process was forked without the thread that called
+ * rk_bank_close().
+ */
 static void mend_slot(struct rk_bank_slot *slot)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -151,7 +156,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		/* Possibly another thread has opened the slot with the spare. */
+		/* Possibly another thread has opened the slot with the spare bank. */
 		if (spare != NULL && bank_of(word) == (intptr_t)spare) {
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;
@@ -219,7 +224,10 @@ int rk_bank_done(void *base, int cpu)
 		return r;
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (!(taken & PENDING)) {
-		/* A closed slot names its bank so that the bank can be taken. Now the bank must not be taken a second time. */
+		/*
+		 * A closed slot still names its bank, so that the bank can be taken. This bank was taken, and must not be
+		 * taken a second time.
+		 */
 		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == (taken | RK_BANK_CLOSED))
 			__atomic_store_n(&slot->bank, RK_BANK_CLOSED, __ATOMIC_RELEASE);
 		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.h - internal functions for banks. The caller holds the slot's claim, except for rk_bank_begin_exclusively(), rk_bank_in()
- * and rk_bank_is_out().
+ * bank.h - internal functions for closable slots. The first word of such a slot names the memory with the slot's data, its
+ * bank. The holder of the slot's claim can take the bank (rseqkit/bank.h, rseqkit/remote.h). Call the functions only if the
+ * caller holds the claim, except rk_bank_begin_exclusively(), rk_bank_in() and rk_bank_is_out().
  */
 #ifndef RK_SRC_BANK_H
 #define RK_SRC_BANK_H
@@ -11,7 +12,7 @@
 
 /*
  * Like rk_bank_begin_try(), for a claim that one function takes and releases. A signal handler that interrupts that function
- * doesn't hold the claim, though its thread does. If a bank was taken, and rk_bank_done() wasn't called yet,
+ * can't use the claim, although its thread holds the claim. If a bank was taken, and rk_bank_done() wasn't called yet,
  * rk_bank_end_exclusively() leaves that bank taken.
  */
 int rk_bank_begin_exclusively(void *base, int cpu);
@@ -23,7 +24,7 @@ void rk_bank_end_exclusively(void *base, int cpu);
  */
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank);
 
-/* Is a slot open, whose first word is `word`? */
+/* Returns whether a slot whose first word is `word` is open. */
 static inline bool rk_bank_is_open(intptr_t word)
 {
 	return word != 0 && (word & RK_BANK_CLOSED) == 0;
@@ -35,7 +36,10 @@ static inline void *rk_bank_in(intptr_t word)
 	return rk_bank_is_open(word) ? (void *)word : NULL;
 }
 
-/* Was a bank taken, without a later rk_bank_done()? If the take's fence failed, the answer stays true after rk_bank_done(). */
+/*
+ * Returns whether a bank was taken without a later rk_bank_done(). If the fence of rk_bank_take() failed, the result stays
+ * true after rk_bank_done().
+ */
 bool rk_bank_is_out(const struct rk_bank_slot *slot);
 
 /*
@@ -45,9 +49,10 @@ bool rk_bank_is_out(const struct rk_bank_slot *slot);
 int rk_bank_current(struct rk_bank_slot *slot, void **bank);
 
 /*
- * Closes an open slot briefly. The slot's bank stays as it is. When this function returns 0, no section works on the bank. If
- * the fence fails, the function returns the negative errno of rk_fence_cpu(), and the slot is open. Another thread can fork
- * before the holder opens the slot again. In such a child, the next thread that claims the slot opens it.
+ * Closes an open slot for a short time. The slot's bank stays as it is. When this function returns 0, no section works on the
+ * bank. If the fence fails, the function returns the negative errno of rk_fence_cpu(), and the slot is open. If another
+ * thread forks before the holder opens the slot again, the slot is closed in the child. There the next thread that claims the
+ * slot opens it.
  */
 int rk_bank_close(void *base, int cpu);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.c - remote owners take turns.
+ * claim.c - claims, by which threads take turns to change data that isn't theirs (claim.h).
  *
- * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder is
- * elsewhere. A holder is elsewhere if this process was forked without that thread. `holder` is one word, and the claim's whole
- * state. So a child finds a valid claim, whenever it is forked.
+ * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder
+ * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket
+ * (rk_vfork_begin()) that has ended (thread/holder.h). `holder` is one word, and the claim's whole state. So a child finds a
+ * valid claim, whenever it is forked.
  */
 #define _GNU_SOURCE
 #include "claim.h"
@@ -14,8 +15,8 @@
 #include "os/kernel.h"
 #include "os/limit.h"
 
-#define LOOK_AGAIN 50000000 /* ns */
-#define LOOK_AGAIN_UNTOLD 20000
+#define LOOK_AGAIN 50000000 /* ns that a counted waiter sleeps at most */
+#define LOOK_AGAIN_UNTOLD 20000 /* the same for a waiter that isn't counted */
 
 bool rk_claim_is_mine(const struct rk_claim *claim)
 {
@@ -26,8 +27,8 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
 	/*
-	 * Possibly `holder` is the number of a level. bracket.c stores this number in a row of its table before any claim gets
-	 * the number. Because this load is an acquire, rk_holder_is_elsewhere() finds that row.
+	 * Possibly `holder` is the number of a bracket's level. thread/bracket.c stores this number in its table before any
+	 * claim gets the number. Because this load has acquire order, rk_holder_is_elsewhere() finds it there.
 	 */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
@@ -61,8 +62,9 @@ static uint32_t *futex_of(struct rk_claim *claim)
 }
 
 /*
- * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket can be killed,
- * and then couldn't subtract itself from `waiters`. So such a waiter isn't counted, and polls.
+ * Takes the claim, and waits for it at most `nanoseconds`. Returns at once if the calling thread, or its vfork parent, holds
+ * the claim. A waiter inside a bracket (rk_vfork_begin()) can be killed, and then couldn't subtract itself from `waiters`. So
+ * such a waiter isn't counted, and polls.
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
@@ -80,9 +82,9 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/*
-		 * If a handler forks during this sleep, no thread of the child wakes the forking thread. So the sleep has a
-		 * time limit, and the thread then looks again. The child calls rk_number_mine(), because before that call no
-		 * holder counts as elsewhere in the child.
+		 * If a signal handler forks during this sleep, no thread of the child wakes the forking thread. So the sleep
+		 * has a time limit, after which the thread looks again. The child calls rk_number_mine(), because before that
+		 * call no holder counts as elsewhere in the child.
 		 */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_number_mine();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu_bank.c - the two banks of a closable item's slot. The invariant: the spare bank is neither in use nor taken. */
+/*
+ * percpu_bank.c - finds the two banks that each slot of a closable item has (RK_PERCPU_CLOSABLE). One bank is in use, or
+ * taken by a remote owner. The invariant: the other bank, the spare one, is neither in use nor taken.
+ */
 #include "percpu/percpu.h"
 #include "bank.h"
 

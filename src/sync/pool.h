@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.h - the pool that all structures of one kind share, in this copy of the library. */
+/*
+ * pool.h - per-CPU pools that this library makes for its own structures. In each copy of the library, all structures of one
+ * kind, such as all locks, get their items from one pool.
+ */
 #ifndef RK_SRC_POOL_H
 #define RK_SRC_POOL_H
 
@@ -12,12 +15,15 @@
 int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
 /*
- * Like rk_pool_get(), for structures that have remote owners, or are read as a whole. If there is no pool yet, first registers
- * the process for fences. The registration takes a microsecond while the process has one thread, and about 20 ms later.
+ * Like rk_pool_get(), for structures that need fences (rseqkit/remote.h). If there is no pool yet, first registers the
+ * process for fences. The registration takes a microsecond while the process has one thread, and about 20 ms later.
  */
 int rk_pool_get_fenced(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
-/* Is `item` an item of the pool, and handed out? Then *place is the item's place. If the pool is NULL, returns false. */
+/*
+ * Returns whether `item` is an allocated item of the pool. If so, *place is the item's place. If the pool is NULL, returns
+ * false.
+ */
 bool rk_pool_has(const struct rk_percpu *pool, const void *item, struct place *place);
 
 #endif /* RK_SRC_POOL_H */

@@ -2,10 +2,10 @@
 /*
  * readers.c - counts readers in one word for each CPU (readers.h), and sums these words.
  *
- * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The sum is read word by
- * word. So the sum has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about readers that
- * begin. If no reader begins, each word only decreases during the reading, and the sum includes each reader that leaves after
- * the reading.
+ * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The words are read one
+ * after the other. So the sum has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about
+ * readers that begin. If no reader begins, each word only decreases during the reading, and the sum includes each reader that
+ * leaves after the reading.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -21,8 +21,8 @@
 
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
 
-#define ASKED (UINT64_MAX - 1) /* a thread is about to offer a generation */
-#define KNOWN 1                /* bit of a generation: the state has this generation, too, so children take another one */
+#define ASKED (UINT64_MAX - 1) /* a thread is about to store the next generation in `here` */
+#define KNOWN 1                /* this bit of `here` means: the state has this generation, too, so children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
@@ -73,13 +73,13 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 }
 
 /*
- * Gives a generation to a process without a generation. A thread stores the next generation in `here`, as an offer. In each child
- * `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children inherit. Only
- * after that the process uses this generation. So no child takes the generation of an ancestor that has readers.
+ * Gives a generation to a process without a generation. A thread stores the next generation in `here`, as an offer. In each
+ * child `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children
+ * inherit. Only after that the process uses the generation. So no child takes the generation of an ancestor that has readers.
  *
- * Signals are blocked, so no handler forks here, and no thread continues in a child with values that it loaded in the parent. If
- * signals can't be blocked, such a fork is noticed: before a thread loads the generation in the state, it stores ASKED in `here`.
- * In a child `here` isn't ASKED, so the offer fails.
+ * Signals are blocked, so no handler forks here, and no thread continues this function in a child with values that it loaded
+ * in the parent. If signals can't be blocked, such a fork is noticed: before a thread loads the generation in the state, it
+ * stores ASKED in `here`. In a child `here` isn't ASKED, so the offer fails.
  */
 static uint64_t next_generation(struct rk_readers *readers, uint64_t *here)
 {

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vector.c - several operations on a CPU's bank, done as one.
+ * vector.c - several operations on the data (the bank) of one CPU's slot, done as one operation; see rseqkit/vector.h.
  *
- * The invariant: no operation writes to the slot's bank. Operations change a duplicate in the spare bank, and one store makes the
- * spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c). So if a child is
- * forked without this thread, the next thread that claims the slot can open it with the old bank.
+ * The invariant: no operation writes to the slot's bank. The operations change a duplicate of it in the spare bank, and one
+ * store makes the spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c).
+ * So if a child is forked without this thread, the next thread that takes the slot's claim can open the slot with the old
+ * bank.
  *
- * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the slot by
- * a section of its own. After that no other section on this CPU is half done, so no fence is needed.
+ * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the
+ * slot by a section of its own. When this section commits, no other section on the CPU is half done, so no fence is needed.
  *
- * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to 16
+ * Kernel developers proposed two system calls for the same purpose, which were never merged. cpu_opv (2017) ran up to 16
  * operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
  * thread and the CPU excluded each other's sections. Both calls worked on any memory, even on memory that processes share,
- * and cost local users nothing. A vector works on banks of one process. Local users load one word more, and take their fallback
- * while a vector runs. In return a vector needs no new kernel. If a comparison fails, nothing was done, because comparisons
- * come first. If an address can't be accessed, the signal comes before the vector has done anything, or after it has done
- * everything. If the thread is killed, the bank is unchanged, and the next thread that claims the slot opens it. In a child
- * that another thread forks meanwhile, the bank is also unchanged.
+ * and cost the CPU's own threads nothing. A vector works only on banks, in one process. The CPU's own operations load one
+ * word more, and use their fallback while a vector runs. In return a vector needs no new kernel. If a comparison fails,
+ * nothing was done, because comparisons come first. If an address that the caller passed can't be accessed, the signal comes
+ * before the vector has done anything, or after it has done everything. If the thread is killed, the bank is unchanged, and
+ * the next thread that claims the slot opens it. If another thread forks meanwhile, the child has the unchanged bank, too.
  */
 #include <rseqkit/vector.h>
 
@@ -203,7 +204,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 	}
 }
 
-/* The caller holds the claim. Returns as rk_vector(). */
+/* Runs a vector whose claim the caller holds. Returns what rk_vector() returns. */
 static int run(struct vector *vector, void *base, int cpu, void **spare, size_t size)
 {
 	struct rk_bank_slot *slot = rk_percpu_slot(base, cpu);
@@ -225,7 +226,7 @@ static int run(struct vector *vector, void *base, int cpu, void **spare, size_t 
 		*spare = bank;
 	} else {
 		if (r == 0)
-			apply(vector, bank); /* this only reads the bank */
+			apply(vector, bank); /* no operation of this vector writes */
 		rk_bank_reopen(slot, bank);
 	}
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * area.c - the thread block in static TLS, and the two published words that the fast path reads.
+ * area.c - the thread block in static TLS, and rk_area_offset and rk_area_valid, the two words by which inlined code finds
+ * the area.
  *
  * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
  * with the same symbols, in writable memory. Possibly the linker has put its own copy of a word into the executable (a copy
@@ -11,7 +12,7 @@
 #include <link.h>
 #include "os/thread_pointer.h"
 
-/* The attributes are repeated, because the compiler follows the last declaration. */
+/* The attributes of the declaration in area.h are repeated, because the compiler follows the last declaration. */
 __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden"))) = {
 	.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
 	.state.version = RK_THREAD_STATE_VERSION,

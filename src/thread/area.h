@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* area.h - this copy's thread block, and the function that publishes the area's offset. */
+/*
+ * area.h - the thread block: 64 bytes of static TLS that each copy of this library has, with room for an rseq area, the
+ * thread's number and its state. This file also has the function that publishes the area's offset.
+ */
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
 
@@ -9,7 +12,7 @@
 #include "os/thread_pointer.h"
 
 /*
- * On glibc the block is always in static TLS. On musl a module that is loaded late has no static TLS: see
+ * On glibc the block is always in static TLS. On musl a module that dlopen() loads has no static TLS: see
  * rk_block_is_static().
  */
 #ifdef __GLIBC__
@@ -20,9 +23,9 @@
 extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * Returns the calling thread's state. Copies that share a block, or the kernel's room, also share the state after the area.
- * The copy that has this state in its TLS is possibly of another version. With any other kind of area, each copy uses the
- * state in its own block.
+ * Returns the calling thread's state. If the copies share one thread block, or the room for the kernel's data (ktls/ktls.h),
+ * they also share the state after the area. The copy that has this state in its TLS is possibly of another version. With any
+ * other kind of area, each copy uses the state in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
@@ -36,14 +39,14 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 	return RKI_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
 }
 
-/* Read or write a field of the thread state. Only the thread and its own signal handlers use the state. */
+/* READ and WRITE access a field of the thread state. Only the thread and its own signal handlers use the state. */
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
- * Sets a published word, unless it is set already. A published word is 0 until the decision, and never changes after that.
- * A thread that has seen the decision can read the word by a plain load, even while other threads publish the same value
- * again.
+ * Sets one of the words that inlined code reads, such as rk_area_offset, unless it is set already. Such a word is 0 until the
+ * process's areas are decided (process.h), and never changes after that. A thread that has seen the decision can read the
+ * word by a plain load, even while other threads publish the same value again.
  */
 #define SET_ONCE(word, value)                                                                                          \
 	do {                                                                                                           \
@@ -62,7 +65,7 @@ bool rk_block_is_static(void);
 /* Returns the offset of this copy's block from the thread pointer, in bytes. */
 ptrdiff_t rk_block_offset(void);
 
-/* Publishes the decision. More calls with the same values change nothing. */
+/* Stores the decision's results in rk_area_offset and rk_area_valid. Further calls with the same values change nothing. */
 void rk_area_publish(ptrdiff_t offset, uint32_t valid);
 
 #endif /* RK_SRC_AREA_H */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.h - records the levels of vfork's bracket, and finds them by number.
+ * bracket.h - records the levels of brackets, and finds them by number. A bracket is the time between rk_vfork_begin() and
+ * rk_vfork_end(). Brackets nest, and each of them is a level.
  *
- * Some claims last only while one function runs. Inside a bracket, such a claim is made with the number of the innermost
- * level. When that level ends, the claim becomes free, even if the thread or child that made the claim was killed.
+ * Some claims (sync/claim.h) last only while one function runs. Inside a bracket, such a claim is made with the number of the
+ * innermost level. When that level ends, the claim becomes free, even if the vfork child that made the claim was killed.
  */
 #ifndef RK_SRC_BRACKET_H
 #define RK_SRC_BRACKET_H
@@ -12,15 +13,16 @@
 #include <stdint.h>
 
 /*
- * Records that the calling thread is inside one more level. `depth` is the state's depth, with the new level counted.
- * `in_person` says that the thread is inside no other level, and is certainly no vfork child. Async-signal-safe.
+ * Records that the calling thread is inside one more level. `depth` is the number of the thread's open brackets (`vfork` in
+ * the thread state), the new one included. `in_person` says that the thread is inside no other level, and is certainly no
+ * vfork child. Async-signal-safe.
  */
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
- * Ends the innermost level among the calling thread's levels that this process made. `depth_now` is the state's depth.
- * Levels inside that level, which killed vfork children left, end as well. Returns the depth that was recorded for the ended
- * level, or 0 if that depth isn't known. Async-signal-safe.
+ * Ends the innermost level among the calling thread's levels that this process made. `depth_now` is the number of open
+ * brackets that the thread state has. Levels inside the ended level, which killed vfork children left open, end as well.
+ * Returns the depth that was recorded for the ended level, or 0 if that depth isn't known. Async-signal-safe.
  */
 uint8_t rk_bracket_ends(uint8_t depth_now);
 

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.c - finds the symbols of the public TLS protocol, which this library never defines.
+ * early.c - finds the symbols __rseq_abi and __rseq_refcount of an early adopter (early.h). This library never defines them.
  *
- * With glibc this file uses weak references. In a shared library, weak references have a second effect. If an executable
- * that is linked to the library defines such a symbol, the linker exports the symbol. So the dynamic linker can find the
- * symbol. The dynamic linker of musl crashes on such a reference if the symbol doesn't exist. So on musl a constructor looks
- * the symbols up by name. It finds them only in modules that are loaded at start, whose TLS is at the same offset in all
- * threads.
+ * With glibc this file uses weak references to the symbols. In a shared library, weak references have a second effect. If an
+ * executable that is linked to the library defines such a symbol, the linker exports the symbol. So the dynamic linker can
+ * find the symbol. The dynamic linker of musl crashes on such a reference if the symbol doesn't exist. So on musl a
+ * constructor looks the symbols up by name. It finds them only in modules that are loaded at start, whose TLS is at the same
+ * offset in all threads.
  *
- * The reference is a TLS descriptor. The dynamic linker makes the descriptor a constant offset only if the symbol is in
- * static TLS. An initial-exec reference would do harm: if a component defined the symbol in dynamic TLS, no module with a
- * copy of this library could be loaded. In an executable, GNU ld resolves a reference to a missing symbol to a wrong value,
- * which embed.h recognises.
+ * In a shared library with glibc, each reference goes through a TLS descriptor. The dynamic linker makes the descriptor a
+ * constant offset only if the symbol is in static TLS. An initial-exec reference would do harm: if a component defined the
+ * symbol in dynamic TLS, no module with a copy of this library could be loaded. In an executable, GNU ld resolves a reference
+ * to a missing symbol to a wrong value, which embed.h recognises.
  *
  * If __rseq_refcount exists, this library adds 1 to this count when it registers a thread, and leaves the count raised for
  * the thread's life, as a libc would do. So the adopter's last user doesn't unregister the thread. An adopter without a
  * count, such as an allocator, finds our registration and uses it. This library never reads `cpu_id_start` in an adopter's
- * area, because a pointer of the adopter can overlap this field. This library stores only to `rseq_cs` and, inside a bracket
- * of vfork, to `cpu_id`.
+ * area, because some adopters keep a pointer of their own over this field. This library stores only to `rseq_cs` and, in
+ * rk_vfork_begin() and rk_vfork_end(), to `cpu_id`.
  *
- * A symbol in the executable or in a late module is possibly hidden from all copies. If so, the kernel refuses the component
- * that registers second, and that component works without rseq. There are three wrong ways to define the symbols:
- * tests/coexist/test_mistakes.c shows each.
+ * Possibly no copy of this library sees a symbol that the executable or a module loaded by dlopen() defines. If so, the
+ * kernel refuses the component that registers second, and that component works without rseq. The test
+ * tests/coexist/test_mistakes.c shows three wrong ways to define the symbols.
  */
 #define _GNU_SOURCE
 #include "early.h"
@@ -38,7 +38,10 @@ enum symbol { ABI, REFCOUNT };
 #define RKE_TLS_DESCRIPTORS 1
 #endif
 
-/* The look-up is in rseqkit/embed.h, so that users of that header find the same symbols as this library. */
+/*
+ * The code that looks the symbols up is in rseqkit/embed.h, so that users of that header find the same symbols as this
+ * library.
+ */
 #include <rseqkit/embed.h>
 
 /* embed.h includes no other header, so it repeats these values. */
@@ -114,8 +117,8 @@ bool rk_early_area(ptrdiff_t *offset)
 	    !rke_begins_unregistered(*offset))
 		return false;
 	/*
-	 * By the protocol cpu_id is -1 in every thread at first. A value of 0 or more is accepted only if the kernel says
-	 * that the thread is registered.
+	 * By the protocol cpu_id is negative in every thread at first. A value of 0 or more is accepted only if the kernel
+	 * says that the thread is registered.
 	 */
 	cpu = (int32_t)area->cpu_id;
 	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
@@ -125,10 +128,7 @@ volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
 	ptrdiff_t offset;
 
-	/*
-	 * Possibly this copy finds another adopter, in another namespace. The area of that adopter isn't the area that the
-	 * copies agreed on.
-	 */
+	/* Possibly this copy is in another namespace, and finds another adopter than the one whose area the copies agreed on. */
 	if (!find_symbol(ABI, &offset) || offset != area || !find_symbol(REFCOUNT, &offset))
 		return NULL;
 	return (volatile uint32_t *)(rk_thread_pointer() + offset);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* early.h - early adopters: components that follow the public TLS protocol, __rseq_abi and __rseq_refcount. */
+/*
+ * early.h - finds early adopters: components that follow the protocol of the time before libcs registered threads. They
+ * define two thread-local variables: the rseq area __rseq_abi, and __rseq_refcount, which counts the users of the thread's
+ * registration. Some adopters have no count.
+ */
 #ifndef RK_SRC_EARLY_H
 #define RK_SRC_EARLY_H
 
@@ -14,8 +18,8 @@
 bool rk_early_area(ptrdiff_t *offset);
 
 /*
- * Returns the address of the calling thread's __rseq_refcount for the area at this offset. Returns NULL if the adopter has
- * no count, as in the protocol's present form, or if this copy can't see the count.
+ * Returns the address of the calling thread's __rseq_refcount for the area at this offset. Returns NULL if the adopter has no
+ * count, as in the protocol's latest form, or if this copy of the library can't see the count.
  */
 volatile uint32_t *rk_early_users(ptrdiff_t area);
 

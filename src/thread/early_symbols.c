@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early_symbols.c - the definitions of the public TLS protocol, in librseqkit-early.a, for programs that need them.
+ * early_symbols.c - defines the early adopters' symbols __rseq_abi and __rseq_refcount (early.h), in librseqkit-early.a, for
+ * programs that need them.
  *
- * The definitions aren't part of librseqkit. Another component that defines __rseq_abi possibly relies on the place of its
- * own symbol. Our definition would take that symbol's place. Both symbols are strong and visible, because they are an ABI
- * between the modules of a process. The count isn't inside the area, because the kernel writes to the whole area.
+ * The definitions aren't part of librseqkit, because its definition could replace the one of another component that defines
+ * __rseq_abi and relies on the place of its own symbol. Both symbols are strong and visible, because they are an ABI between
+ * the modules of a process. The count isn't inside the area, because the kernel writes to the whole area.
  */
 #include <rseqkit/abi.h>
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.c - undoes a thread's registration when the thread ends, on C libraries that need it (exit.h).
+ * exit.c - undoes a thread's registration when the thread ends, on C libraries that need it (musl; exit.h says why).
  *
- * A destructor of thread-specific data undoes the registration. A destructor that is armed late possibly never runs, for
- * example if the thread is in its last round of destructors. So our destructor is armed in the thread's first instructions
- * (start.c). A thread without the destructor, except the initial thread, is not registered at all. The destructor's first
- * run undoes the registration for good. After that, operations in later destructors and in signal handlers take the
- * fallback.
+ * A destructor of thread-specific data undoes the registration. If a thread first sets such data at its end, in the last
+ * round of destructors, the data's destructor never runs. So this library sets its data in the thread's first instructions
+ * (start.c). A thread that has no such data isn't registered at all, except the initial thread. The destructor's first run
+ * undoes the registration for good. After that, operations in later destructors and in signal handlers take the fallback.
  */
 #define _GNU_SOURCE
 #include "exit.h"
@@ -49,7 +48,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* Possibly a signal handler ran before this function, and its operation was refused because the thread was unwatched. */
+	/* Possibly a signal handler ran an operation before this function, which stored that the thread is unwatched. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }

@@ -7,20 +7,20 @@
  * kernel doesn't use it any more.
  *
  * A detached thread of musl unmaps its memory, the area included, and then still runs some last instructions. If the kernel
- * preempts the thread at these instructions, the kernel writes to the area before it returns to the thread. The area's
- * memory is unmapped, so the process dies.
+ * preempts the thread at these instructions, the kernel writes to the area before it returns to the thread. The area's memory
+ * is unmapped, so the process dies. The library prevents this as follows:
  *
- *   - A thread whose start this library didn't see is never registered (RK_REASON_UNWATCHED). Such threads are made by
- *     clone(), or by other modules while the only copy is hidden in a plugin. The initial thread's memory is never reused,
- *     so this library needn't watch the initial thread.
+ *   - A thread whose start this library didn't see is never registered (RK_REASON_UNWATCHED). These are threads made by
+ *     clone() and, if the only copy of this library is hidden in a plugin, threads made by other modules. The initial
+ *     thread's memory is never reused, so this library needn't watch the initial thread.
  *   - RK_REASON_EXITING is stored before the system call that unregisters the thread, so that no handler registers the
  *     thread again.
  *   - A vfork child is recognised because its thread id differs from the one that musl keeps in TLS. A robust list shows
  *     nothing here: on musl, only a thread that has used a robust mutex has a robust list.
- *   - A copy in a module that dlopen() loaded late has no static TLS. The copy uses the block of another copy that was
- *     loaded at the program's start. If there is no such copy, rk_area_offset is 0. On musl, operations test for 0 and take
- *     the fallback (RK_REASON_LATE).
- *   - dl_iterate_phdr() shows whether a copy was loaded late: before the first dlopen(), it reports 0 loads (dlpi_adds).
+ *   - A copy of this library in a module that dlopen() loaded has no static TLS. The copy uses the thread block (area.h) of
+ *     another copy that was loaded at the program's start. If there is no such copy, rk_area_offset is 0. On musl, operations
+ *     test for 0 and take the fallback (RK_REASON_LATE).
+ *   - dl_iterate_phdr() shows whether a copy was loaded by dlopen(): it reports 0 loads (dlpi_adds) until the first dlopen().
  */
 #ifndef RK_SRC_EXIT_H
 #define RK_SRC_EXIT_H
@@ -38,7 +38,7 @@ struct rk_thread_state;
 
 #if RK_EXIT_MATTERS
 /*
- * Prepares this library to see the end of a thread. Call this before the thread is created. Don't call it in a signal
+ * Creates the key whose destructor runs at a thread's end. Call this before the thread is created. Don't call it in a signal
  * handler.
  */
 void rk_exit_prepare(void);
@@ -49,7 +49,7 @@ void rk_exit_prepare(void);
  */
 void rk_exit_watch(void);
 
-/* The constructor calls this function. Marks the initial thread as watched, because its memory is never reused. */
+/* Marks the initial thread as watched, because its memory is never reused. The constructor in thread.c calls this function. */
 void rk_exit_process_started(void);
 
 /* Returns whether this library will see the calling thread's end, or needn't see it. Async-signal-safe. */

@@ -10,8 +10,8 @@ uint64_t rk_holder_here(void)
 	uint64_t me = rk_number_mine();
 
 	/*
-	 * Reads the table only inside a bracket. Outside a bracket, the table possibly still has levels of this thread. A
-	 * child that was killed inside another copy's bracket has left them, and no bracket's end has removed them.
+	 * Searches the table of levels (bracket.c) only inside a bracket. Outside a bracket, the table possibly still has
+	 * levels of this thread: a child that was killed inside a bracket of another copy of this library left them.
 	 */
 	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c - the properties of each kind of area.
+ * kinds.c - the properties of each kind of area (enum rk_where in process.h).
  *
- * An early adopter knows two negative values of cpu_id, those of its protocol. The value for a failed attempt keeps the
- * adopter from making another attempt. So this value is the bracket's mark in an adopter's area.
+ * An early adopter (early.h) knows only two negative values of cpu_id: -1, and -2 for a failed attempt to register. If it
+ * finds -2, it makes no further attempt. So in an adopter's area, -2 is the mark between rk_vfork_begin() and rk_vfork_end().
  */
 #include "process.h"
 

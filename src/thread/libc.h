@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libc.h - the C library's area. */
+/* libc.h - finds the C library's rseq area. */
 #ifndef RK_SRC_LIBC_H
 #define RK_SRC_LIBC_H
 
@@ -8,11 +8,12 @@
 #include <stddef.h>
 
 /*
- * Defined if this library is built against a libc that has the symbols __rseq_offset and __rseq_size. glibc has them from
- * 2.35 on. A distribution can add them to an older release (as RHEL 9 did with 2.34). With this macro, the references to the
- * symbols are strong. Without this macro, the libc at run time is possibly newer than the libc of the build. So the names
- * are looked up in the loaded modules. Weak references would work only in some programs. In programs that aren't position
- * independent, and with link-time optimisation, linkers resolve weak references to NULL although the symbols exist.
+ * RK_LIBC_HAS_SYMBOLS is defined if this library is built against a libc that has the symbols __rseq_offset and __rseq_size.
+ * glibc has them from 2.35 on. A distribution can add them to an older release (as RHEL 9 did with 2.34). With this macro,
+ * this library refers to the symbols directly, by strong references. Without it, the names are looked up in the loaded
+ * modules, because the libc at run time is possibly newer than the libc of the build. Weak references would work only in some
+ * programs. In programs that aren't position independent, and with link-time optimisation, linkers resolve weak references to
+ * NULL although the symbols exist.
  */
 #if defined(__GLIBC__) && defined(__GLIBC_PREREQ) && defined(__has_include)
 #if __GLIBC_PREREQ(2, 35) || (__GLIBC_PREREQ(2, 34) && __has_include(<sys/rseq.h>))

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * number.c - thread numbers. A number stays the same in a forked child, and shows whether the child has the thread.
+ * number.c - thread numbers. A forked child can tell from a number whether the thread with this number is in the child, or is
+ * elsewhere: fork didn't copy it.
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once, from a counter that only grows, and keeps the number in this copy's block (area.h). A
- * forked child inherits the counter. So the numbers that the child draws are higher than all numbers that the parent's
- * threads had at the fork. At most one lower number belongs to a thread of the child. That thread is the child's first
- * thread, the thread that forked.
+ * A thread draws its number once, from a counter that only grows, and keeps the number in the thread block of this copy of
+ * the library (area.h). A forked child inherits the counter. So the numbers that the child draws are higher than all numbers
+ * that the parent's threads had at the fork. At most one lower number belongs to a thread of the child. That thread is the
+ * child's first thread, the thread that forked.
  *
- * The invariant: in a forked child, numbers above `first` belong to the child's threads. Below `first`, only `initial` is
- * the number of a thread of the child. Both words are on a page that the kernel wipes at a fork. The first thread that finds
- * `first` wiped draws a number for it, before any thread of the child draws its own number.
+ * The invariant: in a forked child, numbers above `first` belong to the child's threads. Below `first`, only `initial` is the
+ * number of a thread of the child. Both words are on a page that the kernel fills with zeros in each forked child
+ * (MADV_WIPEONFORK). The first thread that finds 0 in `first` draws a number for it, before any thread of the child draws its
+ * own number.
  *
- * The number of the child's first thread is in this thread's block, and no other thread can read it. The libc runs fork
- * handlers in the first thread, and our handler stores the thread's number in `initial`. After a fork that runs no handlers,
+ * The number of the child's first thread is in that thread's block, and no other thread can read it there. The libc runs fork
+ * handlers in the first thread, and in_child() stores the thread's number in `initial`. After a fork that runs no handlers,
  * `initial` is unknown until the first thread calls a function of this file. Until then no thread counts as elsewhere.
  *
- * This file can't judge a number that another copy drew, because that copy has a page of its own.
+ * If another copy of the library drew a number, this file can't tell where its thread is, because that copy has a page of its
+ * own.
  *
- * A vfork child has its parent's number. Inside a bracket, each level has a number, too: see bracket.c.
+ * A vfork child has its parent's number. The levels of brackets have numbers, too: see bracket.c.
  *
  *   numbers   1  2  3  4  5  6 | 7  8  9 ...
  *                     ^          | drawn in the child: its threads
@@ -27,8 +30,8 @@
  *               one that forked  `first`
  *               all others below `first` are elsewhere: what they claimed is free
  *
- * In doubt, a thread doesn't count as elsewhere. If a claim is taken from a living holder, a wrong store follows. If a
- * claim is left with a holder that is elsewhere, no harm is done.
+ * In doubt, a thread doesn't count as elsewhere. Taking a claim (holder.h) from a living holder would lead to wrong stores.
+ * Leaving a claim with a holder that is elsewhere does no harm.
  */
 #define _GNU_SOURCE
 #include "number.h"
@@ -43,17 +46,17 @@
 #define NOBODY UINT64_MAX
 
 struct page {
-	uint64_t first;   /* 0: wiped */
-	uint64_t initial; /* 0: not known */
+	uint64_t first;   /* 0 in a forked child, until a thread draws it */
+	uint64_t initial; /* 0: unknown */
 };
 
-static struct page *numbers; /* NULL: not made yet */
-static bool hopeless;     /* the kernel wipes no pages */
-static uint64_t next_number = 2; /* 1 is `first` in the process that made the page */
+static struct page *numbers; /* NULL until it is made */
+static bool hopeless;        /* the kernel doesn't know MADV_WIPEONFORK */
+static uint64_t next_number = 2; /* it begins with 2, because `first` is 1 in the process that made the page */
 
 /*
- * Makes the page. Returns NULL if there is no memory, or if the kernel wipes no pages. In a new page `first` is 1, so no
- * thread is elsewhere. So the page is also right if it is made late, after numbers were drawn.
+ * Makes the page. Returns NULL if there is no memory, or if the kernel doesn't know MADV_WIPEONFORK. In a new page `first` is
+ * 1, so no thread counts as elsewhere. So the page is also right if it is made late, after numbers were drawn.
  */
 static struct page *make_page(void)
 {
@@ -102,7 +105,7 @@ static uint64_t first_number(struct page *p)
 	return first;
 }
 
-/* Call this only in the process's first thread. */
+/* Stores the calling thread's number in `initial`. Call this only in the process's first thread. */
 static void tell_initial(struct page *p, uint64_t number)
 {
 	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
@@ -135,8 +138,8 @@ static uint64_t draw(struct page *p)
 
 	/*
 	 * If the conditions below hold, this thread is the first thread of a child and had no number at the fork. So no
-	 * number below `first` belongs to a thread of this process. The exchange changes nothing if a handler has stored
-	 * `initial` meanwhile.
+	 * number below `first` belongs to a thread of this process, and `initial` gets a value that is no thread's number. If
+	 * a handler has stored `initial` meanwhile, the exchange changes nothing.
 	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
@@ -202,7 +205,7 @@ static void in_child(void)
 	tell_initial(p, number != 0 ? number : NOBODY);
 }
 
-/* Headers declare this variable const: see area.c. */
+/* Headers declare this variable const; area.c says why. */
 #ifdef RK_ONE_FILE
 #define number_offset rki_number_offset
 #else

@@ -3,13 +3,13 @@
  * pin.c - prevents the unloading of the module that this copy of the library is in.
  *
  * The kernel can still use a module's memory after the module's last instruction has run. If the libc has no area, the
- * registered area is in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the module until the thread
- * is preempted the next time. At that preemption, the kernel reads the descriptor.
+ * registered area is possibly in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the module until the
+ * thread is preempted the next time. At that preemption, the kernel reads the descriptor.
  *
  * A copy can be in a plugin that the program unloads, so the copy itself prevents the unloading. A module that has only
- * inlined operations does the same by a constructor, which calls rk_pin_module(). The first operation in a source file
- * brings this constructor with it (arch/section.h). On musl no module is ever unloaded. On musl, a dlopen() would do harm:
- * rk_block_is_static() couldn't see any more that a module was loaded at start.
+ * inlined operations does the same by a constructor, which calls rk_pin_module(). The first operation in a source file brings
+ * this constructor with it (arch/section.h). On musl no module is ever unloaded, so this file does nothing there. A call of
+ * dlopen() would even do harm on musl: rk_block_is_static() couldn't see any more that a module was loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -23,8 +23,8 @@
 #include "os/kernel.h"
 
 /*
- * The references are weak, and dlopen is looked up by name. In a static program there is nothing to unload, and a reference
- * to dlopen would cause a warning at every static link.
+ * The references to these two functions are weak, and dlopen() is looked up by name. In a static program there is nothing to
+ * unload, and a reference to dlopen would cause a warning at every static link.
  */
 #pragma weak dlsym
 #pragma weak dladdr
@@ -86,7 +86,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 
 void rk_pin_this_module(void)
 {
-	static const char here; /* an address in this module; a global symbol is possibly bound to another module */
+	static const char here; /* an address in this module; the address of a global symbol could be in another module */
 
 	if (!stays_loaded())
 		rk_pin_module(&here);

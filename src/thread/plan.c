@@ -1,36 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.c - checks in a fixed order which candidate for the area applies; see plan.h.
+ * plan.c - checks in a fixed order (candidates[]) which memory the threads' rseq areas are to be in; see plan.h.
  *
- * Publish an offset only if two conditions hold. Every thread has memory at the offset. And every thread reads cpu_id < 0
- * there until the thread is registered. A zero-initialised area of another component reads "CPU 0" in threads that never
- * registered. So such an area is never adopted.
+ * The offset of an area may be published only if two conditions hold. First, every thread has memory at the offset. Second,
+ * every thread reads cpu_id < 0 there until the thread is registered. A zero-initialised area of another component reads "CPU
+ * 0" in threads that never registered. So such an area is never adopted.
  *
  * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
  * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
  * second attempt with 32 bytes would give threads of one process different lengths.
  *
- * An area of our own can be better than the libc's spare area (ask_better()). In the spare area, glibc registers each thread
- * that a registered thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one process
- * would have two lengths. The process would have two modes, and fields that are valid only in some threads. If we use an
- * area of our own, the process possibly has other users of rseq:
+ * The libc's area is called spare if the libc doesn't register threads in it. An area of our own, which is the thread block
+ * of this copy of the library (area.h), can be better than the spare area (ask_better()). In the spare area, glibc registers
+ * each thread that a registered thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one
+ * process would have two lengths. The process would have two modes, and fields that are valid only in some threads. If we use
+ * an area of our own, because the program was started with RSEQKIT_AREA=own or a preloaded object is used, the process
+ * possibly has other users of rseq:
  *
- *   a later copy, with or without the choice        it looks at the page first, and finds the block
- *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that the choice comes too late,
- *   and took the spare area                         and all copies stay with 32 bytes
- *   such a copy or user, if the deciding thread     the process has two areas: in each thread the kernel refuses the second
- *   isn't registered in the spare area              one, which is treated as foreign; only speed is lost
- *   an early adopter that is seen                   its area is used, because the adopter can't use another area
- *   a user of embed.h that comes later              it looks at the page first, and finds our area there
- *   no memory file for the page, or something       copies can't agree: RK_REASON_RENDEZVOUS; not the spare area, because
- *   else at the page's address                      other copies wouldn't know that we use it; the preloaded objects, which
- *                                                   choose their own area unasked, take the spare area
+ *   other user of rseq                              what happens
+ *   a copy of this library, or a user of embed.h,   it looks at the rendezvous page first, and finds our block there
+ *   that comes later
+ *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that it is in use, so all copies
+ *   and took the spare area                         use it, with 32 bytes
+ *   the same, but the thread that decides isn't     the process has two areas: in each thread the kernel refuses the second
+ *   registered in the spare area                    one, which is treated as foreign; only speed is lost
+ *   an early adopter that this copy sees            its area is used, because the adopter can't use another area
+ *   any other user, if the page can't be made       copies can't agree, so no thread has rseq (RK_REASON_RENDEZVOUS); with
+ *   (no memory file, or its address is in use)      a preloaded object and no RSEQKIT_AREA, the spare area is used instead
  *
- * On aarch64 with glibc, the blocks of copies can't be areas, because the blocks are aligned to only 16 bytes. On such
+ * On aarch64 with glibc, the thread blocks of copies can't be areas, because the blocks are aligned to only 16 bytes. On such
  * systems RSEQKIT_AREA=own uses the block of librseqkit-preload.so. That object is initialised first of all (-z initfirst),
- * so its block is on the page before any other copy looks. The preloaded object is initialised even before the libc, so it
- * must not call functions that need an initialised libc (pin.c). Without the preloaded object, RSEQKIT_AREA=own has no
- * effect on such systems.
+ * so it offers its block on the rendezvous page before any other copy reads the page. The preloaded object is initialised
+ * even before the libc, so it must not call functions that need an initialised libc (pin.c). Without the preloaded object,
+ * RSEQKIT_AREA=own has no effect on such systems.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -73,14 +75,17 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 }
 #else
 
-/* Answers that are the same in all threads. Only the choice can differ, if /proc comes and goes. */
+/*
+ * Facts about the process that are the same for all threads. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read
+ * from /proc, which is possibly mounted meanwhile.
+ */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
 	bool libc_registers;
 	enum rk_choice choice;
 };
 
-/* Plans an area. Returns false if the offset doesn't fit into the plan. Static TLS is never that far from the thread pointer. */
+/* Stores an area in the plan. Returns false if the offset doesn't fit into 32 bits, which doesn't happen in static TLS. */
 static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, uint32_t length)
 {
 	if (offset != (int32_t)offset)
@@ -101,8 +106,8 @@ static bool do_without(union rk_plan *plan, enum rk_reason reason)
 }
 
 /*
- * Returns the full feature size if our block has the size and alignment for it. Otherwise returns the length that every
- * kernel accepts.
+ * Returns the length with which this copy's block is registered. It is the kernel's full feature size if the block is large
+ * enough and aligned for it. Otherwise it is 32 bytes, which every kernel accepts.
  */
 static uint32_t own_length(void)
 {
@@ -142,8 +147,9 @@ static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 
 /*
  * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
- * thread, or the mark of a bracket. The thread is possibly registered in the area by now. If a filter refuses the system
- * call that shows whether the thread is registered, this function returns true, because no other component uses this area.
+ * thread, or the mark that rk_vfork_begin() stores. If cpu_id is 0 or more, another copy has possibly registered the thread
+ * there, with 32 bytes. If a filter refuses the system call that shows whether the thread is registered, this function
+ * returns true, because no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -154,16 +160,19 @@ static bool is_spare(ptrdiff_t offset)
 			     rk_kernel_has_registration() < 0));
 }
 
-/* Returns whether this copy's block can be an area in every thread: it is in static TLS, and its alignment is sufficient. */
+/*
+ * Returns whether this copy's thread block can be an area in every thread: it is in static TLS, and its alignment is
+ * sufficient.
+ */
 static bool block_can_serve(void)
 {
 	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
 }
 
 /*
- * Returns why this copy has no area, if its block can't be an area. The copy was loaded late, or rseq is missing or refused,
- * or another component has registered the thread. If none of these reasons applies, the alignment of the block isn't
- * sufficient.
+ * Returns why this copy has no area, if its block can't be an area. The possible reasons are: dlopen() loaded the copy, rseq
+ * is missing or refused, or another component has registered the thread. If none of these applies, the alignment of the block
+ * isn't sufficient.
  */
 static enum rk_reason reason_without_block(void)
 {
@@ -182,8 +191,9 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Looks for an agreement of other copies. If the rseq system call doesn't exist (valgrind, emulators), there is nothing to
- * agree on. If a filter refuses this call in the calling thread, the page is still used.
+ * Looks whether other copies have agreed on an area, on the rendezvous page. If the rseq system call doesn't exist (valgrind,
+ * emulators), there is nothing to agree on. If a filter refuses the system call to the calling thread, the page is still
+ * used.
  */
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
@@ -197,7 +207,10 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 	return true;
 }
 
-/* Some copies can't see the adopter's area, for example copies in other namespaces. So the area is offered on the page. */
+/*
+ * Looks for the area of an early adopter (early.h). Some copies can't see this area, for example copies in other namespaces.
+ * So the area is offered on the rendezvous page.
+ */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
 	ptrdiff_t offset;
@@ -208,8 +221,8 @@ static bool ask_early(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * If librseq has to register a thread that is registered already, it ends the process. So this library registers no thread,
- * and uses rseq in the threads that librseq registered.
+ * Looks for librseq. If librseq tries to register a thread that is registered already, librseq ends the process. So this
+ * library registers no thread, and uses rseq only in the threads that librseq registered.
  */
 static bool ask_librseq(const struct situation *now, union rk_plan *plan)
 {
@@ -258,14 +271,17 @@ static bool ask_better(const struct situation *now, union rk_plan *plan)
 	return propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
 }
 
-/* All copies see the libc's area, so the copies need no page to agree on this area. */
+/* Uses the libc's spare area. All copies see it, so they need no page to agree on it. */
 static bool ask_spare(const struct situation *now, union rk_plan *plan)
 {
 	return now->libc != 0 && is_spare(now->libc) &&
 	       propose(plan, RK_WHERE_LIBC_SPARE, now->libc, RK_AREA_LENGTH_ORIGINAL);
 }
 
-/* If this copy's block can't be an area, looks at the page again, because another copy has possibly made the page meanwhile. */
+/*
+ * Uses this copy's block. If the block can't be an area, looks at the page again, because another copy has possibly made the
+ * page meanwhile.
+ */
 static bool ask_own(const struct situation *now, union rk_plan *plan)
 {
 	struct rk_rendezvous page;
@@ -279,6 +295,10 @@ static bool ask_own(const struct situation *now, union rk_plan *plan)
 	return true;
 }
 
+/*
+ * The candidates, in the order in which they are asked. A function `ask` returns whether its candidate applies. If so, it has
+ * stored the candidate's area, or the reason why no thread has rseq, in the plan.
+ */
 static const struct candidate {
 	bool (*ask)(const struct situation *now, union rk_plan *plan);
 	bool is_ours; /* this library would register the threads */
@@ -288,8 +308,9 @@ static const struct candidate {
 };
 
 /*
- * Returns whether all later threads will be registered at their start. If so, a stranger's first attempt fails, and the
- * stranger works without rseq. In the spare area, glibc itself registers each thread that a registered thread creates.
+ * Returns whether all later threads will be registered when they start. If so, the first attempt of a stranger (a component
+ * that registers threads itself, strangers.h) fails, and the stranger works without rseq. In the spare area, glibc itself
+ * registers each thread that a registered thread creates.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
@@ -310,8 +331,8 @@ static enum rk_reason hesitate(const struct situation *now, const union rk_plan 
 }
 
 /*
- * Returns whether the calling thread is registered in the planned area with another signature. If so, our first abort would
- * kill the process.
+ * Returns whether the calling thread is registered in the planned area with a signature that isn't ours. If so, the first
+ * abort of one of our sections would kill the process.
  */
 static bool is_fatal(const union rk_plan *plan)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.h - makes a plan: asks questions about each candidate for the area, and chooses one.
+ * plan.h - makes a plan: asks questions about each memory that threads' rseq areas could be in (a candidate), and chooses
+ * one.
  *
  * The answers can differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses
  * another thread's call. So all threads use the plan that the first thread stored. Until a plan is stored, no thread does
@@ -12,7 +13,7 @@
 #include "process.h"
 #include <rseqkit/detail/agreement.h>
 
-/* A plan is one word. Its first members are those of the decision's first word. */
+/* A plan is one word. Its first members are the same as those of `area_word`, the first word of the decision (process.h). */
 union rk_plan {
 	uint64_t word;
 	struct {
@@ -20,20 +21,20 @@ union rk_plan {
 		uint16_t length;
 		uint8_t where;
 		uint8_t reason : 5;
-		uint8_t offers : 1;    /* make the page for other copies; with KTLS, first make the kernel register threads */
-		uint8_t meets : 1;     /* the rseq system call exists, so copies have to agree on an area */
+		uint8_t offers : 1;    /* tell other copies of the area, on the rendezvous page; with KTLS, first start it */
+		uint8_t meets : 1;     /* the rseq system call exists, so the copies of this library have to agree on an area */
 		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};
 };
 
 /*
- * Returns a plan with the first candidate that applies. `failed` is NULL, or a KTLS plan in which the kernel didn't do its
- * part. After such a plan, the kernel is no candidate any more. This function takes the dynamic linker's lock, so the
- * caller must block signals.
+ * Returns a plan with the first candidate that applies. `failed` is NULL, or an earlier plan with KTLS (ktls/ktls.h) that
+ * failed because the kernel registers no threads. In that case KTLS is no candidate any more. This function takes the dynamic
+ * linker's lock, so the caller must block signals.
  */
 union rk_plan rk_plan_make(const union rk_plan *failed);
 
-/* Stores in the plan the area that the page describes. */
+/* Stores in the plan the area that the rendezvous page describes. */
 void rk_plan_adopt(union rk_plan *plan, const struct rk_rendezvous *page);
 
 /* Returns the alignment of areas that the kernel announces, in bytes; 32 if it announces none. */

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - decides once per process where the areas are.
+ * process.c - decides once per process where the threads' rseq areas are.
  *
- * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area fulfils
- * this, because a libc that leaves its area alone writes -2 there at every thread's start. Our areas fulfil the invariant by
- * their initial content.
+ * The invariant: at the published offset (rk_area_offset) every thread reads cpu_id < 0 until it is registered there. A libc
+ * that doesn't register threads in its area writes -2 there when a thread starts. This library's own areas have a negative
+ * cpu_id as initial content.
  *
- * There is only one decision, even if several threads race to make it, and get different answers from the kernel. So results
+ * There is only one decision, even if several threads race to make it and get different answers from the kernel. So results
  * that depend on the kernel's answers are stored in words. The first thread stores a word, and all other threads use the
  * stored word. The words are made in this order:
  *
  *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
- *   area        the outcome of the plan; it differs from the plan if another copy made the page, or if the page or the
- *               kernel fails
- *   neighbours  the places of the state and the blob, which follow from the area and the page
+ *   area        the outcome of the plan; it differs from the plan if another copy of this library made the rendezvous page, if
+ *               the page can't be made, or if the kernel with KTLS registers no threads
+ *   neighbours  the places of the thread state and of the kernel's blob, which follow from the area and the page
  *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
  * No thread waits for another thread, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
  * thread makes that word in the same way.
  *
- * With KTLS there is a gap. Suppose that two threads race, and a filter refuses the commands to only one of them. The other
- * thread has possibly given the commands, although the decision is another area. In that case threads have no rseq
- * (RK_REASON_FOREIGN).
+ * KTLS (ktls/ktls.h) is an exception. Suppose that two threads race to decide, and a filter refuses the commands of KTLS to
+ * only one of them. Then the other thread has possibly given the commands, although the decision is another area. In that
+ * case threads have no rseq (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -63,7 +63,7 @@ static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 	return feature_size < covered ? feature_size : covered;
 }
 
-/* Returns the contents of the page: the area, and the distance from the area to the state. */
+/* Returns the content for the rendezvous page: the planned area, and the distance from the area to the thread state. */
 static struct rk_rendezvous offer_of(const union rk_plan *plan)
 {
 	return (struct rk_rendezvous){
@@ -80,7 +80,10 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 	};
 }
 
-/* Offers an area, or adopts the area that another copy offered. Copies that can't see the libc's area depend on the page. */
+/*
+ * Offers the planned area to other copies of this library, or adopts the area that another copy offered. If the page can't be
+ * made, plans the libc's spare area or no area.
+ */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {
 	enum rk_where planned = (enum rk_where)plan->where;
@@ -105,8 +108,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only
- * other copies are affected.
+ * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only other
+ * copies of the library are affected.
  */
 static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 {
@@ -123,7 +126,10 @@ static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 	return true;
 }
 
-/* Does what is planned, and stores the outcome in the plan. Returns false if the kernel failed to do its part. */
+/*
+ * Carries out the plan, and stores the outcome in the plan. Returns false if the plan was KTLS and the kernel doesn't
+ * register threads.
+ */
 static bool carry_out(union rk_plan *plan)
 {
 	struct rk_rendezvous page = offer_of(plan);
@@ -158,9 +164,9 @@ static uint64_t decide_on_area(void)
 }
 
 /*
- * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place.
- * Otherwise the page says where the state is. With KTLS there is possibly no page. In that case the state is in the room
- * that this copy sees.
+ * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place. Otherwise
+ * the page says where the state is. With KTLS there is possibly no page. In that case the state is in the room for the
+ * kernel's data that this copy sees (ktls/ktls.h).
  */
 static void find_state(struct rk_process *p)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - the decision, made once per process: where the areas are, whose memory they are, and how long they are. */
+/*
+ * process.h - the decision, which this library makes once per process: where the threads' rseq areas are, which component's
+ * memory they are in, and how long they are.
+ */
 #ifndef RK_SRC_PROCESS_H
 #define RK_SRC_PROCESS_H
 
@@ -12,10 +15,10 @@ enum rk_where {
 	RK_WHERE_UNDECIDED = 0,
 	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
 	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by the adopter or by us */
-	RK_WHERE_LIBC_SPARE, /* the libc's area, which the libc leaves alone: registered by us */
-	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by librseq alone */
+	RK_WHERE_LIBC_SPARE, /* the libc's area, which the libc leaves alone: registered by this library */
+	RK_WHERE_LIBRSEQ,    /* librseq's area, registered only by librseq */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
-	RK_WHERE_KTLS,       /* the room for the kernel's data: registered by the kernel, see ktls.h */
+	RK_WHERE_KTLS,       /* memory for the data of a kernel that registers threads itself, see ktls/ktls.h */
 	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, which is never registered */
 };
 
@@ -24,18 +27,18 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
 	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* threads ask the owner to register them: an unregistered thread says nothing about the process */
-	bool counted;     /* an early adopter's protocol counts the users of a thread's registration */
+	bool asked;       /* each thread asks the owner to register it: one without rseq says nothing about others */
+	bool counted;     /* as in early.h, each thread has a count of the users of its registration */
 	bool shared;      /* all copies use one thread state, after the area; else each copy has its own state */
-	int32_t mark;     /* cpu_id inside a bracket of vfork */
+	int32_t mark;     /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */
 };
 
 extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")));
 
 /*
  * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that races
- * with other threads uses the words that are stored, and makes the missing words from them. A handler that interrupts a
- * thread does the same. Once the last word is stored, rk_area_offset and rk_area_valid are stored, too.
+ * with other threads uses the words that are stored already, and makes the missing words from them. A handler that interrupts
+ * a thread does the same. rk_area_offset and rk_area_valid are stored before the last word.
  */
 struct rk_process {
 	union {
@@ -50,8 +53,8 @@ struct rk_process {
 	union {
 		uint64_t neighbours_word;
 		struct {
-			uint16_t state;          /* bytes from the area to the shared thread state; 0 if there is none */
-			uint16_t blob;           /* bytes from the kernel's blob to the area; 0 without KTLS */
+			uint16_t state;          /* bytes from the area to the state that all copies share; 0: each copy has its own */
+			uint16_t blob;           /* bytes from the kernel's blob (ktls/ktls.h) to the area; 0 without KTLS */
 			uint16_t blob_size;      /* bytes, as the kernel said; 0 if the kernel wasn't asked or didn't say */
 			uint16_t blob_alignment; /* bytes; 0 in the same cases as blob_size */
 		};
@@ -67,14 +70,15 @@ struct rk_process {
 			uint8_t libc_registers : 1;
 		};
 	};
-	uint8_t given_up; /* enum rk_reason that was found later and holds for all threads; 0: none */
+	uint8_t given_up; /* enum rk_reason that was found after the decision and holds for all threads; 0: none */
 	uint8_t served;   /* 1 once this copy has seen a registered thread; never 0 again */
 	uint8_t refused;  /* enum rk_reason of the last thread that this copy couldn't register; 0: none yet */
 } __attribute__((__aligned__(8)));
 
 /*
  * Returns the decision, and makes it first if necessary. Async-signal-safe. Takes no lock except the dynamic linker's. With
- * glibc, a handler that interrupts dlopen() can take this lock again. With musl, such a handler can't take the lock.
+ * glibc this lock is recursive, so a handler that interrupts dlopen() can take it again. With musl such a handler would
+ * deadlock, so it must not call this function.
  */
 const struct rk_process *rk_process_decide(void);
 
@@ -104,7 +108,7 @@ static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 	return (enum rk_reason)(given_up != RK_REASON_NONE ? given_up : p->reason);
 }
 
-/* Records a reason that one thread's attempt found and that holds for all threads: a foreign owner. */
+/* Records a reason that one thread found and that holds for all threads: another component has registered a private area. */
 void rk_process_give_up(enum rk_reason reason);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reason.c - the names and numbers of owners and reasons, and this library's version. */
+/* reason.c - the errno and the text of each reason why a thread has no rseq, the names of owners, and this library's version. */
 #include "reason.h"
 
 #include <errno.h>

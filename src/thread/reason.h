@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reason.h - the reasons why a thread has no rseq, in one table: number, errno, text. */
+/* reason.h - the errno for each reason why a thread has no rseq. */
 #ifndef RK_SRC_REASON_H
 #define RK_SRC_REASON_H
 

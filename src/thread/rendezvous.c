@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rendezvous.c - one page that all copies of this library find without a symbol, a lock, or a file name.
+ * rendezvous.c - one page that all copies of this library in a process find without a symbol, a lock, or a file name. The
+ * first copy writes on it which area all copies use.
  *
- * Copies don't know each other. They can be linked statically and hidden in two plugins, loaded with RTLD_LOCAL, or loaded
- * into a namespace. They can be of different versions. The first use of a copy can be in a signal handler. A child of fork
- * has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other ways for copies to agree
- * don't work:
+ * Copies of the library don't know each other. They can be linked statically and hidden in two plugins, loaded with
+ * RTLD_LOCAL, or loaded into a namespace. They can be of different versions. The first use of a copy can be in a signal
+ * handler. A child of fork has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other
+ * ways for copies to agree don't work:
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        can bind to the first one's variables by accident and write to them
@@ -50,8 +51,8 @@ static bool has_state(const struct rk_rendezvous *found)
 }
 
 /*
- * Reads the page. Checks the contents, because another component has possibly mapped memory at the address. A page of
- * another version is used like a page of ours. Fields that an older version didn't write read 0.
+ * Reads the page. Checks the contents, because another component has possibly mapped memory at the address. A page that
+ * another version of this library made is used, too. Fields that an older version didn't write read 0.
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {
@@ -82,7 +83,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
-	/* The last argument is on the stack, where syscall() reads a long. An int would leave half of the long undefined. */
+	/* syscall() reads its last argument from the stack as a long. An int would leave half of this long undefined. */
 	if (mapped == (long)sizeof(*offer))
 		mapped = RK_SYSCALL(RK_SYS_MMAP, meeting_page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rendezvous.h - the page on which copies of this library agree without knowing each other. The page's form is in
- * agreement.h.
+ * rendezvous.h - the page on which copies of this library in one process agree on an area, without knowing each other.
+ * rseqkit/detail/agreement.h has the page's form.
  */
 #ifndef RK_SRC_RENDEZVOUS_H
 #define RK_SRC_RENDEZVOUS_H
@@ -9,16 +9,17 @@
 #include <rseqkit/detail/agreement.h>
 
 /*
- * Offers *meeting. If another copy was faster, *meeting becomes that copy's offer. Async-signal-safe, lock-free.
+ * Publishes *meeting as the page's content. If another copy was faster, *meeting becomes the content that this copy
+ * published. Async-signal-safe, lock-free.
  *
- * Returns 0, or a negative errno if the copies haven't agreed. -EADDRINUSE: something else is at the address. -EFBIG: the
- * process's limit doesn't allow a memory file of this size. -ENOSPC: the file can't be filled. Any other errno is that of
- * memfd_create, write or mmap.
+ * Returns 0, or a negative errno if the copies haven't agreed. -EADDRINUSE means that other memory is at the page's address.
+ * -EFBIG: the process's limit doesn't allow a memory file of this size. -ENOSPC: the file can't be filled. Any other errno is
+ * that of memfd_create, write or mmap.
  */
 int rk_rendezvous(struct rk_rendezvous *meeting);
 
 /*
- * Reads the page. Call this function only if the page is certainly mapped, because a decision was made from the page.
+ * Reads the page. Call this function only if the page is certainly mapped, because an area was found on the page before.
  * Returns the same as rk_rendezvous_look().
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting);

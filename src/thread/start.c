@@ -5,20 +5,20 @@
  *
  *   - librseqkit-preload.so and librseqkit-malloc.so have this file. They register every thread of programs that know
  *     nothing of this library.
- *   - librseqkit.so has this file only if it is built for a libc without an area (<sys/rseq.h>): an older glibc, or musl. A
- *     glibc with an area registers each thread that a registered thread creates. With such a glibc, librseqkit.so doesn't
- *     interpose the program's calls, even with RSEQKIT_AREA=own.
+ *   - librseqkit.so has this file only if it is built for a libc that has no rseq area (no <sys/rseq.h>): an older glibc, or
+ *     musl. A glibc with an area registers each thread that a registered thread creates. With such a glibc, librseqkit.so
+ *     doesn't interpose the program's calls, even with RSEQKIT_AREA=own.
  *   - librseqkit.a has this file with musl, because there the library has to watch the ends of threads (exit.h). With
  *     glibc, librseqkit.a doesn't have this file, because a static program has no next pthread_create() to look up.
  *
- * The names pthread_create and thrd_create are exported without a symbol version. If they had a version of ours, other
- * libraries, such as the one with std::thread, wouldn't be bound to them.
+ * The names pthread_create and thrd_create are exported without a symbol version. If they had one of librseqkit's versions,
+ * the calls of other libraries, such as libstdc++ for std::thread, wouldn't be bound to them.
  *
- * The invariant: a program sees nothing but the registration. Apart from the two functions, the preloaded object exports
- * only the room (ktls.h) with glibc, and only the libc's names for the area (preload_symbols.c) with other libcs. So if the
- * program itself has a copy of this library, of any version, that copy keeps its own symbols. The copies agree on the area
- * without knowing each other. This file allocates nothing on the program's heap. A malloc() before the start routine, or a
- * free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
+ * The invariant: a program sees nothing but the registration. Apart from the two functions, the preloaded object exports one
+ * thing: with glibc the function rk_ktls_room() (ktls.h), with other libcs the libc's names for the area (preload_symbols.c).
+ * So if the program itself has a copy of this library, of any version, that copy keeps its own symbols. The copies agree on
+ * the area without knowing each other. This file allocates nothing on the program's heap. A malloc() before the start
+ * routine, or a free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
  *
  * This file doesn't see the starts of some threads:
  *   - threads that are created by modules for which the libc comes first in look-up order, by modules loaded with
@@ -26,12 +26,13 @@
  *   - the libc's own helper threads;
  *   - threads of programs that link librseqkit.a with glibc.
  *
- * The first operation of such a thread registers the thread. If there are signs of strangers, such threads are never
- * registered.
+ * The first operation of such a thread registers the thread. If another component possibly registers threads itself
+ * (strangers.h), this library never registers such threads.
  *
- * The preloaded objects don't use glibc's area while glibc's tunable is off. If the creator of a thread were registered in
- * that area, glibc would register the new thread, too. If that registration is refused, for example by a filter, glibc ends
- * the process. Without us such a program runs. Other ways to avoid that end don't work:
+ * The preloaded objects don't use glibc's area if glibc.pthread.rseq=0 stops glibc from registering threads. If the creator
+ * of a thread were registered in that area, glibc would register the new thread, too. If that registration is refused, for
+ * example by a filter, glibc ends the process. Without the preloaded object such a program runs. Other ways to avoid that end
+ * don't work:
  *
  *   unregister around pthread_create()          the filter that refuses the one call refuses the other
  *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
@@ -57,9 +58,9 @@ typedef int create_posix(pthread_t *, const pthread_attr_t *, void *(*)(void *),
 typedef int create_c11(thrd_t *, thrd_start_t, void *);
 
 /*
- * Passes the start routine and its argument to a new thread. A slot is taken before the thread's creation, and released in
- * the thread's first instructions. So few slots are taken at a time. If another thread forks meanwhile, the slots that are
- * taken at that time stay taken in the child.
+ * A slot passes the start routine and its argument to a new thread. A slot is taken before the thread's creation, and
+ * released in the thread's first instructions. So few slots are taken at a time. If another thread forks meanwhile, the slots
+ * that are taken at that time stay taken in the child.
  */
 struct slot {
 	union {
@@ -80,7 +81,7 @@ static struct chunk first_chunk;
 static create_posix *next_posix;
 static create_c11 *next_c11;
 
-/* Returns the next chunk, and makes it if there is none. Returns NULL if there is no memory. Leaves errno as it was. */
+/* Returns the chunk after `chunk`, and makes it if there is none. Returns NULL if there is no memory. Leaves errno as it was. */
 static struct chunk *following(struct chunk *chunk)
 {
 	struct chunk *next = __atomic_load_n(&chunk->next, __ATOMIC_ACQUIRE), *made;
@@ -121,8 +122,8 @@ static void release_start(struct slot *slot)
 }
 
 /*
- * Runs as the first instructions of a thread. None of them is a cancellation point. Only the thread itself can turn on
- * asynchronous cancellation, after these instructions. So the thread isn't cancelled here, and always releases its slot.
+ * Runs as the first instructions of a thread. None of these instructions is a cancellation point. Only the thread itself can
+ * turn on asynchronous cancellation, which it does later. So the thread isn't cancelled here, and always releases its slot.
  */
 static struct slot arrive(void *argument)
 {
@@ -162,7 +163,7 @@ static void (*volatile const bring_in)(void *) __attribute__((__used__)) = pthre
 #endif
 
 /*
- * In musl, RTLD_NEXT finds nothing for a module that was loaded late. RTLD_DEFAULT then finds the definition of another
+ * In musl, RTLD_NEXT finds nothing for a module that dlopen() loaded. RTLD_DEFAULT then finds the definition of another
  * module or of the libc.
  */
 static void *next_function(const char *name)
@@ -187,7 +188,7 @@ __attribute__((__constructor__)) static void find_next(void)
 }
 
 /*
- * Returns whether the creation of a thread is passed on unchanged. A libc that registers threads registers each thread
+ * Returns whether calls that create a thread are passed on unchanged. A libc that registers threads registers each thread
  * whose creator is registered. A kernel that registers threads registers every thread.
  */
 static bool starts_are_left_alone(void)

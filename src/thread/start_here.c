@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or
- * both are absent.
+ * start_here.c - tells plan.c that start.c, which interposes pthread_create(), is in this module, too. Either both files are
+ * linked in, or both are absent.
  *
- * The decision (plan.c) calls this file, and start.c calls the decision. So this file uses no symbol of start.c. This file
- * asks the dynamic linker which module has the pthread_create() that calls are bound to. If this module has that
- * pthread_create(), calls are bound to start.c's pthread_create(), because this module has no other one.
+ * plan.c calls this file, and start.c calls plan.c through process.c. So this file uses no symbol of start.c. This file asks
+ * the dynamic linker which module has the pthread_create() that calls are bound to. If that is this module, calls run
+ * start.c's pthread_create(), because this module has no other one.
  */
 #define _GNU_SOURCE
 #include "start.h"
@@ -22,8 +22,8 @@ extern int __pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void 
 
 #ifdef RK_PRELOADED
 /*
- * The preloaded object comes before the libc. If another module comes even before this one, such as another preloaded object
- * of ours, that module passes the calls on.
+ * The preloaded object comes before the libc. If another preloaded object of this project comes even before this one, its
+ * pthread_create() calls this one.
  */
 bool rk_start_sees_all(void)
 {
@@ -35,7 +35,7 @@ bool rk_start_registers_all(void)
 	return true;
 }
 #else
-/* Another module's pthread_create() can come before ours in look-up order. */
+/* Another module's pthread_create() can come before start.c's in the dynamic linker's look-up order. */
 bool rk_start_sees_all(void)
 {
 	static const char here;

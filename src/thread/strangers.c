@@ -65,8 +65,8 @@ static const void *first_found(const void *found, const struct rk_module *module
 }
 
 /*
- * Searches in look-up order. An executable can hold the linker's copies of the variables. In that case the linker's copies
- * are in use.
+ * Visits the modules in look-up order, and takes the first definition of each variable. If the executable has the linker's
+ * copy of a variable (a copy relocation), it comes first, and it is the one in use.
  */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {

@@ -6,9 +6,9 @@
  * interrupt a thread's very first operation and register the thread. The interrupted operation then gets EBUSY from the
  * kernel, which means that the thread is registered.
  *
- * The initial thread is registered at process start. So a component with a private area learns at its first attempt that it
- * can't have rseq. A foreign owner counts for the whole process. Once this library sees a private registration in one
- * thread, it registers no further thread, because the owner expects to register every thread. rk_thread_register() counts
+ * The initial thread is registered at process start. So a component that would register a private area later learns at its
+ * first attempt that it can't have rseq. If this library finds one thread that such a component has registered, it registers
+ * no further thread of the process, because the component expects to register every thread. rk_thread_register() counts
  * users, so that unbalanced calls are found. When the last user unregisters, the thread stays registered.
  *
  * A vfork child runs on its parent's TLS without a registration of its own. If the parent is unregistered, too, the
@@ -34,13 +34,16 @@
 #include "thread.h"
 #include "os/word.h"
 
-/* Not an errno of the kernel: the call said that the thread is registered, but the area shows that it isn't. */
+/*
+ * This value is no errno of the kernel. It means: the system call reported that the thread is registered, but cpu_id in the
+ * area shows that it isn't.
+ */
 #define NOT_TRUE (-4096)
 
 /*
  * Returns the reason for a refusal. EPERM, EINVAL and NOT_TRUE have two meanings each. This function finds out which meaning
- * is right by asking whether the thread has any registration. NOT_TRUE comes from a filter, or from a kernel with KTLS. Such
- * a kernel registers no thread that was cloned on its creator's thread pointer.
+ * is right by asking whether the thread has any registration. NOT_TRUE results if a seccomp filter answered, or if the kernel
+ * has KTLS (ktls/ktls.h). A kernel with KTLS registers no thread that was cloned on its creator's thread pointer.
  */
 static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
@@ -61,8 +64,8 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 }
 
 /*
- * Returns the answer of a registration, or NOT_TRUE. The answers 0 (registered now) and EBUSY (registered already) become
- * NOT_TRUE if the thread's area shows that the thread isn't registered.
+ * Returns `r`, the answer of a registering system call, or NOT_TRUE. The answers 0 (registered now) and EBUSY (registered
+ * already) become NOT_TRUE if the thread's area shows that the thread isn't registered.
  */
 static int check_answer(int r, volatile struct rk_area *area)
 {
@@ -70,10 +73,11 @@ static int check_answer(int r, volatile struct rk_area *area)
 }
 
 /*
- * Makes the system call. By an early adopter's protocol, the count of users is raised before the call. Otherwise the
- * adopter's last user would unregister the thread while we use the registration. Our user stays in the count, as a libc's
- * user would. By the protocol, signals are blocked during these steps. So a handler never finds the raised count without the
- * registration, or the registration without the raised count.
+ * Makes the system call that registers the thread. In an early adopter's area (early.h), its protocol demands that this
+ * library adds itself to the thread's count of users before the call. Otherwise the adopter's last user would unregister the
+ * thread while we use the registration. The count stays raised for the thread's life, as a libc would leave it. By the
+ * protocol, signals are blocked during these steps. So a handler never finds the raised count without the registration, or
+ * the registration without the raised count.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -100,9 +104,9 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 }
 
 /*
- * Returns whether our user is missing in an early adopter's count, in a thread that the adopter registered. Without our
- * user, the adopter's last user would unregister the thread. We add no user if the thread's end was seen already, or if
- * this library can't see the end.
+ * Returns whether an early adopter registered this thread, and this library hasn't yet added itself to the adopter's count of
+ * users. If it weren't in the count, the adopter's last user would unregister the thread. This function returns false if this
+ * library has already handled the thread's end (exit.h), or won't see the end.
  */
 static bool owes_a_count(const struct rk_process *p)
 {
@@ -112,7 +116,7 @@ static bool owes_a_count(const struct rk_process *p)
 	       rk_exit_is_watched(state) && rk_early_users(p->offset) != NULL;
 }
 
-/* Registers the calling thread. Returns 0 or a negative errno. Stores the reason of a failure that lasts. */
+/* Registers the calling thread. Returns 0 or a negative errno. If the failure is permanent, stores its reason. */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
 	struct rk_thread_state *state = rk_state_in_use(p);
@@ -121,11 +125,11 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	int r;
 
 	if (vfork_child == 1)
-		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the state is the parent's */
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept as a reason in the state, which is the parent's */
 	if (vfork_child < 0) {
 		/*
-		 * The kernel doesn't say whether this is a vfork child, so nothing is registered. A registration in a vfork
-		 * child would leave a CPU number in the parent's area.
+		 * The kernel doesn't say whether this is a vfork child, so the thread isn't registered. A registration in a
+		 * vfork child would leave a CPU number in the parent's area.
 		 */
 		r = rk_kernel_has_registration();
 		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
@@ -138,8 +142,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		if (r == 0 || r == -EBUSY)
 			return 0;
 		/*
-		 * If the conditions below hold, a handler undid the registration before check_answer() read the area. The
-		 * end of the handler's bracket registers the thread again, or the next attempt does.
+		 * If the conditions below hold, a signal handler's rk_vfork_begin() undid the registration before
+		 * check_answer() read the area. The thread is registered again by the matching rk_vfork_end(), or by the next
+		 * attempt.
 		 */
 		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
@@ -159,9 +164,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 }
 
 /*
- * Stores the reason before the system call. Otherwise a signal handler after the call would register the thread again. An
- * early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until the thread is
- * unregistered.
+ * Stores the reason before the system call that unregisters. Otherwise a signal handler after the call would register the
+ * thread again. An early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until
+ * the thread is unregistered.
  */
 void rk_thread_detach(enum rk_reason reason)
 {
@@ -187,9 +192,9 @@ void rk_thread_detach(enum rk_reason reason)
 }
 
 /*
- * Records a foreign owner. Possibly only one copy has seen the owner, in one thread. So this function stores the reason in
- * the thread's state, which copies with a shared block read. Without KTLS, it also stores the reason in this copy's record
- * of the process.
+ * Records that another component has registered threads in a private area. Possibly only one copy of this library has seen
+ * this, in one thread. So this function stores the reason in the thread's state, which other copies read if the copies share
+ * one thread block. Without KTLS, it also stores the reason in this copy's record of the process.
  */
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -199,10 +204,10 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * A filter can answer each system call of attach() by a handler of SIGSYS (SECCOMP_RET_TRAP). If that handler calls an
- * operation, the operation calls this function, which must not make the system call again. If SIGSYS is blocked in the handler,
- * another call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So attempts are counted, and
- * limited. Handlers of other signals register the thread as if they had interrupted nothing.
+ * A seccomp filter can answer each system call of attach() with the signal SIGSYS (SECCOMP_RET_TRAP). If the handler of
+ * SIGSYS calls an operation, the operation calls this function, which must not make the system call again. If SIGSYS is
+ * blocked in the handler, another call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So
+ * attempts are counted, and limited. A handler of another signal still registers the thread.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
@@ -213,8 +218,9 @@ static int attach_once(const struct rk_process *p, struct rk_thread_state *state
 		return r;
 	WRITE(state->lazy, (uint8_t)(lazy + RK_THREAD_TRY));
 	/*
-	 * In an early adopter's area, the mark also means that the adopter's own attempt failed. After such a failure the
-	 * kernel's answer isn't "no registration", and attach() finds the reason.
+	 * In an early adopter's area (early.h), cpu_id is the same inside a bracket (rk_vfork_begin()) as after a failed
+	 * attempt of the adopter to register. After such a failure the kernel doesn't answer "no registration", and attach()
+	 * finds the reason.
 	 */
 	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
 		r = attach(p, area);
@@ -223,8 +229,8 @@ static int attach_once(const struct rk_process *p, struct rk_thread_state *state
 }
 
 /*
- * The slow path checks in this order: whether the thread is registered, whether a reason is known, and only then what the
- * kernel answers.
+ * Registers the thread if necessary. Checks in this order: whether the thread is registered, whether a reason against it is
+ * known, and only then what the kernel answers.
  */
 static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -250,8 +256,9 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * Prepares the thread, and records the outcome for rk_process_query(). Two refusals aren't recorded, because they say
- * nothing about the process: an open bracket, and a thread that hasn't asked librseq for its registration yet.
+ * Prepares the thread, and records the outcome for rk_process_query(). Two failures aren't recorded, because they say nothing
+ * about the process: the thread is inside a bracket, or the process uses librseq's area and librseq hasn't registered the
+ * thread yet.
  */
 static int prepare_and_note(void)
 {
@@ -318,8 +325,9 @@ int rk_process_init(void)
  * This constructor is in this file, because a linker links a file of an archive only if the program needs a symbol of the file.
  * Code that registers a thread needs this file, and so the program gets the constructor, too.
  *
- * The constructor registers the initial thread at process start, before any code can have kept a copy of the published
- * words. A component with a private area that comes later learns at its first attempt that it can't have rseq.
+ * The constructor registers the initial thread at process start, before any code can have kept a copy of rk_area_offset or
+ * rk_area_valid, which the decision sets. A component with a private area that comes later learns at its first attempt that
+ * it can't have rseq.
  */
 #ifdef __GLIBC__
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(int argc, char **argv, char **environment)

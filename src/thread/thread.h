@@ -13,8 +13,8 @@
 void rk_thread_detach(enum rk_reason reason);
 
 /*
- * Registers the calling thread. If KTLS is used, this function gives the kernel's own command. Then the kernel also
- * maintains the thread id.
+ * Registers the calling thread. With KTLS, where the kernel registers threads (ktls/ktls.h), this function uses the kernel's
+ * KTLS command instead of rseq(2). So the kernel also maintains the thread id in this thread.
  */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
@@ -27,8 +27,9 @@ static inline bool rk_area_is_registered(volatile struct rk_area *area)
 }
 
 /*
- * Returns whether the thread is inside a bracket. The depth shows a bracket of a copy that shares this state. The mark in
- * the area shows a bracket of any copy.
+ * Returns whether the thread is inside a bracket: between rk_vfork_begin() and rk_vfork_end(). The state counts the open
+ * brackets of all copies of this library that share the state. A bracket of any other copy is found by the mark, a value of
+ * cpu_id that the bracket stores in the area.
  */
 static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile struct rk_area *area)
 {
@@ -36,8 +37,8 @@ static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile
 }
 
 /*
- * Returns whether an early adopter's area has the mark. In such an area the mark has a second meaning: the adopter's own
- * attempt to register failed.
+ * Returns whether the area is an early adopter's (early.h), and cpu_id in it is the mark of a bracket. In such an area this
+ * value has a second meaning: the adopter's own attempt to register failed.
  */
 static inline bool rk_is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
 {

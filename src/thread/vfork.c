@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.c - the bracket around a vfork whose child uses operations: unregister, vfork, register.
+ * vfork.c - rk_vfork_begin() and rk_vfork_end(). The time between them is called a bracket. It is needed around a vfork whose
+ * child uses operations: unregister, vfork, register.
  *
- * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's registration
+ * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's registration
  * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id
- * first. Copies that share the state also find the bracket by the state's depth. While the thread is registered, only the
- * kernel is allowed to store to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler
- * registers the thread just before, the exchange fails.
+ * first. Copies of this library that share the thread state also find the bracket there, by the number of open brackets.
+ * While the thread is registered, only the kernel is allowed to store to cpu_id. So the mark is stored by an exchange that
+ * expects a negative value. If a handler registers the thread just before, the exchange fails.
  *
- * A signal handler can bracket a vfork of its own between any two instructions here. The invariant: from the outermost
- * rk_vfork_begin() to its rk_vfork_end(), the thread is unregistered and its area is closed. Only a stranger can break this.
- * The state's `restore` says what the outermost end has to restore.
+ * A signal handler can run a bracket and a vfork of its own between any two instructions of this file. The invariant: from
+ * the outermost rk_vfork_begin() to its rk_vfork_end(), the thread is unregistered and its area is closed. Only a stranger, a
+ * component that registers threads itself, can break this. `restore` in the thread state says what the outermost
+ * rk_vfork_end() has to restore.
  *
- * The mark is -3, which means neither "not registered yet" nor "failed". In an early adopter's area the mark is -2,
- * "failed". For example, tcmalloc reads cpu_id too: if it finds -2, it takes its slow path and registers nothing.
+ * The mark is -3, which differs from the kernel's values for "not registered yet" (-1) and "failed" (-2). In an early
+ * adopter's area (early.h) the mark is -2. An adopter such as tcmalloc that finds -2 in cpu_id takes its slow path and
+ * registers nothing.
  *
  * A stranger that doesn't know the mark can still break the bracket, by registering the thread or a child. When such a
- * bracket ends, the mark is gone. A child's registration ends with the child, but leaves a CPU number in the area of its
- * unregistered parent. So rk_vfork_end() makes the kernel register the thread again in any case, and returns -ECANCELED.
+ * bracket ends, the mark is gone. If the child was registered, the registration ends with the child, but a CPU number stays
+ * in the area, and the parent isn't registered. So rk_vfork_end() makes the kernel register the thread again in any case, and
+ * returns -ECANCELED.
  *
  * The model in model/thread.pml has the mark and a stranger. The model showed that rk_vfork_end() has to read `restore` a
- * second time, because a handler's bracket has possibly added bits.
+ * second time, because a bracket in a signal handler has possibly added bits.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -38,7 +42,7 @@
 #define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original length */
 #define RESTORE_MARK 2         /* the bracket stored the mark, and its end removes it */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
-#define RESTORE_SLICE 8        /* the slice extension was on; unregistering switches it off */
+#define RESTORE_SLICE 8        /* the time slice extension was on; unregistering switches it off */
 
 /* How often rk_vfork_begin() tries to close the area while signal handlers register the thread again and again. */
 #define ATTEMPTS_MAX 64
@@ -62,9 +66,9 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 }
 
 /*
- * Closes an area that names a CPU although the thread isn't registered: a child of a broken bracket left that number.
- * Blocks signals between the check and the store. Otherwise a stranger's handler could register the thread on the same CPU
- * in between, and the exchange would succeed.
+ * Closes an area that names a CPU although the thread isn't registered. A vfork child that a stranger registered left that
+ * number. Blocks signals between the check and the store. Otherwise a stranger's handler could register the thread on the
+ * same CPU in between, and the exchange would succeed.
  */
 static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t mark)
 {
@@ -79,13 +83,13 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	return done;
 }
 
-/* Adds bits to `restore` by one atomic instruction, because a handler's bracket can add bits as well. */
+/* Adds bits to `restore` by one atomic instruction, because a bracket in a signal handler can add bits as well. */
 static void owe(struct rk_thread_state *state, uint8_t restore)
 {
 	(void)__atomic_fetch_or(&state->restore, restore, __ATOMIC_RELAXED);
 }
 
-/* Undoes the thread's registration and closes its area. Returns 0, -ENOTSUP or -EBUSY. */
+/* Undoes the thread's registration and closes its area by the mark. Returns 0, -ENOTSUP or -EBUSY. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
 	int32_t mark = rk_kind_of(p)->mark;
@@ -96,7 +100,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 		bool closed;
 
 		if (cpu == mark)
-			return 0; /* a handler closed the area, or another copy opened a bracket */
+			return 0; /* a signal handler closed the area, or another copy of this library did */
 		if (cpu >= 0)
 			restore = unregister(p, area);
 		owe(state, restore);
@@ -108,8 +112,8 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			return 0;
 		}
 		/*
-		 * If the conditions below hold, no handler changed cpu_id meanwhile. So the thread is registered, and the
-		 * registration can't be undone.
+		 * If the conditions below hold, cpu_id isn't a leftover and no handler changed it meanwhile. So the thread is
+		 * registered, and this library can't undo the registration.
 		 */
 		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
 		    (rk_kernel_has_registration() != 0 || rk_kernel_is_vfork_child() != 0))
@@ -138,8 +142,8 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 		return 0;
 	}
 	/*
-	 * The thread isn't registered in this area, and the bracket ends. So neither the mark nor a CPU number is right any
-	 * more.
+	 * The bracket ends, and the thread isn't registered in this area. So the mark must not stay in cpu_id, and a CPU
+	 * number must not either.
 	 */
 	if (cpu == rk_kind_of(p)->mark || cpu >= 0)
 		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
@@ -147,9 +151,9 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 }
 
 /*
- * Ends the outermost bracket. If the mark is gone, another component registered the thread during the bracket. If the
- * component registered the child, that registration has ended with the child, and the CPU number in the area is the child's
- * leftover. So if the mark is gone, this function registers the thread in any case.
+ * Opens the area again at the end of the outermost bracket. If the mark is gone, another component registered the thread
+ * during the bracket. If the component registered the vfork child, that registration has ended with the child, and the CPU
+ * number in the area is a leftover. So if the mark is gone, this function registers the thread in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
@@ -214,8 +218,8 @@ int rk_vfork_end(void)
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
 	/*
-	 * If a child was killed inside a bracket of its own or of a handler, the depth is too high. rk_bracket_ends()
-	 * returns the right depth.
+	 * If a vfork child was killed inside a bracket that it or its signal handler opened, the count of open brackets is
+	 * too high. rk_bracket_ends() returns the right count.
 	 */
 	depth = rk_bracket_ends(READ(state->vfork));
 	if (depth != 0)
@@ -227,9 +231,9 @@ int rk_vfork_end(void)
 		return broken ? -ECANCELED : 0;
 	}
 	/*
-	 * From here on, only this call restores what `restore` said. A handler's bracket finds no bits. A bracket in a
-	 * handler's vfork child finds no bits, too. The depth is set to 0 before the system call: a handler's bracket after the
-	 * call must be the outermost one.
+	 * From here on, only this call restores what `restore` said: brackets in signal handlers, and in their vfork
+	 * children, find no bits. The count of open brackets is set to 0 before the system call, because a handler's bracket
+	 * after the call must be the outermost one.
 	 */
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
@@ -278,8 +282,8 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 			_exit(child(arg, before));
 		failed = errno;
 		/*
-		 * A killed child has possibly left the depth too high. rk_vfork_end() repairs this only if the level has a
-		 * row in the table.
+		 * A killed child has possibly left the count of open brackets too high. rk_vfork_end() repairs this only if
+		 * the bracket has a row in the table of bracket.c.
 		 */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();

@@ -6,7 +6,7 @@
  * address, and x17 has the loaded word. Sections that copy also use x13 to x15. Each asm statement reads the thread pointer
  * itself. So a fiber that moved to another thread between two operations never uses the old thread's area.
  *
- * All ways out are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. gcc's option
+ * All jumps out of a section are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. gcc's option
  * -freorder-blocks-and-partition moves the targets of these branches to another ELF section. The option is off by default on
  * this machine. If it is on, and the program's text is longer than 1 MiB, the linker possibly refuses the branches
  * (R_AARCH64_CONDBR19).
@@ -17,9 +17,10 @@
  * scheduler also passes concurrency ids between CPUs. It does so after the full barrier at the beginning of every switch
  * (kernel/sched/core.c, __schedule()).
  *
- * Use the _release forms if readers on other CPUs load the slot's word with acquire and follow the pointer in that word. The
- * commit of a _release form is a store-release: one instruction, like a plain store. A barrier before a plain store would also
- * work, but costs more. Loads have no acquire form, because users of a slot load only values that users of the same slot stored.
+ * Use the _release forms of operations if readers on other CPUs load the slot's word with acquire order and follow the
+ * pointer in that word. The commit of a _release form is a store-release: one instruction, like a plain store. A barrier
+ * before a plain store would also work, but costs more. Loads of operations have no acquire form, because users of a slot
+ * load only values that users of the same slot stored.
  */
 #ifndef RSEQKIT_ARCH_AARCH64_H
 #define RSEQKIT_ARCH_AARCH64_H
@@ -54,7 +55,7 @@
 	RKI_ASM_L(1) ":\n\t"
 
 #define RKI_ASM_PIN_HERE(here)                                                                                         \
-	"hint #34\n\t" /* a landing pad, if branch targets are enforced */                                             \
+	"hint #34\n\t" /* a landing pad (BTI), for processors that enforce branch targets */                           \
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
@@ -219,8 +220,8 @@
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "x15", "%x[" #target "]"))
 
 /*
- * The slot's word of a log is its head, and the next word is its limit. From the test for room to the commit, x12 has the next
- * head. Register x15 has the address of the place.
+ * If the slot is a log, its first word is the log's head, and the next word its limit. From RK_ASM_UNLESS_ROOM to the commit,
+ * x12 has the new head. Register x15 has the address of the place.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	"ldr x13, [x16, #8]\n\t"                                                                                       \
@@ -254,7 +255,7 @@
 	"cmp x17, %x[" #operand "]\n\t"                                                                                \
 	"b.eq " RKI_ASM_L(5) "\n\t"
 
-/* In each RK_ASM_COMMIT_... the last instruction commits, and the end label follows directly. */
+/* In each RK_ASM_COMMIT_... the last instruction is the commit, and the end label follows at once. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
@@ -284,11 +285,14 @@
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
-/* The operands of a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text of constants (.ifc). */
+/*
+ * RK_IN_LENGTH has the operands for a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text
+ * of constants (.ifc).
+ */
 #define RK_IN_LENGTH(length) RK_IN(length), RK_IN_COUNT(copied, rki_copied(length))
 #define RK_IN_COUNT(name, expression) [name] "rI"(expression)
 
-/* This port adds no immediate, because an immediate would save nothing. */
+/* RK_IMMEDIATE is always false in this port, because adding an immediate would save nothing. */
 #define RK_IMMEDIATE(word) 0
 
 /* Reads a word at an offset from the calling thread's thread pointer. */

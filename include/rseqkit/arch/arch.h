@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arch.h - picks the port for the machine that the code is compiled for.
+ * arch.h - includes the port for the architecture that the code is compiled for.
  *
  * A port is one file in this folder; this header includes it below. A port has all code that depends on the architecture:
  *   - RK_SIGNATURE, the word before every abort handler, which equals the registered signature (source: the C library's
@@ -41,7 +41,7 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
 #endif
 #endif
 
-/* Passes a list with commas as one macro argument, for RK_SECTION. */
+/* Passes a list with commas to RK_SECTION as one macro argument. */
 #define RK_LIST(...) __VA_ARGS__
 
 #if defined(__x86_64__)

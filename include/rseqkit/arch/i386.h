@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* i386.h - 32-bit x86: only the signature, so that the library can share areas with other components. It has no sections. */
+/*
+ * i386.h - the port to 32-bit x86. It has only the signature, so that the library can share areas with other components, and
+ * no critical sections.
+ */
 #ifndef RSEQKIT_ARCH_I386_H
 #define RSEQKIT_ARCH_I386_H
 

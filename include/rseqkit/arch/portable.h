@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * portable.h - primitives for a port without critical sections. All code compiles, and every operation returns RK_NO_RSEQ.
+ * portable.h - replaces the primitives of section.h where there are no critical sections (arch.h). All code compiles, and
+ * every operation returns RK_NO_RSEQ.
  *
  * The asm statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them on
  * machines without critical sections too.
@@ -10,7 +11,7 @@
 
 #define RK_HAVE_SECTIONS 0
 
-/* The signature isn't known, so the library never registers a thread. */
+/* RK_SIGNATURE 0 means that the signature of this architecture isn't known. In that case the library never registers a thread. */
 #ifndef RK_SIGNATURE
 #define RK_SIGNATURE 0
 #endif

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * section.h - the common parts of a critical section on every machine: its descriptor, its entries in the tables that debuggers
- * and binary tools read, and its asm statement. A port (arch.h) includes this file and adds the primitives.
+ * section.h - the parts of a critical section that are the same on every architecture. These are its descriptor, its entries
+ * in the tables that debuggers and binary tools read, and its asm statement. A port (arch.h) includes this file and adds the
+ * primitives, pieces of assembly of which sections are made.
  *
- * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the index's
- * slot. Some primitives move the slot to another place. "The loaded word" is the word that the section loaded last.
- * Offsets are in bytes.
+ * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the slot
+ * that an index, such as the CPU's number, selects (ops.h). Some primitives make another address the slot. "The loaded word"
+ * is the word that the section loaded last. Offsets are in bytes.
  *
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index and finds the index's slot; goes to label `leave` if the thread has
  *                                            no rseq
- *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item that the shared word `gate` (RK_IN) names
- *                                            (gate.h). That word becomes the loaded word. Goes to `label` if that word is 0
+ *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item whose address is in the shared word `gate`
+ *                                            (RK_IN; gate.h). That word becomes the loaded word. Goes to `label` if it is 0
  *   RK_ASM_INDEX_OPEN_GATE(to)               does the same for a gate that is never closed
- *   RK_ASM_INDEX_GATE_TOKEN(to, label)       does the same, but makes the word at `gate` the outcome; in RK_SECTION_TOKEN
- *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the word behind it are both 0; in
+ *   RK_ASM_INDEX_GATE_TOKEN(to, label)       as RK_ASM_INDEX_GATE, but the word at `gate` becomes the outcome; only in
  *                                            RK_SECTION_TOKEN
- *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; in RK_SECTION_TOKEN
- *   RK_ASM_BEHIND(where)                     moves the slot to the word at `where` (RK_IN_WORD) behind it
+ *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the next word are both 0; only in
+ *                                            RK_SECTION_TOKEN
+ *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; only in RK_SECTION_TOKEN
+ *   RK_ASM_BEHIND(where)                     makes the word that is `where` bytes (RK_IN_WORD) further the slot
  *   RK_ASM_SLOT                              a place: the slot's word
- *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
- *   RK_ASM_REACHED(offset)                   a place: the word that RK_ASM_REACH found
- *   RK_ASM_FOLLOW(label, offset)             the slot's word is a pointer: moves the slot to the word at `offset` (RK_IN_WORD)
- *                                            behind the pointer's target; goes to `label` if the pointer is null
+ *   RK_ASM_REACH(offset)                     computes the address of the word at `offset` (RK_IN) from the slot
+ *   RK_ASM_REACHED(offset)                   a place: the word whose address RK_ASM_REACH computed
+ *   RK_ASM_FOLLOW(label, offset)             the slot's word is a pointer: makes the word at `offset` (RK_IN_WORD) from the
+ *                                            pointer's target the slot; goes to `label` if the pointer is null
  *   RK_ASM_ENTER_CPU(to, where, label), _CID, _AT
  *                                            finds the index's slot, and enters the bank that its word names: the slot is
  *                                            then the bank's word at `where` (RK_IN_WORD); goes to `label` if the slot is
@@ -30,31 +32,31 @@
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if the loaded word is `word`
  *   RK_ASM_UNLESS_LOADED(to, word, label)    goes to `label` unless the loaded word is `word`
- *   RK_ASM_LOAD_THROUGH(offset)              the loaded word is a pointer: loads the word at `offset` (RK_IN_WORD) behind the
+ *   RK_ASM_LOAD_THROUGH(offset)              the loaded word is a pointer: loads the word at `offset` (RK_IN_WORD) from the
  *                                            pointer's target
- *   RK_ASM_KEEP                              makes the loaded word the value; in RK_SECTION_VALUE
+ *   RK_ASM_KEEP                              makes the loaded word the value that is read; only in RK_SECTION_VALUE
  *   RK_ASM_STORE_LOADED(pointer)             stores the loaded word where `pointer` points
  *   RK_ASM_STORE(place, word)                stores a word, before the commit
- *   RK_ASM_COPY(offset, source, length)      copies bytes from `source` to `offset` behind the slot, before the commit
- *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from `offset` behind the slot to the caller's memory
+ *   RK_ASM_COPY(offset, source, length)      copies bytes from `source` to `offset` from the slot, before the commit
+ *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from `offset` from the slot to the caller's memory
  *   RK_ASM_LOAD_LAST(to, read, label)        loads an array's last element into the output `read`, or goes to `label` if the
  *                                            array is empty. RK_ASM_LOAD must precede this primitive and the next two
- *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the array's last element, or goes to `label` if the array is
+ *   RK_ASM_STORE_NEXT(to, word, label)       stores the word after the array's last element, or goes to `label` if the array is
  *                                            full
  *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to the loaded word
  *   RK_ASM_UNLESS_ROOM(size, label)          for a log whose head is the loaded word: goes to `label` unless the log has room
  *                                            for `size` bytes. RK_ASM_COMMIT_HEAD stores the new head, which is `size` bytes
  *                                            further
- *   RK_ASM_PLACE(mask)                       computes the head's place in the log by the mask (RK_IN_IF_ROOM); comes after
+ *   RK_ASM_PLACE(mask)                       computes the head's place in the log by the mask (RK_IN_IF_ROOM); use it after
  *                                            RK_ASM_UNLESS_ROOM
- *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. Afterwards the place is the
+ *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. After that the place is the
  *                                            next word
  *   RK_ASM_PUT_STAMP(order)                  does the same with the processor's clock (rk_ring_clock()). With
  *                                            RK_ASM_IN_ORDER, the processor reads its clock after it has executed all earlier
  *                                            instructions
- *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place; comes after RK_ASM_PUT and RK_ASM_PUT_STAMP
- *   RK_ASM_PUT_WORDS(words, first, second)   stores one of two words (RK_IN_WORD) to the place, both, or none; `words`
- *                                            (RK_IN_COUNT) is their number; comes after RK_ASM_PUT and RK_ASM_PUT_STAMP
+ *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place; use it after RK_ASM_PUT and RK_ASM_PUT_STAMP
+ *   RK_ASM_PUT_WORDS(words, first, second)   stores no word, the first, or both words (RK_IN_WORD) to the place; `words`
+ *                                            (RK_IN_COUNT) is their number; use it after RK_ASM_PUT and RK_ASM_PUT_STAMP
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word
@@ -62,34 +64,34 @@
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IN_LENGTH             the operands of a copy's length
  *   RK_IN_COUNT              an operand: a number that the assembler compares with constants
- *   RK_IMMEDIATE(word)       true if RK_ASM_COMMIT_ADD_IMMEDIATE is to add the word
- *   RK_USES_SLOT             the registers of a section that doesn't load, reach or copy, and adds no variable
- *   RK_USES_LOADED           the registers of a section that doesn't copy and has no array
- *   RK_USES_ARRAY            the registers of a section with an array
- *   RK_USES_COPY             the registers of a section that copies
- *   RK_USES_LOG              the registers of a section that writes to a log
+ *   RK_IMMEDIATE(word)       true if the operation adds this word by RK_ASM_COMMIT_ADD_IMMEDIATE
+ *   RK_USES_SLOT             the registers that a section changes if it doesn't load, reach or copy, and adds no variable
+ *   RK_USES_LOADED           the same if a section doesn't copy and has no array
+ *   RK_USES_ARRAY            the same for a section with an array
+ *   RK_USES_COPY             the same for a section that copies
+ *   RK_USES_LOG              the same for a section that writes to a log
  *
  * `to` says how a label is named:
  *   RK_ASM_C      a label of C, for RK_SECTION
  *   RK_ASM_HERE   a label in the statement itself, for RK_SECTION_VALUE and RK_SECTION_TOKEN
- *   RK_ASM_END    the end, for RK_SECTION_OR_NULL
+ *   RK_ASM_END    the section's end label, whatever the name, for RK_SECTION_OR_NULL
  *
- * An operation (detail/ops_body.h) is a string of primitives. The order of a string is: an exit for each way out that isn't the
- * end, an index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs must stay
- * unchanged, because a retry needs them. Instructions between begin and commit must not call a function or enter the kernel.
- * These instructions must not store anything that other threads could see.
+ * An operation (detail/ops_body.h) is a string of primitives. The order of a string is: an exit for each label to which the
+ * section jumps, except its end; an index; loads and comparisons; stores before the commit; a commit. Between begin and
+ * commit the inputs must stay unchanged, because a retry needs them. Instructions between begin and commit must not call a
+ * function or enter the kernel. They must not store anything that other threads could see.
  *
  * Only this file and other headers of the library use the following parts of a port:
  *
  *   RKI_ASM_BEGIN              stores the descriptor into the area; this store activates the section, and the start label
  *                              follows at once
- *   RKI_ASM_PIN_HERE           ends a function with a jump to rk_pin_module(), whose argument is the label's address
- *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: runs `then`, which goes to `target` at
+ *   RKI_ASM_PIN_HERE           the code of a function that jumps to rk_pin_module() with a label's address as argument
+ *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, after its signature: runs `then`, which goes to `target` at
  *                                its end
  *   RKI_ASM_UNWIND(from, to, target)  describes to unwinders the out-of-line code between two labels; the code goes to `target`
  *                                     at its end
- *   RKI_ASM_GO(place)          goes to the place
- *   RKI_ASM_TELL(code)         makes `code` the outcome, and goes to the end; not in RK_SECTION
+ *   RKI_ASM_GO(place)          goes to the label
+ *   RKI_ASM_TELL(code)         makes `code` the outcome, and goes to the section's end; not in RK_SECTION
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for tests of the events that abort a
  *                              section
  *   RKI_AREA_READ              reads a field of the area
@@ -106,8 +108,9 @@
 #define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
- * A label in an asm statement. The number %= is different in each statement that the compiler emits. The number n is the kind of
- * label: 0 operation, 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
+ * The name of a label in an asm statement. %= is a number that is different in each statement that the compiler emits. The
+ * number n says what the label names: 0 the operation, 1 the section's start, 2 its end, 3 its descriptor, 4 its abort
+ * handler. Higher numbers are for labels within a primitive.
  */
 #define RKI_ASM_L(n) ".Lrk" #n "_%="
 
@@ -137,10 +140,10 @@
 #define RKI_ASM_SECTION(name) RKI_ASM_SECTION_WITH(name, "awo?")
 
 /*
- * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor pins the module
- * (pin.c). The first operation in a source file brings the constructor with it, and the linker keeps one constructor in each
- * module. Code for an executable needs no such constructor. A module that is linked with -z nodelete also needs no
- * constructor, and may define RK_NO_PIN.
+ * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor keeps the
+ * module from being unloaded (src/thread/pin.c). The first operation in a source file defines the constructor, and the linker
+ * keeps one constructor in each module. Code for an executable needs no such constructor. A module that is linked with -z
+ * nodelete also needs no constructor, and may define RK_NO_PIN.
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
 #define RKI_ASM_PIN                                                                                                    \
@@ -160,16 +163,18 @@
 
 /*
  * An entry of a table. Debuggers and binary tools read the tables; the kernel doesn't. The tables list all sections, and the
- * ways out of each section. Code that defines RK_NO_TABLES has no such entries. Then each operation in a shared object has two
- * dynamic relocations, in its descriptor. With tables, an operation has one more relocation, and two more for each way out.
+ * exits of each section: the labels outside it to which it jumps. Code that defines RK_NO_TABLES has no such entries. In that
+ * case each operation in a shared object has two dynamic relocations, in its descriptor. With tables, an operation has one
+ * more relocation, and two more for each exit.
  */
 #ifndef RK_NO_TABLES
 #define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
 /*
- * Instructions that store before the commit, to a place that no other thread reads before the commit. Tools can't know that
- * from the bytes, so each such primitive declares its instructions: by the distances from the entry to their start and end. An
- * entry has 8 bytes and no relocation at run time. Each section also has an empty entry at its start, which says that the section
- * declares all its private stores. Numbers other than 0 and 1 make labels that Intel syntax allows.
+ * Some primitives store before the commit, to memory that no other thread reads before the commit (a private store). Tools
+ * can't know this from the bytes, so each such primitive declares its instructions in a table, by the distances from the
+ * entry to their start and end. An entry has 8 bytes and no relocation at run time. Each section also has an empty entry at
+ * its start, which says that the section declares all its private stores. The labels 772 and 773 are numbers with digits
+ * other than 0 and 1, because Intel syntax would read those as binary numbers.
  */
 #define RKI_ASM_DECLARE(from, to)                                                                                      \
 	RKI_ASM_SECTION_WITH("__rseq_private_store_array", "ao?")                                                      \
@@ -199,7 +204,7 @@
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 #define RK_ASM_END(label) RKI_ASM_L(2)
 
-/* The table's entry for a way out. RK_ASM_EXIT_VALUE also has the code that sets the outcome. */
+/* The table's entry for an exit. RK_ASM_EXIT_VALUE also has the code at the exit, which sets the outcome. */
 #define RKI_ASM_EXIT_(place)                                                                                           \
 	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
@@ -208,16 +213,19 @@
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t"  \
 	RKI_ASM_UNWIND(RK_ASM_HERE(label), RK_ASM_HERE(label) "e", RKI_ASM_L(2))
 
-/* An abort handler that sets the outcome. Its target is the end label. */
+/* An abort handler that sets the outcome, and then goes to the end label. */
 #define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_L(2), RKI_ASM_TELL(code))
 
-/* Codes of enum rk_result. */
+/* The values of enum rk_result, as text for the assembler. */
 #define RK_ASM_UNEQUAL "1"
 #define RK_ASM_ABORTED "2"
 #define RK_ASM_NO_RSEQ "4"
 #define RK_ASM_CLOSED "5"
 
-/* Without `inline`, compilers estimate the size of the code by the length of its text when they decide what to inline. */
+/*
+ * If an asm statement isn't marked `inline`, compilers estimate its size by the length of its text when they decide what to
+ * inline.
+ */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
 #define RKI_ASM_QUALIFIERS __volatile__ __inline__
 #else
@@ -240,8 +248,8 @@
 		: aborted, __VA_ARGS__)
 
 /*
- * The statement of an operation that reads something. It is no asm goto, so that the value can be in a register. Otherwise the
- * section would store the value to the caller's memory, and the caller would load it again. This store and this load take
+ * The asm statement of an operation that reads a value. It is no asm goto, so that the value can be in a register. Otherwise
+ * the section would store the value to the caller's memory, and the caller would load it again. This store and this load take
  * longer than the rest of the section. Set `result` to RK_DONE before the statement. If `result` is still RK_DONE after the
  * statement, `read` has the value. `exits` are RK_ASM_EXIT_VALUE entries.
  */
@@ -252,8 +260,8 @@
 				  : "memory", "cc", uses)
 
 /*
- * The statement of an operation that reads an address. `token` becomes the address or an outcome. Because every address is
- * greater than every outcome, one register and one test are enough for both.
+ * The asm statement of an operation that reads an address. `token` becomes the address or an outcome. Because every address
+ * is greater than every outcome, one register and one test are enough for both.
  */
 #define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
@@ -261,7 +269,10 @@
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 
-/* Like RK_SECTION_TOKEN, but every outcome is 0. `token` is 0 from the beginning, so each way out is a near jump to the end. */
+/*
+ * Like RK_SECTION_TOKEN, but `token` becomes 0 instead of an outcome. It is 0 from the beginning, so each exit is a near jump
+ * to the end.
+ */
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \

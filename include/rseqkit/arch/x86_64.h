@@ -3,14 +3,14 @@
  * x86_64.h - the port to x86-64. See section.h for the meaning of each primitive.
  *
  * Register rax has the slot's address. Register rcx has the loaded word, or the address that RK_ASM_REACH computed. Sections
- * that copy bytes also use rsi and rdi. The section itself addresses the area by %fs. So a fiber that moved to another thread
- * between two operations never uses the old thread's area.
+ * that copy bytes also use rsi and rdi. The section itself addresses the thread's area by %fs. So a fiber that moved to
+ * another thread between two operations never uses the old thread's area.
  *
  * Instructions are written in both syntaxes, {AT&T|Intel}. With -masm=intel compilers print operands in Intel syntax, and no
  * predefined macro says which syntax is in use.
  *
- * A section needs up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer needs one more. If the option
- * -ffixed-REGISTER leaves fewer registers than a section needs, compilers report impossible constraints.
+ * A section needs up to 12 of the 15 registers (rk_at_copy_if_equal() does), and a frame pointer needs one more. If the
+ * option -ffixed-REGISTER leaves fewer registers than a section needs, compilers report impossible constraints.
  *
  * Several forms of each primitive were measured, and the fastest form is used. The file bench/METHOD.md describes the
  * measurements, and has the figures of each processor. A section costs at least its two stores: one to the area and one to the
@@ -19,7 +19,7 @@
  * Intel's cores since Golden Cove have memory renaming: they forward a stored word without delay to the next load of that word.
  * Renaming works only for some instructions. It also needs a store address and a load address that are each a single register,
  * without displacement or index. Otherwise the load takes six cycles more. So:
- *   - the code computes the address of the slot, or of a word behind the slot, into a register, and doesn't address by an index.
+ *   - the code computes the address of the slot, or of a word in the slot, into a register, and doesn't address by an index.
  *     The word that names a slot's bank is an exception, because sections only load this word;
  *   - the code adds a constant to memory in place, but adds a variable by a load, an add and a store (RK_IMMEDIATE).
  *
@@ -50,8 +50,8 @@
 #define RK_USES_LOG RK_USES_COPY, "rdx"
 
 /*
- * An instruction in both syntaxes. In RKI_ASM_TO the last operand is a place, in RKI_ASM_FROM the first operand. The text of a
- * place itself has both syntaxes.
+ * These macros write an instruction in both syntaxes. In RKI_ASM_TO the last operand (in AT&T syntax) is a place, in
+ * RKI_ASM_FROM the first one. The text of a place itself has both syntaxes.
  */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
 #define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
@@ -187,7 +187,8 @@
 
 /*
  * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
- * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the way depends on the length:
+ * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the code copies in a way that
+ * depends on the length:
  *
  *   below 8     bytes, beginning with the last byte
  *   8 to 16     the last eight bytes and the first eight bytes; these two words may overlap. Many records are that short, so this
@@ -198,7 +199,7 @@
  *               If bytes were stored one word at a time just before, the processor can't forward them to a vector, so that the
  *               load takes longer. So shorter copies don't use vectors
  *
- * Without vector registers (-mgeneral-regs-only), the word loop also copies 64 bytes or more.
+ * Without vector registers (-mgeneral-regs-only), the loop over words also copies 64 bytes or more.
  */
 #ifdef __AVX__
 #define RKI_ASM_MOVUPS "vmovups "
@@ -283,8 +284,8 @@
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil"))
 
 /*
- * The slot's word of a log is its head, and the next word is its limit. From the test for room to the commit, rdx has the next
- * head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
+ * If the slot is a log, its first word is the log's head, and the next word its limit. From RK_ASM_UNLESS_ROOM to the commit,
+ * rdx has the new head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	RKI_ASM_X("movq %%rcx, %%rdx", "mov rdx, rcx")                                                                 \
@@ -323,12 +324,12 @@
 	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
 	"je " RKI_ASM_L(5) "\n\t"
 
-/* In each RK_ASM_COMMIT_... the last instruction commits, and the end label follows directly. */
+/* In each RK_ASM_COMMIT_... the last instruction is the commit, and the end label follows at once. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
-/* Every store on x86 has release order. The stores of a string instruction also become visible before any later store. */
+/* Every store on x86 has release order. */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_HEAD "{movq %%rdx, |mov }" RK_ASM_SLOT "{|, rdx}\n" RKI_ASM_L(2) ":\n\t"
@@ -347,20 +348,26 @@
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-/* Because registers are few, rarely used words can also be in memory. */
+/* This operand can also be in memory, because registers are few. It is for rarely used words. */
 #define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
-/* clang would use memory whenever that is allowed. clang has no -ffixed-REGISTER, so registers alone are enough. */
+/*
+ * With clang, RK_IN_IF_ROOM is always in a register or an immediate, because clang would use memory whenever that is allowed.
+ * clang has no -ffixed-REGISTER, so there are enough registers.
+ */
 #ifdef __clang__
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 #else
 #define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
 #endif
 
-/* The operands of a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text of constants (.ifc). */
+/*
+ * RK_IN_LENGTH has the operands for a copy's length. The assembler compares the text of a RK_IN_COUNT operand with the text
+ * of constants (.ifc).
+ */
 #define RK_IN_LENGTH(length) RK_IN_IF_ROOM(length), RK_IN_COUNT(copied, rki_copied(length))
 #define RK_IN_COUNT(name, expression) [name] "er"(expression)
 
-/* True if the word can be an immediate. False if the compiler can't tell, for example at -O0. */
+/* RK_IMMEDIATE is true if the word can be an immediate. It is false if the compiler can't tell, for example at -O0. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
 /* Reads a word at an offset from the calling thread's thread pointer. */

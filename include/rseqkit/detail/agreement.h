@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agreement.h - what copies and releases of this library agree on in one process: a thread's state and block, the rendezvous
- * page, and which CPUs are possible. Programs don't need this header. It is installed for debuggers, and for tools that read
- * other processes.
+ * agreement.h - the structures that copies of this library in one process share, even if the copies are of different releases.
+ * They are a thread's state and block, the rendezvous page, and the list of possible CPUs. Programs don't need this header. It is
+ * installed for debuggers, and for tools that read other processes.
  */
 #ifndef RSEQKIT_DETAIL_AGREEMENT_H
 #define RSEQKIT_DETAIL_AGREEMENT_H
@@ -10,43 +10,43 @@
 #include <rseqkit/abi.h>
 
 /*
- * The thread state: what this library knows of a thread, apart from its area. Copies that share a thread block share its state,
- * whatever their versions. So this form never changes, but a later version of the library can append members. That version uses
- * an appended member only if the copy whose block has the state knew the member (state_version and state_size of the rendezvous
- * page). Every copy may read and write the state of the calling thread. A copy must do so by code that signal handlers of that
- * thread can't split.
+ * The thread state: what this library knows of a thread, apart from its area. Copies that share a thread block share its
+ * state, whatever their versions. So this form never changes, but a later version of the library can append members. That
+ * version uses an appended member only if the copy whose block has the state knew the member (state_version and state_size of
+ * the rendezvous page). Every copy may read and write the state of the calling thread, but only by code that stays correct if
+ * a signal handler of that thread interrupts it.
  */
 struct rk_thread_state {
-	uint32_t version;   /* of this structure: RK_THREAD_STATE_VERSION */
+	uint32_t version;   /* version of this structure: RK_THREAD_STATE_VERSION */
 	uint32_t users;     /* number of explicit registrations, see rk_thread_register() */
-	uint8_t lazy;       /* bit 0: an operation prepared the thread, and the bit stays set; other bits: RK_THREAD_TRIES */
+	uint8_t lazy;       /* bit 0: rk_thread_prepare() has succeeded in this thread; other bits: RK_THREAD_TRIES */
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; checked before any system call */
-	uint8_t vfork;      /* number of open brackets; while a bracket is open, nothing registers this thread */
+	uint8_t vfork;      /* calls of rk_vfork_begin() without rk_vfork_end(); unless 0, nothing registers this thread */
 	uint8_t registered; /* 1: this library made this thread's registration */
 	uint8_t restore;    /* bits that say what rk_vfork_end() has to undo, see src/thread/vfork.c */
-	uint8_t counted;    /* 1: this library is a user in an early adopter's count */
+	uint8_t counted;    /* 1: this library is in an early adopter's count of users (src/thread/early.h) */
 	uint8_t slice;      /* the result of the slice extension's prctl (0: not called yet), and the number of mutexes
 			       that the thread holds, see src/slice/slice.c */
-	uint8_t armed;      /* 1: at its end the thread will be unregistered, if the libc needs that */
+	uint8_t armed;      /* 1: the thread will be unregistered at its end; used with musl (src/thread/exit.h) */
 };
 
 #define RK_THREAD_STATE_VERSION 1
 
 /*
- * Bits of `lazy`: the number of attempts to register the thread that are under way. A signal handler that interrupted an
- * attempt makes the next one.
+ * Bits of `lazy`: the number of attempts to register the thread that are under way. There can be more than one, because a
+ * signal handler that interrupted an attempt can make another one.
  */
 #define RK_THREAD_TRY 2
 #define RK_THREAD_TRIES 6
 
 /*
  * The thread block's alignment in bytes. It is 64, the most that the kernel may require for an area. But the TLS of a module
- * that is loaded late can't have a larger alignment than the libc's thread descriptor. The descriptor's alignment is 64 on x86
- * (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy couldn't be loaded if the block's
- * alignment were 64. If the libc has an area of its own, the block isn't used as an area, and an alignment of 16 is enough. The
- * preloaded object librseqkit-preload.so is never loaded late, and is compiled with an alignment of 64. The other copies use
- * the block of that object.
- * Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
+ * that dlopen() loads can't have a larger alignment than the libc's thread descriptor. The descriptor's alignment is 64 on
+ * x86 (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy of this library couldn't be
+ * loaded if the block's alignment were 64. If the libc has an area of its own, the block isn't used as an area, and an
+ * alignment of 16 is enough. dlopen() never loads the preloaded object librseqkit-preload.so, which is compiled with an
+ * alignment of 64. The other copies use the block of that object. Source: glibc's elf/dl-reloc.c,
+ * _dl_try_allocate_static_tls().
  */
 #ifndef RK_BLOCK_ALIGNMENT
 #define RK_BLOCK_ALIGNMENT 64
@@ -60,8 +60,8 @@ struct rk_thread_state {
 
 /*
  * The thread block: what a copy of this library keeps per thread in static TLS. If the libc has no area, `room` is the area.
- * The block is one cache line, because a module that is loaded late gets at most 64-byte alignment, and little room in the
- * static TLS surplus. Until the thread is registered, cpu_id reads -1, which is its initial value (src/thread/area.c). A later
+ * The block is one cache line, because a module that dlopen() loads gets at most 64-byte alignment, and little room in the
+ * static TLS. Until the thread is registered, cpu_id reads -1, which is its initial value (src/thread/area.c). A later
  * version can enlarge the room, so the rendezvous page says where the state is.
  */
 struct rk_thread_block {
@@ -102,8 +102,8 @@ struct rk_rendezvous {
 
 #define RK_RENDEZVOUS_MAGIC "rseqkit"
 #define RK_RENDEZVOUS_VERSION 1
-#define RK_RENDEZVOUS_BLOCK 1 /* the area is that of a thread block */
-#define RK_RENDEZVOUS_EARLY 2 /* the area is a component's __rseq_abi */
+#define RK_RENDEZVOUS_BLOCK 1 /* the area is in a thread block */
+#define RK_RENDEZVOUS_EARLY 2 /* the area is an early adopter's __rseq_abi (src/thread/early.h) */
 
 /*
  * The address is below 2 MiB: no executable is linked there, and no allocator uses that range. The address is above the lowest
@@ -112,10 +112,11 @@ struct rk_rendezvous {
 #define RK_RENDEZVOUS_ADDRESS 0x1e0000UL
 
 /*
- * Room in static TLS for the blob that the kernel maintains (ktls.h). Either the preloaded object or librseqkit-ktls has the
- * room. That object exports the function rk_ktls_room(room, size), by which the copies of a process find the room. The
- * parameter `size` is the size of this structure as the caller knows it. The function fills that many bytes, and stores 0 in
- * fields that it doesn't know itself. The fields keep their place and meaning in all versions. A later version appends fields.
+ * Room in static TLS for the blob, the data that a kernel with KTLS maintains for each thread (ktls.h). Either the preloaded
+ * object or librseqkit-ktls has the room. That object exports the function rk_ktls_room(room, size), by which the copies of a
+ * process find the room. The parameter `size` is the size of this structure as the caller knows it. The function fills that
+ * many bytes, and stores 0 in fields that it doesn't know itself. The fields keep their place and meaning in all versions. A
+ * later version appends fields.
  *
  * In a thread that isn't registered yet, all bytes of the room are 0xff. All copies use the thread state in the room, in the
  * same way as they use the state in a block.

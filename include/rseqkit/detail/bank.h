@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bank.h - the operations of ../bank.h, for each kind of index (ops_indexes.h, ops_body.h). */
+/* bank.h - defines the inline operations of ../bank.h. With RK_OP_BANKS, ops_indexes.h makes operations on banks. */
 #ifndef RSEQKIT_DETAIL_BANK_H
 #define RSEQKIT_DETAIL_BANK_H
 

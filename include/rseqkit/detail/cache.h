@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.h - the inline functions of ../cache.h, and their ways out. */
+/* cache.h - the inline functions of ../cache.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_CACHE_H
 #define RSEQKIT_DETAIL_CACHE_H
 
@@ -9,8 +9,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
  */
 RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* counter.h - the inline functions of ../counter.h, and their ways out. */
+/* counter.h - the inline functions of ../counter.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_COUNTER_H
 #define RSEQKIT_DETAIL_COUNTER_H
 
@@ -10,9 +10,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt. A way out repeats the attempt, and if that fails, adds to the overflow slot. If there is no counter
- * or group yet, the way out creates it.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path. A slow path tries a section again, and if that fails, adds to the overflow slot (percpu.h). If
+ * a static counter or group doesn't exist yet, its slow path creates it.
  */
 RKI_API void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 RKI_API void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist.h - the inline functions of ../freelist.h, and their ways out. */
+/* freelist.h - the inline functions of ../freelist.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_FREELIST_H
 #define RSEQKIT_DETAIL_FREELIST_H
 
@@ -9,8 +9,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path.
  */
 RKI_API void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
 				   struct rk_freelist_node *last, enum rk_result outcome);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.h - the operations of ../gate.h. */
+/* gate.h - the inline operations of ../gate.h. */
 #ifndef RSEQKIT_DETAIL_GATE_H
 #define RSEQKIT_DETAIL_GATE_H
 
@@ -13,7 +13,7 @@ RKI_BEGIN_DECLS
 #define RKI_GATE_LEAVE RK_NO_RSEQ
 #endif
 
-/* The sections of an add to the word at `where` behind the slot that `index` finds. */
+/* The section that adds `value` to the word that is `where` bytes after the start of the slot that `index` finds. */
 #define RKI_GATE_ADD(exits, index, ...)                                                                                \
 	if (RK_IMMEDIATE(value))                                                                                       \
 		RK_SECTION(exits, index RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),                       \

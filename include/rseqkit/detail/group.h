@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group.h - the add of counter groups and histograms (counter.h, histogram.h). Programs don't include this header directly.
+ * group.h - how groups of counters and histograms (../counter.h, ../histogram.h) are laid out, and how threads add to them.
+ * Programs don't include this header directly.
  *
- * A group has each counter twice in every slot, in two planes. One word of the group, `plane`, names the plane that adds go
- * to. The section of an add loads that word. So one store redirects the adds of all CPUs to the other plane.
+ * A group has each counter twice in every slot: in two sets of words, called planes. One word of the group, `plane`, names
+ * the plane that adds go to. The section of an add loads this word. So one store redirects the adds of all CPUs to the other
+ * plane.
  *
  *   reserve slot (index -2)         overflow slot, and the slot of each CPU
  *   +--------------+-----------+    +--------+-----------------+-----------------+
@@ -21,18 +23,21 @@
 #include <rseqkit/gate.h>
 #include <rseqkit/percpu.h>
 
-/* Bytes at the beginning of every slot: the head in the reserve slot, unused in the others. */
+/*
+ * So many bytes at the beginning of every slot precede the planes. In the reserve slot they hold struct rki_group_head, in
+ * other slots they are unused.
+ */
 #define RKI_GROUP_HEAD 64
 
 struct rki_group_head {
-	intptr_t plane;           /* the address in slot 0 of the plane in use */
+	intptr_t plane;           /* the address in slot 0 of the plane that adds go to */
 	uint64_t turns;           /* odd while a reader switches from one plane to the other */
-	uint64_t late;            /* overflow adds that took longer than a turn */
-	struct rk_claim claim;    /* of the thread that reads the group */
+	uint64_t late;            /* number of adds without a section that took longer than such a switch */
+	struct rk_claim claim;    /* held by the thread that reads the group */
 	uint32_t count;           /* number of counters */
-	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't in use */
+	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't named by `plane` */
 	uint8_t baseline;         /* which of the two baselines is in use */
-	uint8_t top;              /* of histograms: 63 less the significant bits of a value */
+	uint8_t top;              /* of histograms: 63 minus `bits` of rk_histogram_create() */
 	uint8_t lzcnt;            /* of histograms, on x86-64: 1 if the processor has lzcnt */
 	union {
 		const char *const *names; /* of counters, or NULL */
@@ -45,7 +50,8 @@ struct rki_group_head {
 RKI_BEGIN_DECLS
 
 /*
- * Tries once to add to a counter of a group, by a section. A group's gate is never closed, so the section doesn't test the gate.
+ * Tries once to add to a counter of a group, by a section. The word `plane`, which is a gate (gate.h), is never 0, so the
+ * section doesn't test it.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, intptr_t value)
 {
@@ -68,7 +74,7 @@ leave:
 }
 
 /*
- * Returns how many zeros come before the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and
+ * Returns how many zeros come before the highest 1 in a word that isn't 0. x86-64 has two instructions for this, lzcnt and
  * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID
  * for lzcnt when a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt
  * as a test, because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.h - the inline functions of ../histogram.h. */
+/* histogram.h - the inline functions of ../histogram.h, which add to the counters of a group (group.h). */
 #ifndef RSEQKIT_DETAIL_HISTOGRAM_H
 #define RSEQKIT_DETAIL_HISTOGRAM_H
 

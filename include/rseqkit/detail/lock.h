@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.h - the inline functions of ../lock.h, their ways out, and the structure of a CPU's lock (src/structures/lock.h). */
+/*
+ * lock.h - the inline functions of ../lock.h, the slow paths that they call, and the structure of a CPU's lock
+ * (src/structures/lock.h).
+ */
 #ifndef RSEQKIT_DETAIL_LOCK_H
 #define RSEQKIT_DETAIL_LOCK_H
 
@@ -10,24 +13,27 @@
 /* A CPU's slot begins with this structure, and the CPU's data follows. Sections check the first two words. */
 struct rki_lock_slot {
 	intptr_t held;           /* number of the thread whose section took the lock; 0: none */
-	intptr_t closed;         /* not 0: no section takes the lock */
+	intptr_t closed;         /* not 0: a thread on any CPU takes or has the lock, so no section takes it */
 	uint32_t waiting;        /* not 0: a thread waits to be woken */
-	uint32_t freed, emptied; /* futexes: for threads that want the lock; for the thread that has closed the lock */
+	uint32_t freed, emptied; /* futexes: of threads that wait for a free lock; of the thread that closed it */
 	uint32_t reserved;
-	struct rk_claim claim; /* held by the thread that has closed the lock */
+	struct rk_claim claim; /* held by the thread that closed the lock */
 };
 
 RKI_BEGIN_DECLS
 
 /*
- * The offset of a thread's number from the thread pointer, in bytes. No other thread ever gets that number, not even after
- * forks. Until the thread has a number, the word at this offset is 0. The library's constructor or the first rk_lock_create()
- * sets the offset. From then on the offset is constant, like rk_area_offset. If this copy has no static TLS, the offset is 0,
- * for example with musl if the copy is loaded late.
+ * The offset in bytes from the thread pointer to the word with the thread's number. No other thread ever gets that number,
+ * not even in a forked process. Until the thread has a number, the word is 0. The library's constructor or the first
+ * rk_lock_create() sets the offset. From then on the offset is constant, like rk_area_offset. If this copy of the library has
+ * no static TLS, the offset is 0. With musl this is so if dlopen() loads the copy.
  */
 RKI_API RKI_ONCE ptrdiff_t rki_number_offset;
 
-/* Returns the calling thread's number, or 0. If the result is 0, the way out has to find the number. */
+/*
+ * Returns the calling thread's number. Returns 0 if the thread has none yet, or if its place isn't known. In that case the
+ * slow path finds the number.
+ */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
 	intptr_t me = 0;
@@ -44,8 +50,8 @@ static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 
 /*
  * If the lock of the CPU that the thread runs on is neither held nor closed, stores `who` into the lock's `held`. Otherwise
- * returns RK_UNEQUAL. If the store was done, *slot becomes the address of that CPU's slot, otherwise NULL. Memory order:
- * acquire, for both words.
+ * returns RK_UNEQUAL. If `who` was stored, *slot becomes the address of that CPU's slot, otherwise NULL. The loads of both
+ * words have acquire order.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *base, intptr_t who, void **slot)
 {
@@ -73,8 +79,8 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 }
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path.
  */
 RKI_API int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
 RKI_API int rki_lock_release_slow(void *data, int is_free);

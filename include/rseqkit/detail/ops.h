@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ops.h - the operations of ../ops.h, for each kind of index (ops_indexes.h, ops_body.h), and their ways out. */
+/*
+ * ops.h - the inline operations of ../ops.h, which ops_indexes.h and ops_body.h define for each kind of index, and the slow
+ * paths that they call.
+ */
 #ifndef RSEQKIT_DETAIL_OPS_H
 #define RSEQKIT_DETAIL_OPS_H
 
@@ -8,13 +11,13 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of a section that found no valid index. All operations share them.
+ * The slow paths of operations whose section found no valid index. All operations share them.
  *
  *   rki_leave()     registers the thread if possible. Returns RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
  *   rki_leave_at()  in a registered thread, returns RK_ABORTED if the thread runs on `cpu` by now, otherwise RK_WRONG_CPU. In
  *                   a thread that isn't registered, does the same as rki_leave()
  *
- * Context: that of the operations.
+ * They may be called in the same contexts as operations.
  */
 RKI_API enum rk_result rki_leave(void);
 RKI_API enum rk_result rki_leave_at(int cpu);
@@ -31,12 +34,12 @@ static inline __attribute__((__unused__)) enum rk_result rki_not_done(enum rk_re
 }
 
 /*
- * Is the length a constant of at most 16 bytes? Then the compiler loads the bytes before the section. It often has them in
- * registers, so the program needn't even store them to memory.
+ * RKI_IS_SHORT is true if the length is a constant of at most 16 bytes. In that case the compiler loads the bytes before the
+ * section. It often has them in registers, so the program needn't even store them to memory.
  */
 #define RKI_IS_SHORT(length) (__builtin_constant_p(length) && (length) <= 2 * sizeof(uint64_t))
 
-/* Returns the word at `at` of `length` bytes. Bytes after the end are 0. */
+/* Returns the 8 bytes at offset `at` of an array of `length` bytes. Bytes after the array's end read as 0. */
 static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_word_at(const void *bytes, size_t at, size_t length)
 {
 	uint64_t word = 0;
@@ -47,9 +50,10 @@ static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_word_a
 }
 
 /*
- * Says how a section copies `length` bytes. If the length is a constant and a multiple of 8 up to 40, the port's text has a load
- * and a store for each word. Then this function returns 100 plus the number of words, otherwise 0. (If the compiler has a small
- * constant in a register, it possibly passes this register. It rarely has constants above 100 there.)
+ * Returns a number that tells the assembler how a section copies `length` bytes. If the length is a constant and a multiple
+ * of 8 up to 40, the section has a load and a store for each word. Then this function returns 100 plus the number of words,
+ * otherwise 0. (100 is added because the assembler compares the operand's text with constants. If the compiler has a small
+ * constant in a register, it possibly passes the register instead.)
  */
 static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_copied(size_t length)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_body.h - the operations, written once. The file ops_indexes.h includes this one three times. RK_OP_INDEX says which kind
- * of index selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations work on a word of
- * the bank. No other file includes this one, so it has no include guard.
+ * ops_body.h - the operations, written once for all kinds of index. ops_indexes.h includes this file three times. RK_OP_INDEX
+ * says which kind of index selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations
+ * work on a word of the bank. No other file includes this one, so it has no include guard.
  *
- * Every operation consists of inputs, one RK_SECTION that is made of the port's primitives, and ways out. The file ops.h says
- * what each operation does, and what all operations have in common.
+ * Every operation consists of checks, one asm statement (RK_SECTION) that is made of the primitives of arch/section.h, and
+ * the code for the section's exits. ../ops.h says what each operation does, and what all operations have in common.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
@@ -76,7 +76,7 @@
 	return RK_CLOSED;
 #endif
 
-/* The ways out of an operation, after its statement. */
+/* The end of an operation, after its asm statement: the code for RK_DONE and for each label to which the section jumps. */
 #define RK_OP_WAYS_OUT                                                                                                 \
 	return RK_DONE;                                                                                                \
 aborted:                                                                                                               \

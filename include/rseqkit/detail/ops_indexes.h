@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ops_indexes.h - the operations, for each kind of index. Only ops.h and bank.h include this file, so it has no include guard. */
+/*
+ * ops_indexes.h - defines the operations three times: for the current CPU's slot, for the slot of the thread's concurrency
+ * id, and for the slot of a CPU that the caller names. Only ops.h and bank.h include this file, so it has no include guard.
+ */
 #define RK_OP_INDEX_CPU 1
 #define RK_OP_INDEX_CID 2
 #define RK_OP_INDEX_AT 3

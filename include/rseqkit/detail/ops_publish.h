@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_publish.h - the operations by which a thread publishes data to other threads, written once for both memory orders. The
- * file ops_body.h includes this one twice. RK_OP_COMMIT_STORE says how the last store is ordered. No other file includes this
- * one.
+ * ops_publish.h - the operations by which a thread publishes data to other threads. They are written once for both memory
+ * orders, relaxed and release: ops_body.h includes this file twice, and defines RK_OP_COMMIT_STORE for the order of the last
+ * store. No other file includes this one.
  */
 
 RK_OP_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)

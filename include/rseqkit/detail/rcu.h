@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu.h - the inline functions of ../rcu.h, and their ways out. */
+/* rcu.h - the inline functions of ../rcu.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_RCU_H
 #define RSEQKIT_DETAIL_RCU_H
 
@@ -8,12 +8,12 @@
 
 RKI_BEGIN_DECLS
 
-/* Compiles for pointers only. Source: pointer_type_class of gcc's typeclass.h. */
+/* This macro compiles only if its argument is a pointer. The number 5 is pointer_type_class of gcc's typeclass.h. */
 #define RKI_IS_POINTER(pointer) ((void)sizeof(char[__builtin_classify_type(pointer) == 5 ? 1 : -1]))
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path.
  */
 RKI_API struct rk_rcu_section *rki_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
 RKI_API void rki_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);

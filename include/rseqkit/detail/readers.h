@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* readers.h - how rcu.h and lock.h count and uncount readers (src/sync/readers.h). */
+/*
+ * readers.h - macros by which the readers of ../rcu.h and of the reader-writer locks of ../lock.h leave. src/sync/readers.h
+ * describes how readers are counted.
+ */
 #ifndef RSEQKIT_DETAIL_READERS_H
 #define RSEQKIT_DETAIL_READERS_H
 
@@ -7,8 +10,9 @@
 #include <rseqkit/percpu.h>
 
 /*
- * The gate's offset in the overflow slot, in bytes. RKI_READERS_ATOMIC is a bit of the tokens that readers get. On machines
- * other than x86, this bit is set if no fence was available when the item was created.
+ * RKI_READERS_GATE is the byte offset of the gate in the overflow slot (percpu.h). The gate is the word that says where
+ * readers are counted. RKI_READERS_ATOMIC is a bit of the tokens that readers get. On machines other than x86, this bit is
+ * set if no fence was available when the item was created.
  */
 #define RKI_READERS_GATE 64
 #define RKI_READERS_ATOMIC 1
@@ -16,8 +20,9 @@
 #define RKI_READERS_GATE_OF(item) ((const intptr_t *)((uintptr_t)(item) - RK_STRIDE + RKI_READERS_GATE))
 
 /*
- * Must a reader leave by an atomic instruction? On x86 no reader must, because other CPUs see a plain store after all earlier
- * accesses. On other machines the reader must do so if no fence was available.
+ * RKI_READERS_LEAVE_ATOMICALLY is nonzero if the reader with this token must leave by an atomic instruction. On x86 no reader
+ * must, because other CPUs see a plain store after all earlier accesses. On other machines readers must if no fence was
+ * available.
  */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKI_READERS_LEAVE_ATOMICALLY(token) 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ref.h - the inline functions of ../ref.h, their ways out, and the structure of a reference count. */
+/* ref.h - the inline functions of ../ref.h, the slow paths that they call, and the structure of a reference count. */
 #ifndef RSEQKIT_DETAIL_REF_H
 #define RSEQKIT_DETAIL_REF_H
 
@@ -7,8 +7,8 @@
 #include <rseqkit/ref.h>
 
 struct rk_ref {
-	intptr_t gate;   /* the address of CPU 0's word; if it is 0, all threads use `count` */
-	uintptr_t count; /* the shared count: 2 for each reference, plus 1 until the kill has added the CPUs' words */
+	intptr_t gate;   /* as in gate.h: the address of CPU 0's word; if `gate` is 0, all threads use `count` */
+	uintptr_t count; /* the shared count: 2 for each reference, plus 1 until rk_ref_kill() has added the CPUs' words */
 	void (*release)(struct rk_ref *ref);
 	void *words;    /* the address of CPU 0's word, or NULL */
 };
@@ -16,8 +16,8 @@ struct rk_ref {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
- * that function's attempt.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
+ * the result of the fast path.
  */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);

@@ -1,53 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h - the inline functions of ../ring.h, their ways out, and the parts of a ring and its reader that they use. */
+/*
+ * ring.h - the inline functions of ../ring.h, the slow paths that they call, and the structures of a ring and a reader that
+ * they use.
+ */
 #ifndef RSEQKIT_DETAIL_RING_H
 #define RSEQKIT_DETAIL_RING_H
 
 #include <rseqkit/bank.h>
 #include <rseqkit/ring.h>
 
-/* A reader of one CPU's ring. */
+/* A reader of one CPU's records. The log is the memory with these records. */
 struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
-	const struct rk_log *live; /* the same log; NULL if the reader has a snapshot, or no log yet */
+	const struct rk_log *live; /* the same as `log`; NULL if the reader has a snapshot, or no log yet */
 	int64_t position, head, released;
 	int64_t mask;
-	int64_t header, size, front; /* of the last record: first word, bytes in the ring, and bytes before the data */
+	int64_t header, size, front; /* of the last record: its first word, its bytes in the log, the bytes before its data */
 	int cpu;
 	int state;
 };
 
-/* The part of every ring's reserve slot that writers read. */
+/* The part of a ring's reserve slot (percpu.h) that writers read. */
 struct rk_ring_shared {
 	uint32_t waiting; /* odd while a reader waits; also counts wake-ups */
 	uint32_t largest;
-	uint32_t unordered; /* 1: stamps are read without a barrier */
-	int64_t mask; /* for positions; not in the log, because a section's stores would then wait for one load more */
+	uint32_t unordered; /* 1: writers read the clock without a barrier */
+	int64_t mask; /* position & mask is a place in a log; in struct rk_log it would delay a section's stores */
 };
 
 /*
- * The first word of a record: its length, and these bits. For padding, the length is that of the whole padding, this word
- * included.
+ * The first word of a record has the record's length and these bits. The bytes that fill the end of a log, which are called
+ * padding, have such a word, too. Its length is that of the whole padding, this word included.
  */
 #define RKI_RING_STAMPED ((int64_t)1 << 30)
 #define RKI_RING_PADDING ((int64_t)1 << 29)
 #define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
 
-/* Bytes that a record takes in the ring. */
+/* The number of bytes that a record takes in the log. */
 #define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
 
 /*
- * The offset of the tail of a CPU's ring, in bytes. The tail is after the struct rk_log, in a cache line that isn't fetched
- * together with the log.
+ * The offset in bytes of the tail, the position up to which the reader has released records, from the beginning of a CPU's
+ * log. The tail is after struct rk_log, in a cache line that processors don't fetch together with struct rk_log.
  */
 #define RKI_RING_TAIL 128
 
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. The ways out are called in
- * these cases:
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. They are
+ * called in these cases:
  *
  *   rki_ring_write_slow()  the attempt to write a record failed; `outcome` says why
  *   rki_ring_wake()        a reader waits
@@ -55,8 +58,8 @@ RKI_BEGIN_DECLS
  *
  * rki_ring_open() and rki_ring_close() do the work of the functions of these names.
  *
- * Ways out get a copy of the reader, never the address of the caller's. So the caller's reader can be in registers, if it is a
- * local variable whose address the program doesn't pass to a function.
+ * Slow paths get a copy of the reader, never the address of the caller's reader. So the caller's reader can be in registers,
+ * if it is a local variable whose address the program doesn't pass to a function.
  */
 RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
 RKI_API void rki_ring_wake(struct rk_ring *ring);
@@ -80,7 +83,10 @@ static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_
 	return rk_cpu_bank_append_stamped_release(ring, 0, header, data, length, size, mask);
 }
 
-/* Writes by the slow path. A short record is copied for it, so that the fast path needn't have the record in memory. */
+/*
+ * Writes a record by the slow path. A short record is copied to a local variable for it, so that the fast path needn't have
+ * the record in memory.
+ */
 static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_copy(struct rk_ring *ring, const void *data,
 										   size_t length, int stamped,
 										   enum rk_result outcome)
@@ -124,7 +130,7 @@ RKI_INLINE_ALWAYS int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring
 	struct rk_ring_reader opened;
 	int r;
 
-	__builtin_memset(&opened, 0, sizeof(opened)); /* gcc doesn't know that the next call fills it */
+	__builtin_memset(&opened, 0, sizeof(opened)); /* gcc can't know that the next call fills it, and would warn */
 	r = rki_ring_open(ring, cpu, reader == NULL ? NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
 	if (r >= 0) {
 		*reader = opened;
@@ -155,8 +161,8 @@ RKI_INLINE_ALWAYS void rk_ring_release(struct rk_ring_reader *reader)
 }
 
 /*
- * Stores the layout of a record whose header differs from the last record's, and returns 1. If the record is padding, skips the
- * padding and returns 0.
+ * Stores in the reader the layout of a record whose first word, `header`, differs from the last record's. Returns 1. If the
+ * word begins padding, skips the padding and returns 0.
  */
 static inline __attribute__((__unused__, __always_inline__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
@@ -193,8 +199,9 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
-		 * Consecutive records often have the same header. So the code has a branch, not a computation: the processor
-		 * predicts the branch, and computes the next record's place before it has loaded this header.
+		 * Consecutive records often have the same header. So this is a branch, which the processor predicts. The
+		 * processor then finds the next record's place before it has loaded this header. The empty asm statement
+		 * keeps compilers from replacing the branch by a computation.
 		 */
 		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");

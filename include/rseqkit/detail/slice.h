@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h - the inline functions of ../slice.h, and their ways out. */
+/* slice.h - the inline functions of ../slice.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_SLICE_H
 #define RSEQKIT_DETAIL_SLICE_H
 
@@ -8,8 +8,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each way out has the contexts of the function that calls it. rki_slice_begin_slow() is
- * for the thread's first request. rki_slice_end_slow() is for a request that the kernel has taken back, or has granted.
+ * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it.
+ * rki_slice_begin_slow() makes the thread's first request. rki_slice_end_slow() ends a request that the kernel has cleared,
+ * because it granted time or preempted the thread.
  */
 RKI_API int rki_slice_begin_slow(void);
 RKI_API void rki_slice_end_slow(void);
@@ -39,9 +40,10 @@ RKI_INLINE int rk_slice_begin(void)
 }
 
 /*
- * When the kernel grants time, it takes the request back. The kernel also takes the request back when it preempts the thread.
- * If the kernel had granted time before, it keeps a mark until the thread's next system call. So if the request is gone, this
- * function makes a system call, which clears the mark. Then no system call inside a later region finds the mark.
+ * When the kernel grants time, it clears the request. It also clears the request when it preempts the thread. If the kernel
+ * had granted time before the preemption, it remembers this until the thread's next system call. So if the request is gone,
+ * this function makes a system call, after which the kernel has forgotten the grant. Otherwise a system call inside a later
+ * region would end that old grant.
  */
 RKI_INLINE void rk_slice_end(int requested)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h - the inline functions of ../thread.h, and their ways out. */
+/* thread.h - the inline functions of ../thread.h, and the slow paths that they call. */
 #ifndef RSEQKIT_DETAIL_THREAD_H
 #define RSEQKIT_DETAIL_THREAD_H
 
@@ -8,8 +8,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, for a thread that isn't registered. Each way out has the contexts of the function that
- * calls it. A way out registers the thread, or computes its result without rseq.
+ * The slow paths of the functions below, for a thread that isn't registered. Each may be called in the same contexts as the
+ * function that calls it. A slow path registers the thread, or computes its result without rseq.
  */
 RKI_API int rki_cpu_slow(void);
 RKI_API int rki_cid_slow(void);

@@ -2,10 +2,11 @@
 /*
  * vfork.h - the function that RK_VFORK() of ../vfork.h defines: in assembly on x86-64 and arm64, otherwise with fork().
  *
- * A vfork child shares its parent's shadow stack on x86-64, and its parent's guarded control stack on arm64, if the process has
- * such a stack. If the child returned by a return instruction, it would remove the parent's entry from that stack. So the child
- * jumps to the caller instead, and the stack still has the entry when the parent runs again. With BTI on arm64, the target of a
- * jump must be a "bti j". Compilers put that instruction after each call of a function that returns twice.
+ * A vfork child shares its parent's shadow stack on x86-64, and its parent's guarded control stack on arm64, if the process
+ * has such a stack. If the child returned by a return instruction, it would remove the parent's return address from that
+ * stack. So the child jumps to the caller instead, and the stack still has the return address when the parent runs again.
+ * With BTI on arm64, the target of a jump must be a "bti j". Compilers put that instruction after each call of a function
+ * that returns twice.
  */
 #ifndef RSEQKIT_DETAIL_VFORK_H
 #define RSEQKIT_DETAIL_VFORK_H

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls.c - the part of the decision that asks whether the kernel can register threads, and gives the kernel the commands for
- * this. The public header's other functions are in ktls_query.c.
+ * ktls.c - asks whether the kernel can register threads (KTLS, see ktls.h), and gives the kernel the commands that start
+ * this. The decision (thread/process.c) calls these functions. The public header's other functions are in ktls_query.c.
  *
- * The commands are those of the patch series in kernel/. A kernel without the series doesn't know the flag of these
- * commands, and answers EINVAL.
+ * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
  *
- * The kernel keeps a blob of data in each thread's TLS. It reports the size of the blob, and where the area is in the blob.
- * For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has the
- * room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts
- * the area, a thread that isn't registered reads cpu_id -1.
+ * The kernel keeps a block of data, the blob, in each thread's TLS. It reports the size of the blob, and where the area is in
+ * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c
+ * has the room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the
+ * kernel puts the area, a thread that isn't registered reads cpu_id -1.
  *
- * This library uses the automatic kind of KTLS (RK_KTLS_SET_OFFSET_AUTO), because the libc doesn't take part. KTLS isn't used on
- * musl, where a detached thread unmaps its memory while the thread still runs.
+ * This library uses the automatic kind of KTLS (RK_KTLS_SET_OFFSET_AUTO), which needs no help from the libc. KTLS isn't used
+ * on musl, where a detached thread unmaps its memory while the thread still runs.
  *
- * This library still registers some threads itself: threads that the kernel couldn't register, and threads after a bracket.
- * It uses the kernel's command for that, so that the kernel also maintains the thread id in these threads
- * (rk_register_at()). The answer EBUSY doesn't mean that the thread is registered, because a thread that was cloned without
- * a thread pointer always gets EBUSY. Only the area's cpu_id shows whether the thread is registered.
+ * This library still registers some threads itself: threads that the kernel couldn't register, and threads that
+ * rk_vfork_begin() unregistered. It uses the kernel's command for that, so that the kernel also maintains the thread id in
+ * these threads (rk_register_at()). The answer EBUSY doesn't mean that the thread is registered, because a thread that was
+ * cloned without CLONE_SETTLS always gets EBUSY. Only the area's cpu_id shows whether the thread is registered.
  *
- * On the rendezvous page, the area looks like any other area. Older copies and users of embed.h don't know the page's field
- * `blob`. They use the same area, and report its owner as `self`.
+ * On the rendezvous page (thread/rendezvous.h), the area looks like any other area. Older copies and users of embed.h don't
+ * know the page's field `blob`. They use the same area, and report its owner as `self`.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
@@ -38,7 +37,7 @@
 #define ACCESSOR(what) "__vdso_rseq_ktls_" what
 #endif
 
-/* glibc 2.32 and later. */
+/* glibc 2.32 and later define this variable. */
 extern char __libc_single_threaded __attribute__((__weak__));
 
 static uint32_t (*kernel_tid)(long offset);
@@ -48,8 +47,8 @@ static int (*kernel_cpu)(long offset);
  * Asks the kernel for the layout of its blob.
  *
  * Returns 0; -ENXIO if the kernel has no KTLS, or none for this kind of program; or the errno that a filter answered. Two
- * answers of a filter become -ENODATA: an errno with another meaning here (ENXIO, E2BIG), and a success that filled
- * nothing. A filter can report success for a call that isn't made. Such a success leaves the size 0, which no blob has.
+ * answers of a seccomp filter become -ENODATA. The first is an errno that would be mistaken for an answer of this function or
+ * its callers (ENXIO, E2BIG). The second is a success without a call, which leaves the size 0: no blob has this size.
  */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 {
@@ -66,7 +65,7 @@ int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 
 /*
  * Returns whether the area fits into the blob, and the blob into the room. An area at the beginning of the blob is refused,
- * because on the page a distance of 0 means that there is no KTLS.
+ * because on the rendezvous page a distance of 0 means that there is no KTLS.
  */
 static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
 {
@@ -77,16 +76,16 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
 #ifdef __GLIBC__
 #define LIBC_CAN true
 /*
- * Gives the kernel the commands. The sequence is idempotent: if a handler gives the same commands between two of these
- * calls, it sets the same offset. At the end, this function checks where the calling thread is registered. If the thread is
- * registered at `area`, the offset is in use.
+ * Gives the kernel the commands that make it register threads. The sequence is idempotent: if a signal handler gives the same
+ * commands in between, it sets the same offset. At the end, this function checks where the calling thread is registered. If
+ * the thread is registered at `area`, the offset is in use.
  *
- * Once there is another thread or a vfork child, the offset can't be taken back. From then on the kernel registers every
- * thread that is created. So the offset must not be set if a filter refuses the last command, which registers the calling
- * thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then register each new
- * thread in the spare area, too. That registration would fail, because the kernel has registered the new thread, and glibc
- * would end the process. So this function tries the last command first. The answer -ENXIO shows that no offset is set. A
- * filter that refuses the command answers with another errno.
+ * Once there is another thread or a vfork child, the kernel doesn't let the offset be changed. From then on the kernel
+ * registers every thread that is created. So the offset must not be set if a filter refuses the last command, which registers
+ * the calling thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then
+ * register each new thread in the spare area, too. That registration would fail, because the kernel has registered the new
+ * thread, and glibc would end the process. So this function tries the last command first. The answer -ENXIO shows that no
+ * offset is set. If a filter refuses the command, the answer is another errno.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -97,7 +96,7 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	if (rk_kernel_has_registration() == 1)
 		return rk_kernel_registered_at(area, length);
 	r = rk_kernel_ktls_register();
-	if (r == 0 || r == -EBUSY) /* a handler was faster */
+	if (r == 0 || r == -EBUSY) /* a signal handler was faster */
 		return rk_kernel_registered_at(area, length);
 	if (r != -ENXIO || rk_kernel_ktls(RK_KTLS_SET_SIG, &signature, sizeof(signature)) != 0)
 		return false;
@@ -132,7 +131,10 @@ bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout 
 #else
 #define LIBC_CAN false
 
-/* A detached thread of musl unmaps its own memory while the kernel still writes to it, so there is no room on musl. */
+/*
+ * A detached thread of musl unmaps its own memory while the kernel still writes to it, so this library has no room for the
+ * blob on musl.
+ */
 bool rk_ktls_see_room(struct rk_ktls_room *room)
 {
 	(void)room;
@@ -172,10 +174,10 @@ int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 }
 
 /*
- * Returns whether rseq is refused to the whole process, judged by the calling thread. The thread can't have rseq if the
+ * Returns whether no thread of the process can have rseq, judged by the calling thread. The thread can't have rseq if the
  * system call is missing or refused, or if the thread is registered in an area that isn't ours. Other threads can still have
  * rseq, because filters and private registrations belong to single threads. So a refusal counts only while the process has
- * one thread: as a rule, later threads inherit its filters. A missing system call always counts.
+ * one thread, because later threads usually inherit its filters. A missing system call always counts.
  */
 static bool is_refused(const struct rk_process *p)
 {
@@ -185,7 +187,10 @@ static bool is_refused(const struct rk_process *p)
 	if (rk_area_is_registered(area))
 		return false;
 	registered = rk_kernel_has_registration();
-	/* A handler has possibly registered the thread meanwhile, through another copy that made its decision earlier. */
+	/*
+	 * A signal handler has possibly registered the thread meanwhile, through another copy of this library that made its
+	 * decision earlier.
+	 */
 	if (registered == 0 || rk_area_is_registered(area))
 		return false;
 	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;
@@ -208,7 +213,7 @@ void rk_ktls_find_accessors(void)
 	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
 }
 
-/* The accessor returns all ones in a thread that was never registered, and 0 in a thread whose registration was undone. */
+/* The vDSO's function returns all ones in a thread that was never registered, and 0 in a thread whose registration was undone. */
 int rk_ktls_tid_told(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);

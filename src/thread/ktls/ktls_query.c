@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ktls_query.c - the queries of rseqkit/ktls.h. The queries also work if the kernel registers no threads. */
+/* ktls_query.c - the public functions of rseqkit/ktls.h that report facts. They also work if the kernel registers no threads. */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls_room.c - room in static TLS for the data that the kernel maintains for a thread.
+ * ktls_room.c - the room in static TLS for the blob, the data that a kernel with KTLS maintains for a thread (ktls.h).
  *
  * The room is in a file of its own. If every copy of the library had the room, each thread would need this memory once for
  * each copy. The file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put this file
- * in a module that is possibly loaded late, because static TLS has little free room then.
+ * in a module that dlopen() possibly loads, because static TLS has little free space then.
  */
 #include "os/answer.h"
 #include "ktls.h"
@@ -23,7 +23,7 @@ _Static_assert(RK_KTLS_ROOM_SIZE == 4 * 64, "all of it is ones");
 
 struct room {
 	unsigned char blob[RK_KTLS_ROOM_SIZE];
-	struct rk_thread_state state; /* one for all copies, as after any area of ours */
+	struct rk_thread_state state; /* all copies of this library use this thread state */
 } __attribute__((__aligned__(RK_KTLS_ROOM_ALIGNMENT)));
 
 static __thread struct room here __attribute__((__tls_model__("initial-exec"))) = {
