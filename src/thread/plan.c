@@ -252,13 +252,15 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
  * Plans areas of our own although the libc has a spare area. Possibly the program has chosen areas of our own, because they
  * can be longer. The preloaded objects need no choice, because they register every thread at its start. If the preloaded
  * objects registered threads in the libc's area, glibc would also register each thread that a registered thread creates. If
- * a filter refused that registration, glibc would end the process.
+ * a filter refused that registration, glibc would end the process. The choice of KTLS comes here only if the kernel refused
+ * KTLS, and then counts as no choice.
  *
  * Also returns false if the libc's area is in use already, by a copy without the choice or by a user of embed.h.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {
-	bool wanted = now->choice == RK_CHOICE_OWN || (now->choice == RK_CHOICE_NONE && rk_start_registers_all());
+	bool chosen = now->choice == RK_CHOICE_OWN;
+	bool wanted = chosen || (now->choice != RK_CHOICE_OTHERS && rk_start_registers_all());
 	int32_t cpu;
 
 	if (!wanted || now->libc == 0 || !is_spare(now->libc) || !block_can_serve())
@@ -267,7 +269,7 @@ static bool ask_better(const struct situation *now, union rk_plan *plan)
 	if (cpu >= 0 || cpu == RK_CPU_ID_BRACKET)
 		return false;
 	plan->offers = 1;
-	plan->has_spare = now->choice == RK_CHOICE_NONE;
+	plan->has_spare = !chosen;
 	return propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
 }
 

@@ -8,6 +8,9 @@
  * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the blob's size or alignment, in bytes. With "foreign" all threads
  * except the initial thread get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to
  * register an area of FEATURE_SIZE bytes; pretend.c returns their error.
+ *
+ * Compiled with REFUSED, it answers EPERM to the process's offset, as a filter can. An environment variable can't choose this,
+ * because the preloaded library gives the offset before the C library knows the environment.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,6 +29,9 @@
 #define AUXV_ALIGN 28
 #define RAW_EBUSY 16
 #define RAW_ENXIO 6
+#ifndef REFUSED
+#define REFUSED 0
+#endif
 
 static bool has_offset, has_signature;
 static int64_t offset;
@@ -92,6 +98,8 @@ static long answer(void *argument, uint32_t command)
 		return 0;
 	case RAW_KTLS_SET_OFFSET:
 	case RAW_KTLS_SET_OFFSET_AUTO:
+		if (REFUSED)
+			return -RAW_EPERM;
 		if (has_offset)
 			return -RAW_EBUSY;
 		memcpy(&offset, argument, sizeof(offset));
