@@ -437,10 +437,15 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 	".type " symbol ", @tls_object\n\t"                                                                            \
 	".endif\n\t"
 #ifdef __x86_64__
+/*
+ * The bytes 0x66, 0x90 do nothing. In an executable, lld before release 14 replaces the descriptor by the offset. It expects a
+ * call of the descriptor's function after this instruction, and writes these two bytes over whatever is there.
+ */
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		intptr_t word_;                                                                                        \
-		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}"             \
+		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}\n\t"         \
+					 ".byte 0x66, 0x90"                                                            \
 			: "=a"(word_));                                                                                \
 		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
