@@ -22,7 +22,7 @@ struct torture_settings {
 	uint64_t runs;       /* start the program again up to this number of times, while instructions are left */
 	bool inside;         /* an agent in the program aborts the sections, and not a tracer */
 	bool reach;          /* only count the visits of each instruction; abort nothing */
-	bool strict;         /* if a file declares none of its stores as private, a visible store in it is a violation, too */
+	bool strict;         /* a visible store before the commit counts even in a section that declares no private stores */
 	bool migrate;        /* move the stopped thread to another CPU before its section is aborted */
 	uint64_t rounds;     /* how many aborts each instruction gets */
 	uint64_t random;     /* how many aborts are made in all, at random instructions; 0: abort at each instruction in turn */
@@ -114,7 +114,7 @@ struct module {
 struct violation {
 	const struct module *module;
 	uint32_t insn;       /* an index in the module's `insns` */
-	bool sure;           /* the file declares which stores are private, and this store isn't among them */
+	bool sure;           /* the section declares which stores are private, and this store isn't among them */
 	uint64_t address, before, after; /* the address of the first byte that changed, and the bytes there, before and after */
 	uint8_t width;       /* the number of bytes in `before`, at most 8 */
 	struct violation *next;
