@@ -30,7 +30,7 @@
 #include "common/self.h"
 #include "tool.h"
 
-#define SILENCE_MAX_MS 30000 /* limit for an answer. In an emulator on a busy machine, a slice takes many seconds */
+#define SILENCE_MAX_MS 30000 /* limit for an answer. Usually a slice takes milliseconds, but in an emulator much longer */
 #define END_MAX_MS 2000      /* limit for a worker to end, before it is killed */
 
 static const char *const names[BENCH_MODES] = {
