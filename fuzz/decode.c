@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode.c - fuzzes the decoding of instructions, and what `rseqkit lint` concludes from them. An input is code with one
- * section or two, without a file.
+ * decode.c - fuzzes the decoding of instructions, and what `rseqkit lint` concludes from them. An input isn't an ELF file, but
+ * machine code with one or two critical sections.
  *
- * Byte 0 chooses the architecture. Bytes 1 to 5 are the start, length and abort handler of the first section, and the start of
- * the second one. The rest is code. The first descriptor is at the address DATA. No code that stores this address in the area is
- * prepared: the fuzzer has to find such code.
+ * Byte 0 chooses the architecture and the number of sections. Bytes 1 to 5 are the start, length and abort handler of the first
+ * section, and the start of the second one. The rest is the code, at the address CODE. The descriptors are at the address DATA.
+ * A section begins with an instruction that stores its descriptor's address in the area. This file adds no such instruction to
+ * the code, so the fuzzer has to find one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,10 @@ enum { HEAD = 6, CODE = 0x10000, DATA = 0x20000, CODE_MAX = 0x4000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Stubs for the debug information of a file. There is no file, so no address has a line. */
+/*
+ * These four functions replace lines.c, which reads a file's debug information. There is no file, so no address has a line.
+ * lines_is_unsaved() gives both answers.
+ */
 struct lines *lines_open(const struct image *image, int fd)
 {
 	(void)image;

@@ -2,8 +2,8 @@
 /*
  * read.c - fuzzes the reading of files by `rseqkit lint`. An input is a whole file.
  *
- * The file is read in this process, so that a sanitizer sees each access. It lies at the end of a block of its own: an access
- * after its end is seen, too. libdw reads the file by its descriptor.
+ * lint_bytes() reads the file from memory of this process, so that a sanitizer sees each access. This memory is a heap block of
+ * exactly the file's size, so the sanitizer also sees an access after the file's end. Only libdw reads the file by a descriptor.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* JSON and text are printed by different code. Odd sizes choose JSON. */
+	/* Different code prints JSON and text. An input of odd size is printed as JSON, so that both are tested. */
 	const struct lint_settings settings = {.json = (size & 1) != 0, .all = true};
 	uint8_t *copy = (uint8_t *)malloc(size + 1);
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * commands.c - describes each command, with all its options. It is a table without code.
+ * commands.c - a table that describes each command, with all its options. It has no code.
  *
- * option_next() accepts exactly these options, --help lists them, and shells offer them (completion.c). So an option that is
- * missing here doesn't exist.
+ * option_next() accepts exactly the options of this table, --help lists them, and shells complete them (completion.c). So an
+ * option that isn't in the table doesn't exist.
  */
 #include "commands.h"
 

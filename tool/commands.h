@@ -28,7 +28,7 @@ enum command_id {
 
 extern const struct command commands[COMMANDS];
 
-/* The options of rseqkit itself, which stand in place of a command. */
+/* The options of rseqkit without a command. */
 extern const struct option_row main_options[];
 
 #endif /* RK_TOOL_COMMANDS_H */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * completion.c - writes the completion for a shell: a script of share/completion with the table of commands in it.
+ * completion.c - writes the completion for a shell. It copies a script of share/completion, and replaces the line with the mark
+ * @TABLE@ by the table of commands.
  *
- * The build runs this program, so it uses no library. The script knows the kinds of arguments, which are words of commands.c:
- * FILE, DIR, PID, PROGRAM, BENCH. A shell offers nothing for another word, such as N.
+ * The build runs this program, so it uses no library. commands.c describes each argument by a word. For the words FILE, DIR, PID,
+ * PROGRAM and BENCH, the script offers completions. It offers nothing for another word, such as N.
  *
  * usage: make-completion bash|zsh|fish SCRIPT >COMPLETION
  *
@@ -23,7 +24,7 @@ static bool runs_program(const struct command *command)
 	return command->operand != NULL && strcmp(command->operand, "PROGRAM") == 0;
 }
 
-/* Prints the beginning of a text: its first clause. Puts a backslash before the characters `special`. */
+/* Prints a text up to its first semicolon or full stop. Puts a backslash before each of the characters in `special`. */
 static void put_clause(const char *text, const char *special)
 {
 	for (; *text != '\0' && *text != ';' && !(text[0] == '.' && text[1] == ' '); text++) {
@@ -33,7 +34,7 @@ static void put_clause(const char *text, const char *special)
 	}
 }
 
-/* Prints the first clause between zsh's single quotes. At a single quote in the text, ends the quoting and begins it again. */
+/* Does the same for a text between zsh's single quotes. At a single quote in the text, ends the quoting and begins it again. */
 static void put_zsh_clause(const char *text)
 {
 	for (; *text != '\0' && *text != ';' && !(text[0] == '.' && text[1] == ' '); text++)
@@ -156,7 +157,7 @@ static void put_fish_takers(const struct option_row *options)
 	}
 }
 
-/* Prints the beginning of a line, with the condition under which fish offers something. */
+/* Prints the beginning of a line, with the condition under which fish offers what follows. NULL: before any command. */
 static void put_fish_condition(const struct command *command)
 {
 	if (command == NULL) {
@@ -200,7 +201,7 @@ static void put_fish_options(const struct command *command, const struct option_
 	}
 }
 
-/* Prints the names of all commands as operands, under a condition. */
+/* Prints lines by which fish offers the names of all commands under a condition. */
 static void put_fish_commands(const char *condition)
 {
 	for (int i = 0; i < COMMANDS; i++) {

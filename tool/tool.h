@@ -21,11 +21,11 @@ enum {
 /* Codes of options without a short name. */
 enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS };
 
-/* An option of a command. The words of `argument` and `operand` say what completion offers, see completion.c. */
+/* An option of a command. Shells complete an argument or an operand by the words "FILE", "PID" and so on, see completion.c. */
 struct option_row {
-	int code;             /* what option_next() returns; if this is a letter, it is the short name of the option */
+	int code;             /* the value that option_next() returns. If it is a letter, it is the option's short name */
 	const char *name;     /* the long name, without "--" */
-	const char *argument; /* such as "FILE"; "[SECONDS]" if the argument may be left out; NULL if there is none */
+	const char *argument; /* a word for the argument, such as "FILE", or "[SECONDS]" if it is optional; NULL: no argument */
 	const char *help;
 };
 
@@ -45,14 +45,14 @@ static inline bool option_is_optional(const struct option_row *option)
 struct command {
 	const char *name;
 	const char *summary;              /* one line for `rseqkit --help` */
-	const char *usage;                /* what follows the name; a line for each form */
-	const char *about;                /* what the command does, in lines */
+	const char *usage;                /* the usage after the command's name; a line for each form */
+	const char *about;                /* what the command does; it has line breaks */
 	const struct option_row *options; /* the last row has no name */
-	const char *ending;               /* the text after the options, in lines */
-	const char *operand;              /* such as "FILE"; NULL if the command takes options only */
+	const char *ending;               /* the text after the options; it has line breaks */
+	const char *operand;              /* a word for the operand, such as "FILE"; NULL if the command takes options only */
 };
 
-/* Runs a command. argv[0] is the beginning of messages. Returns an exit code. */
+/* Runs a command. getopt_long() begins its messages with argv[0]. Returns an exit code. */
 typedef int command_function(const struct command *command, int argc, char **argv);
 
 command_function cmd_bench, cmd_demo, cmd_doctor, cmd_exec, cmd_inspect, cmd_lint, cmd_top, cmd_torture, cmd_trace;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Completion of rseqkit for bash. It needs nothing of bash-completion, but lets it complete the words of a program.
+# Completion of rseqkit for bash. It works without the package bash-completion. If this package is there, it completes the words
+# of a program that rseqkit is to run, such as those after `rseqkit exec`.
 
 # Sets what can follow a command: its options, the kinds of their arguments, and the kind of its operands. Without a command,
-# sets what can follow rseqkit itself.
+# sets what can follow rseqkit itself. The build replaces the line in it by a table of all commands (tool/completion.c).
 _rseqkit_table() # [COMMAND]
 {
 	options='' arguments='' operand=''
@@ -50,7 +51,7 @@ _rseqkit()
 			((++at < COMP_CWORD)) || { _rseqkit_offer "$kind" "$word" && return; }
 			;;
 		*)
-			# The options of the program aren't ours.
+			# This word is the program that rseqkit is to run. What follows are the program's words, not rseqkit's.
 			[[ $operand != PROGRAM ]] || break
 			;;
 		esac

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of rseqkit for fish.
 
-# Is this the command? Without a name: is no command given yet?
+# Does the command line have this command? Without an argument: does it have no command yet?
 function __rseqkit_in # [COMMAND]
     set -l tokens (commandline -opc)
     if not set -q argv[1]
@@ -11,7 +11,7 @@ function __rseqkit_in # [COMMAND]
     test "$tokens[2]" = $argv[1]
 end
 
-# Prints the words from the program on, which has options of its own.
+# Prints the program that rseqkit is to run, and the words after it, one a line. They aren't rseqkit's options.
 function __rseqkit_words_of_program # OPTION-WITH-ARGUMENT...
     set -l tokens (commandline -opc)[3..-1]
     while set -q tokens[1]
@@ -38,7 +38,7 @@ function __rseqkit_program # OPTION-WITH-ARGUMENT...
     set -l tokens (__rseqkit_words_of_program $argv)
     set -l before (commandline -opc)
     if not set -q tokens[1]
-        # This word may be an option, or the argument of an option.
+        # There is no program yet, so the current word may be an option of rseqkit, or the argument of such an option.
         if contains -- $before[-1] $argv; or begin
                 string match -q -- '-*' (commandline -ct); and not contains -- -- $before
             end

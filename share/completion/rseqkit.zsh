@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 # Completion of rseqkit for zsh.
 
-# Sets the names of the commands, and what can follow a command: specifications for _arguments.
+# Sets the specifications of what can follow a command, as zsh's function _arguments takes them. Without a command, sets those of
+# the commands' names. The build replaces the line with TABLE by a table of all commands (tool/completion.c).
 _rseqkit_table() # [COMMAND]
 {
 	arguments=() stops=()
 	@TABLE@
 }
 
-# Offers words of a kind. _arguments puts options of compadd before the kind.
+# Offers words of a kind. zsh's function _arguments calls this, with options for compadd before the kind.
 _rseqkit_offer() # [OPTION...] KIND
 {
 	local kind=$@[-1]

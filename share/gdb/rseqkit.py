@@ -3,8 +3,8 @@
 
 usage, in gdb: source FOLDER/rseqkit.py
 
-The folder rseqkit_gdb beside this file has the code. Sourcing this file again loads that code anew, and leaves one handler
-of each event.
+The folder rseqkit_gdb beside this file has the code. If this file is sourced again, it loads that code anew and removes the old
+handlers of gdb's events.
 """
 import os
 import sys

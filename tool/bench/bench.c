@@ -63,7 +63,7 @@ static bool parse_threads(struct settings *s, const char *list)
 	return good;
 }
 
-/* Returns -1 to continue, or an exit code. */
+/* Reads the options. Returns -1, or the exit code if the command ends here. */
 static int parse(struct settings *s, const struct command *command, int argc, char **argv)
 {
 	int option;
@@ -147,7 +147,7 @@ static bool can_fill(const char *folder)
 	return error == 0;
 }
 
-/* Can everything be used that pictures and the report need? */
+/* Can pictures and the report be made later, if the user wants them? If not, prints a message and returns false. */
 static bool can_show(const struct settings *s)
 {
 	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
@@ -174,7 +174,7 @@ static int show_file(const struct settings *s, char **names)
 	return good ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-/* Writes text, JSON, pictures and the report, as requested. */
+/* Writes the text, the JSON, the pictures and the report, as the options say. Returns false after a message. */
 static bool put_out(const struct bench_run *run, struct settings *s)
 {
 	json_object *report = bench_json(run);

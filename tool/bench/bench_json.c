@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_json.c - writes the figures of `rseqkit bench` as JSON, with the machine that they belong to. */
+/* bench_json.c - writes the figures of `rseqkit bench` as JSON, with a description of the machine. */
 #define _GNU_SOURCE
 #include "bench.h"
 
@@ -32,7 +32,7 @@ static void put_share(json_object *object, const char *key, double share)
 	json_put(object, key, share < 0 ? NULL : json_object_new_double_s(share, text));
 }
 
-/* Returns what the contender adds to BENCH_NOTHING; NULL if the bench lacks that contender. */
+/* Makes the object with the time that a contender takes more than BENCH_NOTHING; NULL if the bench lacks BENCH_NOTHING. */
 static json_object *added_json(const struct bench_added *added)
 {
 	json_object *ns = added->there ? json_new() : NULL;
@@ -81,7 +81,7 @@ static json_object *unavailable_json(const struct bench_group *group, unsigned c
 	return entry;
 }
 
-/* Returns NULL if the C library has no name for itself. */
+/* Returns the C library's name and version, or NULL if they aren't known. */
 static const char *libc_name(char *name, size_t size)
 {
 #ifdef _CS_GNU_LIBC_VERSION

@@ -51,13 +51,13 @@ static int bar_width(void)
 	return columns == 0 || left > BAR_WIDTH ? BAR_WIDTH : left;
 }
 
-/* Prints a time in a column of 9 characters, without fractions that don't fit. */
+/* Prints a time in a column of 9 characters. If its decimals don't fit, prints it without them. */
 static void print_ns(double ns)
 {
 	printf("%9.*f ", ns < 99999 && ns > -9999 ? 3 : 0, ns);
 }
 
-/* Does the table show what contenders add to BENCH_NOTHING? */
+/* Does the table show the time that contenders take more than BENCH_NOTHING? */
 static bool shows_added(const struct bench_group *group)
 {
 	for (unsigned i = 0; i < group->bench->contender_count; i++)
@@ -66,7 +66,7 @@ static bool shows_added(const struct bench_group *group)
 	return false;
 }
 
-/* Prints the columns at the right: two if there is room for all figures, and the last one. */
+/* Prints the last column, and before it two columns if there is room for all figures (ROOM_FOR_ALL). */
 static void print_comparison(const struct bench_cell *cell, double reference, bool adds)
 {
 	const struct bench_figure *f = &cell->figure;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chart.c - the charts of the report (page.h).
+ * chart.c - draws the charts of the report (page.h).
  *
- * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. So a chart is as wide as the
- * reader's window, and its text is as large as the page's. Colours come from the page's style, which defines them for light
- * and dark. Series also differ in patterns, dashes and shapes.
+ * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. So a chart is as wide as the reader's
+ * window, and its text is as large as the page's. Colours come from the page's CSS, which defines them for light and dark pages.
+ * The bars of different numbers of threads, and the lines of different contenders, also differ in patterns, dashes and shapes.
  */
 #define _GNU_SOURCE
 #include "html.h"
@@ -15,11 +15,11 @@
 
 #include "explain.h"
 
-#define ROW 20	    /* pixels of a bar with its margins */
-#define BAR 14
-#define LINES 300   /* height of a chart whose axis is the number of threads */
-#define LOOKS 8	    /* different looks of lines; the page's style has their colours as .c0 to .c7 */
-#define DECADES 100 /* an axis with a larger range has ticks only at decades */
+#define ROW 20	    /* height of a bar with its margins, in pixels */
+#define BAR 14      /* height of a bar, in pixels */
+#define LINES 300   /* height of a chart whose axis is the number of threads, in pixels */
+#define LOOKS 8	    /* so many different looks of lines exist. The page's CSS has their colours as .c0 to .c7 */
+#define DECADES 100 /* if the end of a logarithmic axis is more than so many times its beginning, it has ticks only at decades */
 
 /* An axis, with the values at its ends. */
 struct axis {
@@ -36,7 +36,7 @@ static double place(const struct axis *axis, double value)
 	return 100 * (part < 0 ? 0 : part > 1 ? 1 : part);
 }
 
-/* Returns the next tick of the axis after `value`, or the first one if `value` is 0; 0 at the end of the axis. */
+/* Returns the next tick of the axis after `value`, or the first tick if `value` is 0. Returns 0 after the last tick. */
 static double next_tick(const struct axis *axis, double value)
 {
 	double step;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conclude.c - writes conclusions from the figures of a bench, in sentences (conclude.h, page.h).
+ * conclude.c - writes conclusions from the figures of a bench as sentences (conclude.h, page.h).
  *
- * Two contenders whose spreads overlap count as equally fast, whatever their medians. The text warns of figures from few
- * rounds, and of a reference whose time depends much on its placement. A contender that doesn't do the job is never called
- * the fastest: it is listed for comparison only.
+ * The reference is the bench's first contender with a figure, with which others are compared. A spread is the range from a
+ * contender's least to its greatest figure over all placements. Two contenders whose spreads overlap count as equally fast,
+ * whatever their medians. The text warns of figures from few rounds, and of a reference whose time depends much on its placement.
+ * A contender that doesn't do the bench's job is never called the fastest: it is listed for comparison only.
  */
 #define _GNU_SOURCE
 #include "conclude.h"
@@ -20,8 +21,8 @@
 #include "explain.h"
 #include "load.h"
 
-#define SPREAD_WIDE 1.25 /* the greatest divided by the least; a wider spread is reported */
-#define SCALES 1.15	 /* a contender scales if its time with more threads grows by no more than this factor */
+#define SPREAD_WIDE 1.25 /* a spread is reported if its greatest figure is more than so many times the least */
+#define SCALES 1.15	 /* a contender takes "about as long" with more threads if its time grows by at most this factor */
 
 /* A contender that is compared with the reference. */
 struct rival {
@@ -98,7 +99,7 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	fputs("</li>\n", page);
 }
 
-/* Writes what contenders add to BENCH_NOTHING, and the memory that they take, if these were measured. */
+/* Writes the time that contenders take more than BENCH_NOTHING, and their private memory, if these were measured. */
 static void put_more(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
 {
 	const char *before = "<li>Added to the time of a loop without the operation:";
@@ -154,7 +155,7 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 	fputs("</li>\n", page);
 }
 
-/* Writes why these figures are doubtful. If they aren't, writes nothing. */
+/* Writes why the figures of this group are doubtful. If they aren't, writes nothing. */
 static void put_doubts(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
 {
 	const struct figure *ours = &group->figures[group->reference];
@@ -211,7 +212,7 @@ const char conclude_legend[] =
 	"A ratio in brackets is the contender's time divided by that of the contender named first. A contender listed for "
 	"comparison only doesn't do the job: it loses operations, or does nothing.";
 
-/* Text that grows. Words that don't fit are dropped. */
+/* A text to which say() appends. Characters beyond CONCLUSION_SIZE are dropped. */
 struct sentence {
 	char *text;
 	size_t length;
@@ -263,7 +264,7 @@ static void say_bounds(struct sentence *s, const struct rival *rivals, unsigned 
 	say(s, "%s", before[0] == ',' ? "." : "");
 }
 
-/* Describes contenders that do different work: writes only how far apart their times are. */
+/* For contenders that do different work: writes only the least and the greatest of their times. */
 static void say_range(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
 {
 	unsigned least = (unsigned)group->reference, greatest = least;
@@ -278,7 +279,7 @@ static void say_range(struct sentence *s, const struct figures_bench *bench, con
 	    bench->contenders[least].name, figures_time(group->figures[greatest].median, to), bench->contenders[greatest].name);
 }
 
-/* Writes what contenders add to BENCH_NOTHING. Returns false, and writes nothing, if this wasn't measured. */
+/* Writes the time that contenders take more than BENCH_NOTHING. If this wasn't measured, writes nothing and returns false. */
 static bool say_added(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
 {
 	const char *before = "added to a loop without the operation: ";

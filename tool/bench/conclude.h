@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude.h - writes conclusions from figures in sentences, for the text output and for the page of the report. */
+/* conclude.h - writes conclusions from figures as sentences, for the text output and for the report (page.h). */
 #ifndef RK_TOOL_BENCH_CONCLUDE_H
 #define RK_TOOL_BENCH_CONCLUDE_H
 
@@ -8,8 +8,8 @@
 #define CONCLUSION_SIZE 960
 
 /*
- * Writes the conclusions for a bench in one line, for its least and its greatest number of threads. Returns
- * `text`[CONCLUSION_SIZE].
+ * Writes the conclusions for a bench, with its least and its greatest number of threads, into text[CONCLUSION_SIZE] as one line.
+ * Returns `text`.
  */
 const char *conclude_bench(const struct figures_bench *bench, char *text);
 
@@ -17,8 +17,8 @@ const char *conclude_bench(const struct figures_bench *bench, char *text);
 extern const char conclude_legend[];
 
 /*
- * Describes in text[CONCLUSION_SIZE] what makes all figures of a run doubtful: a busy machine, or few rounds. Returns false
- * if there is no doubt.
+ * Writes into text[CONCLUSION_SIZE] why the figures of the run are doubtful: a busy machine, or few rounds. Returns false if
+ * there is no such reason.
  */
 bool conclude_doubt(const struct figures *figures, char *text);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude_print.c - prints the conclusions of a bench in lines for a terminal. */
+/* conclude_print.c - prints the conclusions for all benches in lines that fit a terminal. */
 #include "conclude.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 /* Sentences are easier to read in short lines, even on a wide terminal. */
 #define COLUMNS_MOST 80
-#define COLUMNS_NARROW 60 /* with fewer columns the sentences of a bench begin on a new line */
+#define COLUMNS_NARROW 60 /* with fewer columns, the sentences about a bench begin on the line after its name */
 
 static int columns(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * explain.h - explains for the report what contenders are, what they need, and when they are the right choice.
+ * explain.h - texts for the report: what a contender is, what it needs, and when it is the right choice.
  *
  * Only the workers know which contenders exist. A contender without an explanation is shown without one. A test checks that
  * every contender of `rseqkit bench --list` has an explanation.
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct explanation {
-	const char *bench, *contender;	 /* a name, or the beginning of names and '*'; `bench` is NULL for any bench */
+	const char *bench, *contender;	 /* a name, or the beginning of several names and '*'; `bench` NULL means any bench */
 	const char *what, *needs, *when; /* `needs` is NULL if the contender needs nothing */
 	const char *instead; /* what the contender does instead of the bench's job; NULL if it does the job */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* figures.c - reads the JSON of `rseqkit bench`, and checks all of it (figures.h). */
+/* figures.c - reads the figures from the JSON of `rseqkit bench`, and checks all of the JSON (figures.h). */
 #define _GNU_SOURCE
 #include "figures.h"
 
@@ -179,7 +179,10 @@ static bool take_subject(struct figures *figures, json_object *entry, const stru
 	return *group != NULL;
 }
 
-/* Reads what a contender adds to BENCH_NOTHING, and its memory. Both are possibly null or missing. */
+/*
+ * Reads the time that a contender takes more than the empty loop (BENCH_NOTHING), and the contender's private memory. Each of the
+ * two is possibly null or missing.
+ */
 static bool take_more(json_object *entry, struct figure *f, const struct place *place)
 {
 	json_object *ns = member(entry, "added_ns");

@@ -17,8 +17,8 @@
 
 struct figure {
 	double min, median, max; /* nanoseconds; all three are 0 if nothing was measured */
-	struct bench_added added;
-	double kib; /* private memory; negative if the JSON lacks it */
+	struct bench_added added; /* the time that the contender takes more than the empty loop BENCH_NOTHING */
+	double kib; /* the contender's private memory; negative if the JSON lacks it */
 };
 
 /* The figures of all contenders of a bench, measured with the same number of threads. */

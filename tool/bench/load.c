@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICKS_MIN 50 /* fewer ticks are too inexact, because the kernel counts whole ticks */
+#define TICKS_MIN 50 /* with fewer ticks the share is unknown, because the kernel counts only whole ticks */
 
 /*
  * The kinds of ticks in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. Two more kinds follow there, the

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define BENCH_BUSY 0.1 /* if other processes take a larger share, this is reported */
+#define BENCH_BUSY 0.1 /* if other processes take a larger share of the CPUs' time, the tool reports this */
 
 /*
- * Clock ticks of the CPUs that this process is allowed to use: all ticks, busy ticks, and the ticks that this process and its
- * workers used.
+ * Counts of clock ticks on the CPUs that this process is allowed to use: all ticks, busy ticks, and the ticks that this process
+ * and its workers used.
  */
 struct bench_load {
 	double all, busy, own;

@@ -29,8 +29,8 @@
 #define SLICE_CROWDED_NS 6000000.0
 #define SLICE_MIN_NS 20000.0
 #define ITERATIONS_MIN 32
-#define ITERATIONS_MAX 1000000000000 /* if more iterations seem to fit, the worker reports wrong times */
-#define GROWTH_MAX 100 /* maximum growth in one step; the time of few operations is a bad prediction for many */
+#define ITERATIONS_MAX 1000000000000 /* if more iterations seem to fit into a slice, the worker's times must be wrong */
+#define GROWTH_MAX 100 /* a slice has at most so many times the iterations of the last one, whose time is a rough prediction */
 /* With the usual numbers of threads a whole run takes less than a minute, however many benches there are. */
 #define SECONDS_DEFAULT_MAX 50.0
 #define THREAD_COUNTS_USUAL 3
@@ -55,8 +55,8 @@ unsigned bench_usable_cpus(void)
 }
 
 /*
- * Returns a running worker, or NULL after an error. If the worker's pid is 0, its allocator isn't available, and run->peers[]
- * has the reason.
+ * Returns the worker of this kind, and starts it if necessary. Returns NULL after an error. If the returned worker's pid is 0,
+ * its allocator isn't available, and run->peers[] has the reason.
  */
 static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mode, enum bench_environment environment)
 {
@@ -79,6 +79,7 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 	return worker;
 }
 
+/* Finds the environment that a contender needs, which the worker's list names. Returns false if the name is unknown. */
 static bool environment_of(const char *condition, enum bench_environment *environment)
 {
 	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0 || strcmp(condition, "glibc") == 0)
@@ -178,8 +179,8 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 }
 
 /*
- * Returns the number of operations of a slice, computed from the fastest operation so far. A disturbed slice makes an
- * operation look slow only until a faster slice has run. After the faster slice, the number grows.
+ * Returns how many iterations the next slice has, from the time of an iteration in the fastest slice so far. If that slice was
+ * disturbed, the number is too low. It grows after a faster slice.
  */
 static uint64_t slice_iterations(const struct bench_contender *contender, double fastest_ns, double slice_ns)
 {
@@ -190,7 +191,7 @@ static uint64_t slice_iterations(const struct bench_contender *contender, double
 	return (uint64_t)(slice_ns / fastest_ns);
 }
 
-/* Measures one slice of a cell. Measures several slices if the right number of operations isn't known yet. */
+/* Measures one slice of a contender, or several slices if it isn't known yet how many iterations fit into a slice. */
 static bool measure_cell(struct bench_run *run, struct bench_group *group, unsigned contender, enum bench_mode mode,
 			 unsigned placement, double slice_ns)
 {
@@ -213,7 +214,7 @@ static bool measure_cell(struct bench_run *run, struct bench_group *group, unsig
 			return true;
 		if (*fastest == 0 || ns / (double)n < *fastest)
 			*fastest = ns / (double)n;
-		/* Compute the CPU time of one operation. At most as many threads as CPUs run at once. */
+		/* Compute the CPU time of one operation. `at_once` threads run at the same time. */
 		ns = ns * at_once / ((double)n * group->threads);
 		if (*best == 0 || ns < *best)
 			*best = ns;
@@ -264,7 +265,7 @@ static bool make_groups(struct bench_run *run, const unsigned *threads, unsigned
 	return true;
 }
 
-/* Returns the group that has used the smallest part of its share of the time. */
+/* Returns the group that has used the smallest part of the time that it should get. */
 static struct bench_group *next_group(struct bench_run *run)
 {
 	struct bench_group *next = &run->groups[0];

@@ -33,7 +33,7 @@ static void make_figure(const struct bench_run *run, struct bench_cell *cell)
 	cell->figure.max = all[count - 1];
 }
 
-/* Computes what each contender adds to the time of BENCH_NOTHING, if the bench has that contender. */
+/* Computes how much longer each contender takes than BENCH_NOTHING, if the bench has that contender. */
 static void make_added(const struct bench_run *run, struct bench_group *group)
 {
 	const struct bench_cell *nothing = NULL;

@@ -13,7 +13,7 @@
 #include "style.h"
 #include "tool.h"
 
-#define COLUMNS_MANY 3 /* a table with so many numbers of threads is possibly wider than a window */
+#define COLUMNS_MANY 3 /* a table with so many or more numbers of threads is possibly wider than a window */
 
 static void put_term(FILE *page, const char *term, const char *text)
 {
@@ -133,8 +133,8 @@ static void put_table_head(FILE *page, const struct figures_bench *bench)
 static void put_table(FILE *page, const struct figures_bench *bench)
 {
 	/*
-	 * The table can be wider than the window. Shadows and a hint tell the reader so. The table has a tabindex, so that a
-	 * keyboard can scroll the table.
+	 * The table can be wider than the window. Shadows and a hint show this to the reader. Readers can scroll the table by
+	 * the keyboard, because its element has a tabindex.
 	 */
 	if (bench->group_count >= COLUMNS_MANY)
 		fputs("<p class=\"hint dim\">The table is wider than this window: scroll it sideways.</p>\n", page);
@@ -164,7 +164,7 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 	fputs("</tbody></table></div>\n", page);
 }
 
-/* Explains each contender in a line, also a contender without a figure, so that readers can draw conclusions. */
+/* Explains each contender in a line, also a contender without a figure. */
 static void put_contenders(FILE *page, const struct figures_bench *bench)
 {
 	fputs("<dl class=\"contenders\">\n", page);

@@ -2,8 +2,8 @@
 /*
  * page.h - the report: one self-contained page of HTML with charts, tables and conclusions.
  *
- * The invariant: all conclusions are computed from the figures. All text of a report goes through html_put(), and the page
- * forbids the browser to load or run anything.
+ * The invariant: all conclusions are computed from the figures. All text that comes from the JSON is written by html_put(), and
+ * the page forbids the browser to load or run anything.
  */
 #ifndef RK_TOOL_BENCH_PAGE_H
 #define RK_TOOL_BENCH_PAGE_H
@@ -18,7 +18,7 @@
  */
 bool page_write(const struct figures *figures, const char *folder, bool list);
 
-/* conclude.c: writes conclusions from the figures of a bench, in sentences. */
+/* conclude.c: writes the conclusions for a bench as a list of sentences. */
 void page_conclude(FILE *page, const struct figures *figures, const struct figures_bench *bench);
 
 /* chart.c: defines the patterns and shapes of all charts. Call it once for a page. */

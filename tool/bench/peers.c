@@ -10,12 +10,12 @@
 
 #include "common/output.h"
 
-/* The names of allocators' libraries. Sonames differ between distributions. The first soname that can be loaded is used. */
+/* The allocators. Sonames of their libraries differ between distributions. The tool uses the first soname that can be loaded. */
 static const struct {
 	const char *name;
-	const char *variable; /* environment variable with the library's path, which overrides `sonames` */
+	const char *variable; /* an environment variable. If it is set, its value is the library's path, and not a soname */
 	const char *sonames[4];
-	const char *package; /* Debian's package */
+	const char *package; /* the name of Debian's package */
 } peers[BENCH_ENVIRONMENTS] = {
 	[BENCH_JEMALLOC] = {"jemalloc", "RSEQKIT_BENCH_JEMALLOC", {"libjemalloc.so.2"}, "libjemalloc2"},
 	[BENCH_MIMALLOC] = {"mimalloc",

@@ -2,9 +2,9 @@
 /*
  * plot.c - runs gnuplot and checks the pictures that it makes (plot.h).
  *
- * The script and the pictures are unnamed files in memory, so an incomplete picture never gets into the folder. gnuplot reads
- * no configuration. A picture is complete if its file ends like a picture. Pictures must be checked, because gnuplot doesn't
- * report failed writes.
+ * gnuplot reads the script from a memfd and writes the pictures to memfds, so an incomplete picture never gets into the folder.
+ * gnuplot reads no configuration. This file checks that each picture ends like a complete one, because gnuplot doesn't report
+ * failed writes.
  */
 #define _GNU_SOURCE
 #include "plot.h"
@@ -62,7 +62,7 @@ bool plot_can(void)
 	return child_succeeded(&result);
 }
 
-/* Do the last 16 bytes contain the mark? */
+/* Do the last 16 bytes contain the text `mark`? */
 static bool ends_with(const char *bytes, size_t size, const char *mark)
 {
 	size_t last = size < 16 ? size : 16;
@@ -106,14 +106,14 @@ static bool run_script(int script, const int *outputs, const char *bench)
 	if (child_succeeded(&result))
 		return true;
 	/*
-	 * Print the first line of gnuplot's message that isn't empty. It is the line of the script at which gnuplot failed.
+	 * Print the first line of gnuplot's message that isn't empty: gnuplot shows the line of the script at which it failed.
 	 */
 	copy_printable(said, sizeof(said), result.output + strspn(result.output, " \n"));
 	complain("gnuplot failed at the pictures of %s%s%s", bench, said[0] != '\0' ? ": " : "", said);
 	return false;
 }
 
-/* Writes the script into a file in memory. Returns the file's descriptor, positioned at the beginning; -1 on failure. */
+/* Writes the script into a memfd. Returns its descriptor, positioned at the beginning; -1 on failure. */
 static int make_script(const struct figures *figures, const struct figures_bench *bench, const int *outputs)
 {
 	int fd = memfd_create("script", MFD_CLOEXEC), copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -149,7 +149,7 @@ static bool plot_bench(const struct figures *figures, const struct figures_bench
 	return good;
 }
 
-/* Makes files in memory for the pictures of one bench, and then makes the pictures. */
+/* Makes memfds for the pictures of one bench, and then makes the pictures. */
 static bool plot_with_files(const struct figures *figures, const struct figures_bench *bench, const char *folder,
 			    bool list)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - makes pictures of the figures with gnuplot. Each bench gets the picture BENCH-ratio. A bench that was measured
- * with several numbers of threads also gets BENCH-threads. Each picture is made as .svg and .png.
+ * plot.h - makes pictures of the figures with gnuplot. The picture BENCH-ratio shows the ratios of a bench. If the bench was
+ * measured with several numbers of threads, BENCH-threads shows its times. Each picture is a .svg file and a .png file.
  */
 #ifndef RK_TOOL_BENCH_PLOT_H
 #define RK_TOOL_BENCH_PLOT_H

@@ -9,19 +9,19 @@
 #include "explain.h"
 #include "load.h"
 
-#define WIDTH 860	/* pixels of all pictures */
-#define TOP 64		/* pixels above the plot, for the title */
-#define BOTTOM 150	/* pixels below the plot, for the axis, the key and a caption of three lines */
-#define CHARACTER 6.8	/* pixels of a letter in the small font: a high estimate */
-#define BAR 15
+#define WIDTH 860	/* width of each picture; this and the following lengths are in pixels */
+#define TOP 64		/* space above the plot, for the title */
+#define BOTTOM 150	/* space below the plot, for the axis, the key and a caption of three lines */
+#define CHARACTER 6.8	/* width of a letter in the small font: a high estimate */
+#define BAR 15		/* height of a bar */
 #define LINES_HEIGHT 520 /* height of a picture BENCH-threads (plot.h) */
 #define KEY_WIDTH 200   /* minimum width of the key */
-#define NAMES_LONG 70   /* a longer text below an axis gets a smaller font */
-#define LARGE 8.9	/* pixels of a letter in a title */
+#define NAMES_LONG 70   /* a text below an axis with more characters gets a smaller font */
+#define LARGE 8.9	/* width of a letter in a title */
 
 /*
- * The looks of series: bars have colours and patterns, lines have colours and points. No further kind of point would be
- * distinct.
+ * The looks of bars and lines: bars have colours and patterns, and lines have colours and points. gnuplot has no other points
+ * that readers could tell apart from these.
  */
 static const struct {
 	const char *colour;
@@ -64,7 +64,7 @@ static void put_label(FILE *script, const char *text, double x, double y, const 
 	fprintf(script, " at screen %.4f, screen %.4f noenhanced %s\n", x, y, options);
 }
 
-/* Writes title, caption and margins of a picture of this height. The axis of names needs `left` pixels. */
+/* Writes title, caption and margins of a picture of this height. `left` and `right` are the widths of the margins. */
 static void put_frame(FILE *script, const struct figures *figures, const struct figures_bench *bench, int height,
 		      int left, int right, const char *caption)
 {
@@ -151,9 +151,9 @@ static void put_log_axis(FILE *script, char axis, double least, double greatest,
 }
 
 /*
- * Writes a block of data for each number of threads: each line has the median ratio, the row, the least and the greatest
- * ratio, and the text beside the bar. Rows go downwards. The rows of one contender are one bar's height apart, and between
- * two contenders almost one more bar's height is left.
+ * Writes a block of data for each number of threads: each line has the median ratio, the row, the least and the greatest ratio,
+ * and the text beside the bar. A row is a position on the vertical axis, in heights of a bar, negative downwards. Between the
+ * bars of two contenders 0.8 such heights are left.
  */
 static void put_ratios(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		       unsigned count)

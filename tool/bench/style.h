@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * style.h - the style of the report: light or dark according to the reader's setting, for narrow and wide windows, and for
- * paper. Only page.c includes this file. The style is in two strings, because compilers limit the length of a string.
+ * style.h - the CSS of the report: light or dark according to the reader's setting, for narrow and wide windows, and for paper.
+ * Only page.c includes this file. There are two strings, because compilers limit the length of a string.
  */
 #ifndef RK_TOOL_BENCH_STYLE_H
 #define RK_TOOL_BENCH_STYLE_H

@@ -30,8 +30,8 @@
 #include "common/self.h"
 #include "tool.h"
 
-#define SILENCE_MAX_MS 30000 /* a slice takes milliseconds, but in an emulator on a busy machine much longer */
-#define END_MAX_MS 2000
+#define SILENCE_MAX_MS 30000 /* limit for an answer. Usually a slice takes milliseconds, but in an emulator much longer */
+#define END_MAX_MS 2000      /* limit for a worker to end, before it is killed */
 
 static const char *const names[BENCH_MODES] = {
 	[BENCH_PIE] = "rseqkit-bench-pie",
@@ -93,8 +93,8 @@ static bool take_libc_registration_away(void)
 }
 
 /*
- * Puts the library at the beginning of LD_PRELOAD. Silences stderr, because the dynamic linker's message isn't needed: the
- * worker's answer shows whether the library was loaded.
+ * Puts the library at the beginning of LD_PRELOAD. Directs stderr to /dev/null, because the worker's answer shows whether the
+ * library was loaded, and the dynamic linker's message isn't needed.
  */
 static bool put_before_others(const char *preload)
 {
@@ -153,6 +153,7 @@ bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum 
 	return true;
 }
 
+/* The worker's socket has an error or has closed. Prints why, and returns false. */
 static bool lost(struct bench_worker *worker)
 {
 	int status;

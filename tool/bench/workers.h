@@ -33,7 +33,7 @@ struct bench_worker {
 	int fd;    /* the socket, for both directions */
 	const char *name;
 	size_t size; /* bytes in `received` */
-	size_t returned;
+	size_t returned; /* the first so many bytes of `received` are the line that was returned last */
 	char received[4096];
 };
 
@@ -44,7 +44,7 @@ struct bench_worker {
 bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
 			const char *preload);
 
-/* Sends a request. `format` is as for printf(), and has no newline. */
+/* Sends a request. `format` is as for printf(), and has no newline. Returns false if the worker fails. */
 bool bench_worker_ask(struct bench_worker *worker, const char *format, ...)
 	__attribute__((__format__(__printf__, 2, 3)));
 

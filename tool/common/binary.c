@@ -2,7 +2,8 @@
 /*
  * binary.c - reads names and symbols of an ELF file, see binary.h.
  *
- * Files are read by pread() and not mapped: a process that reads a mapping of a truncated file is killed.
+ * This file reads by pread() and doesn't map files. If a mapped file is truncated, the kernel kills a process that reads the
+ * mapping.
  */
 #define _GNU_SOURCE
 #include "binary.h"
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TABLE_MAX (64UL << 20) /* bytes; larger tables would take too long to read */
+#define TABLE_MAX (64UL << 20) /* tables with more bytes aren't read, because this would take too long */
 
 static const unsigned char own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
 

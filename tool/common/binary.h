@@ -15,7 +15,7 @@
 
 struct binary {
 	int fd;
-	uint64_t size; /* of the file */
+	uint64_t size; /* bytes of the file */
 	ElfW(Ehdr) header;
 };
 
@@ -42,9 +42,9 @@ void binary_release_table(struct binary_table *table);
 
 /* How a file defines a symbol. */
 enum binary_symbol {
-	SYMBOL_NONE,   /* not defined */
-	SYMBOL_HIDDEN, /* other modules can't see it */
-	SYMBOL_SEEN    /* the dynamic linker and other modules can see it */
+	SYMBOL_NONE,   /* the file doesn't define the symbol */
+	SYMBOL_HIDDEN, /* the file defines it, but other modules can't see it */
+	SYMBOL_SEEN    /* the file defines it, and the dynamic linker and other modules can see it */
 };
 
 /* Returns how the file defines the symbol `name`. */

@@ -2,8 +2,7 @@
 /*
  * child.c - runs a function in a child process with a time limit.
  *
- * The limit holds whatever the child does. A child that writes without end, hangs in a system call, or has closed its end of
- * the pipe is killed at the limit.
+ * At the limit the child is killed, even if it writes without end, hangs in a system call, or has closed its end of the pipe.
  */
 #define _GNU_SOURCE
 #include "child.h"
@@ -18,16 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 1000 /* the time that a killed child gets to end */
+#define GRACE_MS 1000 /* the tool waits so long for the end of a killed child */
 
 #define LATE_MS 50
 
 /*
  * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs, so
- * the child is also slow. Therefore at most LATE_MS of an interval are counted.
+ * the child is also slow. So at most LATE_MS of an interval count.
  */
 struct patience {
-	int64_t left_ms, asked_ms;
+	int64_t left_ms, asked_ms; /* the time that is left, and when the limit was checked last */
 };
 
 static int64_t now_ms(void)
@@ -64,7 +63,7 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 	_exit(function(out, argument));
 }
 
-/* Reads until the end of file. Returns false when the time is over. A filter can refuse poll(), so `fd` never blocks. */
+/* Reads until the end of file. Returns false when the time is over. `fd` is nonblocking, because a filter can refuse poll(). */
 static bool read_all(int fd, struct patience *patience, struct child_result *result)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
@@ -134,7 +133,7 @@ void child_run(child_function *function, const void *argument, int limit_ms, str
 		} else {
 			result->end = CHILD_TIMED_OUT;
 			kill(pid, SIGKILL);
-			/* A child that hangs in the kernel forever is left to init. */
+			/* If the child still hangs in the kernel after GRACE_MS, it isn't waited for any more. */
 			grace = (struct patience){GRACE_MS, now_ms()};
 			(void)reap(pid, &grace, &status);
 		}

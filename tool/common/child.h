@@ -2,7 +2,7 @@
 /*
  * child.h - runs a function in a child process with a time limit, and collects the child's output.
  *
- * This is for functions that can die, hang, or change a registration permanently. The child leaves no core file, and blocks
+ * Use this for functions that can crash, hang, or change a thread's rseq registration. The child leaves no core file, and blocks
  * no signal.
  */
 #ifndef RK_TOOL_CHILD_H
@@ -21,7 +21,7 @@ enum child_end {
 struct child_result {
 	enum child_end end;
 	int number;
-	size_t size;       /* of the output */
+	size_t size;       /* bytes in `output` */
 	char output[1024]; /* NUL-terminated; further output is dropped */
 };
 

@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-#define TRIES 100 /* names that are tried for a temporary file; some are possibly used by files of earlier runs */
+#define TRIES 100 /* so many names are tried for a temporary file, because files of earlier runs possibly have some of them */
 
 static bool refuse(const char *path, int error)
 {
@@ -80,7 +80,7 @@ bool file_open(struct file *file, const char *path)
 		error = errno;
 	} else if (S_ISREG(status.st_mode)) {
 		file_close(file);
-		/* If stdout is this file, write at stdout's position. */
+		/* If stdout is this file, file_put() writes at stdout's position. */
 		if (is_stdout(&status))
 			file->fd = dup(STDOUT_FILENO);
 	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* from now on a write waits for a slow reader */

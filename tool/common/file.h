@@ -19,8 +19,8 @@
 #include <stddef.h>
 
 struct file {
-	const char *path; /* as given */
-	int fd;		  /* of a device, a pipe or stdout; otherwise -1. The pipe stays open between the calls,
+	const char *path; /* the path that the caller gave */
+	int fd;		  /* the descriptor of a device, a pipe or stdout; otherwise -1. A pipe stays open between the calls,
 			     because its reader would see the end of the file at a close */
 };
 

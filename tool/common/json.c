@@ -8,6 +8,7 @@
 #include "output.h"
 #include "tool.h"
 
+/* Ends the program if an allocation has failed. */
 static void *must(void *allocated)
 {
 	if (allocated == NULL) {

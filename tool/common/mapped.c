@@ -27,7 +27,7 @@ static void read_executable(pid_t tid, char name[MAPPED_EXECUTABLE_MAX])
 
 #define HOW (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
-/* Is the file regular? No other files are opened: opening a device can have effects, and opening a FIFO can block. */
+/* Is the file regular? */
 static bool is_regular(int fd)
 {
 	struct stat status;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mapped.h - opens the files that a process has mapped.
+ * mapped.h - opens the files that another process has mapped.
  *
- * Opens the process's own files, not files with the same names in this tool's root. The process possibly runs in a container,
- * and its files have possibly been replaced or deleted. Only regular files are opened, because opening a device can have
- * effects, and opening a FIFO can block.
+ * mapped_open() opens the file that the process has mapped, and not a file of the same name in this tool's root. The process
+ * possibly runs in a container, and its files have possibly been replaced or deleted. Only regular files are opened, because
+ * opening a device can have effects, and opening a FIFO can block.
  */
 #ifndef RK_TOOL_MAPPED_H
 #define RK_TOOL_MAPPED_H
@@ -15,12 +15,12 @@
 #define MAPPED_EXECUTABLE_MAX 4096
 
 struct mapped {
-	pid_t tid;  /* a living thread */
+	pid_t tid;  /* a thread of the process that hasn't ended */
 	char *maps; /* the text of /proc/PID/maps, allocated by malloc(); NULL if it can't be read */
 	char executable[MAPPED_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
 };
 
-/* Reads what mapped_open() needs of the process that has the thread `tid`. */
+/* Fills in `mapped` for the process that has the thread `tid`. */
 void mapped_read(pid_t tid, struct mapped *mapped);
 
 /*

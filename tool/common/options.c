@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - reads options and their arguments, and prints a command's help, by its row of tool/commands.c.
+ * options.c - reads options and their arguments, and prints a command's help. Both follow the command's description in
+ * tool/commands.c.
  *
  * A numeric argument must be a number and nothing else. A number out of range is an error.
  */
@@ -18,8 +19,8 @@
 #include "output.h"
 
 #define OPTIONS_MAX 32
-#define NAMES_MAX 64   /* columns for the names of an option */
-#define HELP_COLUMNS 94 /* of a line of --help, if the terminal has so many */
+#define NAMES_MAX 64   /* bytes for the names of an option in --help */
+#define HELP_COLUMNS 94 /* a line of --help has at most so many columns */
 
 bool option_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {

@@ -21,16 +21,16 @@ bool option_number(const char *option, const char *text, uint64_t min, uint64_t 
 bool option_fraction(const char *option, const char *text, double min, double max, double *fraction);
 
 /*
- * Returns the code of the next option, and stores its argument in optarg. Returns -1 after the last option; then
- * argv[optind] is the first operand. If an option is wrong, prints a message and returns '?'. If the operand is a program, all
- * later options belong to this program.
+ * Returns the code of the next option, and stores its argument in optarg. Returns -1 after the last option; then argv[optind] is
+ * the first operand. If an option is wrong, prints a message and returns '?'. If the command's operand is a program, all options
+ * after it belong to this program.
  */
 int option_next(const struct command *command, int argc, char **argv);
 
 /* Prints the command's help, which lists all options. Returns EXIT_CLEAN. */
 int option_help(const struct command *command);
 
-/* Prints how to get help, after another message. Returns EXIT_USAGE. */
+/* Prints how to get help. Call this after a message about the wrong usage. Returns EXIT_USAGE. */
 int option_misuse(const struct command *command);
 
 #endif /* RK_TOOL_OPTIONS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - prints results with bars and colour, and messages. */
+/* output.c - prints results in lines that fit the terminal, with bars and colours, and prints messages. */
 #define _GNU_SOURCE
 #include "output.h"
 
@@ -12,7 +12,7 @@
 
 #include "tool.h"
 
-#define COLUMNS_MIN 20 /* a smaller number can't be a terminal's width */
+#define COLUMNS_MIN 20 /* a smaller number is no terminal's width, and counts as no limit */
 
 int output_columns(FILE *to)
 {
@@ -63,7 +63,7 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
-/* Does `next` continue `line`? Lines of a paragraph, or of an option's description, belong together. Lines of a usage don't. */
+/* Does the line `next` belong to the same paragraph, or the same option's description, as `line`? Lines of a usage don't. */
 static bool goes_on(const char *line, const char *next)
 {
 	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)

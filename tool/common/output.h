@@ -26,9 +26,9 @@ void print_bar(double value, double greatest, int width);
 int output_columns(FILE *to);
 
 /*
- * Prints text. A line that is too long is broken at blanks, and its further parts are indented like the line itself, plus
- * `hang` columns. The first line begins at column `at`, after text that was printed before. A word that is longer than a line
- * isn't broken.
+ * Prints text. Breaks a line that is too long at blanks. Its further parts are indented like the line itself, plus `hang`
+ * columns. The first line begins at column `at`, after text that the caller has printed. A word that is longer than a line isn't
+ * broken.
  */
 void print_wrapped(FILE *to, int at, int hang, const char *text);
 

@@ -28,7 +28,7 @@ static bool read_file(pid_t tid, const char *name, char *text, size_t size)
 	return n > 0;
 }
 
-/* The name in parentheses can contain anything, so the last parenthesis ends it. The start time is field 22. */
+/* In /proc/TID/stat the name in parentheses can contain anything, so the last parenthesis ends it. The start time is field 22. */
 bool proc_thread(pid_t tid, struct proc_thread *thread)
 {
 	char text[1024], *begin, *end;
@@ -92,7 +92,7 @@ bool proc_is_ours(void)
 	pid_t pid = getpid();
 
 	self[n > 0 ? n : 0] = '\0';
-	return n > 0 && (pid < 0 || strtol(self, NULL, 10) == pid); /* a filter can refuse getpid() */
+	return n > 0 && (pid < 0 || strtol(self, NULL, 10) == pid); /* pid < 0: a filter refuses getpid() */
 }
 
 bool proc_is_initial(void)

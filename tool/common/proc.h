@@ -9,14 +9,14 @@
 #include <sys/types.h>
 
 struct proc_thread {
-	char name[32];    /* as the kernel has it, with any bytes */
-	uint64_t started; /* clock ticks after the machine's start */
+	char name[32];    /* the thread's name, in which any byte is possible */
+	uint64_t started; /* when the thread started, in clock ticks after the machine's start */
 };
 
 /* Reads the name and the start time of a thread. */
 bool proc_thread(pid_t tid, struct proc_thread *thread);
 
-/* Copies the text after a field's name, for example after "Tgid", in /proc/TID/status. */
+/* Copies the value of the field `name`, for example "Tgid", from /proc/TID/status. */
 bool proc_field(pid_t tid, const char *name, char *text, size_t size);
 
 /* Does the field `name` of /proc/TID/status, for example "SigBlk", have the signal in its set? */
@@ -29,8 +29,8 @@ bool proc_process(pid_t tid, pid_t *pid);
 bool proc_is_ours(void);
 
 /*
- * Does this program run in the initial PID namespace, and does /proc have the ids of this namespace? The kernel's trace has these
- * ids.
+ * Does this program run in the initial PID namespace, and does /proc have the ids of this namespace? The kernel's trace (tracefs)
+ * has these ids.
  */
 bool proc_is_initial(void);
 

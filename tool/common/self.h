@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* self.h - finds this program's file, so that the program can start itself again, or find other files relative to its own. */
+/* self.h - finds this program's own file, so that the program can start itself again, or find files near its own. */
 #ifndef RK_TOOL_SELF_H
 #define RK_TOOL_SELF_H
 

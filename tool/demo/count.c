@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.c - the demo's job, written once for all methods of counting.
+ * count.c - the job of `rseqkit demo`: counts the events of files. The code is written once for all methods of counting.
  *
  * The input is divided into numbered chunks, and each thread repeatedly takes the next number. A word belongs to the chunk in
- * which it starts, and the thread of that chunk follows the word across the border. So every event is counted exactly once,
- * wherever the borders are.
+ * which it starts, and the thread that counts this chunk also reads the rest of the word in the next chunk. So every event is
+ * counted exactly once, wherever the borders are.
  */
 #define _GNU_SOURCE
 #include "count.h"
@@ -20,7 +20,7 @@
 #include "common/output.h"
 #include "tool.h"
 
-#define SHOW_NS 200000000 /* between two updates of the progress; below a second */
+#define SHOW_NS 200000000 /* time between two updates of the progress; must be below a second */
 
 /* The counters of all methods. Each method uses its own part. */
 struct tally {
@@ -34,12 +34,12 @@ typedef void add_function(struct tally *tally, unsigned event);
 
 struct run {
 	const struct demo_job *job;
-	const char *name; /* of the method */
+	const char *name; /* the method's name */
 	void (*count)(const struct demo_file *file, size_t begin, size_t end, struct tally *tally);
 	struct tally tally;
-	size_t *first_chunk;  /* number of each file's first chunk; the last element is the number of chunks in one pass */
-	uint64_t next_ticket; /* atomic */
-	pthread_mutex_t gate; /* held until all threads have been started */
+	size_t *first_chunk;  /* the number of each file's first chunk; the last element is the number of chunks in one pass */
+	uint64_t next_ticket; /* atomic; the number of the next chunk, counted over all passes */
+	pthread_mutex_t gate; /* the main thread holds it until all threads have been started */
 	bool cancelled;       /* protected by `gate` */
 };
 
@@ -63,14 +63,14 @@ static inline __attribute__((__always_inline__)) void count_word(size_t length, 
 }
 
 /*
- * Counts one chunk. This code is inlined, with a constant `add`, into one function for each method, so these functions differ
- * only in `add`.
+ * Counts one chunk: the bytes from `begin` to `end` of the file. This code is inlined, with a constant `add`, into one function
+ * for each method, so these functions differ only in `add`.
  */
 static inline __attribute__((__always_inline__)) void count_chunk(const struct demo_file *file, size_t begin,
 								  size_t end, struct tally *tally, add_function *add)
 {
 	const unsigned char *bytes = file->bytes;
-	bool others = begin > 0 && !is_space(bytes[begin - 1]); /* the position is in a word that started in an earlier chunk */
+	bool others = begin > 0 && !is_space(bytes[begin - 1]); /* `at` is in a word that started in an earlier chunk */
 	bool printable = false;
 	size_t length = 0, at;
 
@@ -180,7 +180,7 @@ static size_t file_of(const struct run *run, size_t chunk)
 	return low;
 }
 
-/* Returns the number of chunks in all passes. */
+/* Returns the number of chunks, counted over all passes. */
 static uint64_t tickets_of(const struct run *run)
 {
 	return run->first_chunk[run->job->input->count] * run->job->passes;

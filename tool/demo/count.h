@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.h - the demo's job: several threads count the events of a text, with one add for each event.
+ * count.h - the job of `rseqkit demo`: several threads count the events of a text, with one add to a counter for each event.
  *
- * The events are bytes (a counter for each value), ends of lines, and words (one counter for all, and a counter for each
- * length). A word is a run of bytes that aren't white space. At least one byte of the run is a printable character in the C
- * locale. This is GNU wc's definition of a word. The length of a word is the length of the run.
+ * The events are bytes (a counter for each value), ends of lines, and words (one counter for all, and a counter for each length).
+ * A run is a sequence of bytes that aren't white space. A word is a run with at least one byte that is printable in the C locale,
+ * as for GNU wc. The length of a word is the number of bytes of its run.
  */
 #ifndef RK_TOOL_DEMO_COUNT_H
 #define RK_TOOL_DEMO_COUNT_H
@@ -19,8 +19,8 @@
 #define DEMO_LENGTHS 32 /* the last counter is for words of at least this length */
 
 enum demo_event {
-	DEMO_BYTE = 0,                              /* plus the byte's value */
-	DEMO_LENGTH = DEMO_BYTE + DEMO_BYTE_VALUES, /* plus the word's length - 1 */
+	DEMO_BYTE = 0,                              /* DEMO_BYTE plus the byte's value */
+	DEMO_LENGTH = DEMO_BYTE + DEMO_BYTE_VALUES, /* DEMO_LENGTH plus the word's length - 1 */
 	DEMO_LINE = DEMO_LENGTH + DEMO_LENGTHS,
 	DEMO_WORD,
 	DEMO_EVENTS
@@ -38,7 +38,7 @@ struct demo_job {
 	const struct demo_input *input;
 	unsigned threads;
 	size_t chunk;    /* how many bytes of the input a thread takes at a time */
-	uint64_t passes; /* times that the whole input is counted */
+	uint64_t passes; /* how often the whole input is counted */
 };
 
 /* The maximum number of passes of a job. With this limit, the product of passes and chunks can't overflow. */

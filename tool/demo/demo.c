@@ -44,7 +44,7 @@ static unsigned usable_cpus(void)
 	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* Returns -1 to continue, or an exit status. */
+/* Returns -1, or the exit status if the command ends here. */
 static int read_options(const struct command *command, int argc, char **argv, struct settings *settings)
 {
 	bool ok = true;
@@ -111,7 +111,7 @@ static bool run_round(struct demo_result *result, struct demo_job *job, enum dem
 	return true;
 }
 
-/* Computes how many passes fit into the time of a round, from the time of one trial pass. */
+/* Makes one trial pass, and computes from its time how many passes a round has. Returns false if the pass fails. */
 static bool choose_passes(struct demo_result *result, struct demo_job job, enum demo_method method, double seconds)
 {
 	double one, passes;

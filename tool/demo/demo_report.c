@@ -32,8 +32,8 @@ static const char *owner_sentence(enum rk_owner owner)
 }
 
 /*
- * Prints a bar after `before` columns of a line. The bar is shortened to the space on the line. If there is little space, the
- * bar is printed on a new line.
+ * Prints a bar on a line that already has `before` columns. The bar is at most as long as the rest of the line. If the rest is
+ * too short, prints the bar on a new line.
  */
 static void print_bar_behind(int before, double value, double greatest)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.c - reads the demo's files into memory, once.
+ * input.c - reads the files that `rseqkit demo` counts into memory.
  *
- * A device possibly has no end. So each open file's type is checked before reading, and devices are refused. Only standard
- * input, and FIFOs that the user named, can block, as in any program that reads them. Files are read by read() and not
- * mapped, because a load from a mapped file that has shrunk would fault.
+ * A device possibly has no end. So the tool checks the type of each open file before reading, and refuses devices. Only standard
+ * input, and FIFOs that the user named, can block, as in any program that reads them. The tool reads files by read() and doesn't
+ * map them, because a load from a mapped file that has shrunk would fault.
  */
 #define _GNU_SOURCE
 #include "input.h"
@@ -23,10 +23,13 @@
 #include "common/output.h"
 #include "tool.h"
 
-/* The minimum space for a read(), and the space that is added to the size from fstat(), which is 0 for files in /proc. */
+/*
+ * Before a read(), the buffer has at least so many free bytes. The first buffer has so many bytes more than the size from
+ * fstat(), which is 0 for files in /proc.
+ */
 #define READ_STEP ((size_t)64 * 1024)
 
-#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* the maximum of one read(); after each such step, the progress is updated */
+#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* one read() gets at most so many bytes; then the shown progress is updated */
 
 static bool refuse(const char *path, const char *what)
 {
@@ -58,7 +61,7 @@ static size_t input_limit(void)
 	return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : SIZE_MAX / 2;
 }
 
-/* Shows how much was read, if the size has passed a multiple of SHOW_STEP. */
+/* Shows how much was read, if a multiple of SHOW_STEP is between `before` and `now`. */
 static void show_progress(size_t before, size_t now)
 {
 	char text[64];
@@ -69,7 +72,7 @@ static void show_progress(size_t before, size_t now)
 	print_progress(text);
 }
 
-/* Reads a whole file. `before` is the size of all files before it. */
+/* Reads a whole file. `expected` is its size from fstat(), and `before` is the size of all files that were read before. */
 static bool read_all(const char *path, int fd, size_t expected, size_t before, struct demo_file *file)
 {
 	size_t limit = input_limit() - before;
@@ -124,7 +127,7 @@ static bool add_file(struct demo_input *input, const char *path, int fd, size_t 
 
 static bool add(struct demo_input *input, const char *path, bool given);
 
-/* Adds files in the order of their names, so that every run reads the files in the same order. */
+/* Adds all files below a directory, in the order of their names, so that every run reads them in the same order. */
 static bool add_directory(struct demo_input *input, const char *path)
 {
 	struct dirent **entries;

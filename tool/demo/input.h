@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.h - reads the demo's files into memory, once.
- *
- * Later changes of a file don't affect the counts.
+ * input.h - reads the files that `rseqkit demo` counts into memory. Each file is read only once, so that changes of a file during
+ * the run don't affect the counts.
  */
 #ifndef RK_TOOL_DEMO_INPUT_H
 #define RK_TOOL_DEMO_INPUT_H
@@ -18,8 +17,8 @@ struct demo_file {
 struct demo_input {
 	struct demo_file *files;
 	size_t count;
-	size_t size;    /* bytes of all files */
-	size_t skipped; /* special files that were found below a directory, and weren't read */
+	size_t size;    /* bytes of all files together */
+	size_t skipped; /* how many special files below directories weren't read */
 	bool has_standard_input;
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.c - makes the references for the demo's counts.
+ * verify.c - makes the references with which `rseqkit demo` compares its counts.
  *
- * wc reads exactly the counted bytes through a pipe. A newline is added after each file, so that words of two files don't
- * join. The added newlines are subtracted from wc's answer. For some versions of wc, a run of unprintable bytes is a word. So
- * wc first gets one such run as a test.
+ * wc reads exactly the counted bytes through a pipe. The tool adds a newline after each file, so that words of two files don't
+ * join, and subtracts these newlines from wc's answer. Some versions of wc count a run of unprintable bytes as a word. So wc
+ * first gets one such run as a test.
  */
 #define _GNU_SOURCE
 #include "verify.h"
@@ -25,15 +25,15 @@
 
 /*
  * The time limit for wc in seconds: WC_BEGINS plus WC_TIMES times the time that count_file() takes for all files, but at most
- * WC_MAX. On any machine wc takes about as long as count_file().
+ * WC_MAX. wc takes about as long as count_file(), so WC_TIMES is enough on any machine.
  */
 #define WC_BEGINS 10
 #define WC_TIMES 20
 #define WC_MAX 600
 
 /*
- * This function is deliberately different from count_chunk(): it uses whole files, the libc's character classes, and plain
- * additions.
+ * Counts the events of a file. This function is deliberately different from count_chunk(): it uses whole files, the libc's
+ * character classes, and plain additions.
  */
 static void count_file(const struct demo_file *file, struct demo_reference *reference)
 {
@@ -82,8 +82,8 @@ static int run_wc(int out, const void *argument)
 		return CHILD_NO_EXEC;
 	if (feeder == 0) {
 		/*
-		 * This process ends together with wc. Otherwise a write could wait for ever: a process that wc started can keep
-		 * wc's input open without reading it.
+		 * The kernel kills this process when wc ends. Otherwise a write could wait for ever, because a process that wc
+		 * has started can keep wc's input open without reading it.
 		 */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(out);

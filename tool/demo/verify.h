@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.h - the references for the demo's counts: a count by one thread with other code, and the answer of wc.
+ * verify.h - the references with which `rseqkit demo` compares its counts: a count by one thread with other code, and the answer
+ * of wc.
  */
 #ifndef RK_TOOL_DEMO_VERIFY_H
 #define RK_TOOL_DEMO_VERIFY_H
@@ -9,13 +10,13 @@
 
 struct demo_wc {
 	const char *missing; /* why wc gave no answer; NULL if wc gave an answer */
-	bool counts_runs;    /* this wc counts any run of bytes that aren't white space as a word */
+	bool counts_runs;    /* this wc counts each run (count.h) as a word, even a run without printable bytes */
 	uint64_t lines, words, bytes;
 };
 
 struct demo_reference {
 	struct demo_counts counts;
-	uint64_t runs; /* runs of bytes that aren't white space, printable or not */
+	uint64_t runs; /* the number of runs, with or without printable bytes */
 	struct demo_wc wc;
 };
 

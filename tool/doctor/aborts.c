@@ -2,10 +2,10 @@
 /*
  * aborts.c - finds which events abort a critical section on this kernel.
  *
- * A thread spins in a section until a word changes. The event happens while the thread is in the section, and the word
- * changes only after the event. So the section is either aborted, or reaches its end. An abort is used only if the event is
- * its only possible cause. The thread's count of preemptions shows whether there is another cause. If there is another cause,
- * the section runs again. After TRIES attempts the answer is unknown.
+ * A thread spins in a section until a word changes. The event happens while the thread is in the section, and the word changes
+ * only after the event. So the event aborts the section, or the section reaches its end. An abort counts only if the event is its
+ * only possible cause. The thread's count of preemptions shows whether there is another cause. If there is, the thread enters the
+ * section again. After TRIES attempts the answer is unknown.
  *
  *   signal      a timer sends the signal; a thread that sent it would preempt the section
  *   preemption  a thread on the same CPU sees that the section has begun, so this thread has preempted the section
@@ -25,29 +25,30 @@
 
 #include "probe.h"
 
-#define TRIES 100    /* maximum number of attempts; each takes a few milliseconds */
-#define CERTAIN 3    /* if so many sections reach their end, the event doesn't abort sections */
-#define TICKS 3      /* ticks of the timer until the word changes; at least one tick is inside the section */
+#define TRIES 100    /* at most so many attempts are made; each takes a few milliseconds */
+#define CERTAIN 3    /* if the section reaches its end so often, the event doesn't abort sections */
+#define TICKS 3      /* after so many ticks of the timer the word changes; at least one tick is inside the section */
 #define TICK_US 1000
 
 struct trial {
 	enum doctor_event event;
 	volatile struct rk_area *area;
 	ptrdiff_t offset; /* distance from the thread pointer to `area` */
-	void *words;      /* one word for each CPU, which is zero while the section spins */
-	int cpu, other;   /* the CPU where the section begins, and another CPU, if the machine has several */
-	pid_t thread;     /* the thread in the section */
-	bool ready;       /* the helper is on its CPU */
+	void *words;      /* one word for each CPU; the section spins while the word is zero */
+	int cpu, other;   /* the CPU on which the section begins, and another CPU, if the machine has several */
+	pid_t thread;     /* the thread that executes the section */
+	bool ready;       /* the helper, a thread that causes the event, is on its CPU */
 	bool happened;    /* the event happened inside the section */
 	bool over;        /* the thread has left its section */
-	enum lack lack;   /* the resource that was missing to cause the event */
-	long preemptions; /* of the thread, from before its section until after the section */
-	int cpu_after;    /* CPU of the thread after the section */
+	enum lack lack;   /* what was missing to cause the event */
+	long preemptions; /* how often the thread was preempted between two moments before and after the section */
+	int cpu_after;    /* the thread's CPU after the section */
 };
 
+/* How the thread left the section: without having begun it, at its end, or by an abort. */
 enum passage { PASSAGE_LEFT, PASSAGE_DONE, PASSAGE_ABORTED };
 
-/* The trial and the ticks, for the signal handler. A probe with a timer has only one thread, so there is only one trial. */
+/* The trial and the count of ticks, for the signal handler. A probe with a timer has only one thread, and so only one trial. */
 static struct trial *signalled;
 static volatile sig_atomic_t ticks;
 
@@ -74,7 +75,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 }
 #pragma GCC diagnostic pop
 
-/* Runs the section, and records which other events possibly aborted the section. */
+/* Executes the section, and records the thread's preemptions and its CPU after the section. */
 static enum passage counted_pass(struct trial *trial)
 {
 	long before = doctor_preemptions();
@@ -108,9 +109,8 @@ static void on_tick(int number)
 }
 
 /*
- * Waits until the thread is in its section: then the descriptor's address is in the thread's area. Returns false if the
- * thread has already left the section. A helper on another CPU waits without sleeping, so the helper sees the section before
- * another event can happen.
+ * Waits until the thread is in its section: then its area's field rseq_cs isn't 0. Returns false if the thread has already left
+ * the section. A helper on another CPU waits without sleeping, so that it sees the section before another event happens.
  */
 static bool wait_for_section(const struct trial *trial)
 {
@@ -199,7 +199,7 @@ static bool is_by_event(const struct trial *trial, bool aborted)
 	}
 }
 
-/* Runs one section with the event inside it. Returns false if the attempt shows nothing. */
+/* Makes the thread execute the section once, and causes the event meanwhile. Returns false if the attempt proves nothing. */
 static bool attempt(struct trial *trial, enum passage *passage)
 {
 	if (!doctor_pin(trial->cpu)) {
@@ -212,7 +212,7 @@ static bool attempt(struct trial *trial, enum passage *passage)
 	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
 	if (!trial->happened || *passage == PASSAGE_LEFT)
 		return false;
-	/* The system call succeeded, but the thread wasn't moved. A filter has possibly answered the call. */
+	/* The system call succeeded, but the thread wasn't moved. Possibly a seccomp filter made the call return 0. */
 	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
 		trial->lack = LACKS_CPU;
 	return is_by_event(trial, *passage == PASSAGE_ABORTED);

@@ -14,7 +14,7 @@ static const char *answer_text(enum answer answer)
 	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
 }
 
-/* Prints one fact, "NAME: VALUE". If the line is too long, it is broken, and its further parts are indented. */
+/* Prints one fact, "NAME: VALUE". Breaks the line if it is too long, and indents its further parts. */
 #define FACT(...) print_line(stdout, 0, 4, __VA_ARGS__)
 
 /*
@@ -79,7 +79,7 @@ static void print_facts(const struct doctor_facts *facts)
 		print_coloured(COLOUR_RED, "not usable");
 	putchar('\n');
 	if (facts->cause == CAUSE_SECCOMP)
-		FACT("reason: %s", doctor_cause_name(facts->cause)); /* the library can't tell a filter from a private area */
+		FACT("reason: %s", doctor_cause_name(facts->cause)); /* RK_REASON_FOREIGN would mislead: see environment.c */
 	else if (facts->cause != CAUSE_NONE)
 		FACT("reason: %s (%s)", doctor_cause_name(facts->cause), rk_reason_text(facts->reason));
 	FACT("kernel: %s %s", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
@@ -178,7 +178,7 @@ static int exit_status(const struct doctor_facts *facts, const struct doctor_fin
 
 #ifdef RK_SMALL_TOOL
 static const bool has_json = false;
-#define PRINT_JSON print_text /* is never called */
+#define PRINT_JSON print_text /* run() doesn't use it, because has_json is false */
 #else
 static const bool has_json = true;
 #define PRINT_JSON doctor_print_json
@@ -211,7 +211,7 @@ int cmd_doctor(const struct command *command, int argc, char **argv)
 	bool json = false;
 	int option;
 
-	/* This internal option is compared exactly, because getopt_long() would also accept an abbreviation of it. */
+	/* This internal option isn't in the table of options, because getopt_long() would also accept abbreviations of it. */
 	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
 		return print_owner();
 	while ((option = option_next(command, argc, argv)) != -1) {

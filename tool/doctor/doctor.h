@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doctor.h - the facts that the doctor's probes establish, and the findings that follow from them.
+ * doctor.h - the facts that the probes (tests) of `rseqkit doctor` establish, and the findings that follow from them.
  *
- * A fact comes from what the kernel did in a test, never from a version number. A fact that no test can establish is unknown,
- * and never guessed.
+ * A fact about the kernel comes from what the kernel did in a test, never from a version number. If no test can establish a fact,
+ * it is unknown, and never guessed.
  */
 #ifndef RK_TOOL_DOCTOR_H
 #define RK_TOOL_DOCTOR_H
@@ -14,7 +14,10 @@
 #include <stddef.h>
 #include <sys/utsname.h>
 
-/* The doctor starts itself with this argument to test a fresh process, which prints the owner's name and ends. */
+/*
+ * To test a fresh process, the doctor starts itself with this argument. The fresh process prints which component (the owner)
+ * registers its threads, and ends.
+ */
 #define DOCTOR_FRESH_OPTION "--print-owner"
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
@@ -29,8 +32,8 @@ enum doctor_cause {
 	CAUSE_SECCOMP,
 	CAUSE_VALGRIND,
 	CAUSE_QEMU,
-	CAUSE_EMULATOR, /* an emulator, or a sandbox other than a filter */
-	CAUSE_FOREIGN,
+	CAUSE_EMULATOR, /* an emulator, or a sandbox other than a seccomp filter */
+	CAUSE_FOREIGN,  /* the messages in owners.c explain this cause and the following ones */
 	CAUSE_STRANGER,
 	CAUSE_TOLD,
 	CAUSE_SIGNATURE,
@@ -41,7 +44,7 @@ enum doctor_cause {
 /* Events that possibly abort a critical section. */
 enum doctor_event { EVENT_SIGNAL, EVENT_PREEMPTION, EVENT_MIGRATION, EVENT_MEMBARRIER, EVENTS };
 
-/* Three steps to the slice extension. Each step needs the step before it. */
+/* The three conditions for a time slice extension. Each one needs the one before it. */
 struct doctor_slice {
 	enum answer known;   /* does the kernel know the prctl() request, even if the request fails? */
 	enum answer enabled; /* can the extension be enabled? */
@@ -65,32 +68,32 @@ struct doctor_neighbours {
 
 struct doctor_facts {
 	struct rk_process_info process;
-	enum rk_owner owner;
+	enum rk_owner owner;         /* what rk_thread_owner() and the following two functions of the library return */
 	enum rk_reason reason;
 	enum rk_slice_reason slice_reason;
 	enum doctor_cause cause;
 	int rseq_error;              /* errno of the rseq system call in this process; 0 if it works, -1 if unknown */
-	bool announced;              /* the auxiliary vector has a feature size */
+	bool announced;              /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
 	int seccomp;                 /* from /proc/self/status: 0 none, 1 strict, 2 filter; -1 if unknown */
 	bool tunable;                /* GLIBC_TUNABLES stops the libc from registering threads */
-	bool own_area;               /* areas are this library's although the libc has areas (RSEQKIT_AREA) */
+	bool own_area;               /* librseqkit registers its own areas although the libc has areas (RSEQKIT_AREA=own) */
 	struct doctor_neighbours neighbours;
-	enum doctor_mode mode;       /* of the registration in force */
+	enum doctor_mode mode;       /* the mode of the registration in force */
 	enum answer optimised;       /* would a registration of full size be in optimised mode? */
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
 	enum answer ktls;            /* can the kernel register threads itself? */
 	struct rk_ktls_layout ktls_layout; /* the kernel's description of its data, if `ktls` is yes */
-	enum answer membarrier;      /* does membarrier's command for critical sections work for all CPUs? */
+	enum answer membarrier;      /* does MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ work for all CPUs? */
 	enum answer membarrier_cpu;  /* does this command work for one CPU? */
 	enum answer full_accepted;   /* does the kernel accept a registration of full size? */
 	struct doctor_behaviour present, full; /* with the registration in force, and with a registration of full size */
 	char fresh_owner[16];        /* the owner in a fresh process; empty if unknown */
-	struct utsname kernel;       /* for display only */
+	struct utsname kernel;       /* only printed, and never used for a conclusion */
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
-	int possible_cpus, highest_cpu; /* the numbers that the library uses */
-	bool cpus_listed;            /* the kernel's list has these numbers; otherwise the library assumes the maximum of CPUs */
-	char cpu_list[128];          /* the list in /sys, right or not; empty if it can't be read */
+	int possible_cpus, highest_cpu; /* how many CPUs the library assumes to be possible, and the highest one's number */
+	bool cpus_listed;            /* the kernel's list has the same highest CPU. Otherwise the library assumes the maximum */
+	char cpu_list[128];          /* the kernel's list in /sys, right or not; empty if it can't be read */
 	bool has_proc;               /* is /proc mounted? */
 	char failed_probes[320]; /* the probes that failed, for the text of the finding */
 };
@@ -115,8 +118,8 @@ struct doctor_findings {
 void doctor_examine(struct doctor_facts *facts);
 
 /*
- * environment.c: finds from the environment of the process why rseq isn't available. Also sets the facts on which the answer
- * depends.
+ * environment.c: finds why rseq isn't available, by what can be seen in the process and in /proc. Also sets the facts on which
+ * this depends.
  */
 void doctor_look_around(struct doctor_facts *facts);
 
@@ -127,9 +130,11 @@ void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
 const char *doctor_cause_name(enum doctor_cause cause); /* NULL for CAUSE_NONE */
 void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings);
 
-/* diagnosis.c */
+/* finding.c: adds a finding to the list. `format` is that of the message, as for printf(). */
 void doctor_add(struct doctor_findings *findings, enum severity severity, const char *id, const char *advice,
 		const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
+
+/* diagnosis.c: derives all findings from the facts. */
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings);
 const char *doctor_severity_name(enum severity severity);
 const char *doctor_mode_name(enum doctor_mode mode);    /* NULL if unknown */
@@ -137,15 +142,15 @@ const char *doctor_event_name(enum doctor_event event);
 
 
 /*
- * Is the kernel's feature size known? It is known if the kernel announces the size, or if the kernel has rseq and announces
- * nothing: then the kernel uses the original size.
+ * Is the kernel's feature size known? It is known if the kernel announces it. It is the original size if the kernel has rseq and
+ * announces no size.
  */
 static inline bool doctor_size_known(const struct doctor_facts *facts)
 {
 	return facts->announced || facts->cause == CAUSE_NONE;
 }
 
-/* doctor_json.c, which needs json-c. The small tool doesn't have this file. */
+/* doctor_json.c: prints JSON. This needs json-c, so the small build of the tool (RK_SMALL_TOOL) doesn't have it. */
 void doctor_print_json(const struct doctor_facts *facts, const struct doctor_findings *findings);
 
 #endif /* RK_TOOL_DOCTOR_H */

@@ -76,7 +76,7 @@ static json_object *neighbours_object(const struct doctor_facts *facts)
 	return neighbours;
 }
 
-/* Makes the object for KTLS. If the kernel returned no size and no alignment, they are null. */
+/* Makes the object for KTLS. Size and alignment are null if the kernel hasn't returned them. */
 static json_object *ktls_object(const struct doctor_facts *facts)
 {
 	json_object *ktls = json_new();

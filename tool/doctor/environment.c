@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment.c - finds why rseq isn't available, from the environment of the process.
+ * environment.c - finds why rseq isn't available, by what can be seen in the process and in /proc.
  *
- * A cause is named only if the evidence excludes all other causes. For example, a filter is named if it is in force and the
- * kernel announces rseq, but the system call fails. An emulator is named if its own files are mapped.
+ * The doctor names a cause only if the facts exclude all other causes. For example, it names a seccomp filter if one is in force
+ * and the kernel announces rseq, but the system call fails. It names an emulator if the emulator's own files are mapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "common/tunables.h"
 #include "doctor.h"
 
-/* Defined by a libc that has an area. */
+/* A libc that has an area defines this variable. */
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -27,7 +27,7 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 #endif
 
 /*
- * Is a file mapped for which says_so() returns true? says_so() gets the last folder of the file's path, and the file's name.
+ * Does says_so() return true for one of the mapped files? says_so() gets the last folder of the file's path, and the file's name.
  */
 static bool is_mapped(bool (*says_so)(const char *folder, const char *name))
 {
@@ -147,7 +147,10 @@ static const struct {
 	{RK_REASON_TOLD, CAUSE_TOLD},
 };
 
-/* Does a filter return EINVAL, which the kernel also returns if the thread is registered in another area? */
+/*
+ * Did the library take a seccomp filter for a component with a private area? This happens if the filter returns EINVAL, as the
+ * kernel does if the thread is registered with another area.
+ */
 static bool is_filters_foreigner(const struct doctor_facts *facts)
 {
 	return facts->reason == RK_REASON_FOREIGN && facts->rseq_error > 0 && facts->seccomp > 0;
@@ -166,8 +169,8 @@ static enum doctor_cause find_cause(const struct doctor_facts *facts)
 }
 
 /*
- * Returns the highest number in the kernel's list of possible CPUs, such as "0-3,8"; -1 if the list can't be read. Stores the
- * list in `shown`.
+ * Returns the last number in the kernel's list of possible CPUs, such as "0-3,8", which is the highest; -1 if the list can't be
+ * read. Stores the list in shown[size].
  */
 static int highest_listed(char *shown, size_t size)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - finds what this kernel does to registered threads: which events abort the threads' sections, when the kernel
- * writes the threads' ids, and whether the kernel grants time slice extensions.
+ * kernel.c - finds what this kernel does to registered threads: which events abort their sections, when it writes the CPU ids of
+ * their areas, and whether it grants time slice extensions.
  *
- * Each test runs in a child, as in probes.c, and causes the event itself. A registration of full size is tested separately
- * only if it differs from the registration in force.
+ * Each test runs in a child, as in probes.c, and causes the event itself. A registration of full size is tested separately only
+ * if it differs from the registration in force.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include "probe.h"
 
 #define SLEEPS 2
-#define TRIES 5              /* if so many children are killed, the ids count as rewritten */
-#define SPINS 100000
-#define SLICES 200           /* after so many preemptions without a grant, the answer is unknown */
+#define TRIES 5              /* if so many children are killed at a sleep, the kernel rewrites the ids at every switch */
+#define SPINS 100000         /* after so many looks at an unanswered request, the thread makes the request again */
+#define SLICES 200           /* after so many preemptions without a granted extension, the answer is unknown */
 
 /* From include/uapi/linux/prctl.h of kernel 7.0. */
 #define PRCTL_RSEQ_SLICE_EXTENSION 79
@@ -55,10 +55,10 @@ struct kernel_probe {
 
 /*
  * Sleeps while the area is read-only. If the kernel writes the ids at each switch, the write fails, and the kernel kills the
- * child. The child switches by sleeping, because after a preemption in user mode some kernels write to the area even in
- * optimised mode. These kernels write the slice extension's word, and also the ids if all returns to user mode share one slow
- * path. A child that survives the sleeps moves to another CPU. At this move every kernel must write the ids, and so kill the
- * child. A child that also survives the move proves nothing.
+ * child. The child sleeps, because after a preemption in user mode some kernels write to the area even in optimised mode. They
+ * write the word of the slice extension, and also the ids if all returns to user mode share one slow path. A child that survives
+ * the sleeps moves to another CPU. At this move every kernel must write the ids, and so kills the child. A child that also
+ * survives the move proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {
@@ -91,8 +91,8 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 	struct child_result result;
 
 	/*
-	 * The kernel possibly wrote something other than the ids. So one child that survives the sleeps is proof, but one
-	 * killed child isn't.
+	 * If a child is killed, the kernel possibly wrote another field than the ids. So one child that survives the sleeps
+	 * proves that the ids aren't rewritten, but one killed child proves nothing.
 	 */
 	for (int i = 0; i < TRIES; i++) {
 		bool killed;
@@ -105,9 +105,7 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 			doctor_note_failure(facts, "ids", &result);
 			return ANSWER_UNKNOWN;
 		}
-		/*
-		 * A child that also survives the move proves nothing: there is a single CPU, or the child couldn't be moved.
-		 */
+		/* If the child also survives the move, there is only one CPU, or the child couldn't be moved. */
 		return killed && strcmp(result.output, "ru") == 0 ? ANSWER_NO : ANSWER_UNKNOWN;
 	}
 	return ANSWER_YES;
@@ -148,9 +146,12 @@ static int ask_slice(int request, int argument)
 	return r < 0 ? -errno : r;
 }
 
-#define NOT_SUPPORTED 524 /* the kernel's ENOTSUPP: it was built without slices */
+#define NOT_SUPPORTED 524 /* ENOTSUPP of the kernel, which was built without slice extensions */
 
-/* Concludes from the answer to a GET of the setting whether the kernel has the request. Other errors come from a filter. */
+/*
+ * Concludes from the result of PRCTL_RSEQ_SLICE_EXTENSION_GET whether the kernel has the request. Any other error comes from a
+ * seccomp filter.
+ */
 static int has_request(int answer)
 {
 	return answer >= 0 || answer == -NOT_SUPPORTED || answer == -ENXIO ? SAID_WORKS :
@@ -159,9 +160,9 @@ static int has_request(int answer)
 }
 
 /*
- * Reports whether the kernel has the request, whether the extension can be enabled, and whether time is granted. After a
- * successful call that enables the extension, the kernel must return this setting. If it doesn't, a filter has answered the
- * call.
+ * Writes a letter each for three answers: does the kernel have the request, can the extension be enabled, and does the kernel
+ * grant time? After a call has enabled the extension, the kernel must return this setting. If it doesn't, a seccomp filter has
+ * made the call return 0.
  */
 static int probe_slice(int out, const void *argument)
 {
@@ -187,7 +188,7 @@ static void examine_slice(struct doctor_facts *facts, enum registration registra
 	struct child_result result;
 
 	/*
-	 * The letters are used even if the probe fails: on a busy CPU, the time limit is possibly too short for SLICES
+	 * The letters are used even if the probe fails, because on a busy CPU its time limit is possibly too short for SLICES
 	 * preemptions.
 	 */
 	(void)doctor_probe(facts, "slice extension", probe_slice, &probe, &result);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbours.c - finds modules of this process that define symbols of rseq. Usually such modules are preloaded.
+ * neighbours.c - finds modules of this process that also use rseq, by the symbols that they define. Usually such modules are
+ * preloaded.
  *
- * The search uses the symbols of the modules' files. A stripped module shows only the symbols that it exports.
+ * The symbols come from the modules' files. A stripped module shows only the symbols that it exports.
  */
 #define _GNU_SOURCE
 #include <link.h>
@@ -30,7 +31,7 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 	if (info->dlpi_name == NULL || info->dlpi_name[0] == '\0' || !binary_open(info->dlpi_name, &file))
 		return 0;
 	abi = binary_find(&file, "__rseq_abi");
-	/* An __rseq_abi in a module with librseq's functions is librseq's own area, and isn't noted. */
+	/* If a module has librseq's functions, its __rseq_abi is librseq's own area, and isn't noted separately. */
 	if (binary_find(&file, "rseq_register_current_thread") == SYMBOL_SEEN)
 		note(neighbours->librseq, info->dlpi_name);
 	else if (abi == SYMBOL_SEEN)

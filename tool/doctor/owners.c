@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owners.c - findings about the owner of the area, and about other components that register threads.
+ * owners.c - makes the findings about the owner, the component that registers this process's threads, and about other components
+ * that use rseq.
  *
- * Each owner has its own conclusion, because advice that helps with one owner can harm with another.
+ * Each owner has a finding of its own, because advice that helps with one owner can harm with another.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static bool has_spare_area(const struct doctor_facts *facts)
 	return facts->process.libc_area != 0;
 }
 
-/* The first row that applies is used. `owner` is a number, because an older library possibly lacks a name for the owner. */
+/* The findings. The first row that applies is used. `owner` is an int, because an older library possibly lacks the enumerator. */
 static const struct {
 	int owner;
 	bool (*applies)(const struct doctor_facts *facts); /* NULL if the row always applies */
@@ -133,8 +134,7 @@ void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 		conclude_usable(facts, findings);
 	conclude_neighbours(facts, findings);
 	/*
-	 * Under an emulator, a different owner is no finding, because the fresh process possibly runs outside of the
-	 * emulator.
+	 * Under valgrind or qemu a different owner is no finding, because the fresh process possibly isn't emulated.
 	 */
 	if (facts->cause != CAUSE_VALGRIND && facts->cause != CAUSE_QEMU && facts->fresh_owner[0] != '\0' &&
 	    strcmp(facts->fresh_owner, rk_owner_name(facts->owner)) != 0)

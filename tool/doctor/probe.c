@@ -120,7 +120,7 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
 
-	if (is_noted(facts, what)) /* the probe also failed with another registration, and was noted then */
+	if (is_noted(facts, what)) /* the same probe has failed before, with another registration */
 		return;
 	switch (result->end) {
 	case CHILD_NOT_RUN:

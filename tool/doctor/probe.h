@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * probe.h - what the doctor's probes share: how a child reports its results, and which area a probe tests.
+ * probe.h - functions for the probes (tests) of `rseqkit doctor`: how a child reports its results, and which area it tests.
  *
- * A probe writes one letter for each result, so that the parent also gets the results that a probe wrote before it died.
+ * A probe is a child process. It writes one letter for each result to a pipe, so that the parent also gets the results that a
+ * probe has written before it died.
  */
 #ifndef RK_TOOL_DOCTOR_PROBE_H
 #define RK_TOOL_DOCTOR_PROBE_H
@@ -20,35 +21,35 @@ enum {
 	SAID_UNSURE = '?'
 };
 
-/* In a child: writes a letter. */
+/* In a child: writes a letter to the pipe `out`. */
 void doctor_say(int out, int letter);
 
-/* Resources that a probe can lack. A probe that lacks a resource exits with the resource's value, and counts as failed. */
+/* A resource that a probe needs and couldn't get. The probe then exits with this value as its status, and counts as failed. */
 enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU, LACKS_SLEEP };
 
-/* In a child: ends the child. The letters that the child has already written are used. */
+/* In a child: ends the child with this status. The parent still uses the letters that the child has written. */
 _Noreturn void doctor_give_up(enum lack lack);
 
-/* Converts a letter to an answer. */
+/* In the parent: converts a letter to an answer. */
 enum answer doctor_said(int letter);
 
 /* The registration that a probe tests. */
 enum registration {
-	REGISTRATION_PRESENT, /* the inherited registration */
-	REGISTRATION_ALIKE,   /* an area on its own page, with the length in force */
-	REGISTRATION_FULL     /* an area on its own page, with the full length that the kernel announces */
+	REGISTRATION_PRESENT, /* the registration that the child has inherited */
+	REGISTRATION_ALIKE,   /* another area on a page of its own, with the length of the inherited registration */
+	REGISTRATION_FULL     /* another area on a page of its own, with the full length that the kernel announces */
 };
 
 /*
- * For a child: registers the calling thread in this way, if it isn't registered so already. Returns the thread's area. On
- * failure, writes a letter to `out` and returns NULL.
+ * In a child: gives the calling thread this registration, and returns the thread's area. If this fails, writes a letter to `out`
+ * and returns NULL.
  */
 volatile struct rk_area *doctor_area(int out, const struct rk_process_info *process, enum registration registration);
 
 /* Returns the length of a registration of full size, in bytes. */
 uint32_t doctor_full_length(const struct rk_process_info *process);
 
-/* Runs a probe in a child. If the probe fails, records the failure and returns false. */
+/* Runs the probe `function` in a child. If the probe fails, records this with its name `what`, and returns false. */
 bool doctor_probe(struct doctor_facts *facts, const char *what, child_function *function, const void *argument,
 		  struct child_result *result);
 
@@ -70,7 +71,7 @@ int doctor_cpu(void);
 enum { CPU_NONE = -1, CPU_UNKNOWN = -2 };
 int doctor_other_cpu(int cpu);
 
-/* Returns how often the calling thread was preempted. */
+/* Returns how often the calling thread was preempted until now. */
 long doctor_preemptions(void);
 
 /* aborts.c: finds which events abort a section of a thread with this registration. */

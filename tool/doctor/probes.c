@@ -2,9 +2,9 @@
 /*
  * probes.c - establishes the doctor's facts by tests.
  *
- * A test that possibly dies, hangs, or changes a registration runs in a forked child with a time limit. The child inherits
- * the registration of its parent, so the results are also right for ordinary programs. A probe of the full size first
- * replaces the registration by one with all bytes that the kernel announces.
+ * A test that possibly dies, hangs, or changes a registration runs in a forked child with a time limit. The child inherits the
+ * registration of its parent, so the results are also right for ordinary programs. A test of the full size first replaces this
+ * registration by one with all bytes that the kernel announces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,7 @@ static void ignore_signal(int number)
 }
 
 /*
- * Causes all events after which a kernel possibly accesses the area: a sleep, a handled signal, and migrations to other CPUs.
+ * Causes the events after which a kernel possibly writes to the area: a sleep, a handled signal, and migrations to other CPUs.
  * Returns how often the thread could be moved to a CPU.
  */
 static int provoke_update(const cpu_set_t *allowed)
@@ -56,14 +56,14 @@ static int provoke_update(const cpu_set_t *allowed)
 
 struct field_probe {
 	const struct rk_process_info *process;
-	size_t offset; /* of the field */
+	size_t offset; /* offset of the field in struct rseq */
 	enum registration registration;
 };
 
 /*
- * Overwrites a field that belongs to the kernel. In legacy mode the kernel rewrites the field at the next switch. If the
- * kernel guards the field, it kills the child. A field that the kernel doesn't know stays spoilt. All events also happen once
- * before the overwriting, so the overwriting is the only possible cause of a later death.
+ * Overwrites a field that belongs to the kernel. In legacy mode the kernel rewrites the field when it next switches to the
+ * thread. If the kernel guards the field, it kills the child. A field that the kernel doesn't know keeps the wrong value. All
+ * events also happen once before the overwriting. So if the child dies afterwards, only the overwriting can be the cause.
  */
 static int probe_field(int out, const void *argument)
 {
@@ -86,8 +86,8 @@ static int probe_field(int out, const void *argument)
 	moves = provoke_update(&allowed);
 	doctor_say(out, *field == spoilt ? SAID_UNCHANGED : SAID_REWRITTEN);
 	/*
-	 * If the thread couldn't be moved, an unchanged id proves nothing. Other fields don't need this check, because they
-	 * are judged together with the ids.
+	 * If the thread couldn't be moved, an unchanged CPU id proves nothing. The other fields need no such check, because
+	 * is_kept() also uses the mode, which follows from the CPU id.
 	 */
 	if (*field == spoilt && moves == 0 && probe->offset == offsetof(struct rk_area, cpu_id_start))
 		doctor_give_up(LACKS_CPU);
@@ -95,7 +95,7 @@ static int probe_field(int out, const void *argument)
 }
 
 /*
- * The errno that the rseq system call of an unregistered thread sets, if the area's address is never user memory.
+ * In an unregistered thread, the rseq system call sets this errno if it works and the area's address can't be user memory.
  * src/os/kernel.h explains the errno of 32-bit processes.
  */
 #define ANSWER_TO_NO_MEMORY (sizeof(void *) == 8 ? EFAULT : EINVAL)
@@ -151,6 +151,10 @@ static int probe_fresh(int out, const void *argument)
 	return self_path(path) ? child_exec(out, arguments) : CHILD_NO_EXEC;
 }
 
+/*
+ * The result of overwriting a field. FATE_REFUSED: the kernel refused the registration. FATE_UNCHANGED: the field kept the wrong
+ * value. FATE_REWRITTEN: the kernel rewrote the field. FATE_KILLED: the kernel killed the child.
+ */
 enum field_fate { FATE_UNKNOWN, FATE_REFUSED, FATE_UNCHANGED, FATE_REWRITTEN, FATE_KILLED };
 
 static enum field_fate try_field(struct doctor_facts *facts, const char *what, size_t offset,
@@ -161,8 +165,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 
 	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
 	/*
-	 * With one CPU, only a preemption makes the kernel check the id. This preemption possibly comes after the child's
-	 * last letter.
+	 * On a machine with one CPU, only a preemption makes the kernel check the CPU id. It possibly comes only after the child
+	 * has written its last letter.
 	 */
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))
@@ -184,8 +188,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 }
 
 /*
- * Derives the mode. Guarded ids alone don't prove the optimised mode, because a kernel with debugging (rseq_debug) guards the
- * ids in legacy mode, too.
+ * Derives the mode. If the kernel guards the CPU ids, this alone doesn't prove the optimised mode, because a kernel with
+ * rseq_debug guards the ids in legacy mode, too.
  */
 static enum doctor_mode mode_of(const struct doctor_behaviour *behaviour)
 {
@@ -201,7 +205,7 @@ static enum answer is_guarded(enum field_fate fate)
 }
 
 /*
- * Does the kernel keep the field up to date? It does if it rewrites or guards the field. If the field stays spoilt in
+ * Does the kernel keep the field up to date? It does if it rewrites or guards the field. If the field keeps the wrong value in
  * legacy mode, the kernel doesn't know the field.
  */
 static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)

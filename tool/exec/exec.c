@@ -2,9 +2,9 @@
 /*
  * exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
- * The process of exec itself executes the program, so there is no additional process. In the environment, exec changes only
- * LD_PRELOAD and the variables that the options need. The dynamic linker can ignore a library silently, or end the program.
- * So exec checks for both cases before the program starts, and reports them.
+ * The process of `rseqkit exec` itself executes the program, so there is no additional process. It changes only LD_PRELOAD and
+ * the environment variables that the options need. The dynamic linker can silently ignore a preloaded library, or end the program
+ * because of it. So this file checks for both cases before the program starts, and reports them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,7 @@
 /* The areas that the program gets. */
 enum areas {
 	AREAS_AS_IS, /* the C library's areas */
-	AREAS_OWN,   /* this library's areas, of full size */
+	AREAS_OWN,   /* librseqkit's own areas, of full size */
 	AREAS_KERNEL /* areas that the kernel registers */
 };
 
@@ -61,8 +61,8 @@ static bool kernel_registers(void)
 
 /*
  * Prints a message if the kernel has no slice extension, or if the extension is off. The test is a prctl() that disables the
- * extension for this thread, which doesn't need the extension. If the kernel has the extension, prctl() succeeds, or fails
- * with ENXIO in a thread that isn't registered. Source: the kernel's rseq_slice_extension_prctl().
+ * extension for this thread, which doesn't need it. If the kernel has the extension, prctl() succeeds, or fails with ENXIO in a
+ * thread that isn't registered (rseq_slice_extension_prctl() of the kernel).
  */
 static void warn_of_slices(void)
 {
@@ -75,8 +75,8 @@ static void warn_of_slices(void)
 }
 
 /*
- * Stops the GNU C library from registering threads, and tells the copies of this library which areas to use. The tunable is
- * appended, because glibc uses the last of several rseq tunables. If the last already stops glibc, nothing is appended:
+ * Sets the environment so that glibc doesn't register threads, and librseqkit uses these areas. glibc uses the last of several
+ * rseq tunables, so this function appends one to GLIBC_TUNABLES. If the last one already stops glibc, it appends nothing, because
  * some versions of glibc fail with many tunables.
  */
 static bool choose(enum areas areas)
@@ -95,10 +95,10 @@ static bool choose(enum areas areas)
 }
 
 /*
- * Is it allowed to preload the library into this program, which possibly registers threads itself? The preloaded library uses
- * the registrations of a librseq that it can see, and uses an exported __rseq_abi together with other components. Areas that
- * the library can't see would conflict with the library's areas, because in each thread the kernel accepts only the first
- * registration. If the C library registers threads, no other component can.
+ * May librseqkit-preload.so be preloaded into this program, although the program possibly registers threads itself? The preloaded
+ * library uses the registrations of a librseq that it can see, and shares an exported __rseq_abi. Areas that it can't see would
+ * conflict with its own areas, because in each thread the kernel accepts only the first registration. If the C library registers
+ * threads, no other component can.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {
@@ -109,8 +109,8 @@ static bool allows_registration(const char *program, enum areas areas)
 
 	(void)rk_process_query(&process, sizeof(process));
 	/*
-	 * In the program, the library will decide as in this process: C library, environment and filters are of the same
-	 * kind.
+	 * In the program, librseqkit will register threads in the same way as in this process, because C library, environment
+	 * and filters are the same.
 	 */
 	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && areas == AREAS_AS_IS))
 		return true;
@@ -137,7 +137,7 @@ static bool allows_registration(const char *program, enum areas areas)
 	return areas == AREAS_AS_IS;
 }
 
-/* If the library can't or mustn't be preloaded into the program, prints why and returns false. */
+/* If the libraries can't or mustn't be preloaded into the program, prints why and returns false. */
 static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
 {
 	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
@@ -151,7 +151,7 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
-/* The options: --slice (`requested`), --watch (`watched`), at least one of them (`wanted`), and the file of --report. */
+/* The options --slice (`requested`), --watch (`watched`), --slice or --watch (`wanted`), and the file of --report. */
 struct slices {
 	bool wanted, requested, watched;
 	const char *report;
@@ -199,7 +199,7 @@ static bool set_up(enum areas areas, const struct slices *slices)
 	       (!slices->wanted || (preload_add(PRELOAD_SLICES) && choose_slices(slices)));
 }
 
-/* Runs the file's commands by a shell. Returns only if the shell can't be run; the result is the errno. */
+/* Executes the file by a shell, as execvp() does. Returns only if the shell can't be executed; the result is the errno. */
 static int run_by_shell(const char *path, char *const *arguments)
 {
 	size_t count = 0;
@@ -250,7 +250,7 @@ int cmd_exec(const struct command *command, int argc, char **argv)
 	bool full_size = false, ktls = false;
 	int option;
 
-	/* The first argument that isn't an option is the program. The following arguments belong to the program. */
+	/* The first argument that isn't an option is the program. All arguments after it are the program's. */
 	while ((option = option_next(command, argc, argv)) != -1) {
 		switch (option) {
 		case 'f':

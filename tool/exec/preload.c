@@ -13,8 +13,8 @@
 #include "tool.h"
 
 /*
- * Joins the paths, and resolves each ".." at the beginning of `relative`. realpath(3) doesn't do this here, because for ".."
- * it would call access(2), and a filter can refuse access(2).
+ * Joins the paths, and resolves each ".." at the beginning of `relative`. realpath(3) isn't used for this, because for ".." it
+ * calls access(2), and a seccomp filter can refuse access(2).
  */
 static bool join(const char *folder, const char *relative, const char *name, char joined[PATH_MAX])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.c - finds the file to run, and checks whether libraries can be preloaded into the program, see program.h. */
+/* program.c - finds the file to execute, and checks whether libraries can be preloaded into its process, see program.h. */
 #define _GNU_SOURCE
 #include "program.h"
 
@@ -23,7 +23,7 @@
 #include "preload.h"
 #include "versions.h"
 
-/* The kernel follows this many interpreters that are scripts themselves. */
+/* An interpreter can be a script itself. The kernel follows at most so many of them. */
 #define INTERPRETERS_MAX 5
 
 void program_begin(struct program_search *search, const char *name)
@@ -141,8 +141,8 @@ static bool is_own_linker(const char *path)
 }
 
 /*
- * `linker` possibly belongs to an older build of the same C library. Returns a message if that build lacks a symbol version
- * that the libraries need; otherwise NULL.
+ * The dynamic linker `linker` possibly belongs to an older build of the same C library. Returns a message if that build lacks a
+ * symbol version that the libraries need; otherwise NULL.
  */
 static const char *age_objection(const char *linker, const char *const *libraries)
 {
@@ -161,8 +161,8 @@ static const char *age_objection(const char *linker, const char *const *librarie
 }
 
 /*
- * Reads the name of the dynamic linker that an ELF file requests; an empty string if the file requests none. Returns false if
- * the file is broken.
+ * Reads the name of the dynamic linker that an ELF file requests. Stores an empty string if it requests none. Returns false if
+ * the file is damaged.
  */
 static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 {
@@ -184,8 +184,8 @@ static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 }
 
 /*
- * Would the kernel run this file with rights other than this process's? In that case the dynamic linker ignores LD_PRELOAD.
- * The file isn't opened, so the answer is also right for files that this process can't open.
+ * Would the kernel execute this file with other rights than this process has? If so, the dynamic linker ignores LD_PRELOAD. This
+ * function doesn't open the file, so its answer is also right for files that this process can't open.
  */
 static bool changes_rights(const char *path)
 {
@@ -206,10 +206,10 @@ static const char other_rights[] = "it runs with other rights (set-user-ID, set-
 
 /* The first bytes of a file. */
 struct beginning {
-	int fd; /* -1 if it can't be read */
+	int fd; /* the file's descriptor; -1 if it can't be opened */
 	bool is_elf;
 	union {
-		char text[256]; /* of a script; the kernel reads 256 bytes, too */
+		char text[256]; /* the beginning of a script. The kernel also reads 256 bytes */
 		ElfW(Ehdr) elf;
 	} is;
 };
@@ -234,8 +234,8 @@ static void end_reading(const struct beginning *beginning)
 static const char is_static[] = "it is statically linked";
 
 /*
- * Returns why the kind of an ELF file prevents preloading; NULL if it doesn't. Only a dynamic linker of the same C library
- * and architecture as this program's can preload the libraries. Stores the path of the file's dynamic linker in `linker`.
+ * Returns why an ELF file of this kind can't have preloaded libraries; NULL if it can. Its dynamic linker must be of the same C
+ * library and architecture as this program's. Stores the path of the file's dynamic linker in `linker`.
  */
 static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
@@ -243,7 +243,7 @@ static const char *kind_objection(const struct beginning *beginning, char linker
 	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
 		return "it is for another architecture than " PRELOAD;
 	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
-		return NULL; /* the file is broken, so the kernel will refuse to run it */
+		return NULL; /* the file is damaged, so the kernel will refuse to execute it */
 	if (linker[0] == '\0')
 		return is_static;
 	return is_own_linker(linker) ? NULL : "it uses another C library or architecture than " PRELOAD;
@@ -270,9 +270,9 @@ static const char *named_to_linker(char *const *arguments)
 }
 
 /*
- * Handles a dynamic linker that is executed directly. Such a linker also obeys LD_PRELOAD. The program that the linker's
- * arguments name is checked, but not for other rights, because the linker gives no program other rights. A program name
- * without a slash isn't checked, because the linker searches for such a name among libraries.
+ * `path` is a dynamic linker that is executed directly, which also obeys LD_PRELOAD. This function checks the program that the
+ * linker's arguments name. It doesn't check the program's rights, because the linker gives no program other rights. It doesn't
+ * check a name without a slash, because the linker searches for such a name among libraries.
  */
 static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
@@ -322,8 +322,8 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
 	/*
-	 * First check the program, then its interpreters. For an interpreter `arguments` is NULL, because its arguments
-	 * differ.
+	 * The first round checks the program, and the following rounds its interpreters. For an interpreter `arguments` is NULL,
+	 * because it gets other arguments.
 	 */
 	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
 		const char *objection = NULL;
@@ -333,7 +333,7 @@ const char *program_objection(char path[PATH_MAX], char *const *arguments, const
 		if (beginning.is_elf)
 			objection = elf_objection(path, &beginning, arguments, libraries);
 		else if (beginning.fd < 0 && changes_rights(path))
-			objection = other_rights; /* nothing else is known of a file that can't be read */
+			objection = other_rights; /* nothing else can be checked in a file that can't be opened */
 		end_reading(&beginning);
 		if (beginning.is_elf || objection != NULL)
 			return objection;

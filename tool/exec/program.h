@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.h - finds the file that `rseqkit exec` runs, and checks whether libraries can be preloaded into the program. */
+/* program.h - finds the file that `rseqkit exec` executes, and checks whether libraries can be preloaded into its process. */
 #ifndef RK_TOOL_EXEC_PROGRAM_H
 #define RK_TOOL_EXEC_PROGRAM_H
 
@@ -21,15 +21,18 @@ void program_begin(struct program_search *search, const char *name);
 /* Finds the next file that this process is allowed to execute. Returns false after the last file. */
 bool program_next(struct program_search *search, char path[PATH_MAX]);
 
-/* Stores the errno of a file that couldn't be run. Ends the search if execvp() would also end its search at this errno. */
+/*
+ * Call this with the errno of a file that couldn't be executed. Ends the search if execvp() also ends its search at this errno.
+ */
 void program_pass_over(struct program_search *search, int error);
 
 /*
- * Returns why `libraries`, a list that ends with NULL, can't be preloaded into the process of the program at `path`; NULL if
- * they can be preloaded. Replaces `path` by the path of the ELF file that the process runs. For a script, the ELF file is the
- * script's interpreter. For the dynamic linker, the ELF file is the program that the linker's arguments name. `arguments` are
- * those for the program at `path`; arguments[0] is the program's own name. `path` becomes empty if the ELF file isn't known,
- * because a file can't be read or is neither ELF nor script.
+ * Returns why `libraries`, a list that ends with NULL, can't be preloaded into the process of the program at `path`; NULL if they
+ * can. `arguments` are the arguments of this program; arguments[0] is its own name.
+ *
+ * Replaces `path` by the path of the ELF file that the process executes. For a script, this is the script's interpreter. For the
+ * dynamic linker, it is the program that the linker's arguments name. `path` becomes empty if the ELF file isn't known, because a
+ * file can't be read or is neither ELF nor script.
  */
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries);
 

@@ -2,9 +2,9 @@
 /*
  * registrant.c - finds out whether a program contains or needs a component that itself registers threads, see registrant.h.
  *
- * Libraries are searched where the dynamic linker searches first, and in the usual folders. The linker's cache isn't read, so
- * a library that is listed only in the cache isn't found. A program that needs librseq is recognised even then, by the name
- * of the needed library.
+ * This file searches for libraries where the dynamic linker searches first, and in the usual folders. It doesn't read the
+ * linker's cache (ld.so.cache), so it doesn't find a library that is only in the cache. But it recognises a program that needs
+ * librseq by the name of the needed library.
  */
 #define _GNU_SOURCE
 #include "registrant.h"
@@ -21,16 +21,16 @@
 #include "common/binary.h"
 #include "common/self.h"
 
-#define OBJECTS_MAX 128 /* the program and its libraries; further libraries are ignored */
+#define OBJECTS_MAX 128 /* the program and its libraries: at most so many are examined */
 #define LIBRSEQ "librseq.so"
 
 struct search {
-	char *paths[OBJECTS_MAX]; /* each object once, in the order of the dynamic linker */
+	char *paths[OBJECTS_MAX]; /* the program and its libraries, each once, in the dynamic linker's order */
 	size_t count;
-	const char *object; /* the object that is being read */
-	char *folders;      /* the object's own list of folders, or NULL */
+	const char *object; /* the program or library that is being examined */
+	char *folders;      /* the folders in its DT_RPATH or DT_RUNPATH, or NULL */
 	enum registrant found;
-	char *where;
+	char *where;        /* see exec_find_registrant() */
 };
 
 static void note(struct search *search, enum registrant found, const char *where)
@@ -54,7 +54,7 @@ static void add(struct search *search, const char *path)
 	search->count += search->paths[search->count] != NULL;
 }
 
-/* Replaces $ORIGIN at the beginning of `folder` by the object's own folder. Words such as $LIB aren't replaced. */
+/* Stores the folder in `path`. Replaces $ORIGIN at its beginning by the object's folder, but doesn't replace words like $LIB. */
 static bool expand(const char *object, const char *folder, size_t size, char path[PATH_MAX])
 {
 	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};

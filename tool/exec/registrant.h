@@ -2,8 +2,8 @@
 /*
  * registrant.h - finds out whether a program contains or needs a component that itself registers threads for rseq.
  *
- * The answer comes from files alone, before the program starts: no library is loaded, and no process is started. So libraries
- * that the program opens later aren't found, and neither are components without symbols.
+ * The answer comes only from files, before the program starts. The tool loads no library, and starts no process. So it doesn't
+ * find libraries that the program opens later, nor components without symbols.
  */
 #ifndef RK_TOOL_EXEC_REGISTRANT_H
 #define RK_TOOL_EXEC_REGISTRANT_H
@@ -13,15 +13,14 @@
 /* The component that was found. If there are several components, the greatest of their values is returned. */
 enum registrant {
 	REGISTRANT_NONE,
-	REGISTRANT_EARLY,   /* a component that exports __rseq_abi, which every copy of librseqkit uses too */
+	REGISTRANT_EARLY,   /* a component that exports __rseq_abi. Each librseqkit in the process then also uses this area */
 	REGISTRANT_PRIVATE, /* a component with an __rseq_abi, or a librseq, that no other module can see */
-	REGISTRANT_LIBRSEQ  /* a librseq that other modules can see; librseqkit uses librseq's registrations */
+	REGISTRANT_LIBRSEQ  /* a librseq that other modules can see. librseqkit then uses librseq's registrations */
 };
 
 /*
- * Examines an ELF program of this machine's kind, the libraries in LD_PRELOAD, and all libraries that the program and those
- * libraries need, as far as the files are found. Stores in `where` the path of the file that has the component, or an empty
- * string if there is no component.
+ * Examines an ELF program of this machine's kind, the libraries in LD_PRELOAD, and all libraries that these need, as far as it
+ * finds their files. Stores in `where` the path of the file that has the component, or an empty string if there is none.
  */
 enum registrant exec_find_registrant(const char *program, char where[PATH_MAX]);
 

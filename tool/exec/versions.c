@@ -3,9 +3,9 @@
  * versions.c - checks whether another build of the C library has the symbol versions that a preloaded library needs, see
  * versions.h.
  *
- * The dynamic linker and the C library are of the same build and in the same folder. Both list the symbol versions that they
- * define. The preloaded library lists the versions that it needs, and for each version the file that must define it. If a
- * version is missing, the dynamic linker ends the program. All numbers in these files are checked against the sizes of the
+ * The dynamic linker and the C library are of the same build and in the same folder. Both have a table of the symbol versions
+ * that they define. The preloaded library has a table of the versions that it needs, with the file that must define each version.
+ * If a version is missing, the dynamic linker ends the program. All numbers from these files are checked against the sizes of the
  * tables.
  */
 #define _GNU_SOURCE
@@ -36,8 +36,8 @@ static const char *string_at(const struct binary_table *table, uint64_t at)
 }
 
 /*
- * Does the file define the version? Each record has the distance to the next record; the last record has 0. Distances aren't
- * negative, so the loop ends.
+ * Does the table `defined` have the version? Each record has the distance to the next record; the last record has 0. Distances
+ * aren't negative, so the loop ends.
  */
 static bool defines(const struct binary_table *defined, const char *version)
 {
@@ -54,7 +54,7 @@ static bool defines(const struct binary_table *defined, const char *version)
 	return false;
 }
 
-/* Returns the first needed version that the file doesn't define; NULL if it defines all. */
+/* Returns the first needed version that the table `defined` doesn't have; NULL if it has all of them. */
 static const char *find_missing(const struct binary_table *needed, uint64_t at, const ElfW(Verneed) *need,
 				const struct binary_table *defined)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * absence.c - finds why the threads of a process have no registration, as far as this can be known from outside the process.
+ * absence.c - finds why the threads of a process aren't registered, as far as this can be known from outside the process.
  *
  * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, except if
- * the environment forbids it. If the C library has an area and no thread is registered, its registration was refused. A
- * filter's rules can't be read, so any filter in force is assumed to be the cause.
+ * the environment forbids it. If the C library has an area and no thread is registered, its registration was refused. The tool
+ * can't read the rules of a seccomp filter. So if there is one, it is assumed to be the cause.
  */
 #include "inspect.h"
 
@@ -13,7 +13,7 @@
 
 #include "common/tunables.h"
 
-#define ENVIRONMENT_MAX (8L << 20) /* maximum number of bytes to read; the kernel allows fewer at the start of a program */
+#define ENVIRONMENT_MAX (8L << 20) /* at most so many bytes are read. The kernel allows fewer at the start of a program */
 
 /* Some programs write their title over their environment. The first string of such an environment has no '='. */
 static void read_environment(pid_t tid, struct inspect_files *files)
@@ -58,8 +58,8 @@ static bool is_any_registered(const struct inspect_look *look)
 }
 
 /*
- * Returns the CPU that an area names, or CLAIMS_NO_CPU. An area of zeros would name CPU 0, but a thread that has just started
- * also has an area of zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
+ * Returns the cpu_id of the area at an address, or CLAIMS_NO_CPU if it is negative. A thread that has just started has an area of
+ * zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {
@@ -116,7 +116,7 @@ int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspec
 	return look->files->threads[thread - look->threads].claimed_cpu;
 }
 
-/* If a component can register threads but hasn't registered them yet, the look was possibly too early. */
+/* The look was possibly too early if the C library has an area but no thread is registered, or if an area names a CPU. */
 bool inspect_may_be_late(const struct inspect_look *look)
 {
 	bool expected = !is_any_registered(look) && look->files->places.libc.count != 0, late = false;
@@ -144,8 +144,8 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
 	/*
-	 * A filter is reported first, although the registration was possibly undone instead. If a filter returns 0 for the
-	 * system call, the C library believes that the thread is registered.
+	 * If there is a filter, it is reported, although a component possibly undid the registration instead. If the filter makes
+	 * the system call return 0, the C library believes that the thread is registered.
 	 */
 	if (filtered && (libc_tried || self_tried))
 		return ABSENCE_FILTER;

@@ -2,8 +2,8 @@
 /*
  * ask.c - stops a thread of another process by ptrace, reads the thread's registration, and resumes the thread.
  *
- * The invariants: the thread is resumed whatever happens to this tool, and the thread notices the stop as little as its
- * architecture allows.
+ * The invariants: the thread is resumed even if this tool is killed. The thread notices the stop as little as its architecture
+ * allows:
  *
  * - The tracer uses PTRACE_SEIZE and PTRACE_INTERRUPT and never a signal, so no signal is queued. The kernel resumes the
  *   thread when the tracer ends. The tracer is a child of the tool, and lives for some microseconds per thread. Killing the
@@ -43,14 +43,14 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, padding;
 };
 
-/* A thread to ask, and its answer, in memory that the tool shares with the child that asks. */
+/* A thread to ask, and its answer, in memory that the tool shares with its child, the tracer. */
 struct question {
 	pid_t tid;
 	enum inspect_outcome outcome;
 	struct inspect_answer answer;
 };
 
-/* Used if process_vm_readv() fails: a kernel can be built without this call, and a filter can refuse it. */
+/* Reads by /proc/PID/mem, if process_vm_readv() fails: a kernel can be built without this call, and a filter can refuse it. */
 static bool read_file_of_memory(pid_t tid, uint64_t address, void *to, size_t size)
 {
 	char path[64];
@@ -96,8 +96,8 @@ static long request(int what, pid_t tid, uintptr_t address, uintptr_t data)
 }
 
 /*
- * The question whose PTRACE_SEIZE hasn't returned yet, the time limit of this PTRACE_SEIZE, and the parent of the child that
- * asks.
+ * The question whose PTRACE_SEIZE hasn't returned yet, the time limit of this PTRACE_SEIZE, and the parent of the tracer, which
+ * is this tool.
  */
 static struct question *volatile seizing;
 static double seize_limit;
@@ -233,7 +233,10 @@ static int ask_all(int out, const void *argument)
 	return 0;
 }
 
-/* Asks the questions in a child, one after the other. Returns how many questions, counted from the first, have an outcome. */
+/*
+ * Starts a tracer that asks the questions one after the other. Returns how many of them it asked before it ended: each of these
+ * has an outcome.
+ */
 static size_t ask_in_child(struct question *questions, size_t count)
 {
 	struct round round = {questions, count, getpid()};

@@ -24,8 +24,8 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	if (answer->address == 0)
 		return OWNER_NONE;
 	/*
-	 * This function looks at the rendezvous page first, because the area of this library's copies possibly also has the
-	 * symbol of another owner.
+	 * The area on which the copies of librseqkit have agreed possibly also has the symbol of another owner. So the rendezvous
+	 * page is checked first.
 	 */
 	if (places->agreed != 0 && offset == places->agreed_offset)
 		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY :
@@ -34,8 +34,8 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	if (inspect_is_among(&places->libc, offset))
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
 	/*
-	 * If a copy of this library uses another component's area, both have the same offset. So other components are checked
-	 * first.
+	 * If a copy of librseqkit uses another component's area, rk_area_offset is the offset of this area. So other components
+	 * are checked before librseqkit.
 	 */
 	if (inspect_is_among(&places->early, offset))
 		return OWNER_EARLY;
@@ -96,9 +96,9 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 }
 
 /*
- * Is the thread unregistered while other threads are registered? With `libc`, the C library must be the owner of at least one
- * of these other threads, so it should have registered this thread. Without `libc`, the C library must own none of the other
- * threads. Another owner possibly registers a thread only when the thread first calls this owner's functions.
+ * Is the thread unregistered while other threads are registered? With `libc`, the C library must have registered at least one of
+ * these others, so it should have registered this thread, too. Without `libc`, other components must have registered all of these
+ * others. Such a component possibly registers a thread only when the thread first calls it.
  */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {
@@ -128,7 +128,7 @@ static bool claims_registration(const struct inspect_look *look, const struct in
 	return inspect_claimed_cpu(look, thread) >= 0;
 }
 
-/* If no thread is registered, all threads have the same reason. */
+/* If no thread is registered, the reason is the same for all threads. */
 static bool is_filtered(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)thread;

@@ -4,7 +4,7 @@
  *
  * The invariants: only inspect_ask() stops a thread of the process, and only for the few system calls that need a stopped
  * thread. All other work, such as reading symbols, is done afterwards, while no thread is stopped. The files that the process
- * has mapped can't harm the tool: only a child opens them, see reader.c.
+ * has mapped can't harm the tool, because only a child of the tool opens them, see reader.c.
  */
 #ifndef RK_TOOL_INSPECT_H
 #define RK_TOOL_INSPECT_H
@@ -20,9 +20,9 @@ enum inspect_outcome {
 	ASK_ANSWERED,
 	ASK_GONE,         /* the thread ended */
 	ASK_REFUSED,      /* no permission, or another process traces the thread */
-	ASK_NOT_STOPPED,  /* not stopped in time: in an uninterruptible wait, or while an execve() of the process hangs */
+	ASK_NOT_STOPPED,  /* the thread didn't stop in time: it waits uninterruptibly, or an execve() of its process hangs */
 	ASK_NO_REQUEST,   /* the kernel has no PTRACE_GET_RSEQ_CONFIGURATION */
-	ASK_NO_PORT,      /* registers can't be read on this architecture, see registers.c */
+	ASK_NO_PORT,      /* the tool can't read registers on this architecture, see registers.c */
 	ASK_NO_CHILD      /* the child that asks couldn't be started */
 };
 
@@ -32,18 +32,18 @@ struct inspect_descriptor {
 	uint64_t start_ip, post_commit_offset, abort_ip;
 };
 
-/* The data that were read from a stopped thread. */
+/* The data that the tool has read from a stopped thread. */
 struct inspect_answer {
-	uint64_t address;        /* of the area; 0 if the thread isn't registered */
-	uint32_t size, signature;
+	uint64_t address;        /* the address of the thread's area (struct rseq); 0 if the thread isn't registered */
+	uint32_t size, signature; /* the size and the signature of the registration */
 	uint64_t thread_pointer, ip;
 	unsigned char area[sizeof(struct rk_area)];
-	uint64_t rseq_cs;        /* this field of the area */
-	uint32_t flags;          /* this field of the area */
+	uint64_t rseq_cs;        /* the area's field rseq_cs */
+	uint32_t flags;          /* the area's field flags */
 	struct inspect_descriptor descriptor;
 	bool has_area;           /* `area` could be read */
 	bool has_descriptor;     /* `descriptor` could be read */
-	double stopped;          /* upper bound of the time that the thread was stopped, in seconds */
+	double stopped;          /* the thread was stopped for at most so many seconds */
 };
 
 /* Can registers be read on this architecture? */
@@ -64,10 +64,10 @@ struct inspect_status {
 	char name[64];
 	char state;             /* a letter of proc(5): R, S, D, T, Z, ... */
 	pid_t process, tracer;  /* `tracer` is 0 if no process traces the thread */
-	uint64_t threads;       /* of the process */
-	uint64_t switches;      /* voluntary and involuntary context switches */
-	uint64_t started;       /* in clock ticks since boot; a later thread with the same id has another value */
-	int seccomp;            /* of the thread: 0 none, 1 strict, 2 filter */
+	uint64_t threads;       /* the number of threads of its process */
+	uint64_t switches;      /* the number of its context switches, voluntary and involuntary */
+	uint64_t started;       /* when it started, in clock ticks since boot. It differs for a later thread with the same id */
+	int seccomp;            /* the thread's seccomp mode: 0 none, 1 strict, 2 filter */
 	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
 };
 
@@ -94,21 +94,22 @@ uint64_t inspect_image(pid_t pid);
 struct inspect_rights {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[64]; /* further groups are ignored */
-	size_t count;
+	gid_t groups[64]; /* the tool ignores further groups */
+	size_t count;     /* the number of `groups` */
 };
 
 /* Reads the rights of a process. Returns false if that fails. */
 bool inspect_rights(pid_t pid, struct inspect_rights *rights);
 
+/* Which component registered a thread: the C library, rseqkit, an early adopter of __rseq_abi, librseq, the kernel, another. */
 enum inspect_owner {
 	OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_KERNEL, OWNER_FOREIGN, OWNER_UNKNOWN
 };
 
 struct inspect_thread {
 	pid_t tid;
-	struct inspect_status status; /* from before the stop */
-	enum inspect_outcome outcome; /* after a look, it is either ASK_ANSWERED or ASK_NOT_STOPPED */
+	struct inspect_status status; /* the thread's state before the stop */
+	enum inspect_outcome outcome; /* after a look, either ASK_ANSWERED or ASK_NOT_STOPPED */
 	struct inspect_answer answer;
 	enum inspect_owner owner;
 	bool kept;                    /* the answer is from an earlier look, after which the thread has not run */
@@ -129,22 +130,22 @@ struct inspect_offsets {
 /* Is the offset in the list? */
 bool inspect_is_among(const struct inspect_offsets *offsets, int64_t offset);
 
-/* The offsets of known owners' areas. */
+/* Where the areas of known owners are. On the rendezvous page, all copies of librseqkit in the process have agreed on an area. */
 struct inspect_places {
 	bool complete;        /* every program and library that is mapped has symbols */
-	uint32_t agreed;      /* kind of the rendezvous page, RK_RENDEZVOUS_*; 0 without a page */
+	uint32_t agreed;      /* the kind of the rendezvous page, RK_RENDEZVOUS_*; 0 if there is no such page */
 	bool agreed_on_kernel; /* the copies leave registration to the kernel (KTLS) */
-	int64_t agreed_offset;
-	struct inspect_offsets libc;    /* __rseq_offset */
-	uint32_t libc_size;             /* __rseq_size; 0 if the C library registers no threads */
-	struct inspect_offsets self;    /* rk_area_offset, of every copy */
-	struct inspect_offsets early;   /* an __rseq_abi that other modules can see */
-	struct inspect_offsets librseq; /* rseq_offset */
-	struct inspect_offsets hidden;  /* an __rseq_abi that other modules can't see */
+	int64_t agreed_offset; /* the offset of the area on which the copies have agreed */
+	struct inspect_offsets libc;    /* the value of __rseq_offset */
+	uint32_t libc_size;             /* the value of __rseq_size; 0 if the C library registers no threads */
+	struct inspect_offsets self;    /* the values of rk_area_offset in all copies */
+	struct inspect_offsets early;   /* offsets of each __rseq_abi that other modules can see */
+	struct inspect_offsets librseq; /* the value of rseq_offset */
+	struct inspect_offsets hidden;  /* offsets of each __rseq_abi that other modules can't see */
 	bool early_elsewhere; /* a library defines __rseq_abi at an unknown offset */
 };
 
-/* The place of an address. Unknown texts are empty, and an unknown line is 0. */
+/* Symbol, module and source line of an address. Unknown texts are empty, and an unknown line is 0. */
 struct inspect_place {
 	char symbol[256];
 	uint64_t offset;
@@ -153,30 +154,30 @@ struct inspect_place {
 	int line;
 };
 
-/* Does the environment with which a process was started stop the C library, or this library, from registering threads? */
-enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* register no threads */ };
+/* Does the environment with which a process was started stop the C library, or librseqkit, from registering threads? */
+enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* it does */ };
 
 #define CLAIMS_NO_CPU (-1)
 
 /*
- * The results of the child that reads the files that a process has mapped. The child also reads everything else whose reading
- * possibly never ends.
+ * The results of the child that reads the files that a process has mapped. The child also does everything else that possibly
+ * never ends.
  */
 struct inspect_files {
 	struct inspect_places places;
 	enum inspect_told libc_told, self_told;
 	size_t count; /* number of threads */
 	struct {
-		int32_t claimed_cpu; /* the CPU that the area of an unregistered thread names; otherwise CLAIMS_NO_CPU */
-		struct inspect_place start, abort; /* start and abort handler of the section that the thread's area names */
+		int32_t claimed_cpu; /* the cpu_id of an unregistered thread's area, if it isn't negative; else CLAIMS_NO_CPU */
+		struct inspect_place start, abort; /* start and abort handler of the section to which rseq_cs refers */
 	} threads[]; /* in the order of the threads */
 };
 
 /* Why no thread of a process is registered. */
 enum inspect_absence {
 	ABSENCE_NONE,    /* at least one thread is registered, or couldn't be asked */
-	ABSENCE_FILTER,  /* a component tried to register, and a filter is in force */
-	ABSENCE_UNDONE,  /* the C library registered threads, and the registrations are gone */
+	ABSENCE_FILTER,  /* a component tried to register, and a seccomp filter is in force */
+	ABSENCE_UNDONE,  /* the C library had registered threads, and they aren't registered any more */
 	ABSENCE_TOLD,    /* the environment tells the C library not to register */
 	ABSENCE_REFUSED, /* the C library tried to register, and no filter is in force */
 	ABSENCE_NOBODY,  /* no component registers threads */
@@ -188,13 +189,13 @@ struct inspect_look {
 	uint64_t started;      /* when the process started, as in struct inspect_status; 0 before the first look */
 	uint64_t image;        /* see inspect_image() */
 	char name[64];
-	bool announced;        /* the auxiliary vector has a feature size */
-	uint32_t feature_size; /* bytes; the original size if no size is announced */
+	bool announced;        /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
+	uint32_t feature_size; /* this size in bytes; the original size if the kernel announces none */
 	struct inspect_thread *threads;
 	size_t count;
 	struct inspect_files *files;
 	enum inspect_absence absence; /* why no thread is registered */
-	pid_t refused;         /* the look failed, because this thread couldn't be asked; 0 if there is no such thread */
+	pid_t refused;         /* this thread couldn't be asked, and so the look failed; 0 if there is no such thread */
 	enum inspect_outcome refusal; /* why that thread couldn't be asked */
 };
 
@@ -205,7 +206,7 @@ struct inspect_look {
  */
 int inspect_process(struct inspect_look *look);
 
-/* Prints why ptrace refused a thread of the process, as far as that can be known. Returns EXIT_USAGE. */
+/* Prints the most likely reason for which the kernel refused to trace a thread of the process. Returns EXIT_USAGE. */
 int inspect_report_refusal(pid_t pid, pid_t tid);
 
 /* Sets look->files. If reading fails, prints why, and leaves the results unknown. Returns false if memory is short. */
@@ -225,16 +226,16 @@ void inspect_symbols_close(struct inspect_symbols *symbols);
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
 
-/* In the child: reads the environment, and finds areas that claim a registration. look->files->places must be set. */
+/* In the child: reads the environment, and fills in `claimed_cpu`. look->files->places must be set. */
 void inspect_read_absence(pid_t tid, const struct inspect_look *look);
 
 /* Returns why no thread is registered. The look's files must have been read. */
 enum inspect_absence inspect_absence(const struct inspect_look *look);
 
-/* Were threads possibly registered after they were asked? If so, ask these threads again. */
+/* Were threads possibly registered only after they were asked? If so, the caller asks the unregistered threads again. */
 bool inspect_may_be_late(const struct inspect_look *look);
 
-/* Returns the CPU that the area of an unregistered thread names, or CLAIMS_NO_CPU. */
+/* Returns `claimed_cpu` of the thread. */
 int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspect_thread *thread);
 
 bool inspect_is_registered(const struct inspect_thread *thread);
@@ -242,10 +243,10 @@ bool inspect_is_registered(const struct inspect_thread *thread);
 /* Finds the owner of each thread, and why no thread is registered. */
 void inspect_conclude(struct inspect_look *look);
 
-/* Returns how many bytes of a thread's area hold valid fields, see RK_FIELD_END_*; 0 if the area couldn't be read. */
+/* Returns how many bytes of a thread's area have valid fields, see RK_FIELD_END_*; 0 if the area couldn't be read. */
 uint32_t inspect_valid_bytes(const struct inspect_look *look, const struct inspect_thread *thread);
 
-/* When the thread was stopped, was it inside the section that its area names? */
+/* When the thread was stopped, was it inside the section to which rseq_cs refers? */
 bool inspect_is_active(const struct inspect_answer *answer);
 
 /* A finding, which applies to some threads of a process. */
@@ -273,14 +274,14 @@ const char *inspect_mode_name(const struct inspect_answer *answer); /* NULL if u
 const char *inspect_section_state(const struct inspect_answer *answer);
 
 /*
- * The numbers that the kernel writes into an area. inspect_field() returns false if the field isn't valid in this thread's
- * area.
+ * The fields of an area that are numbers of the kernel. inspect_field() stores the value of a field in *value. It returns false
+ * if this thread's area doesn't have the field.
  */
 enum { INSPECT_FIELDS = 4 };
 extern const char *const inspect_field_names[INSPECT_FIELDS];
 bool inspect_field(const struct inspect_look *look, const struct inspect_thread *thread, int number, int32_t *value);
 
-/* Do two threads have the same form of registration, or are both unregistered? */
+/* Do two threads have registrations of the same owner, size and signature, or are both unregistered? */
 bool inspect_is_alike(const struct inspect_thread *thread, const struct inspect_thread *other);
 
 /* Prints one look as text. With `all`, each thread has a line of its own. */

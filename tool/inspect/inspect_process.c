@@ -20,10 +20,10 @@
 #include "common/proc.h"
 #include "tool.h"
 
-#define ROUNDS_MAX 8           /* how often the list of threads is read at most */
-#define CHANCES 20            /* attempts while threads are being registered, or while the process executes other programs */
-#define CHANCES_REFUSED 3
-#define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would suffice */
+#define ROUNDS_MAX 8           /* the list of threads is read at most so often */
+#define CHANCES 20            /* attempts, because threads can be about to be registered, and the process can execute programs */
+#define CHANCES_REFUSED 3     /* attempts if the registration or ptrace was possibly refused */
+#define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would be enough */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* from include/uapi/linux/auxvec.h */
@@ -132,10 +132,10 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
 }
 
 /*
- * Returns whether the thread has slept since the previous look. The stop of the previous look causes at most two context
- * switches. A thread that sleeps now, and had at most two switches since then, counts as asleep all the time. Its previous answer
- * is still right. Such a thread isn't stopped again, because some waits restart their timeout at every stop. A watch that stops
- * the thread at each look would keep such a wait from ever ending.
+ * Has the thread slept since the previous look? The stop of that look causes at most two context switches. If the thread sleeps
+ * now and had at most two switches since then, it counts as asleep all the time, and its previous answer is still right. The tool
+ * doesn't stop such a thread again, because some waits restart their timeout at every stop. With --watch, such a wait would never
+ * end.
  */
 static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
 {
@@ -190,7 +190,7 @@ static size_t add_new_threads(struct inspect_look *look, const struct inspect_lo
 	return look->count - old;
 }
 
-/* Removes the threads that have ended. The look fails if another thread couldn't be asked. */
+/* Removes the threads that have ended. If another thread couldn't be asked, returns EXIT_USAGE, and the look fails. */
 static int check_outcomes(struct inspect_look *look)
 {
 	size_t kept = 0;
@@ -241,8 +241,8 @@ static bool has_registered_thread(const struct inspect_look *look)
 }
 
 /*
- * Marks unregistered threads, so that they are asked again. Returns how many threads it marked. With `running_only`, marks
- * only runnable threads. If no thread of the process is registered, marks threads only if `some` is set.
+ * Marks unregistered threads, so that they are asked again, and returns how many it marked. With `running_only`, marks only
+ * runnable threads. If no thread of the process is registered, marks threads only with `some`.
  */
 static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {
@@ -289,7 +289,7 @@ static int compare_threads(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* Looks once. The result is valid only if the process still runs the same program afterwards. */
+/* Looks once. The result is valid only if the process still executes the same program afterwards (has_moved()). */
 static int try_look(struct inspect_look *look, const struct inspect_look *before)
 {
 	int status;
@@ -299,7 +299,7 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	look->refused = 0;
 	inspect_forget_files(look);
 	/*
-	 * The image is read first, because everything that is read later must belong to the same program, even the feature
+	 * look->image is set first, because everything that is read later must belong to the same program, even the feature
 	 * size.
 	 */
 	look->image = inspect_image(look->pid);
@@ -321,10 +321,9 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 }
 
 /*
- * Returns whether the process has executed another program during the look. In this case the look possibly has threads of both
- * programs, or the kernel possibly refused to trace a thread that ended with the old program. While the kernel replaces the
- * program, inspect_image() returns 0. For a process that never has a program, such as a kernel thread, inspect_image() also
- * returns 0. Such a process has no registered thread.
+ * Has the process executed another program during the look? If so, the look possibly has threads of both programs, or the kernel
+ * refused to trace a thread that ended with the old program. inspect_image() returns 0 while the kernel replaces the program. It
+ * also returns 0 for a process that never has a program, such as a kernel thread, but then no thread is registered.
  */
 static bool has_moved(const struct inspect_look *look)
 {

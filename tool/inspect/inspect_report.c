@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect_report.c - prints one look at a process as JSON. Also has the names that JSON and text share. */
+/* inspect_report.c - prints one look at a process as JSON. The names of owners, fields and states are used for text, too. */
 #include "inspect.h"
 
 #include <inttypes.h>
@@ -39,8 +39,8 @@ bool inspect_field(const struct inspect_look *look, const struct inspect_thread 
 }
 
 /*
- * Only the mode of a registration of the original size is known. A larger registration is legacy or optimised, and the kernel
- * doesn't show which of the two.
+ * A registration of the original size has the legacy mode. A larger registration has the legacy or the optimised mode, and the
+ * kernel doesn't show which of the two.
  */
 const char *inspect_mode_name(const struct inspect_answer *answer)
 {
@@ -165,7 +165,7 @@ static json_object *findings_array(const struct inspect_look *look)
 	return array;
 }
 
-/* Counts the threads of each form of registration. The forms are in the order of their first threads. */
+/* Makes an array of the different forms of registration (inspect_is_alike()), with the number of threads that have each. */
 static json_object *summary_array(const struct inspect_look *look)
 {
 	json_object *array = json_object_new_array();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader.c - reads the files of a process in a child.
+ * reader.c - reads the files that a process has mapped, in a child of the tool.
  *
  * This tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
  * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
@@ -23,8 +23,8 @@
 #include "tool.h"
 
 #define LIMIT_MS 60000
-#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
-#define ROUNDS_MAX 8                 /* attempts, because threads can end during the reading */
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space that the child may take in addition to what it has at its start */
+#define ROUNDS_MAX 8                 /* attempts, because the thread through which the child reads can end */
 
 static size_t size_for(size_t count)
 {
@@ -48,8 +48,8 @@ static void limit_memory(void)
 }
 
 /*
- * If this tool runs as root, gives the child the process's rights to files. The child keeps root's rights to read memory.
- * Returns false if the child can't get the process's rights to files.
+ * If this tool runs as root, makes the child access files with the process's ids. The child keeps root's rights to read memory.
+ * Returns false if this fails.
  */
 static bool take_rights(pid_t pid)
 {
@@ -70,7 +70,7 @@ static bool take_rights(pid_t pid)
 
 /*
  * Makes the kernel kill the child when the tool ends, because only the tool limits the child's time. Call this function after
- * take_rights(), because a change of rights clears the death signal.
+ * take_rights(), because a change of ids clears the death signal.
  */
 static void end_with(pid_t parent)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.c - prints why ptrace can't trace a process. The message names the most likely cause of the kernel's refusal. */
+/* refusal.c - prints the most likely reason for which the kernel refuses to trace a process. */
 #define _GNU_SOURCE
 #include "inspect.h"
 

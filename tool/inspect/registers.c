@@ -23,7 +23,7 @@
 
 const bool inspect_has_port = true;
 
-#define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart the call if no handler has to run */
+#define ERESTARTNOHAND 514 /* the kernel restarts the call if no handler has to run (include/linux/errno.h of the kernel) */
 
 /*
  * Does this call end with EINTR when its thread is stopped, see signal(7)? A call on a socket ends with EINTR if the socket

@@ -109,7 +109,7 @@ uint64_t inspect_image(pid_t pid)
 	return any != 0 ? image : 0;
 }
 
-/* Reads the last of the four ids on a line: the real, the effective and the saved id, and the id for files. */
+/* Reads the last of the four ids on a line, the id for files. The others are the real, the effective and the saved id. */
 static bool read_id(const char *line, const char *key, unsigned *id)
 {
 	const char *value = value_of(line, key);

@@ -17,13 +17,13 @@
 #include "common/source.h"
 #include "tls.h"
 
-#define ABI_NAME "__rseq_abi" /* the TLS variable that is the area of early adopters */
+#define ABI_NAME "__rseq_abi" /* the thread-local variable that components shared as the area before C libraries had one */
 
 struct inspect_symbols {
 	Dwfl *dwfl;
-	pid_t tid; /* a living thread */
+	pid_t tid; /* a thread of the process that hasn't ended */
 	struct mapped mapped;
-	struct inspect_places *places;
+	struct inspect_places *places; /* where the search of the modules stores what it finds */
 	bool readable; /* the first bytes of at least one mapped file could be read */
 };
 
@@ -59,7 +59,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		/* Debug files are found only by build id, below /usr/lib/debug. A name in an ELF file could lead anywhere. */
+		/* libdwfl finds debug files only by build id, below /usr/lib/debug. A name in the file could lead anywhere. */
 		.find_debuginfo = dwfl_build_id_find_debuginfo,
 		.debuginfo_path = &no_path,
 	};
@@ -125,7 +125,7 @@ static bool is_public(const struct search *search, bool in_dynamic_table, const 
 	return in_dynamic_table ? visibility == STV_DEFAULT || visibility == STV_PROTECTED : !search->is_dynamic;
 }
 
-/* Handles the __rseq_abi that a module defines or refers to. */
+/* Adds the offset of the __rseq_abi that a module defines or uses, if it can be found. */
 static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	bool public = is_public(search, in_dynamic_table, symbol);
@@ -151,7 +151,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 		add_offset(offsets, offset);
 }
 
-/* Handles one symbol of a file. `address` is the symbol's address in the process; for a symbol in TLS, it isn't used. */
+/* If the symbol leads to an area, adds the area's offset. `address` is the symbol's address in the process, except in TLS. */
 static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
 		     const GElf_Sym *symbol)
 {
@@ -215,8 +215,8 @@ static bool search_sections(struct search *search)
 }
 
 /*
- * Searches the symbols that the dynamic linker reads. Used for a file that is deleted but still mapped, and so has no section
- * headers. Returns false if there are no symbols.
+ * Searches the symbols that the dynamic linker reads. This is for a file that is deleted but still mapped: libdwfl reads it from
+ * memory, which has no section headers. Returns false if there are no symbols.
  */
 static bool search_dynamic(struct search *search, Dwfl_Module *module)
 {

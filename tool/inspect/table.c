@@ -16,13 +16,13 @@
 #include "common/output.h"
 #include "tool.h"
 
-#define LINES_MAX 24 /* if there were more lines, registered threads that are alike share a line */
-#define IDS_SIZE 24  /* columns for the ids of a line's threads */
+#define LINES_MAX 24 /* if the table would have more lines, registered threads that are alike share a line */
+#define IDS_SIZE 24  /* bytes for the ids of the threads that share a line */
 
 /* Threads that share a line. */
 struct line {
 	const struct inspect_thread *first;
-	pid_t last;         /* end of the current range, which isn't in `ids` yet */
+	pid_t last;         /* the last id of the current range of ids, which isn't in `ids` yet */
 	size_t count;
 	char ids[IDS_SIZE]; /* "12-40,42" */
 	bool cut;           /* `ids` is full */
@@ -34,6 +34,7 @@ struct table {
 	bool counts; /* at least one line has several threads */
 };
 
+/* Can the threads share a line? With `registered`, registered threads can, too. */
 static bool share(const struct inspect_thread *thread, const struct inspect_thread *other, bool registered)
 {
 	return inspect_is_alike(thread, other) && strcmp(thread->status.name, other->status.name) == 0 &&

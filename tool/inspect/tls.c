@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tls.c - finds the TLS of a module in a running process, by the module's relocations.
+ * tls.c - finds the thread-local storage (TLS) of a module in a running process, by the module's relocations.
  *
  * A module that is loaded with the program has its TLS at a fixed offset from the thread pointer. For each relocation of a
  * certain type, the dynamic linker wrote such an offset into a word of the module. The word is the sum of three numbers: the
  * value of a symbol in TLS, an addend, and the offset of the TLS that has the symbol. The module's tables have the value and
  * the addend, so the offset of the TLS can be computed.
  *
- * The tables are read from the process's memory, so files that are gone or replaced don't matter. This memory can contain
- * anything. So sizes are bounded, and tables that can't be read count as missing.
+ * The tool reads the tables from the process's memory, so it doesn't matter if the file was deleted or replaced. This memory can
+ * contain anything. So sizes are limited, and tables that can't be read count as missing.
  */
 #define _GNU_SOURCE
 #include "tls.h"
@@ -17,10 +17,10 @@
 
 #include "inspect.h"
 
-#define RELOCATIONS_MAX (1UL << 20) /* maximum number of a module's relocations that are read */
-#define OFFSETS_MAX 4096           /* maximum number of relocations with offsets that are examined; modules have a few */
-#define CHUNK 256
-#define DYNAMIC_MAX 256
+#define RELOCATIONS_MAX (1UL << 20) /* at most so many relocations of a module are read */
+#define OFFSETS_MAX 4096           /* at most so many relocations with offsets are examined. Modules have a few */
+#define CHUNK 256                  /* so many relocations are read at once */
+#define DYNAMIC_MAX 256            /* at most so many entries of the dynamic section are read */
 
 struct module {
 	pid_t tid;
@@ -29,15 +29,15 @@ struct module {
 	uint64_t relocations, relocations_size, symbols, strings;
 };
 
-/* Returns the type of relocations that hold an offset from the thread pointer; 0 if the architecture isn't supported. */
+/* Returns the type of relocations whose word is an offset from the thread pointer; 0 if the architecture isn't supported. */
 static GElf_Xword offset_type(int machine)
 {
 	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
 }
 
 /*
- * Returns the address in the process. In a writable dynamic section, glibc has already added the bias to the addresses. Other
- * C libraries haven't.
+ * Returns the address in the process for a value of the dynamic section. If this section is writable, glibc has already added the
+ * bias to its addresses. Other C libraries don't do this.
  */
 static uint64_t address_of(const struct module *module, uint64_t value)
 {
@@ -113,8 +113,8 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 		tls->symbol = offset;
 	} else if (symbol.st_shndx != SHN_UNDEF && !tls->has_base) {
 		/*
-		 * If the symbol is defined by another module instead, this base is wrong. This does no harm, because no area
-		 * lies there.
+		 * If another module defines the symbol that was used, this base is wrong. This does no harm, because then there
+		 * is no area at the resulting address.
 		 */
 		tls->has_base = true;
 		tls->base = (int64_t)((uint64_t)offset - symbol.st_value);
@@ -151,8 +151,8 @@ static uint64_t round_up(uint64_t size, uint64_t alignment)
 }
 
 /*
- * Source: the ELF TLS ABIs. On x86-64 the TLS block ends at the thread pointer. On aarch64 it begins after the two words at
- * the thread pointer.
+ * On x86-64 the executable's TLS ends at the thread pointer. On aarch64 it begins after the two words at the thread pointer. The
+ * source of this is the ELF TLS ABI of each architecture.
  */
 bool inspect_tls_executable(Elf *elf, int64_t *base)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tls.h - finds the TLS of a module in a running process, by the module's relocations. */
+/* tls.h - finds the thread-local storage (TLS) of a module in a running process, by the module's relocations. */
 #ifndef RK_TOOL_INSPECT_TLS_H
 #define RK_TOOL_INSPECT_TLS_H
 
@@ -11,14 +11,14 @@
 /* Offsets in bytes from the thread pointer, which are the same in all threads. */
 struct inspect_tls {
 	bool has_base, has_symbol;
-	int64_t base;   /* beginning of the module's TLS */
-	int64_t symbol; /* the object that the module uses by this name; possibly another module defines the object */
+	int64_t base;   /* the offset of the beginning of the module's TLS */
+	int64_t symbol; /* the offset of the variable that the module uses by this name. Another module possibly defines it */
 };
 
 /*
  * Finds the TLS of the module `elf` in the memory of the process that has the living thread `tid`. `bias` is the distance
- * from addresses in the file to addresses in the process. Members that can't be found stay unset. For example, a module that
- * reaches its TLS only by calls has no relocations with offsets.
+ * from addresses in the file to addresses in the process. If an offset can't be found, has_base or has_symbol is false. For
+ * example, a module that accesses its TLS only by __tls_get_addr() has no relocations with offsets.
  */
 void inspect_tls_read(pid_t tid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls);
 

@@ -30,7 +30,7 @@ static size_t number_of(const char *field, size_t width)
 	return (size_t)strtoull(text, NULL, 10);
 }
 
-/* Copies a name that ends at a slash, a newline, or `width`. */
+/* Copies a name, which ends at a slash, a newline, a zero, or after `width` characters. */
 static void put_name(struct member *member, const char *name, size_t width)
 {
 	char text[sizeof(member->name)] = "";

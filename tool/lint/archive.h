@@ -10,9 +10,9 @@
 struct archive {
 	const uint8_t *bytes;
 	size_t size, at;
-	const char *names; /* the table of long names */
+	const char *names; /* GNU's table of long names */
 	size_t names_size;
-	bool broken;       /* the last member isn't whole */
+	bool broken;       /* a member's header is damaged, or a member isn't whole */
 };
 
 struct member {

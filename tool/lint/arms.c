@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arms.c - finds the stores that activate sections.
+ * arms.c - finds the stores that activate sections: each stores a descriptor's address in the area's field rseq_cs.
  *
- * Values are followed through the straight code that ends at the start label. So a store of the descriptor is recognised by
- * what it stores, whether the address comes from lea, an immediate, a GOT slot, or adrp and add.
+ * Straight code is code without jumps into it or out of it. This file follows values through the straight code that ends at the
+ * start label. So it recognises such a store by the stored value, whether lea, an immediate, a GOT slot, or adrp and add made the
+ * address.
  */
 #include "arms.h"
 
 #include <string.h>
 
-#define BACK LOADS_MAX /* instructions of straight code that are followed */
-#define AHEAD 16       /* instructions from a reference to the store */
+#define BACK LOADS_MAX /* at most so many instructions of straight code are followed */
+#define AHEAD 16       /* a store is looked for in so many instructions after a reference to a descriptor */
 #define AREA_CS 8      /* offset of the field rseq_cs in the area */
 
-/* Straight code that was followed: the state at its end, and the addresses of its loads. */
+/* Straight code that was followed, up to the instruction `next`. */
 struct trace {
 	const struct flow *flow;
 	const struct listing *listing;
-	size_t begin, next; /* numbers of instructions */
-	struct state state;
-	struct effect effect; /* of the last instruction */
-	struct value loads[BACK + 1];
-	unsigned widths[BACK + 1];
+	size_t begin, next; /* numbers of the first instruction, and of the next one to follow */
+	struct state state; /* the state before the instruction `next` */
+	struct effect effect; /* the effect of the last instruction that was followed */
+	struct value loads[BACK + 1]; /* the addresses of loads, by the number of the instruction from `begin` on */
+	unsigned widths[BACK + 1];    /* the widths of these loads in bytes; 0 if the instruction doesn't load */
 };
 
 static void trace_begin(struct trace *trace, const struct flow *flow, const struct listing *listing, size_t number)
@@ -50,7 +51,10 @@ static void trace_step(struct trace *trace)
 	}
 }
 
-/* Returns the descriptor whose address the last instruction stores, and the store's width. Returns 0 without such a store. */
+/*
+ * `insn` is the last instruction that was followed. If it stores the address of a descriptor, returns this address and stores the
+ * store's width in *width. Otherwise returns 0.
+ */
 static uint64_t stored_descriptor(const struct trace *trace, const struct insn *insn, unsigned *width)
 {
 	const struct flow *flow = trace->flow;
@@ -62,7 +66,7 @@ static uint64_t stored_descriptor(const struct trace *trace, const struct insn *
 	if (which == insn->memories)
 		return 0;
 	*width = insn->memory[which].width;
-	/* A narrow store stores a part of the register. Stores don't change registers. */
+	/* If four bytes are stored, the whole value is still in the register, because stores don't change registers. */
 	for (int i = 0; *width == 4 && !insn->stores_constant && i < FIRST_VECTOR; i++)
 		if (insn->stored == INSN_BIT(i))
 			value = trace->state.values[i];
@@ -87,7 +91,7 @@ static bool is_update(const struct insn *insn)
 	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;
 }
 
-/* Returns the fields of the area that a value derives from, by loads before the start label. */
+/* Returns the fields of the area from which a value derives by the loads of the trace. */
 static uint8_t fields_of(const struct trace *trace, const struct flow *flow, const struct value *value)
 {
 	uint8_t found = 0;
@@ -98,7 +102,7 @@ static uint8_t fields_of(const struct trace *trace, const struct flow *flow, con
 	return found;
 }
 
-/* Adds a place on the stack that holds fields, if its distance from the register is known. */
+/* Adds the word `cell` to arming->slots if its value derives from fields, and its distance from the register `base` is known. */
 static void find_slot(const struct trace *trace, const struct cell *cell, int8_t base, uint8_t held, struct arming *arming)
 {
 	struct slot slot = {.base = base, .fields = held};
@@ -108,8 +112,8 @@ static void find_slot(const struct trace *trace, const struct cell *cell, int8_t
 }
 
 /*
- * Finds the registers that point to the area. Finds the registers and the places on the stack that hold fields of the area,
- * loaded before. `area` is the area's address in the trace.
+ * Fills in `placed`, `distance`, `stale` and `slots`. `area` is the area's address, as an expression of the registers at the
+ * beginning of the trace.
  */
 static void find_registers(const struct trace *trace, const struct value *area, struct arming *arming)
 {
@@ -131,7 +135,7 @@ static void find_registers(const struct trace *trace, const struct value *area, 
 	}
 }
 
-/* Fills in the area's address from the operand of the arming store, in the values that registers have after the store. */
+/* Fills in the area's address, as an expression of the registers after the arming store: its operand is the field rseq_cs. */
 static void find_area(const struct insn *insn, unsigned which, struct arming *arming)
 {
 	const struct flow nothing = {.image = NULL};
@@ -146,7 +150,7 @@ static void find_area(const struct insn *insn, unsigned which, struct arming *ar
 	arming->thread = insn->memory[which].thread;
 }
 
-/* Can the instruction be a store to the area? `*thread` says whether it's certain that the place belongs to the thread. */
+/* Can the instruction be a store to rseq_cs? *thread is true if the operand is certainly relative to the thread pointer. */
 static bool is_plausible(const struct flow *flow, const struct insn *insn, const struct effect *effect, bool *thread)
 {
 	unsigned which;
@@ -201,7 +205,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	}
 	if (stored != 0)
 		return ARMS_OTHER;
-	/* Possibly the earlier store went to another place, and the last one stores the same address from an unknown source. */
+	/* If the last store can be that to rseq_cs, the earlier store possibly went to other memory. Then it isn't an error. */
 	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;
@@ -211,8 +215,8 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 }
 
 /*
- * Returns the fields that a load reads, if its operand looks like that of the arming store. A load of four bytes or less through
- * another pointer possibly reads cpu_id.
+ * Returns the fields that a load possibly reads. If its operand has the same base as that of the arming store `arm`, its
+ * displacement shows the field. A load of four bytes or less through another pointer possibly reads cpu_id.
  */
 static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *arm)
 {
@@ -224,7 +228,7 @@ static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *a
 	if (insn->memory[0].width <= 4 && insn->memory[0].base != NO_REGISTER &&
 	    (insn->memory[0].thread != arm->thread || insn->memory[0].base != arm->base))
 		return FIELD_CPU;
-	/* Pointers to other words of eight bytes are common. */
+	/* A load of eight bytes through another pointer mostly loads something else. */
 	if (insn->memory[0].thread != arm->thread || (!arm->thread && insn->memory[0].base != arm->base))
 		return 0;
 	return flow_fields(&flow, &address, insn->memory[0].width);
@@ -255,7 +259,7 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 		}
 		fields[i - begin] = fields_alike(insn, arm);
 		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
-		/* A function that is called possibly tests the field, or registers the thread, and returns the result. */
+		/* A called function possibly tests the field, or registers the thread. Then the code tests its result. */
 		calls |= insn->kind == INSN_CALL;
 		tested |= calls && effect.tested_vague ? FIELD_CPU : 0;
 		for (unsigned k = 0; k < BACK; k++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - applies the rules to each section of an ELF file. */
+/* check.c - applies the rules to each critical section of an ELF file, and reports the findings. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static bool check_section(struct check *check, const struct descriptor *descript
 	return done;
 }
 
-/* Prepares what the rules need. */
+/* Fills in everything in `check` that the rules need. Returns false if memory is short. */
 static bool prepare(struct check *check)
 {
 	check->addresses = (uint64_t *)calloc(check->found.count, sizeof(uint64_t));

@@ -11,7 +11,7 @@
 #include "section.h"
 #include "starts.h"
 
-/* A jump from outside into a range. */
+/* A jump from outside into the range of a section, which begins at the start label and ends at the end label. */
 struct entry {
 	uint64_t source, target;
 	bool sure; /* the jump is certainly an instruction, and not data */
@@ -22,19 +22,22 @@ struct check {
 	struct found found;
 	struct decoder *decoder;
 	struct listings listings;
-	struct flow flow;      /* its has_area is false */
+	struct flow flow;      /* what is the same for all sections; has_area is false */
 	struct lines *lines;
-	uint64_t *addresses;   /* of descriptors, sorted */
+	uint64_t *addresses;   /* the addresses of the descriptors, sorted */
 	struct starts starts;
-	struct span *ranges;   /* of all sections, sorted; ranges that overlap are joined */
+	struct span *ranges;   /* the ranges of all sections, sorted. Overlapping ranges are joined */
 	size_t range_count;
-	struct armed *armed;   /* places that store a descriptor, sorted by descriptor */
+	struct armed *armed;   /* the instructions that store the address of a descriptor, sorted by this address */
 	size_t armed_count;
 	struct entry *entries; /* sorted by target */
 	size_t entry_count;
 };
 
-/* The rules. Each function's file says what its rules are. Later functions expect a section with valid parts. */
+/*
+ * The rules, in the order of the calls. The first comment of rules_NAME.c says what the rules are. Call rules_descriptor() first,
+ * and the other functions only if it has set section->valid.
+ */
 void rules_descriptor(const struct check *check, struct section *section, struct findings *findings);
 void rules_instructions(const struct check *check, const struct section *section, struct findings *findings);
 void rules_arming(struct check *check, struct section *section, struct findings *findings);
@@ -43,10 +46,10 @@ void rules_index(struct check *check, const struct section *section, struct find
 void rules_paths(struct check *check, const struct section *section, struct findings *findings);
 void rules_abort(struct check *check, const struct section *section, struct findings *findings);
 
-/* scan.c: finds jumps into sections, and the stores of descriptors, in all of the file's code. */
+/* scan.c: fills in check->armed and check->entries from all of the file's code. Returns false if memory is short. */
 bool scan_code(struct check *check);
 
-/* Checks an image, and reports it. `fd` is the file. Returns an exit code. */
+/* Checks an image, and adds its sections and findings to the report. `fd` is the image's file. Returns an exit code. */
 struct report;
 int check_image(struct image *image, int fd, struct report *report);
 

@@ -2,17 +2,17 @@
 /*
  * find.c - finds the descriptors of critical sections, and the entries of the other tables.
  *
- * The tables are ELF sections: __rseq_cs has descriptors, __rseq_cs_ptr_array has pointers to descriptors. If a file has
- * neither of these sections, the tool searches the data for descriptors. Such a descriptor counts only if the signature precedes
- * its abort handler. Without the signature, one large program has over a hundred false descriptors.
+ * The tables are ELF sections: __rseq_cs has descriptors, __rseq_cs_ptr_array has pointers to descriptors. If a file has neither
+ * of these ELF sections, the tool searches the data for descriptors. A descriptor that was found so counts only if the signature
+ * precedes its abort handler. In one large program, over a hundred other words looked like descriptors without the signature.
  */
 #include "find.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIPTOR 32
-#define LENGTH_MAX 0x10000 /* bytes: four words of data that describe a longer section are no descriptor */
+#define DESCRIPTOR 32      /* bytes of a struct rseq_cs */
+#define LENGTH_MAX 0x10000 /* words of data that would describe a section with more bytes are no descriptor */
 
 static bool read_descriptor(const struct image *image, uint64_t address, struct descriptor *descriptor)
 {
@@ -34,7 +34,7 @@ static bool read_descriptor(const struct image *image, uint64_t address, struct 
 	return true;
 }
 
-/* Makes room for one more member in an array of `count` members. The array doubles at each power of two. */
+/* Makes room for one more member in an array of `count` members. If `count` is a power of two, doubles the array. */
 static bool make_room(void **array, size_t count, size_t size)
 {
 	void *more;
@@ -55,7 +55,7 @@ static bool add_descriptor(struct found *found, const struct descriptor *descrip
 	return true;
 }
 
-/* Reads an ELF section of descriptors. Padding is zeros. */
+/* Reads the descriptors in the ELF section __rseq_cs. Skips padding, which is zeros. */
 static bool read_descriptors(const struct image *image, const struct region *region, struct found *found)
 {
 	found->how |= FOUND_SECTION;
@@ -100,7 +100,10 @@ static bool read_exits(const struct image *image, const struct region *region, s
 	return true;
 }
 
-/* Reads the declarations of stores: two distances from their own places, to the start and the end of the instructions. */
+/*
+ * Reads __rseq_private_store_array. An entry is two numbers: the distance from the first number to the start of the instructions,
+ * and the distance from the second number to their end.
+ */
 static bool read_private(const struct image *image, const struct region *region, struct found *found)
 {
 	for (uint64_t at = 0; at + 8 <= region->size; at += 8) {
@@ -118,7 +121,7 @@ static bool read_private(const struct image *image, const struct region *region,
 	return true;
 }
 
-/* Do four words of data describe a section whose abort handler has the signature? */
+/* Is this a valid descriptor of a section, whose abort handler has the signature before it? */
 static bool is_descriptor(const struct image *image, const struct descriptor *descriptor)
 {
 	const struct region *code = image_region(image, descriptor->start);
@@ -131,7 +134,7 @@ static bool is_descriptor(const struct image *image, const struct descriptor *de
 	       image_number(image, descriptor->abort - 4, 4, &signature) && signature == image->arch->signature;
 }
 
-/* Searches a section of data. Descriptors have addresses that are multiples of 8. */
+/* Searches an ELF section of data for descriptors. Their addresses are multiples of 8. */
 static bool scan_data(const struct image *image, const struct region *region, struct found *found)
 {
 	for (uint64_t at = -region->address & 7; at + DESCRIPTOR <= region->size; at += 8) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* find.h - the critical sections of an image: their descriptors, and what the tables say about them. */
+/* find.h - finds the descriptors of an image's critical sections, and reads the tables about these sections. */
 #ifndef RK_TOOL_LINT_FIND_H
 #define RK_TOOL_LINT_FIND_H
 
@@ -13,26 +13,26 @@ struct descriptor {
 	bool writable;
 };
 
-/* How the descriptors of a file were found; several of these bits are possible. */
+/* How the descriptors were found: in the ELF section __rseq_cs, by __rseq_cs_ptr_array, by searching data. These are bits. */
 enum { FOUND_SECTION = 1, FOUND_POINTERS = 2, FOUND_SCAN = 4 };
 
-/* A way out of a section, from the table __rseq_exit_point_array. */
+/* An entry of the table __rseq_exit_point_array: the section that starts at `start` can be left by a jump to `target`. */
 struct way_out {
 	uint64_t start, target;
 };
 
 struct found {
 	unsigned how;
-	struct descriptor *descriptors; /* sorted by address, each once */
+	struct descriptor *descriptors; /* sorted by address. No descriptor is in the list twice */
 	size_t count;
-	bool has_exits;                 /* the file has a table of ways out */
+	bool has_exits;                 /* the file has the table __rseq_exit_point_array */
 	struct way_out *exits;
 	size_t exit_count;
-	struct span *private;           /* stores that no other thread sees before the commit: start <= address < end */
+	struct span *private;           /* entries of __rseq_private_store_array: the stores of these instructions are private */
 	size_t private_count;
 };
 
-/* Finds the sections of an image. Returns false if memory is short. */
+/* Fills in `found`. Returns false if memory is short. */
 bool find_sections(const struct image *image, struct found *found);
 void forget_sections(struct found *found);
 

@@ -9,7 +9,7 @@
 
 struct finding {
 	const char *id;
-	bool error;       /* otherwise a note */
+	bool error;       /* true: an error; false: a note */
 	uint64_t address;
 	char text[400];
 };

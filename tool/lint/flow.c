@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* flow.c - follows values through instructions. */
+/* flow.c - follows values through instructions: computes the state after each instruction, and the instruction's effect. */
 #include "flow.h"
 
 #include <string.h>
 
-#define AREA_END 28 /* behind mm_cid; programs may store to later bytes */
+#define AREA_END 28 /* the end of mm_cid; programs may store to later bytes */
 
 static const struct {
 	int64_t offset;
@@ -112,14 +112,14 @@ bool flow_is_descriptor(const struct flow *flow, uint64_t number)
 	return low < flow->descriptor_count && flow->descriptors[low] == number;
 }
 
-/* Is there a word at the constant address that holds the address of a descriptor? Such a word (a GOT slot) never changes. */
+/* Is the address constant, and the word at this address that of a descriptor, as in a GOT slot? Such a word never changes. */
 static bool is_constant_word(const struct flow *flow, const struct value *address, uint64_t *word)
 {
 	return address->linear && address->count == 0 && flow->image != NULL &&
 	       image_number(flow->image, (uint64_t)address->constant, 8, word) && flow_is_descriptor(flow, *word);
 }
 
-/* Returns the value that a load gives. */
+/* Returns the value that load `number` reads. */
 static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address,
 			 unsigned number, const struct state *state)
 {
@@ -145,7 +145,10 @@ static struct value load(const struct flow *flow, const struct insn_memory *memo
 	return value;
 }
 
-/* Drops a symbol. When a loop loads again, the symbol stands for the new value, and not for the old value any more. */
+/*
+ * Makes all expressions with this symbol unknown. If a loop executes a load again, the load's symbol is the new value, so
+ * expressions with the old value aren't right any more.
+ */
 static void drop_symbol(struct state *state, unsigned symbol)
 {
 	unsigned kept = 0;
@@ -168,7 +171,7 @@ static void drop_symbol(struct state *state, unsigned symbol)
 	state->cell_count = kept;
 }
 
-/* Was the whole place stored to before, on every path? */
+/* Has every path already stored to all bytes of the operand? */
 static bool is_renewed(const struct state *state, const struct insn_memory *memory, const struct value *address)
 {
 	for (unsigned i = 0; i < state->cell_count; i++) {
@@ -182,8 +185,8 @@ static bool is_renewed(const struct state *state, const struct insn_memory *memo
 }
 
 /*
- * Remembers a store. A store to another place or to an unknown place possibly changes what the other places hold. If the first
- * store to a place is an update, the result depends on the unknown old value. So such a store isn't remembered.
+ * Remembers a store. A store to an overlapping or unknown address possibly changes the values of other stores that are
+ * remembered. If the first store to an address is an update, the result depends on an unknown old value, so it isn't remembered.
  */
 static void store(struct state *state, const struct insn_memory *memory, const struct value *address, const struct value *value)
 {
@@ -226,7 +229,7 @@ static struct value part_of(const struct insn_part *part, const struct state *st
 	}
 }
 
-/* Does the value stay right when the upper half of its register becomes 0? Fields do, and values of at most four loaded bytes. */
+/* Is the expression still right if the upper half of its register becomes 0? It is for fields, and for at most 4 loaded bytes. */
 static bool fits_word(const struct value *value, const struct insn *insn)
 {
 	if (value->count == 0)
@@ -253,7 +256,7 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 	return sum;
 }
 
-/* For a result that is no sum: returns what it derives from. Registers that are used only in an address don't count. */
+/* Returns the result of an instruction whose result is no sum. It derives from all sources but registers of addresses. */
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;
@@ -272,7 +275,7 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 			value_derive(&mixed, &state->values[i]);
 			loading += state->values[i].loads != 0;
 		}
-	/* A second exclusive or with another operand than the register itself changes the value again. */
+	/* A second exclusive or of a register with another value changes the register again. */
 	mixed.settled |= !insn->toggles || loading > 1 || (insn->writes & (insn->writes - 1)) != 0 || insn->memories > 0;
 	if (insn->conditional)
 		value_derive(&mixed, &state->values[FLAGS]);
@@ -280,7 +283,7 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 	return mixed;
 }
 
-/* Returns what a store takes from registers, constants and a load. */
+/* Returns the value that the instruction stores. */
 static struct value stored_of(const struct insn *insn, const struct insn_memory *memory, const struct state *state,
 			      const struct value *loaded)
 {
@@ -318,7 +321,7 @@ void flow_step(const struct flow *flow, const struct insn *insn, unsigned number
 			done->loaded = load(flow, &insn->memory[i], &done->addresses[i], number, state);
 	mixed = mixture(insn, state, &done->loaded);
 	result = insn->sum.to != NO_REGISTER ? sum_of(insn, state, &done->loaded) : mixed;
-	/* A condition is what the flags say. A branch without flags looks at a register. */
+	/* A condition depends on the flags. A branch that doesn't read the flags depends on a register. */
 	if (insn->conditional || insn->kind == INSN_BRANCH) {
 		const struct value *condition = insn->conditional && insn->kind != INSN_BRANCH ? &state->values[FLAGS] : &mixed;
 

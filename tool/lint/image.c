@@ -8,7 +8,7 @@
 
 #include "tool.h"
 
-#define GAP 0x1000 /* between the made-up addresses of two sections, so that no displacement leads from one to the other */
+#define GAP 0x1000 /* bytes between the made-up addresses of two sections, so that no displacement leads from one to the other */
 
 const struct region *image_region(const struct image *image, uint64_t address)
 {
@@ -72,7 +72,7 @@ static int compare_regions(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Adds a region. Its address is final. Returns what is wrong, or NULL. */
+/* Adds a region. Returns what is wrong with the file, or NULL. */
 static const char *add_region(struct image *image, const struct region *region)
 {
 	struct region *more;
@@ -92,8 +92,8 @@ static const char *add_region(struct image *image, const struct region *region)
 }
 
 /*
- * Adds `more` bytes at `offset` to the bytes that the parts of the file need. In a valid file, no two parts share bytes. If parts
- * could share bytes, a small file could have endless tables. Returns what is wrong, or NULL.
+ * Adds `more` bytes, which a section or segment has at `offset` in the file, to *taken. In a valid file no two sections share
+ * bytes, so the sum isn't greater than the file. Otherwise a small file could have huge tables. Returns what is wrong, or NULL.
  */
 static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint64_t *taken)
 {
@@ -103,7 +103,7 @@ static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint6
 	return *taken > size ? "a damaged ELF file: sections or segments share bytes of the file" : NULL;
 }
 
-/* Gives a section of an object file the next address. Returns false if no address is left. */
+/* Gives a section of an object file the next made-up address. Returns false if no address is left. */
 static bool place_section(GElf_Shdr *header, uint64_t *next)
 {
 	uint64_t align = header->sh_addralign;
@@ -117,14 +117,14 @@ static bool place_section(GElf_Shdr *header, uint64_t *next)
 	return true;
 }
 
-/* Adds the sections that have bytes and lie in memory. Returns what is wrong, or NULL. */
+/* Adds a region for each section that is in memory and has bytes in the file. Returns what is wrong, or NULL. */
 static const char *add_sections(struct image *image, uint8_t *bytes, size_t size)
 {
 	uint64_t next = 0x10000, taken = 0;
 	const char *wrong = NULL, *name;
 	size_t names;
 
-	/* libelf finds no headers if they are behind the end of the file. */
+	/* libelf returns an error or 0 if the headers are after the end of the file. */
 	if (elf_getshdrnum(image->elf, &image->section_count) != 0 || image->section_count == 0 ||
 	    elf_getshdrstrndx(image->elf, &names) != 0)
 		return "a damaged ELF file: its section headers aren't within the file";
@@ -162,7 +162,7 @@ static const char *add_sections(struct image *image, uint8_t *bytes, size_t size
 	return wrong;
 }
 
-/* Adds the segments of a file without section headers. Returns what is wrong, or NULL. */
+/* Adds a region for each loaded segment of a file without section headers. Returns what is wrong, or NULL. */
 static const char *add_segments(struct image *image, uint8_t *bytes, size_t size)
 {
 	const char *wrong = NULL;
@@ -192,7 +192,7 @@ static const char *add_segments(struct image *image, uint8_t *bytes, size_t size
 	return wrong != NULL || image->region_count > 0 ? wrong : "a damaged ELF file: it has neither sections nor segments";
 }
 
-/* Does an address have two meanings? */
+/* Do two regions overlap, so that an address has two meanings? */
 static bool overlaps(const struct image *image)
 {
 	for (size_t i = 1; i < image->region_count; i++)
@@ -209,7 +209,7 @@ static bool has_code(const struct image *image)
 	return false;
 }
 
-/* Has the object file only intermediate code? */
+/* Has the object file only the intermediate code of gcc's link-time optimisation? */
 static bool is_intermediate(const struct image *image)
 {
 	size_t names;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* image_symbols.c - reads the symbols of an image, and the places where functions begin. */
+/* image_symbols.c - reads the symbols of an image, and the addresses at which functions begin. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "image.h"
 
-#define LABELS_MAX 64 /* labels between the beginning of a function and an address */
+#define LABELS_MAX 64 /* between a function's symbol and an address in the function, at most so many symbols are skipped */
 
 static bool add_start(struct image *image, uint64_t address)
 {
@@ -33,13 +33,13 @@ static bool add_symbol(struct image *image, const struct symbol *symbol)
 	return !symbol->function || add_start(image, symbol->address);
 }
 
-/* Returns the names of a table of symbols, or NULL if the last name isn't whole. */
+/* Returns the names of a table of symbols. Returns NULL if there are none, or the last name has no '\0'. */
 static Elf_Data *names_of(const struct image *image, const GElf_Shdr *header)
 {
 	Elf_Scn *section = elf_getscn(image->elf, header->sh_link);
 	Elf_Data *names = section != NULL ? elf_getdata(section, NULL) : NULL;
 
-	/* The size doesn't show whether there are names: a section without bytes in the file also has a size. */
+	/* A section without bytes in the file (SHT_NOBITS) has a size, but no buffer. */
 	if (names == NULL || names->d_buf == NULL || names->d_size == 0)
 		return NULL;
 	return ((const char *)names->d_buf)[names->d_size - 1] == '\0' ? names : NULL;
@@ -71,7 +71,7 @@ static void read_table(struct image *image, Elf_Scn *section, const GElf_Shdr *h
 	}
 }
 
-/* Adds the starts of functions from the search table of the unwind information (.eh_frame_hdr), in its usual encoding. */
+/* Adds the addresses of functions from the unwind information's search table, .eh_frame_hdr, if it has its usual encoding. */
 static void read_unwind_table(struct image *image)
 {
 	for (size_t i = 0; i < image->region_count; i++) {
@@ -91,7 +91,7 @@ static void read_unwind_table(struct image *image)
 	}
 }
 
-/* Among the symbols of one address, functions come first, and symbols with a size come before symbols without a size. */
+/* Sorts by address. Among symbols with one address, functions are last, and the largest is the very last. It gets used. */
 static int compare_symbols(const void *left, const void *right)
 {
 	const struct symbol *a = (const struct symbol *)left, *b = (const struct symbol *)right;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* insn.c - decodes instructions by capstone and by the tables of the ports. */
+/* insn.c - decodes instructions with capstone, and lets the port of the architecture fill in what they do. */
 #include "insn.h"
 
 #include <stdlib.h>

@@ -2,15 +2,15 @@
 /*
  * insn.h - one instruction, in a form that is the same for every architecture.
  *
- * A port (insn_x86.c, insn_aarch64.c) fills `struct insn` from what capstone decoded, by a table of its own. capstone's
- * statements about which operand an instruction reads or writes are wrong too often. The invariant: a port never guesses. An
- * instruction that its table doesn't have is `unknown`, and rules then say that they cannot tell.
+ * The library capstone decodes an instruction. A port (insn_x86.c, insn_aarch64.c) then fills in `struct insn`, by a table of its
+ * own, because capstone is wrong too often about which operands an instruction reads or writes. The invariant: a port never
+ * guesses. An instruction that its table doesn't have is `unknown`. Most rules then report that they can't decide.
  */
 #ifndef RK_TOOL_LINT_INSN_H
 #define RK_TOOL_LINT_INSN_H
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic" /* one of its enumerators is no int */
+#pragma GCC diagnostic ignored "-Wpedantic" /* an enumerator of this header is no int */
 #include <capstone/capstone.h>
 #pragma GCC diagnostic pop
 #include <stdbool.h>
@@ -18,10 +18,10 @@
 #include <stdint.h>
 
 /*
- * Registers 0 to 31 are general, in the order of the architecture's encoding. On x86-64 this is rax 0, rcx 1, rdx 2, rbx 3,
- * rsp 4 and so on. On aarch64 it's x0 to x30, and sp is 31. 32 to 63 are vector registers. A part of a register has the number
- * of the whole register. The zero register of aarch64 has no number: as a source it is the constant 0, and as a target it has no
- * effect. Sets don't include the flags.
+ * The numbers of registers. 0 to 31 are general registers, in the order of the architecture's encoding. On x86-64 rax is 0, rcx
+ * 1, rdx 2, rbx 3, rsp 4 and so on. On aarch64 x0 to x30 are 0 to 30, and sp is 31. 32 to 63 are vector registers. A part of a
+ * register has the number of the whole register. The zero register of aarch64 has no number: as a source it is the constant 0,
+ * and as a target it has no effect. insn_set is a set of registers, a bit for each number. The flags are in no set.
  */
 enum { REGISTERS = 64, NO_REGISTER = -1, FIRST_VECTOR = 32 };
 typedef uint64_t insn_set;
@@ -38,30 +38,30 @@ enum insn_kind {
 };
 
 enum insn_access {
-	ACCESS_NONE,   /* the address is computed only (lea), or the operand is unused */
+	ACCESS_NONE,   /* the instruction only computes the address (lea), or doesn't use the operand */
 	ACCESS_LOAD,
 	ACCESS_STORE,
-	ACCESS_UPDATE, /* loads, and stores a value that depends on what was loaded; atomic instructions, too */
-	ACCESS_UNKNOWN /* the table doesn't know */
+	ACCESS_UPDATE, /* the instruction loads, and stores a value that depends on the loaded value; it is atomic or not */
+	ACCESS_UNKNOWN /* the table doesn't say */
 };
 
 /* A memory operand. Its address is [thread pointer +] base + index * factor + displacement. */
 struct insn_memory {
 	enum insn_access access;
-	bool again;           /* of ACCESS_UPDATE: a second execution changes nothing more (and, or) */
-	bool exchange;        /* of ACCESS_UPDATE: stores a register, which gets what was there (xchg, swp) */
-	bool maybe;           /* the store possibly doesn't take place, or stores what was there (cmpxchg, stxr) */
-	bool atomic;          /* of ACCESS_UPDATE: other processors see it as one access */
-	bool repeated;        /* any number of elements from this address on (rep movs) */
-	bool thread;          /* relative to the thread pointer: %fs on x86-64 */
-	bool unknown_address; /* this structure can't express the operand's address, for example by %gs or a vector of indexes */
-	int8_t base, index;   /* NO_REGISTER if there is none. For an operand relative to the instruction, both are
+	bool again;           /* with ACCESS_UPDATE: a second execution changes the memory no more (and, or) */
+	bool exchange;        /* with ACCESS_UPDATE: a register and the memory exchange their values (xchg, swp) */
+	bool maybe;           /* the store possibly doesn't take place, or stores the old value again (cmpxchg, stxr) */
+	bool atomic;          /* the access is atomic for other processors */
+	bool repeated;        /* the instruction accesses any number of elements, of which the first is here (rep movs) */
+	bool thread;          /* the address is relative to the thread pointer (%fs on x86-64) */
+	bool unknown_address; /* this structure can't express the operand's address (with %gs, or a vector of indexes) */
+	int8_t base, index;   /* NO_REGISTER if there is none. If the operand is relative to the instruction, both are
 				 NO_REGISTER, and `displacement` is the whole address */
-	int64_t factor;       /* of the index */
+	int64_t factor;       /* the index is multiplied by this */
 	int64_t displacement;
-	unsigned width;       /* bytes of one element; both registers of a pair together */
-	int64_t step;         /* added to the base register afterwards (write-back). A pre-indexed operand has it in the
-				 displacement as well. The base is then in `writes`, too */
+	unsigned width;       /* bytes of one element. Both registers of a pair count as one element */
+	int64_t step;         /* the instruction adds this to the base register (write-back), which is then in `writes`, too. If
+				 it adds the step before the access, `displacement` also includes the step */
 };
 
 /* One part of a sum. */
@@ -74,16 +74,17 @@ enum insn_source {
 
 struct insn_part {
 	enum insn_source source;
-	int8_t number; /* of the register, if the source is SOURCE_REGISTER */
+	int8_t number; /* with SOURCE_REGISTER: the register */
 };
 
 /* A result that is a sum: first + second * factor + constant. Examples are mov, lea, add, sub, shl, inc, adrp, movz and ldr. */
 struct insn_sum {
-	int8_t to;        /* the register. NO_REGISTER: the instruction has no such result. Then the new value of each register in
-			     `writes` is unknown, but derives from everything that the instruction reads */
-	uint8_t width;    /* 8, or 4: the sum is truncated to 32 bits, and the upper half becomes 0 */
+	int8_t to;        /* the register that gets the result. NO_REGISTER: the instruction has no such result. Then the new
+			     value of each register in `writes` is unknown, but derives from everything that the instruction
+			     reads */
+	uint8_t width;    /* 8; or 4 if the sum is truncated to 32 bits, and the register's upper half becomes 0 */
 	struct insn_part first, second;
-	int64_t factor;   /* of the second part; may be negative */
+	int64_t factor;   /* the second part is multiplied by this number, which may be negative */
 	int64_t constant;
 };
 
@@ -91,20 +92,20 @@ struct insn {
 	uint64_t address;
 	uint8_t size;
 	enum insn_kind kind;
-	bool unknown;      /* the table doesn't have this instruction: registers, memory and kind are not known */
-	bool conditional;  /* reads flags: a branch by flags, and cmov, setcc, csel, adc, ccmp */
-	bool toggles;      /* a second execution certainly changes each register that is read and written once more (xor, xchg) */
-	bool measures;     /* compares with a constant other than 0 */
-	bool sets_flags;   /* flags afterwards derive from everything that the instruction reads */
-	uint64_t target;   /* of a jump, branch or direct call */
-	insn_set reads;    /* registers whose value matters, also in addresses and stores. Without the register of `xor r,r` and
-			      its like, whose result is a constant */
+	bool unknown;      /* the table doesn't have this instruction: its registers, memory and kind aren't known */
+	bool conditional;  /* the instruction reads flags (a branch by flags, cmov, setcc, csel, adc, ccmp) */
+	bool toggles;      /* a second execution certainly changes each register again that is both read and written (xor) */
+	bool measures;     /* the instruction compares with a constant other than 0 */
+	bool sets_flags;   /* the new flags derive from everything that the instruction reads */
+	uint64_t target;   /* where a jump, branch or direct call leads */
+	insn_set reads;    /* registers whose value matters, also for addresses and stores. It doesn't matter in `xor r,r` and the
+			      like, whose result is a constant */
 	insn_set writes;
-	insn_set partly;   /* of `writes`: the old value stays in a part of the register (x86-64: writes of 1 and 2 bytes) */
+	insn_set partly;   /* registers of `writes` that keep a part of their old value (x86-64: writes of 1 and 2 bytes) */
 	insn_set stored;   /* registers whose value a store writes to memory; without the registers of its address */
-	bool stores_constant; /* a store of `constant` */
+	bool stores_constant; /* the instruction stores `constant` */
 	int64_t constant;
-	uint8_t memories;  /* how many of memory[] are in use. A copy (movs) loads by the first and stores by the second */
+	uint8_t memories;  /* how many elements of memory[] are in use. movs loads by the first, and stores by the second */
 	struct insn_memory memory[2];
 	struct insn_sum sum;
 };
@@ -114,66 +115,68 @@ struct span {
 	uint64_t start, end;
 };
 
-/* The addresses that a scan looks for. Both lists are sorted; ranges don't overlap. */
+/* The addresses for which a scan of code looks. Both lists are sorted; ranges don't overlap. */
 struct insn_wanted {
-	const struct span *ranges;     /* a jump, branch or call with a target in one of these */
+	const struct span *ranges;     /* the scan finds each jump, branch or call whose target is in one of these ranges */
 	size_t range_count;
-	const uint64_t *addresses;     /* an instruction that computes one of these, or a part of one (adrp) */
+	const uint64_t *addresses;     /* it finds each instruction that computes one of these, or its page (adrp) */
 	size_t address_count;
 };
 
 /*
- * Is called for each hit of a scan. `place` is an address within the instruction that was found. On x86-64 the bytes there
- * possibly belong to another instruction, so the caller has to confirm a hit by decoding.
+ * A scan calls this function for each hit. `place` is an address within the instruction that the scan has found. On x86-64 the
+ * bytes at this address possibly belong to another instruction, so the caller has to confirm a hit by decoding.
  */
 typedef void insn_hit(void *argument, uint64_t place);
 
+/* A port: what the tool knows about an architecture. */
 struct arch {
-	const char *name;          /* "x86-64" */
-	uint16_t machine;          /* EM_X86_64 */
-	cs_arch engine;            /* capstone's */
+	const char *name;          /* for example "x86-64" */
+	uint16_t machine;          /* the machine in the ELF header, for example EM_X86_64 */
+	cs_arch engine;            /* capstone's names of the architecture and its mode */
 	cs_mode mode;
 	uint8_t longest, step;     /* bytes of the longest instruction; instructions begin at multiples of `step` */
 	uint32_t signature;        /* the word before an abort handler */
 	int8_t stack, frame;       /* numbers of the stack pointer and of the frame pointer */
 	insn_set saved;            /* registers that a function preserves; without the stack pointer */
 	insn_set scratch;          /* registers that a call leaves with unknown values */
-	const char *const *names;  /* of the general registers, 32 entries; NULL where there is none */
-	int (*dwarf)(int number);  /* DWARF's number of a register; -1 if there is none */
+	const char *const *names;  /* 32 names of the general registers; NULL for a number without a register */
+	int (*dwarf)(int number);  /* returns DWARF's number of a register, or -1 if it has none */
 
 	/*
-	 * Makes `insn` of a decoded instruction. `insn` is zeroed, except address and size; memory[].base, memory[].index and
-	 * sum.to are NO_REGISTER.
+	 * Fills in `insn` from an instruction that capstone has decoded. Before the call `insn` has its address and size, and
+	 * zeros otherwise; but memory[].base, memory[].index and sum.to are NO_REGISTER.
 	 */
 	void (*convert)(const cs_insn *decoded, struct insn *insn);
 
 	/*
-	 * Makes `insn` of bytes that capstone can't decode, and sets its size. Returns false if they are no instruction. NULL if
-	 * the port knows no more than capstone.
+	 * Fills in `insn` and its size from bytes that capstone can't decode. Returns false if they are no instruction. The
+	 * pointer is NULL if the port knows no more instructions than capstone.
 	 */
 	bool (*convert_undecoded)(const uint8_t *code, size_t size, struct insn *insn);
 
 	/*
-	 * The size of an instruction that traps, for which capstone's size is possibly wrong. NULL if capstone's size is right.
+	 * Returns the size of an instruction that traps. `decoded` is capstone's size, which is possibly wrong. The pointer is
+	 * NULL if capstone's size is right.
 	 */
 	uint8_t (*trap_size)(const uint8_t *code, size_t size, uint8_t decoded);
 
-	/* Calls `hit` for each place in the code that may jump into a range, or compute an address. Never uses capstone. */
+	/* Calls `hit` wherever code possibly is what `wanted` describes. Doesn't use capstone, which would be too slow. */
 	void (*scan)(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		     void *argument);
 };
 
 extern const struct arch arch_x86, arch_aarch64;
 
-/* The port for a machine of an ELF header; NULL if there is none. */
+/* Returns the port for the machine of an ELF header, or NULL if there is none. */
 const struct arch *arch_find(unsigned machine);
 
-/* A decoder, which only one thread at a time may use. */
+/* A decoder, which only one thread at a time may use. decoder_open() returns NULL if capstone can't be started. */
 struct decoder;
-struct decoder *decoder_open(const struct arch *arch); /* NULL if capstone can't be had */
+struct decoder *decoder_open(const struct arch *arch);
 void decoder_close(struct decoder *decoder);
 
-/* Decodes one instruction at `address`, whose bytes are at `code`. Returns false if the bytes are no instruction. */
+/* Decodes the instruction that is at `address` in the image and at `code` here. Returns false if the bytes are no instruction. */
 bool decode(struct decoder *decoder, const uint8_t *code, size_t size, uint64_t address, struct insn *insn);
 
 #endif /* RK_TOOL_LINT_INSN_H */

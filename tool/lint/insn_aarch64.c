@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64.c - the port to aarch64: finds an instruction's class, and fills in jumps and instructions of the system.
+ * insn_aarch64.c - the port to aarch64: finds an instruction's class, and fills in jumps and system instructions.
  *
- * The port reads the fields of the instruction word, by classes as the Arm architecture reference manual has them (part C4).
- * capstone only says which words are instructions. Release 4.0 lacks newer instructions, as the member `newer` of their class
- * says. The invariant: a word is unknown if it has no class, or if a field has a value that the word's class doesn't describe.
+ * The port reads the fields of the instruction word, by the classes of the Arm architecture reference manual (part C4). It uses
+ * capstone only to know which words are instructions. capstone 4.0 lacks newer instructions, whose classes have `newer`. The
+ * invariant: an instruction is `unknown` if it fits no class, or if a field has a value that its class doesn't describe.
  */
 #include "insn_aarch64.h"
 
@@ -46,7 +46,7 @@ static void put_branch(uint32_t word, struct insn *insn)
 	insn->target = target_of(word, insn, 5, 19);
 }
 
-/* cbz, cbnz. The zero register makes one of them a jump; no compiler writes such a branch. */
+/* cbz, cbnz. With the zero register, cbz always jumps, but no compiler makes such a branch. */
 static void put_compare_branch(uint32_t word, struct insn *insn)
 {
 	insn->kind = INSN_BRANCH;
@@ -59,11 +59,11 @@ static void put_test_branch(uint32_t word, struct insn *insn)
 {
 	insn->kind = INSN_BRANCH;
 	insn->reads = arm_set(arm_general(word, RT));
-	insn->measures = arm_bits(word, 19, 5) != 31; /* the sign is in bit 31 or 63 */
+	insn->measures = arm_bits(word, 19, 5) != 31; /* a test of bit 31 or 63 is a test of the sign */
 	insn->target = target_of(word, insn, 5, 14);
 }
 
-/* br, blr, ret and their forms that authenticate the address: by zero, by sp or by a register. */
+/* br, blr, ret, and their forms that authenticate the address with zero, sp or a register as the modifier. */
 static void put_indirect(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 21, 4), authenticates = arm_bits(word, 10, 6), last = arm_bits(word, 0, 5);
@@ -82,7 +82,7 @@ static void put_indirect(uint32_t word, struct insn *insn)
 		insn->reads |= INSN_BIT(last);
 }
 
-/* svc, hvc and smc call a higher exception level; brk and hlt stop. */
+/* svc, hvc and smc enter a higher exception level; brk and hlt are traps. */
 static void put_exception(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 21, 3), level = arm_bits(word, 0, 5);
@@ -97,7 +97,7 @@ static void put_undefined(uint32_t word, struct insn *insn)
 	insn->kind = INSN_TRAP;
 }
 
-/* The hints: those without registers, and those that sign, check or strip an address. */
+/* Hints: some use no registers, and some sign, check or strip an address. */
 static void put_hint(uint32_t word, struct insn *insn)
 {
 	static const insn_set fixed = INSN_BIT(16) | INSN_BIT(17);
@@ -140,7 +140,7 @@ static void put_flags(uint32_t word, struct insn *insn)
 	insn->unknown = arm_bits(word, 5, 2) == 3;
 }
 
-/* Registers of the system, as a move has them from bit 5 on. */
+/* Numbers of system registers in mrs and msr, from bit 5 on. */
 enum { TPIDR_EL0 = 0x5e82, NZCV = 0x5a10, FPCR = 0x5a20, FPSR = 0x5a21, RNDR = 0x5920, RNDRRS = 0x5921 };
 
 /* mrs */
@@ -156,7 +156,7 @@ static void put_system_read(uint32_t word, struct insn *insn)
 		insn->sum = (struct insn_sum){.to = to, .width = 8, .first = {.source = SOURCE_THREAD}, .factor = 1};
 }
 
-/* msr, to registers that have nothing to do with addresses. */
+/* msr to NZCV, FPCR or FPSR. With another system register the instruction is unknown. */
 static void put_system_write(uint32_t word, struct insn *insn)
 {
 	unsigned number = arm_bits(word, 5, 15);
@@ -206,7 +206,7 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 	convert_word(word_at(decoded->bytes), true, insn);
 }
 
-/* Every word has four bytes, so the next instruction is known even after an unknown word. */
+/* Every instruction has four bytes, so decoding can go on even after an unknown one. */
 static bool convert_undecoded(const uint8_t *code, size_t size, struct insn *insn)
 {
 	if (size < 4)

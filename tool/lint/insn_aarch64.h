@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_aarch64.h - the parts of the port to aarch64: fields of an instruction word, and the classes of instructions. */
+/* insn_aarch64.h - what the files of the port to aarch64 share: fields of an instruction word, and classes of instructions. */
 #ifndef RK_TOOL_LINT_INSN_AARCH64_H
 #define RK_TOOL_LINT_INSN_AARCH64_H
 
 #include "insn.h"
 
-/* Where the fields with numbers of registers begin. */
+/* The lowest bit of each field that is the number of a register, under its name in the Arm architecture reference manual. */
 enum { RD = 0, RT = 0, RN = 5, RA = 10, RT2 = 10, RM = 16, RS = 16 };
 
 enum { ZERO = 31, STACK = 31, LINK = 30 };
@@ -22,13 +22,13 @@ static inline int64_t arm_signed(uint32_t word, unsigned low, unsigned count)
 	return ((int64_t)arm_bits(word, low, count) ^ sign) - sign;
 }
 
-/* The general register in a field where 31 is the zero register. */
+/* Returns the general register in the field that begins at bit `low`. 31 is the zero register, which has no number here. */
 static inline int8_t arm_general(uint32_t word, unsigned low)
 {
 	return arm_bits(word, low, 5) == ZERO ? NO_REGISTER : (int8_t)arm_bits(word, low, 5);
 }
 
-/* The general register in a field where 31 is the stack pointer. */
+/* Returns the general register in the field that begins at bit `low`. 31 is the stack pointer. */
 static inline int8_t arm_base(uint32_t word, unsigned low)
 {
 	return (int8_t)arm_bits(word, low, 5);
@@ -57,14 +57,14 @@ static inline uint8_t arm_width(uint32_t word)
 	return arm_bits(word, 31, 1) != 0 ? 8 : 4;
 }
 
-/* A class: words that differ only in the bits that `mask` lacks. */
+/* A class of instructions: all words with (word & mask) == value. */
 struct arm_class {
 	uint32_t mask, value;
 	void (*put)(uint32_t word, struct insn *insn); /* fills in the instruction, or makes it unknown */
-	bool newer; /* capstone 4.0 doesn't know all words of this class, so `put` itself refuses words that are no instruction */
+	bool newer; /* capstone 4.0 doesn't know all words of this class. So `put` itself finds out whether a word is valid */
 };
 
-/* Each list ends with a class whose `put` is NULL. The first class that fits counts. No word is in two lists. */
+/* Lists of classes, each of which ends with a `put` that is NULL. The first class that fits counts. No word fits in two lists. */
 extern const struct arm_class arm_control[], arm_data[], arm_memory[], arm_vectors[];
 
 /* See `struct arch`. */

@@ -7,7 +7,7 @@ static uint64_t mask_of(uint32_t word)
 	return arm_width(word) == 8 ? ~UINT64_C(0) : UINT32_MAX;
 }
 
-/* Begins a result in Rd: writes the register, and makes a sum that is 0 so far. */
+/* Notes that the instruction writes the register `to`, and begins insn->sum with the sum 0, to which the caller adds parts. */
 static struct insn_sum *put_result(uint32_t word, int8_t to, struct insn *insn)
 {
 	insn->writes = arm_set(to);
@@ -15,13 +15,13 @@ static struct insn_sum *put_result(uint32_t word, int8_t to, struct insn *insn)
 	return &insn->sum;
 }
 
-/* Discards the sum. The result is then unknown, but derives from everything that the instruction reads. */
+/* Discards the sum, because the result isn't a sum. It derives from everything that the instruction reads. */
 static void put_mix(struct insn *insn)
 {
 	insn->sum = (struct insn_sum){.to = NO_REGISTER};
 }
 
-/* A result in Rd that is no sum. */
+/* Notes that the instruction writes Rd, with a result that is no sum. */
 static void put_target(uint32_t word, struct insn *insn)
 {
 	insn->writes = arm_set(arm_general(word, RD));
@@ -39,7 +39,7 @@ static void put_address(uint32_t word, struct insn *insn)
 	sum->constant = (int64_t)(from + (uint64_t)distance * (pages ? 0x1000 : 1));
 }
 
-/* add, adds, sub, subs with a constant. Rd of those that set flags is the zero register instead of the stack pointer. */
+/* add, adds, sub, subs with a constant. If adds or subs has 31 as Rd, this is the zero register, not the stack pointer. */
 static void put_add_constant(uint32_t word, struct insn *insn)
 {
 	bool sets = arm_bits(word, 29, 1) != 0;
@@ -53,7 +53,7 @@ static void put_add_constant(uint32_t word, struct insn *insn)
 	sum->constant = arm_bits(word, 30, 1) != 0 ? -constant : constant;
 }
 
-/* Makes the second operand, a register that is shifted to the left, a part of the sum. */
+/* Adds Rm, shifted to the left by `shift` bits, to the sum, or subtracts it. */
 static void put_shifted(uint32_t word, unsigned shift, bool negative, struct insn_sum *sum)
 {
 	uint64_t factor = UINT64_C(1) << shift;
@@ -82,7 +82,7 @@ static void put_add_shifted(uint32_t word, struct insn *insn)
 	}
 }
 
-/* add, adds, sub, subs with an extended register. An extension of a part is no sum. */
+/* add, adds, sub, subs with an extended register. If only a part of the register counts, the result is no sum. */
 static void put_add_extended(uint32_t word, struct insn *insn)
 {
 	bool sets = arm_bits(word, 29, 1) != 0;
@@ -101,7 +101,7 @@ static void put_add_extended(uint32_t word, struct insn *insn)
 	}
 }
 
-/* and, orr, eor, ands with a constant. A constant that orr makes from the zero register is no sum here. */
+/* and, orr, eor, ands with a constant. orr with the zero register makes a constant, but this function doesn't decode it. */
 static void put_logical_constant(uint32_t word, struct insn *insn)
 {
 	insn->sets_flags = arm_bits(word, 29, 2) == 3;
@@ -174,7 +174,7 @@ static void put_bitfield(uint32_t word, struct insn *insn)
 		put_mix(insn);
 }
 
-/* extr, adc, adcs, sbc, sbcs, and of two registers: divisions, shifts, checksums. */
+/* Instructions that compute Rd from Rn and Rm, such as extr, divisions, shifts, checksums, adc and sbc. */
 static void put_two(uint32_t word, struct insn *insn)
 {
 	insn->reads = arm_set(arm_general(word, RN)) | arm_set(arm_general(word, RM));
@@ -188,7 +188,7 @@ static void put_carry(uint32_t word, struct insn *insn)
 	insn->sets_flags = arm_bits(word, 29, 1) != 0;
 }
 
-/* Divisions, shifts, checksums, smax and its like; pacga, whose second register can be the stack pointer. */
+/* Divisions, shifts, checksums, smax and the like; pacga, whose second register can be the stack pointer. */
 static void put_two_sources(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 10, 6);
@@ -201,7 +201,7 @@ static void put_two_sources(uint32_t word, struct insn *insn)
 			((operation & ~7U) == 16 && (operation & 3) == 3) != ((operation & ~7U) == 16 && arm_width(word) == 8);
 }
 
-/* rbit, clz and their like; pacia and its like, which also read the target and possibly the stack pointer. */
+/* rbit, clz and the like; pacia and the like, which also read Rd, and Rn or the stack pointer. */
 static void put_one_source(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 10, 6);
@@ -241,7 +241,7 @@ static void put_compare(uint32_t word, struct insn *insn)
 	insn->measures = true;
 }
 
-/* rmif, setf8, setf16: some flags remain. */
+/* rmif, setf8, setf16. They don't change all flags, so the new flags also derive from the old ones. */
 static void put_flags(uint32_t word, struct insn *insn)
 {
 	insn->reads = arm_set(arm_general(word, RN));

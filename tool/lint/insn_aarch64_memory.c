@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64_memory.c - the loads and stores of aarch64.
+ * insn_aarch64_memory.c - fills in the loads and stores of aarch64.
  *
- * This file treats accesses with acquire or release order like plain accesses, because no rule asks for the order.
+ * This file treats accesses with acquire or release order like plain accesses, because no rule depends on the order.
  */
 #include "insn_aarch64.h"
 
-/* Begins a memory operand whose base is in Rn. */
+/* Adds a memory operand with the base register Rn. */
 static struct insn_memory *put_operand(uint32_t word, enum insn_access access, unsigned width, struct insn *insn)
 {
 	struct insn_memory *memory = &insn->memory[insn->memories++];
@@ -18,7 +18,7 @@ static struct insn_memory *put_operand(uint32_t word, enum insn_access access, u
 	return memory;
 }
 
-/* The base register changes, before or after the access. */
+/* Notes that the instruction adds `step` to the base register, before or after the access. */
 static void put_step(int64_t step, bool before, struct insn *insn)
 {
 	struct insn_memory *memory = &insn->memory[0];
@@ -28,7 +28,7 @@ static void put_step(int64_t step, bool before, struct insn *insn)
 	insn->writes |= INSN_BIT(memory->base);
 }
 
-/* The register is the target of a load. The sum is the loaded value, in `width` bytes. */
+/* Notes that the instruction loads into the register. The result is a sum: the loaded value, in `width` bytes. */
 static void put_loaded(int8_t number, uint8_t width, struct insn *insn)
 {
 	insn->writes |= arm_set(number);
@@ -36,7 +36,7 @@ static void put_loaded(int8_t number, uint8_t width, struct insn *insn)
 		insn->sum = (struct insn_sum){.to = number, .width = width, .first = {.source = SOURCE_MEMORY}, .factor = 1};
 }
 
-/* The register's value is stored. */
+/* Notes that the instruction stores the register's value; NO_REGISTER is the zero register. */
 static void put_stored(int8_t number, struct insn *insn)
 {
 	insn->reads |= arm_set(number);
@@ -47,9 +47,9 @@ static void put_stored(int8_t number, struct insn *insn)
 /* A load or store of one register, by the fields size, V and opc. */
 struct transfer {
 	enum insn_access access;
-	unsigned width;  /* in memory */
-	uint8_t result;  /* of a load: the width of the result */
-	int8_t number;   /* of the register */
+	unsigned width;  /* bytes in memory */
+	uint8_t result;  /* if it loads: bytes of the register that get a value */
+	int8_t number;   /* the register */
 };
 
 /* Reads the fields that all forms share: size, V and opc. Returns false if there is no such instruction. */
@@ -152,7 +152,7 @@ static void put_literal(uint32_t word, struct insn *insn)
 		put_loaded(vector ? arm_vector(word, RT) : arm_general(word, RT), operation == 0 ? 4 : 8, insn);
 }
 
-/* Two registers that are stored, or loaded. A load of two is no sum. */
+/* Notes that the instruction loads into two registers, which is no sum, or stores two registers. */
 static void put_two(int8_t first, int8_t second, bool loads, struct insn *insn)
 {
 	if (loads) {
@@ -185,7 +185,7 @@ static void put_pair(uint32_t word, struct insn *insn)
 		put_step(distance, form == 3, insn);
 }
 
-/* The exclusive loads and stores. A store writes into Rs a flag that says whether the store took place. */
+/* Exclusive loads and stores. A store writes to Rs whether it took place. */
 static void put_exclusive(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);
@@ -262,7 +262,7 @@ static void put_atomic(uint32_t word, struct insn *insn)
 
 	insn->unknown = operation > 8;
 	memory->atomic = true;
-	/* All but additions and exclusive ors. */
+	/* Only additions and exclusive ors change the memory again at a second execution. */
 	memory->again = operation != 0 && operation != 2;
 	memory->exchange = operation == 8;
 	insn->stored = arm_set(arm_general(word, RS));
@@ -270,7 +270,7 @@ static void put_atomic(uint32_t word, struct insn *insn)
 	insn->writes |= arm_set(arm_general(word, RT));
 }
 
-/* ld1 to ld4 and st1 to st4 of whole registers. */
+/* ld1 to ld4 and st1 to st4 that load or store whole vector registers. */
 static void put_structures(uint32_t word, struct insn *insn)
 {
 	static const uint8_t counts[16] = {[0] = 4, [2] = 4, [4] = 3, [6] = 3, [7] = 1, [8] = 2, [10] = 2};
@@ -292,8 +292,9 @@ static void put_structures(uint32_t word, struct insn *insn)
 }
 
 /*
- * The prologue, main part and epilogue of a copy or fill, which change three registers. After the prologue, only the processor
- * knows which addresses remain. The flags say how it counts, so they are no condition of the program.
+ * cpyp, cpym, cpye, setp, setm, sete and the like: the prologue, main part and epilogue of a copy or fill. They change the
+ * registers of the addresses and of the size. After the prologue it isn't known which addresses remain. The prologue sets the
+ * flags only for the other two instructions, so the program doesn't test them.
  */
 static void put_block(uint32_t word, struct insn *insn)
 {

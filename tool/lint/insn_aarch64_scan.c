@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_aarch64_scan.c - finds the words that jump into a range, or compute an address or its page. */
+/* insn_aarch64_scan.c - finds instructions that jump into a wanted range, or compute a wanted address or its page. */
 #include "insn_aarch64.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_in_ranges(const struct insn_wanted *wanted, uint64_t address)
 	return low < wanted->range_count && address >= wanted->ranges[low].start;
 }
 
-/* Is one of the addresses in the `size` bytes from `address` on? */
+/* Is one of the wanted addresses in the `size` bytes from `address` on? */
 static bool has_address(const struct insn_wanted *wanted, uint64_t address, uint64_t size)
 {
 	size_t low = 0, high = wanted->address_count;
@@ -37,7 +37,7 @@ static bool has_address(const struct insn_wanted *wanted, uint64_t address, uint
 	return low < wanted->address_count && wanted->addresses[low] - address < size;
 }
 
-/* The distance to which a jump, branch or call goes; 0 for another instruction. */
+/* Returns the distance from a jump, branch or call to its target; 0 for another instruction. */
 static int64_t jump_of(uint32_t word)
 {
 	if ((word & 0x7c000000) == 0x14000000) /* b, bl */
@@ -49,7 +49,7 @@ static int64_t jump_of(uint32_t word)
 	return 0;
 }
 
-/* Does adr, adrp, or a load of a constant after the code (ldr of 8 bytes) make one of the addresses? */
+/* Does the instruction compute one of the wanted addresses: adr, adrp, or ldr of a constant of 8 bytes near the code? */
 static bool makes_address(uint32_t word, uint64_t at, const uint8_t *code, size_t size, uint64_t address,
 			  const struct insn_wanted *wanted)
 {

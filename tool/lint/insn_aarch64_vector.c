@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64_vector.c - the instructions of aarch64 that compute with vector registers, as far as programs use them between
- * loads and stores.
+ * insn_aarch64_vector.c - fills in common instructions of aarch64 that compute with vector registers.
  *
- * Values in vector registers are never sums. So this file only says which registers an instruction reads and writes.
+ * Values in vector registers are never sums. So this file only notes which registers an instruction reads and writes.
  */
 #include "insn_aarch64.h"
 
-/* One vector register from another. */
+/* Instructions that compute Rd from Rn, both vector registers. */
 static void put_one(uint32_t word, struct insn *insn)
 {
 	insn->reads = INSN_BIT(arm_vector(word, RN));
@@ -26,14 +25,14 @@ static void put_three(uint32_t word, struct insn *insn)
 	insn->reads |= INSN_BIT(arm_vector(word, RA));
 }
 
-/* The old value of the target matters. */
+/* Notes that the new value of Rd also depends on its old value; with `partly`, a part of the old value stays. */
 static void put_kept(struct insn *insn, bool partly)
 {
 	insn->reads |= insn->writes;
 	insn->partly = partly ? insn->writes : 0;
 }
 
-/* fcvtzs, scvtf, fmov and their like, between a general register and a vector register. */
+/* fcvtzs, scvtf, fmov and the like, between a general register and a vector register. */
 static void put_convert(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 16, 3), rounding = arm_bits(word, 19, 2);
@@ -101,7 +100,7 @@ static void put_copy(uint32_t word, struct insn *insn)
 		put_kept(insn, true);
 }
 
-/* Two vectors of the same shape. Instructions that accumulate, or select by the target, read the target. */
+/* Instructions with two vectors of the same shape. Those that accumulate, or select by Rd, read Rd. */
 static void put_same(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 11, 5), size = arm_bits(word, 22, 2);
@@ -111,12 +110,12 @@ static void put_same(uint32_t word, struct insn *insn)
 	put_two(word, insn);
 	if (operation == 15 || operation == 18 || operation == 25 || operation == 29 || (operation == 3 && second && size != 0))
 		put_kept(insn, false);
-	insn->unknown = operation == 29 && second; /* facge and its like: no accumulation, and rare */
+	insn->unknown = operation == 29 && second; /* facge and the like don't accumulate, and are rare */
 	if (clears)
 		insn->reads = 0;
 }
 
-/* not, cnt, rev and their like. The forms that fill the upper half only, and those that accumulate, keep the target. */
+/* not, cnt, rev and the like. The forms that write only the upper half, and those that accumulate, read Rd. */
 static void put_other(uint32_t word, struct insn *insn)
 {
 	unsigned operation = arm_bits(word, 12, 5);

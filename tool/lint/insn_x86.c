@@ -2,7 +2,7 @@
 /*
  * insn_x86.c - the port to x86-64: what its instructions read, write and jump to.
  *
- * The invariant: an instruction is unknown if the table has no row for it, or if the row doesn't describe the instruction's form.
+ * The invariant: an instruction is `unknown` if the table has no row for it, or if its operands don't fit the row.
  */
 #include "insn.h"
 #include "insn_x86.h"
@@ -10,7 +10,7 @@
 #include <elf.h>
 #include <string.h>
 
-/* Fills the address of a memory operand, and adds the registers of the address to those that the instruction reads. */
+/* Fills in the address of a memory operand, and adds the registers of the address to insn->reads. */
 static void put_address(const cs_x86_op *operand, const cs_x86 *x86, struct insn *insn, struct insn_memory *memory)
 {
 	const x86_op_mem *mem = &operand->mem;
@@ -69,7 +69,7 @@ static void put_memory(const cs_x86_op *operand, char role, const cs_x86 *x86, c
 	memory->atomic = role == 'u' && (x86->prefix[0] == X86_PREFIX_LOCK || (row->flags & X86_LOCKS) != 0);
 }
 
-/* Adds what the operands read and write. The row has a role for each operand. */
+/* Fills in what the instruction reads and writes by its operands. row->roles has a letter for each operand. */
 static void put_operands(const cs_x86 *x86, const struct x86_row *row, struct insn *insn)
 {
 	size_t roles = strnlen(row->roles, sizeof(row->roles));
@@ -102,7 +102,7 @@ static void put_operands(const cs_x86 *x86, const struct x86_row *row, struct in
 	}
 }
 
-/* The string instructions: the count is in rcx, if there is a prefix. */
+/* Fills in a string instruction. If it has a repeat prefix, rcx counts the elements. */
 static void put_string(const cs_x86 *x86, struct insn *insn)
 {
 	bool repeated = x86->prefix[0] == X86_PREFIX_REP || x86->prefix[0] == X86_PREFIX_REPNE;
@@ -111,7 +111,7 @@ static void put_string(const cs_x86 *x86, struct insn *insn)
 		insn->memory[i].repeated = repeated;
 		insn->writes |= INSN_BIT(insn->memory[i].base);
 	}
-	/* capstone has the target of movs first, but `struct insn` has the load first. */
+	/* For movs, capstone has the store's operand first, but `struct insn` has the load's operand first. */
 	if (insn->memories == 2 && insn->memory[0].access == ACCESS_STORE) {
 		struct insn_memory store = insn->memory[0];
 
@@ -124,7 +124,7 @@ static void put_string(const cs_x86 *x86, struct insn *insn)
 	}
 }
 
-/* push, pop and their like: the operand in memory is the stack's. */
+/* Fills in push, pop and the like, which have a memory operand on the stack. */
 static void put_stack(enum x86_result result, const cs_x86 *x86, struct insn *insn)
 {
 	struct insn_memory *memory = &insn->memory[insn->memories];
@@ -151,7 +151,7 @@ static void put_stack(enum x86_result result, const cs_x86 *x86, struct insn *in
 		insn->stored |= insn->reads & ~INSN_BIT(RSP);
 }
 
-/* Fills in the kind and the target of a jump, and the interrupts. */
+/* Fills in the kind, and the target of a jump. int 0x80 is a system call; other interrupts are traps. */
 static void put_kind(const cs_x86 *x86, const struct x86_row *row, struct insn *insn)
 {
 	bool direct = x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM;
@@ -213,7 +213,7 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 		insn->memory[0].unknown_address = true;
 }
 
-/* ud1 and ud0 have an operand like other instructions, which capstone leaves to the next instruction. */
+/* ud1 and ud0 have an operand, whose bytes capstone doesn't count. Returns the whole size. */
 static uint8_t trap_size(const uint8_t *code, size_t size, uint8_t decoded)
 {
 	size_t at = 0, more = 1;

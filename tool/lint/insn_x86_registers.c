@@ -13,7 +13,7 @@ const char *const x86_names[32] = {
 	[X86_REG_XMM##number] = FIRST_VECTOR + (number) + 1, [X86_REG_YMM##number] = FIRST_VECTOR + (number) + 1, \
 	[X86_REG_ZMM##number] = FIRST_VECTOR + (number) + 1
 
-/* capstone's registers: our number + 1, or 0 for a register that no set has. */
+/* For each register of capstone: its number (insn.h) plus 1, or 0 for a register without a number. */
 static const uint8_t numbers[X86_REG_ENDING] = {
 	PARTS(RAX, EAX, AX, AL, RAX),
 	PARTS(RCX, ECX, CX, CL, RCX),

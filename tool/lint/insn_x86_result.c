@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_x86_result.c - the results of instructions of x86-64 that are sums. */
+/* insn_x86_result.c - finds the instructions of x86-64 whose results are sums, and fills in these sums. */
 #include "insn_x86.h"
 
-/* Makes a part of a sum from an operand. Returns false if this isn't possible, because the operand is a part of a register. */
+/* Adds `factor` times an operand to a sum. Returns false if this isn't possible, for example for a part of a register. */
 static bool put_part(const cs_x86_op *operand, int64_t factor, struct insn_sum *sum, struct insn_part *part)
 {
 	if (operand->type == X86_OP_IMM) {
@@ -18,7 +18,7 @@ static bool put_part(const cs_x86_op *operand, int64_t factor, struct insn_sum *
 	return operand->size >= 4 && part->number != NO_REGISTER && part->number < FIRST_VECTOR;
 }
 
-/* The linear result of lea: the address itself. */
+/* Fills in the result of lea, which is the address of its operand. */
 static bool put_lea(const struct insn_memory *memory, struct insn_sum *sum)
 {
 	if (memory->unknown_address || memory->thread)
@@ -41,7 +41,7 @@ static bool put_sum(const cs_x86 *x86, enum x86_result result, const struct insn
 	case X86_MOVE:
 		return put_part(&operands[1], 1, sum, &sum->first);
 	case X86_EXTEND:
-		/* A register that is a source is only a part of a register. movsxd has a source of four bytes. */
+		/* If the source is a register, only a part of it counts, and a sum can't express this. */
 		return operands[1].type == X86_OP_MEM && put_part(&operands[1], 1, sum, &sum->first);
 	case X86_LEA:
 		return put_lea(&insn->memory[0], sum);
@@ -75,7 +75,7 @@ static bool put_sum(const cs_x86 *x86, enum x86_result result, const struct insn
 	}
 }
 
-/* xor r,r and sub r,r make zero from any value. */
+/* Is the instruction xor r,r or sub r,r, whose result is always 0? */
 static bool is_zeroing(const cs_x86 *x86, enum x86_result result)
 {
 	return (result == X86_XOR || result == X86_SUB) && x86->op_count == 2 && x86->operands[0].type == X86_OP_REG &&

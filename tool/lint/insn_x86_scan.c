@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_x86_scan.c - finds bytes that are possibly a jump into a range, or an address.
+ * insn_x86_scan.c - finds bytes of code that are possibly a jump into one of the wanted ranges, or one of the wanted addresses.
  *
- * The scan looks at every offset, because instructions begin anywhere. Most offsets are dismissed by two comparisons.
+ * The scan looks at every byte, because instructions can begin anywhere. A few comparisons are enough for most bytes.
  */
 #include "insn_x86.h"
 
 #include <string.h>
 
-/* Bounds of the wanted numbers: most numbers are outside. */
+/* A range that contains all wanted addresses. Most numbers in code are outside, so they need no search. */
 struct bounds {
 	uint64_t low, size;
 };
@@ -55,7 +55,7 @@ static bool is_an_address(const struct insn_wanted *wanted, uint64_t address)
 	return low < wanted->address_count && wanted->addresses[low] == address;
 }
 
-/* Is the distance of four bytes at `at` that of a call, a jump or a long branch? */
+/* Are the bytes before `at` the opcode of a call, a jump or a long branch, whose distance is the four bytes at `at`? */
 static bool is_jump(const uint8_t *code, size_t at)
 {
 	return (at >= 1 && (code[at - 1] == 0xe8 || code[at - 1] == 0xe9)) ||
@@ -67,7 +67,7 @@ static bool is_short_jump(uint8_t opcode)
 	return opcode == 0xeb || (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0;
 }
 
-/* A short jump is within 130 bytes of its range. */
+/* Finds short jumps into the ranges. Such a jump is at most 130 bytes away from its target. */
 static void scan_short(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		       void *argument)
 {

@@ -11,16 +11,16 @@
 #define ROW_WITH(name, roles, result, flags, reads, writes)                                                            \
 	[X86_INS_##name] = {roles, result, flags, reads, writes, INSN_PLAIN, true}
 #define ROW_KIND(name, roles, result, flags, kind) [X86_INS_##name] = {roles, result, flags, 0, 0, kind, true}
-#define QUIET(name) ROW(name, "aaa", X86_MIX, 0)                /* changes nothing that we follow */
+#define QUIET(name) ROW(name, "aaa", X86_MIX, 0)                /* an instruction that changes no value that lint follows */
 #define ARITHMETIC(name, result, again) ROW(name, "ur", result, X86_SETS | (again))
 #define ONE(name, result) ROW(name, "u", result, X86_SETS)
 #define SHIFT(name, result) ROW(name, "ur", result, X86_SETS)
 #define BITS(name, roles) ROW(name, roles, X86_MIX, X86_SETS)
 #define MOVES(name) ROW(name, "wr", X86_MOVE, 0)
-#define SIMD(name) ROW(name, "urr", X86_MIX, 0)                  /* a target that is also a source; memory is only loaded */
+#define SIMD(name) ROW(name, "urr", X86_MIX, 0)                  /* the first operand is also a source; memory is only loaded */
 #define AVX(name) ROW(name, "wrr", X86_MIX, 0)
 #if CS_API_MAJOR >= 5
-#define X86_INS_UD2B X86_INS_UD1 /* its name since capstone 5 */
+#define X86_INS_UD2B X86_INS_UD1 /* capstone 5 has another name for the same instruction */
 #endif
 #define CONDITION(cc)                                                                                                  \
 	ROW(CMOV##cc, "ur", X86_MIX, X86_USES), ROW(SET##cc, "w", X86_MIX, X86_USES),                                  \
@@ -109,8 +109,8 @@ static const struct x86_row table[X86_INS_ENDING] = {
 };
 
 /*
- * capstone has one name for some pairs of instructions, and mistakes newer instructions for older ones. movsd with two
- * operands in memory is the string instruction. rdseed with the prefix f3 is rdpid, which leaves flags alone.
+ * capstone has one name for some pairs of instructions. movsd with two operands in memory is the string instruction. imul has
+ * forms with one, two and three operands. The table has no rdseed, because capstone takes rdpid for it.
  */
 const struct x86_row *x86_row(const cs_insn *decoded)
 {

@@ -2,13 +2,13 @@
 /*
  * lines.c - source lines and unwind information, by libdw.
  *
- * libdwfl also applies the relocations of an object file's debug information. It has made-up addresses of its own for the
- * sections of such a file, which this file converts to and from those of the image.
+ * libdwfl (a part of libdw) also applies the relocations of an object file's debug information. It makes up its own addresses for
+ * the sections of such a file. So this file converts addresses of the image to those of libdwfl.
  */
 #include "lines.h"
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic" /* some of its enumerators are no int */
+#pragma GCC diagnostic ignored "-Wpedantic" /* some enumerators of this header are no int */
 #include <dwarf.h>
 #pragma GCC diagnostic pop
 #include <elf.h>
@@ -26,11 +26,11 @@ struct lines {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
 	Dwarf_CFI *unwind;
-	uint64_t unwind_base; /* of an object file: the image's address of .eh_frame. libdw treats this address as 0 */
-	uint64_t *addresses;  /* of an object file: libdwfl's address of each section */
+	uint64_t unwind_base; /* for an object file: the image's address of .eh_frame. libdw treats this address as 0 */
+	uint64_t *addresses;  /* for an object file: libdwfl's address of each section */
 };
 
-/* Never looks for a separate file of debug information. */
+/* libdwfl calls this function to find a separate file of debug information. It never finds one. */
 static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
 			     const char *link, GElf_Word checksum, char **found)
 {
@@ -138,7 +138,7 @@ const char *lines_find(struct lines *lines, uint64_t address, int *line)
 }
 
 /*
- * Reads the unwind information from the image, and not from libdwfl, which doesn't relocate it in object files.
+ * Reads the unwind information from the image, where it is relocated. libdwfl doesn't relocate it in object files.
  */
 static void read_unwind(struct lines *lines)
 {
@@ -163,7 +163,7 @@ bool lines_is_unsaved(struct lines *lines, uint64_t address, int number)
 	if (lines->unwind == NULL || dwarf_cfi_addrframe(lines->unwind, address - lines->unwind_base, &frame) != 0)
 		return false;
 	/*
-	 * No operations and no rule: the register has the caller's value. libdw means rbx by this too, when it says that the value
+	 * If libdw returns no operations and no rule, the register has the caller's value. For rbx libdw then says that the value
 	 * is undefined, because its own table has rax in place of rbx.
 	 */
 	unsaved = dwarf_frame_register(frame, dwarf, operations, &rule, &count) == 0 && count == 0 &&

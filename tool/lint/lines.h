@@ -14,7 +14,7 @@ struct lines;
 struct lines *lines_open(const struct image *image, int fd);
 void lines_close(struct lines *lines);
 
-/* The source line of an address. Returns NULL if it isn't known. */
+/* Returns the source file of an address, and stores its line in *line. Returns NULL if they aren't known. */
 const char *lines_find(struct lines *lines, uint64_t address, int *line);
 
 /* Is there unwind information for the address, and does it say that the function hasn't saved the register there? */

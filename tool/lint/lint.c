@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lint.c - `rseqkit lint`: reads the options, and has each file checked by a child.
+ * lint.c - `rseqkit lint`: reads the options, and starts a child process for each file, which checks the file.
  *
  * A file can be made to harm the tool: its numbers can wrap, its tables can be endless, and it can be truncated while it is
- * mapped. So a child with limits of time and memory reads it. The child writes its report to a file in memory, and then a mark to
- * the pipe. A child that ends without the mark is an error with the file's name: libdw exits with 1 if memory is short.
+ * mapped. So a child with limits of time and memory reads it. The child writes its report to a memfd, and then one byte, the
+ * mark, to a pipe. If a child ends without the mark, the tool reports an error with the file's name. The exit status isn't
+ * enough, because libdw exits with 1 if memory is short.
  */
 #define _GNU_SOURCE
 #include "lint.h"
@@ -26,8 +27,8 @@
 #include "tool.h"
 
 #define LIMIT_S 60
-#define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, plus four times the file, which is mapped and unpacked */
-#define REPORT_MAX ((rlim_t)256 << 20) /* bytes; or the file's size if it is greater, because members are copied */
+#define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, plus four times the file's size */
+#define REPORT_MAX ((rlim_t)256 << 20) /* bytes of a file that the child writes; or the checked file's size, if that is greater */
 #define SIZE_MAX_KNOWN ((rlim_t)1 << 40)
 #define DONE 'd'                       /* the mark */
 
@@ -35,7 +36,7 @@
 struct work {
 	const char *path;
 	const struct lint_settings *settings;
-	int report; /* a file in memory */
+	int report; /* the memfd of the report */
 	pid_t parent;
 };
 
@@ -52,7 +53,7 @@ static void limit(int resource, rlim_t most)
 	(void)setrlimit(resource, &limits);
 }
 
-/* Returns the size of a file, as far as limits depend on the size. */
+/* Returns the size of a file for the limits, at most SIZE_MAX_KNOWN. */
 static rlim_t size_of(const char *path)
 {
 	struct stat status;
@@ -102,7 +103,7 @@ static void copy_report(int report, const char *before)
 	}
 }
 
-/* Explains why a child didn't check its file. */
+/* Stores in `why` the reason for which a child didn't check its file. */
 static void explain(const struct child_result *result, char *why, size_t size)
 {
 	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))
@@ -117,7 +118,7 @@ static void explain(const struct child_result *result, char *why, size_t size)
 		snprintf(why, size, "cannot start the process that reads it");
 }
 
-/* Says that a file isn't checked. */
+/* Reports that a file wasn't checked. */
 static void tell_failure(const char *path, const char *why, const struct lint_settings *settings, const char *before)
 {
 	complain("%s: %s", path, why);
@@ -132,7 +133,7 @@ static void tell_failure(const char *path, const char *why, const struct lint_se
 	}
 }
 
-/* Checks one file in a child. In JSON, `before` separates its object from the last one. */
+/* Checks one file in a child. Prints `before` before the report; in JSON it is the comma after the previous file's object. */
 static int check(const char *path, const struct lint_settings *settings, const char *before)
 {
 	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};

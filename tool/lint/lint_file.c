@@ -24,7 +24,7 @@ int worse_status(int one, int other)
 	return order[other] > order[one] ? other : one;
 }
 
-/* Checks an ELF file, or a member. */
+/* Checks an ELF file, or a member of an archive that is an ELF file. */
 static int check_elf(const char *name, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out)
 {
 	struct report report = {.settings = settings, .out = out, .name = name};
@@ -66,7 +66,7 @@ static int refuse(const char *name, const char *why, int status, const struct li
 
 static int check_one(const char *path, int fd, uint8_t *bytes, size_t size, const struct lint_settings *settings, FILE *out);
 
-/* Checks one member of an archive. Copies the member to a file of its own, because libdw reads only whole files. */
+/* Checks one member of an archive. Copies the member to a memfd, because libdw reads only whole files. */
 static int check_member(const char *path, const char *member, const uint8_t *bytes, size_t size,
 			const struct lint_settings *settings, FILE *out)
 {
@@ -103,7 +103,7 @@ static int check_archive(const char *path, uint8_t *bytes, size_t size, const st
 	struct archive archive;
 	struct member member;
 	int status = EXIT_CLEAN;
-	bool first = true, others = false; /* others: members that aren't ELF files */
+	bool first = true, others = false; /* first: no member was checked yet; others: the archive has members */
 
 	if (!archive_begin(&archive, bytes, size))
 		return refuse(path, "a thin archive has no members; give the files that it names", EXIT_USAGE, settings, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lint_findings.c - collects what the rules find. */
+/* lint_findings.c - collects the errors and notes that the rules find. */
 #include "findings.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lint_report.c - prints what was found in one file, as text or as JSON. */
+/* lint_report.c - prints the findings of one file, as text or as JSON. */
 #include "lint_report.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/output.h"
 
-/* Writes a place for people: symbol+offset (source:line). Names come from the file, so only printable characters are shown. */
+/* Writes an address as symbol+offset (source:line). The names come from the file, so only printable characters are kept. */
 static void print_place(char *text, size_t size, const struct check *check, uint64_t address)
 {
 	const struct symbol *symbol = image_symbol(check->image, address);
@@ -84,8 +84,7 @@ void report_end(struct report *report, const struct check *check)
 	json_object *object;
 
 	if (!report->settings->json) {
-		/* Said once, because every section of the file with a way out would have the same note. Code without tables
-		 * means it. */
+		/* This note is printed once for the file, because each section with a jump out of it would have the same one. */
 		if (report->settings->all && report->has_way_out && (check->found.how & FOUND_POINTERS) != 0 &&
 		    !check->found.has_exits)
 			fprintf(report->out,

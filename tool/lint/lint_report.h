@@ -11,13 +11,13 @@
 struct report {
 	const struct lint_settings *settings;
 	FILE *out;
-	const char *name;      /* of the file, with a member's name in parentheses */
-	json_object *sections; /* an array, in JSON */
-	size_t errors;
-	bool has_way_out;      /* a section of the file has a way out */
+	const char *name;      /* the name of the file; for a member of an archive, its name follows in parentheses */
+	json_object *sections; /* the array of sections, if the report is JSON */
+	size_t errors;         /* how many errors were found */
+	bool has_way_out;      /* a section of the file has a jump that leads out of the section */
 };
 
-/* report_begin() begins the report of a file or of a member. report_end() ends this report. */
+/* report_begin() begins the report of a file, or of a member of an archive. report_end() ends this report. */
 void report_begin(struct report *report);
 void report_end(struct report *report, const struct check *check);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* listing.c - decodes whole functions. */
+/* listing.c - makes listings: decodes whole functions. */
 #include "listing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FUNCTION_MAX 0x40000 /* bytes of a function that are decoded */
-#define GUESSED 256	     /* bytes that are decoded before an address if the function's beginning isn't known */
-#define TRIES 32	     /* beginnings that are tried if the function's beginning isn't known */
+#define FUNCTION_MAX 0x40000 /* at most so many bytes of a function are decoded */
+#define GUESSED 256	     /* if a function's beginning isn't known, decoding begins at most so many bytes before the address */
+#define TRIES 32	     /* if a function's beginning isn't known, so many beginnings are tried */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -47,7 +47,7 @@ void listings_end(struct listings *listings)
 	free(listings->labels);
 }
 
-/* Returns the first label after an address, or the greatest number if there is no such label. */
+/* Returns the first label after an address, or UINT64_MAX if there is no such label. */
 static uint64_t next_label(const struct listings *listings, uint64_t address)
 {
 	size_t low = 0, high = listings->label_count;
@@ -64,8 +64,8 @@ static uint64_t next_label(const struct listings *listings, uint64_t address)
 }
 
 /*
- * Returns the address at which decoding begins, to decode the instruction at `address`: the beginning of its function. If no
- * function is known, returns the last label before `address`, or 0 without such a label.
+ * Returns the address at which decoding must begin to meet the instruction at `address`. This is the beginning of its function.
+ * If no function is known, it is the last label at or before `address`. If there is no such label, returns 0.
  */
 static uint64_t beginning_of(const struct listings *listings, const struct region *region, uint64_t address)
 {
@@ -84,7 +84,10 @@ static uint64_t beginning_of(const struct listings *listings, const struct regio
 	return start == 0 && low > 0 && listings->labels[low - 1] >= region->address ? listings->labels[low - 1] : start;
 }
 
-/* Decodes the instruction at an address. Bytes that reach over a label don't count as an instruction. */
+/*
+ * Decodes the instruction at an address. If the bytes are no instruction, or the instruction would reach over a label, makes an
+ * unknown instruction of the kind INSN_TRAP.
+ */
 static void decode_one(const struct listings *listings, uint64_t address, uint64_t end, struct insn *insn)
 {
 	uint64_t label = next_label(listings, address);
@@ -123,7 +126,7 @@ static insn_set copied_by(const struct insn *insn)
 {
 	insn_set copied = insn->stored;
 
-	/* An exchange, and a move to a vector register. */
+	/* An exchange of registers, or a move to a vector register, copies what it reads. */
 	if (insn->kind == INSN_PLAIN && insn->memories == 0 && insn->sum.to == NO_REGISTER && !insn->sets_flags)
 		copied |= insn->reads;
 	if (insn->sum.to != NO_REGISTER && insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number != insn->sum.to)
@@ -145,7 +148,7 @@ static insn_set pushed_in(const struct listing *listing)
 	return pushed;
 }
 
-/* Finds what the instructions copy, and whether the function possibly returns. A jump out of the function can be a return. */
+/* Fills in `copied` and `returns`. A jump out of the function possibly leads to code that returns. */
 static bool sum_up(struct listing *listing)
 {
 	insn_set copied = pushed_in(listing);
@@ -181,15 +184,16 @@ static bool decode_all(const struct listings *listings, struct listing *listing)
 	return sum_up(listing);
 }
 
-/* The results of decoding at each byte before an address. A byte is decoded once. */
+/* Results of decoding at each byte before an address. They are kept, so that guess() decodes at each byte only once. */
 struct before {
 	uint64_t address;
-	uint8_t sizes[GUESSED + 1]; /* by the distance to the address; 0 if it isn't decoded yet */
-	bool wrong[GUESSED + 1];
+	uint8_t sizes[GUESSED + 1]; /* the instruction's size, by its distance to the address; 0: not decoded yet */
+	bool wrong[GUESSED + 1];    /* the bytes are no instruction */
 };
 
 /*
- * Decodes from `at`. Returns the beginning of the last instruction before an address, or 0 if no instruction ends at the address.
+ * Decodes from `at` up to before->address. Returns the beginning of the last instruction, or 0 if no instruction ends exactly at
+ * before->address.
  */
 static uint64_t last_before(const struct listings *listings, uint64_t at, struct before *before)
 {
@@ -211,8 +215,9 @@ static uint64_t last_before(const struct listings *listings, uint64_t at, struct
 }
 
 /*
- * Guesses a beginning from which decoding leads to the address. On x86, decoding from any byte meets the real instructions after
- * a few steps. So this function tries several beginnings, and takes one that finds the same last instruction as most others.
+ * Guesses an address from which decoding leads to `address`. On x86, decoding from any byte mostly meets the real instructions
+ * after a few steps. So this function tries several addresses, and returns one that finds the same last instruction before
+ * `address` as most others. Returns 0 if none leads to `address`.
  */
 static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
 {

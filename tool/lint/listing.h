@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listing.h - the instructions of one function, one after another.
+ * listing.h - a listing: the instructions of one function, one after another.
  *
- * Decoding begins where a function begins, and begins anew at each start label and each abort handler. So the signature before
- * an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the beginning is
- * guessed, and then only the instructions just before an address are reliable.
+ * Decoding begins where the function begins, and begins anew at each start label and each abort handler. So the signature before
+ * an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the function's
+ * beginning is guessed. Then only the instructions just before the address in question are reliable.
  */
 #ifndef RK_TOOL_LINT_LISTING_H
 #define RK_TOOL_LINT_LISTING_H
@@ -15,10 +15,10 @@ struct listing {
 	uint64_t start, end;
 	struct insn *insns;  /* bytes that can't be decoded are an unknown instruction of the kind INSN_TRAP */
 	size_t count, room;
-	bool *targets;       /* for each byte: an instruction of the listing jumps there */
-	insn_set *copied;    /* for each instruction: registers that were copied before it, and all that the function pushes */
+	bool *targets;       /* for each byte: whether an instruction of the listing jumps there */
+	insn_set *copied;    /* for each instruction: registers that the function copies before it, or pushes anywhere */
 	bool returns;        /* the function possibly returns */
-	bool guessed;        /* the beginning was guessed */
+	bool guessed;        /* the function's beginning was guessed */
 };
 
 struct listings {
@@ -43,15 +43,18 @@ const struct listing *listing_of(struct listings *listings, uint64_t address);
 /* Returns the listing of the function that contains the address. Returns NULL if the function's beginning isn't known. */
 const struct listing *listing_around(struct listings *listings, uint64_t address);
 
-/* The number of the instruction that contains the address, or -1. */
+/* Returns the number of the instruction that contains the address, or -1. */
 long listing_index(const struct listing *listing, uint64_t address);
 
-/* Does straight code end before this instruction? It does if a jump leads here, or if the previous instruction always leaves. */
+/*
+ * Can this instruction be executed without the previous instruction? This is so if a jump leads to it, or if the code never goes
+ * on after the previous instruction.
+ */
 bool listing_is_joined(const struct listing *listing, size_t number);
 
 /*
- * Does straight code from the function's beginning, a label or the target of a jump lead to the instruction with this number?
- * Otherwise it's possibly data, or a place that only a computed jump reaches.
+ * Does code without jumps lead to this instruction, from the function's beginning, a label or the target of a jump? Otherwise
+ * it's possibly data, or only a computed jump leads there.
  */
 bool listing_is_code(const struct listings *listings, const struct listing *listing, size_t number);
 

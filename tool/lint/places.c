@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* places.c - says what is known about the places that a section accesses. */
+/* places.c - finds out what is known about the memory that a section accesses. */
 #include "places.h"
 
-/* Can the address be compared with other addresses? */
 bool place_is_comparable(const struct value *address)
 {
 	return address->linear && !value_has(address, SYMBOL_LOAD, UINT32_MAX);
@@ -23,7 +22,6 @@ const struct value *node_address(const struct node *node)
 	return &node->effect.addresses[which];
 }
 
-/* Does the range load from the address? */
 bool place_is_loaded(const struct section *section, const struct value *address)
 {
 	for (size_t i = 0; i < section->count; i++) {
@@ -37,7 +35,6 @@ bool place_is_loaded(const struct section *section, const struct value *address)
 	return false;
 }
 
-/* Is the address made from a field of the area, which was loaded in the section or before it? */
 bool place_is_indexed(const struct section *section, const struct value *address)
 {
 	for (unsigned i = 0; i < REGISTERS; i++)
@@ -59,7 +56,7 @@ uint64_t value_loads(const struct section *section, const struct value *value)
 	return reached;
 }
 
-/* Is a value made from a field of the area, without further loads? */
+/* Does a value derive directly from a field of the area, and not only by the addresses of loads? */
 static bool is_of_field(const struct section *section, const struct value *value)
 {
 	if (value->fields != 0)
@@ -81,8 +78,8 @@ bool value_is_of_cpu(const struct section *section, const struct value *value)
 }
 
 /*
- * Does every other access of the section go near the address, or to an address that was loaded? Accesses to the area and the
- * stack don't count, and neither do loads from which the address itself is made.
+ * Is every other access of the section to the same address plus a constant, or to an address that the section loaded? Accesses to
+ * the area and the stack don't count. Loads from which the address itself derives don't count either.
  */
 static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
 {
@@ -104,11 +101,6 @@ static bool is_alone(const struct section *section, const struct flow *flow, con
 	return true;
 }
 
-/*
- * Does a store to the address certainly go to data that other threads see? There are two such cases. In the first, the address is
- * made from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
- * Other stores possibly go to the caller's own memory.
- */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address)
 {
 	return value_is_of_cpu(section, address) ||

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * places.h - the places in memory that a section accesses.
+ * places.h - what is known about the memory that a section accesses.
  *
- * Addresses are compared only if they are made of inputs and of fields of the area. An address that was loaded is never compared.
+ * Two addresses are compared only if both are expressions of inputs (the registers at the start label) and fields of the area. An
+ * address that the section has loaded is never compared.
  */
 #ifndef RK_TOOL_LINT_PLACES_H
 #define RK_TOOL_LINT_PLACES_H
@@ -12,29 +13,29 @@
 /* Can the address be compared with other addresses? */
 bool place_is_comparable(const struct value *address);
 
-/* Does the range load from the address? */
+/* Does the section load from the address? */
 bool place_is_loaded(const struct section *section, const struct value *address);
 
-/* Is the address made from a field of the area, which was loaded in the section or before it? */
+/* Is the address computed from a field of the area, which was loaded in the section or before it? */
 bool place_is_indexed(const struct section *section, const struct value *address);
 
 /*
  * Does a store to the address certainly go to data that other threads see? There are two such cases. In the first, the address is
- * made from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
+ * computed from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
  * Other stores possibly go to the caller's own memory.
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address);
 
-/* Returns the loads that a value derives from, directly or by the addresses of other loads. The bits are those of `loads`. */
+/* Returns the loads from which a value derives, directly or by the addresses of these loads, as bits like value->loads. */
 uint64_t value_loads(const struct section *section, const struct value *value);
 
-/* Is a value made from a field of the area, directly or by the addresses of loads? */
+/* Does a value derive from a field of the area, directly or by the addresses of loads? */
 bool value_is_of_cpu(const struct section *section, const struct value *value);
 
 /* Does the instruction store to the area's first 28 bytes? */
 bool node_stores_to_area(const struct flow *flow, const struct node *node);
 
-/* The address that the instruction stores to. */
+/* Returns the address to which the instruction stores. */
 const struct value *node_address(const struct node *node);
 
 #endif /* RK_TOOL_LINT_PLACES_H */

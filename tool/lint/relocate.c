@@ -2,15 +2,18 @@
 /*
  * relocate.c - applies relocations to an image.
  *
- * A relocation that is unknown, out of the image or broken is left out. Then the code or the descriptor that needs it shows an
- * address of 0, and rules say that they cannot tell.
+ * A relocation that is unknown, damaged or outside the image isn't applied. Then the code or the descriptor that needs it has the
+ * address 0, and the rules report that they can't decide.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "image.h"
 
-/* Made-up offsets of undefined thread-local variables. Code of aarch64 has room for 24 bits. */
+/*
+ * Made-up distances of undefined thread-local variables from the thread pointer, and from each other. Instructions of aarch64
+ * have 24 bits for such a distance.
+ */
 enum { OUTSIDE_OFFSET = 0x800000, OFFSET_SPACING = 0x1000 };
 
 uint64_t image_symbol_address(const struct image *image, const GElf_Sym *symbol, GElf_Word section, size_t index)
@@ -22,14 +25,14 @@ uint64_t image_symbol_address(const struct image *image, const GElf_Sym *symbol,
 	return image->section_addresses[section] + symbol->st_value;
 }
 
-/* The parts of a relocation that its formula needs. */
+/* The numbers of a relocation that its formula uses. */
 struct relocation {
-	uint8_t *place;
-	uint64_t room;	 /* bytes from the place to the end of its section */
-	uint64_t at;	 /* the address of the place */
+	uint8_t *place;  /* the bytes that the relocation changes */
+	uint64_t room;	 /* bytes from `place` to the end of its section */
+	uint64_t at;	 /* the address of `place` in the image */
 	uint64_t symbol; /* the address of the symbol */
 	uint64_t slot;	 /* the address of the symbol's slot in the GOT */
-	uint64_t thread; /* the symbol's offset from the thread pointer */
+	uint64_t thread; /* the symbol's distance from the thread pointer */
 	int64_t addend;
 	unsigned type;
 };
@@ -80,7 +83,7 @@ static void apply_x86(const struct relocation *r)
 	}
 }
 
-/* Puts a number into a field of an instruction of aarch64. */
+/* Stores a number in the field of `count` bits from bit `low` on of an instruction of aarch64. */
 static void put_field(const struct relocation *relocation, uint64_t value, unsigned low, unsigned count)
 {
 	uint32_t word, mask = (uint32_t)(((UINT64_C(1) << count) - 1) << low);
@@ -92,14 +95,14 @@ static void put_field(const struct relocation *relocation, uint64_t value, unsig
 	memcpy(relocation->place, &word, sizeof(word));
 }
 
-/* Puts a distance into adr or adrp. The lowest two bits of the distance are apart from the other bits. */
+/* Stores a distance in adr or adrp. The lowest two bits of the distance have a field of their own. */
 static void put_address(const struct relocation *relocation, uint64_t distance)
 {
 	put_field(relocation, distance, 29, 2);
 	put_field(relocation, distance >> 2, 5, 19);
 }
 
-/* Applies a relocation that has the offset of a thread-local variable. Returns false if the relocation is of another kind. */
+/* Applies a relocation whose result is the distance of a thread-local variable. Returns false if it has another type. */
 static bool apply_aarch64_thread(const struct relocation *r)
 {
 	uint64_t sum = r->thread + (uint64_t)r->addend;
@@ -214,15 +217,15 @@ static void apply(const struct image *image, const struct relocation *relocation
 		apply_aarch64(relocation);
 }
 
-/* Returns the index of a symbol's section. If the index doesn't fit into the symbol, it is in `extended`. */
+/* Returns the index of a symbol's section. If the index is too large for st_shndx, it is `extended` (SHT_SYMTAB_SHNDX). */
 static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
 {
 	return symbol->st_shndx == SHN_XINDEX ? extended : symbol->st_shndx < SHN_LORESERVE ? symbol->st_shndx : 0;
 }
 
-/* The extended indexes of the one symbol table of an object file. */
+/* The section SHT_SYMTAB_SHNDX of an object file: large indexes of the sections of symbols. */
 struct extended {
-	size_t table; /* the symbol table's section; 0 if there are no extended indexes */
+	size_t table; /* the index of the symbol table to which they belong; 0 if there are none */
 	Elf_Data *indexes;
 };
 
@@ -239,8 +242,8 @@ static struct extended extended_of(const struct image *image)
 }
 
 /*
- * Makes the GOT of an object file, once: each symbol has a slot that holds its address. Undefined thread-local symbols get
- * offsets, which are apart from each other.
+ * Makes the GOT of an object file at the first call: each symbol has a slot with its address. Each undefined thread-local symbol
+ * gets a distance from the thread pointer.
  */
 static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended, size_t count)
 {
@@ -271,12 +274,12 @@ static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended,
 			image->offsets[i] = OUTSIDE_OFFSET + OFFSET_SPACING * outside++;
 	}
 	region.bytes = image->got;
-	image->regions[image->region_count++] = region; /* the greatest address so far, so the order stays */
+	image->regions[image->region_count++] = region; /* its address is the greatest, so the regions are still sorted */
 }
 
 /*
- * Returns the offset of a symbol from the thread pointer. Only differences matter. Variables that the file defines are as far
- * from each other as their addresses are. All undefined variables are far from them.
+ * Returns the distance of a symbol from the thread pointer. Only differences between two such distances matter. Those of
+ * variables that the file defines differ as their addresses do. Those of undefined variables are made up.
  */
 static uint64_t thread_offset(const struct image *image, size_t index, uint64_t address)
 {
@@ -329,7 +332,7 @@ static void relocate_section(struct image *image, Elf_Scn *section, const GElf_S
 	}
 }
 
-/* Is the dynamic relocation a word that becomes an address? */
+/* Does a dynamic relocation of this type store an address of eight bytes? *relative says whether it needs no symbol. */
 static bool is_word(const struct image *image, unsigned type, bool *relative)
 {
 	bool x86 = image->arch->machine == EM_X86_64;
@@ -339,7 +342,7 @@ static bool is_word(const struct image *image, unsigned type, bool *relative)
 	       type == (unsigned)(x86 ? R_X86_64_GLOB_DAT : R_AARCH64_GLOB_DAT);
 }
 
-/* Applies dynamic relocations. RELR entries need no work: with the base 0, the words are right as they are in the file. */
+/* Applies dynamic relocations. RELR entries change nothing, because they only add the load address, which is 0 here. */
 static void relocate_dynamic(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
 {
 	Elf_Data *table = elf_getdata(section, NULL), *symbols = NULL;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_abort.c - the rule "clobber": a section that starts again must not read a register that it has changed.
+ * rules_abort.c - the rule "clobber": a section that starts again must not read a register that its first attempt has changed.
  *
- * The code is followed from the abort handler to the section's beginning. An instruction that writes a register makes its value
- * good again. A path of moves and jumps is certainly taken, so the finding is an error. Whether a path with branches or calls
- * is taken isn't known, so the finding is a note. It is also a note if the register possibly has the same value again.
+ * This file follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
+ * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether a
+ * path with branches or calls is taken isn't known, so the finding is a note. It is also a note if the register possibly has the
+ * same value at the second attempt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 
 enum { STEPS_MAX = 4000, WAITING_MAX = 64, VISITED_MAX = 256 };
 
-/* A place on a path from the abort handler. */
+/* An address on a path from the abort handler, and what is known there. */
 struct place {
 	uint64_t address;
-	insn_set changed; /* registers that the section possibly changed, and that nothing has written since */
-	bool sure;
+	insn_set changed; /* registers that the section possibly changed, and that the path hasn't written since */
+	bool sure;        /* the path to this address is certainly taken */
 };
 
 struct walk {
@@ -25,7 +26,7 @@ struct walk {
 	size_t waiting_count, visited_count;
 };
 
-/* Registers that the section reads before it writes them, on some path from the start label. */
+/* Returns the registers that the section reads before it writes them, on some path from the start label. */
 static insn_set read_first(const struct section *section)
 {
 	insn_set *before = (insn_set *)calloc(section->count, sizeof(insn_set)), result;
@@ -50,7 +51,7 @@ static insn_set read_first(const struct section *section)
 
 /*
  * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path reads
- * what the first attempt wrote. If there is no such path, possibly no attempt that reads ever follows an attempt that wrote.
+ * what the first attempt wrote. If there is no such path, possibly no attempt reads what an earlier attempt wrote.
  */
 static bool reads_then_writes(const struct section *section, int number)
 {
@@ -100,7 +101,9 @@ static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool su
 	walk->waiting[walk->waiting_count++] = place;
 }
 
-/* Follows straight code and jumps. Branches wait for later. Returns the changed registers with which the section starts again.
+/*
+ * Follows the code from `place`. Adds the targets of branches to the walk, to follow them later. If the path leads to the
+ * section's beginning, returns the changed registers that the section reads. Otherwise returns 0.
  */
 static insn_set follow(const struct check *check, const struct section *section, insn_set read, struct walk *walk,
 		       struct place *place, int *steps)
@@ -113,7 +116,7 @@ static insn_set follow(const struct check *check, const struct section *section,
 		if (place->address - section->start < section->end - section->start ||
 		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
 			return 0;
-		/* The instruction that stores the descriptor also needs the old values of its registers. */
+		/* The instruction that stores the descriptor's address also reads registers. They must be unchanged, too. */
 		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
 			return place->changed & insn.reads;
 		place->changed &= ~insn.writes;

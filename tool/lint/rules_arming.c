@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_arming.c - the rules "pre-arm", a part of "twice", and "entry": how a section is entered.
+ * rules_arming.c - the rules "pre-arm", a part of "twice", and "entry": a section must be entered only at its start label,
+ * directly after the store of its descriptor's address.
  */
 #include <inttypes.h>
 
@@ -24,7 +25,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 			  "the rest isn't 0");
 		break;
 	case ARMS_OTHER:
-		/* One range can have several descriptors. */
+		/* Several descriptors can have this start label, and the store is that of another one. */
 		if (starts_at(&check->starts, section->start) > 1)
 			break;
 		add_error(findings, "pre-arm", place,
@@ -42,7 +43,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 	}
 }
 
-/* Is the instruction at an address like the section's first instruction, as in a copy of the section? */
+/* Is the instruction at the address like the section's first instruction? Then it begins a copy of the section. */
 static bool is_copy(const struct check *check, const struct section *section, uint64_t address)
 {
 	const struct insn *first = &section->nodes[0].insn;
@@ -55,8 +56,8 @@ static bool is_copy(const struct check *check, const struct section *section, ui
 }
 
 /*
- * Finds other instructions that also store this section's descriptor, but are not followed by its start label. If the code after
- * such a store is like the section, it certainly is a copy of the section. Otherwise the finding is a note.
+ * Finds other instructions that store this section's descriptor's address, and after which no section starts. If the next
+ * instruction is like the section's first one, a compiler has copied the section. Otherwise the finding is a note.
  */
 static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_commit.c - the rules "commit", "off-by-one" and "long-commit": how a section ends.
+ * rules_commit.c - the rules "commit", "off-by-one" and "long-commit": a section must end with its commit.
  *
- * The commit is the last instruction of the range. A store that is declared as private is no commit.
+ * The commit is a store by the section's last instruction. A store that is declared as private is no commit.
  */
 #include <stdlib.h>
 
 #include "rules_commit.h"
 
-#define AFTER_MAX 4 /* instructions after the end label that are looked at */
+#define AFTER_MAX 4 /* so many instructions after the end label are examined */
 
-/* A store that is the commit, or that other threads may see. */
+/* Is the node a store that other threads possibly see, or the section's last instruction? */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
 		       const struct node *node)
 {
@@ -18,7 +18,7 @@ static bool is_visible(const struct check *check, const struct section *section,
 	       !node_stores_to_stack(node, check->image->arch) && !node_stores_to_area(flow, node);
 }
 
-/* How a path from a store reaches the end without another visible store. */
+/* How the paths from a store reach the end label without another visible store: not at all, only by branches, or otherwise. */
 enum ending { NOT_REACHED, BY_BRANCH, BY_CODE };
 
 static enum ending ending_of(const struct check *check, const struct section *section, const struct flow *flow, size_t number)
@@ -49,7 +49,7 @@ static enum ending ending_of(const struct check *check, const struct section *se
 	return ending;
 }
 
-/* Does a value derive from a load of the address in the section, directly or by the addresses of other loads? */
+/* Does the section load from the address, and does the value derive from this load, directly or by the addresses of loads? */
 static bool derives_from(const struct section *section, const struct value *value, const struct value *address)
 {
 	uint64_t loads = value_loads(section, value);
@@ -70,10 +70,10 @@ static bool has_store(const struct check *check, const struct section *section)
 }
 
 /*
- * Is a store after the end label the intended commit? There are two cases. In the first case, the instruction directly after
- * the label stores to an address that the section loaded from, or that is made from a field of the area. In the second case, the
- * section has no store, and a later instruction stores a value that derives from a load of the same address in the section.
- * Atomic instructions need no section.
+ * Is a store after the end label the intended commit? There are two cases. In the first case, the instruction directly after the
+ * label stores to an address from which the section loaded, or that is computed from a field of the area. In the second case, the
+ * section has no store, and a later instruction stores a value that derives from the section's load from the same address.
+ * An atomic instruction isn't a commit, because it needs no section.
  */
 static bool is_missed(const struct check *check, const struct section *section, const struct flow *flow, const struct node *node,
 		      bool first)
@@ -93,11 +93,11 @@ static bool is_missed(const struct check *check, const struct section *section, 
 		return !stores && place_is_data(section, flow, address) && derives_from(section, &node->effect.stored, address);
 	if (place_is_loaded(section, address))
 		return place_is_data(section, flow, address);
-	/* After a section that only loads, a constant is possibly a mark, which any thread may set. */
+	/* If the section only loads, the store of a constant is possibly a mark that any thread may set. */
 	return place_is_indexed(section, address) && (stores || !node->insn.stores_constant);
 }
 
-/* Looks for a commit in the straight code after the end label. Returns the commit's address, or 0 if there is no commit. */
+/* Looks for the intended commit in the code after the end label. Returns its address, or 0 if there is none. */
 static uint64_t find_missed(const struct check *check, const struct section *section, const struct flow *flow)
 {
 	struct state state = section->after;
@@ -118,7 +118,7 @@ static uint64_t find_missed(const struct check *check, const struct section *sec
 	return 0;
 }
 
-/* Does a string instruction copy from the section's data to memory that is possibly the caller's? Such a copy may start again. */
+/* Does a string instruction copy from the CPU's data to memory that is possibly the caller's? Then it's right to repeat it. */
 static bool copies_out(const struct section *section, const struct node *node)
 {
 	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&

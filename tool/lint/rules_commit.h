@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rules_commit.h - the commit of a section, which is the section's last instruction if this instruction stores. */
+/* rules_commit.h - finds a section's commit, which is the section's last instruction if this instruction stores. */
 #ifndef RK_TOOL_LINT_RULES_COMMIT_H
 #define RK_TOOL_LINT_RULES_COMMIT_H
 
@@ -9,10 +9,10 @@
 /* Returns the node of the section's last instruction if it stores, and NULL otherwise. */
 const struct node *commit_of(const struct section *section);
 
-/* Does the node store to the CPU's data, so that on a path from the node to the section's end no other visible store follows? */
+/* Does the node's store change data that other threads see, and is it the last visible store of a path to the section's end? */
 bool commit_is_early(const struct check *check, const struct section *section, const struct flow *flow, size_t number);
 
-/* Finds "off-by-one" and "long-commit". Returns false if the commit is after the end label. */
+/* Reports "off-by-one" and "long-commit". Returns false if the intended commit is after the end label. */
 bool commit_check(const struct check *check, const struct section *section, const struct flow *flow, struct findings *findings);
 
 #endif /* RK_TOOL_LINT_RULES_COMMIT_H */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_descriptor.c - the rules "descriptor", "abort", "overlap", and a part of "twice": what the kernel checks, and what
- * sections do to each other.
+ * rules_descriptor.c - the rules "descriptor", "abort", "overlap", and a part of "twice": the kernel must accept the descriptor,
+ * and no section may overlap another one.
  */
 #include <inttypes.h>
 
 #include "check.h"
 
-#define LENGTH_MAX 0x10000 /* bytes of a section that is followed */
-#define OTHERS_MAX 8	   /* overlapping sections that are reported for one section */
-#define SEEN_MAX 1000	   /* descriptors that are compared with one section; descriptors of the same range don't overlap */
+#define LENGTH_MAX 0x10000 /* a section with more bytes isn't followed */
+#define OTHERS_MAX 8	   /* for one section, at most so many overlapping sections are reported */
+#define SEEN_MAX 1000	   /* one section is compared with at most so many descriptors */
 
-/* Returns why the kernel rejects the descriptor, or why the descriptor protects nothing; NULL if there is no fault. */
+/* Returns what happens because the descriptor is wrong; NULL if it is right. name_of_fault() says what is wrong. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)
 {
 	const struct region *code = image_region(check->image, descriptor->start);
@@ -67,7 +67,7 @@ static void check_abort(const struct check *check, const struct section *section
 			  (uint32_t)word, check->image->arch->signature);
 }
 
-/* Reports other sections that overlap with this one, at most OTHERS_MAX. */
+/* Reports at most OTHERS_MAX sections that overlap with this one. Descriptors of the same range don't count. */
 static void check_others(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct descriptor *own = section->descriptor, *other;
@@ -104,7 +104,7 @@ void rules_descriptor(const struct check *check, struct section *section, struct
 	const struct descriptor *descriptor = section->descriptor;
 	const char *fault = fault_of(check, descriptor);
 
-	/* Only the linker finds what another object file has. */
+	/* If the abort handler is in another object file, its address isn't known before the link. */
 	if (fault != NULL && check->image->object && descriptor->start + descriptor->length >= descriptor->start &&
 	    (descriptor->version | descriptor->flags) == 0 && is_outside(descriptor->abort)) {
 		add_note(findings, "undecided", descriptor->address, "the abort handler is in another file");

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_index.c - the rules "stale-index", "other-field" and "unregistered": how a section finds its CPU's data.
+ * rules_index.c - the rules "stale-index", "other-field" and "unregistered": a section must use the right index for its data.
  *
- * A section either loads the index itself, or compares the field with an index that was loaded before.
+ * The index is a field of the area, such as cpu_id. A section must either load the index itself, or compare the field with an
+ * index that was loaded before the section.
  */
 #include "check.h"
 
-/* The fields from which a section makes addresses: loaded by itself, or before it. */
+/* How a section uses the fields of the area. */
 struct use {
-	uint8_t own, stale;
-	uint64_t place; /* the address of the first access by a stale index */
-	uint64_t own_place;
-	uint8_t tested;
-	uint8_t compared; /* tested fields that are possibly compared with something else than 0 */
-	bool tested_vague; /* a condition possibly depends on any field */
+	uint8_t own, stale;  /* fields from which it computes addresses: loaded in the section, and before the section */
+	uint64_t place;      /* the instruction of the first access by a field that was loaded before the section */
+	uint64_t own_place;  /* the instruction of the first access by a field that was loaded in the section */
+	uint8_t tested;      /* fields on which conditions depend */
+	uint8_t compared;    /* fields of `tested` that are possibly compared with another number than 0 */
+	bool tested_vague;   /* a condition possibly depends on any field */
 };
 
 static bool is_slot(const struct slot *slot, const struct value *address)
@@ -21,7 +22,7 @@ static bool is_slot(const struct slot *slot, const struct value *address)
 	return value_is_input(address, slot->base) && address->constant == slot->distance;
 }
 
-/* Does the section store to the place? Then the section possibly loads from there what it stored itself. */
+/* Does the section store to this word on the stack? If so, its load from there possibly reads what it stored itself. */
 static bool stores_to(const struct section *section, const struct slot *slot)
 {
 	unsigned which;
@@ -32,7 +33,7 @@ static bool stores_to(const struct section *section, const struct slot *slot)
 	return false;
 }
 
-/* Returns the fields that a load of the section gives, from a place on the stack to which code before the section stored. */
+/* If the node loads a word from the stack that code before the section stored: returns the fields from which it derives. */
 static uint8_t fields_kept(const struct section *section, size_t number)
 {
 	const struct node *node = &section->nodes[number];
@@ -47,7 +48,7 @@ static uint8_t fields_kept(const struct section *section, size_t number)
 	return kept;
 }
 
-/* `kept` has the fields that each load gives from the stack. */
+/* Notes an access to the address by the instruction at `place`. `kept` has the result of fields_kept() for each load. */
 static void use_address(const struct section *section, const struct value *address, const uint8_t *kept, uint64_t place,
 			struct use *use)
 {
@@ -67,7 +68,7 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-/* Is the address possibly in the area? The answer is yes if it's made of registers that hold no index at the start label. */
+/* Is the address possibly in the area, though this isn't known? It isn't if it derives from a register that holds an index. */
 static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))
@@ -75,13 +76,16 @@ static bool is_possibly_area(const struct section *section, const struct flow *f
 	for (unsigned i = 0; i < REGISTERS; i++)
 		if ((address->inputs & INSN_BIT(i)) != 0 && section->arming.stale[i] != 0)
 			return false;
-	/* Eight bytes read cpu_id_start and cpu_id at once. Loaded pointers to other words of eight bytes are common. */
+	/*
+	 * A load of eight bytes can read cpu_id_start and cpu_id at once. From an address that was loaded it mostly reads other
+	 * data.
+	 */
 	return width <= 4 || (width == 8 && address->linear && address->count == 1);
 }
 
 /*
- * Does a condition depend on a load that possibly reads the area through another register? Then it's not known whether
- * a field is tested.
+ * Does the node's condition depend on a load that possibly reads the area through another register? Then it isn't known whether
+ * the section tests a field.
  */
 static bool tests_unknown(const struct section *section, const struct flow *flow, const struct node *node)
 {
@@ -95,7 +99,7 @@ static bool tests_unknown(const struct section *section, const struct flow *flow
 	return node->effect.tested_loads >> LOADS_MAX != 0;
 }
 
-/* Does a condition depend on a load from a place outside the area? */
+/* Does the node's condition depend on a load from memory outside the area? */
 static bool tests_other(const struct section *section, const struct flow *flow, const struct node *node)
 {
 	for (size_t i = 0; i < section->count && i < LOADS_MAX; i++) {
@@ -131,7 +135,7 @@ static struct use use_of(const struct section *section, const struct flow *flow)
 	return use;
 }
 
-/* Returns the fields that are known to be unchanged after this test. The CPU's number also decides the node. */
+/* Returns the fields that are unchanged if a test of the fields `tested` succeeds. If the CPU is the same, the node is, too. */
 static uint8_t shown_by(uint8_t tested)
 {
 	return tested | ((tested & (FIELD_START | FIELD_CPU)) != 0 ? FIELD_START | FIELD_CPU | FIELD_NODE : 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rules_instructions.c - the rules "call", "system-call", "trap", "indirect" and "stack": instructions that a section must not
- * have, wherever they are. Only instructions that a path from the start label reaches count.
+ * have. Only instructions to which a path from the start label leads count.
  */
 #include "check.h"
 
-/* The fault of each kind of instruction. The id is NULL if the kind is no fault. */
+/* For each kind of instruction: the rule that forbids it, and the message. The id is NULL if the kind is allowed. */
 static const struct {
 	const char *id, *text;
 } kinds[] = {
@@ -25,7 +25,7 @@ static const struct {
 			   "or enters another one"},
 };
 
-#define FOLLOWED_MAX 16 /* instructions of the abort handler */
+#define FOLLOWED_MAX 16 /* so many instructions of the abort handler are examined */
 
 /* Does the abort handler set the stack pointer from another register (mov %rbp,%rsp; leave) before it uses the stack pointer? */
 static bool handler_sets_stack(const struct check *check, const struct section *section)

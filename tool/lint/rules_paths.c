@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* rules_paths.c - the rules "exit" and "callee-saved": what a section leaves to the code after it. */
+/*
+ * rules_paths.c - the rules "exit" and "callee-saved". A jump out of a section must be in the table __rseq_exit_point_array, and
+ * the section must not change a register that the function has to preserve and hasn't saved.
+ */
 #include <inttypes.h>
 
 #include "check.h"
 
-#define FOLLOWED_MAX 16 /* instructions from a way out to a recorded target */
+#define FOLLOWED_MAX 16 /* after a jump out of the section, so many instructions are followed to a target in the table */
 
+/* Does the table __rseq_exit_point_array have this target for the section? Jumps to the abort handler need no entry. */
 static bool is_recorded(const struct check *check, const struct section *section, uint64_t target)
 {
 	const struct found *found = &check->found;
@@ -27,7 +31,7 @@ static bool is_recorded(const struct check *check, const struct section *section
 	return false;
 }
 
-/* Follows moves and jumps from a way out, because the table possibly names a later target. */
+/* Does the code at `target`, without branches, lead to a target in the table? The table can have the target of a later jump. */
 static bool leads_to_recorded(const struct check *check, const struct section *section, uint64_t target)
 {
 	for (int i = 0; i < FOLLOWED_MAX; i++) {
@@ -72,7 +76,7 @@ static void check_saved(const struct check *check, const struct section *section
 	const struct arch *arch = check->image->arch;
 	insn_set candidates = section->written & arch->saved & ~section->arming.copied;
 
-	/* A function that never returns needs to save nothing. */
+	/* A function that never returns needs no registers of its caller. */
 	if (!section->arming.returns)
 		return;
 	for (int i = 0; i < REGISTERS; i++)

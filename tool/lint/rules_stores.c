@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_stores.c - the rules "restart", "store", "disarm" and a part of "commit": what a section stores before its commit.
+ * rules_stores.c - the rules "restart", "store", "disarm" and a part of "commit": a section must not change visible data before
+ * its commit.
  *
- * A section may store to its own thread's stack (a red zone), and store what no other thread sees before the commit.
+ * Before the commit, a section may store to its thread's stack, and to memory that no other thread sees before the commit.
  */
 #include <stdlib.h>
 
@@ -10,7 +11,7 @@
 
 #define AREA_CS 8 /* offset of the field rseq_cs in the area */
 
-/* Does a path from the node reach the end, or another store? */
+/* Does a path from the node reach the end label, or another store than one to the stack? */
 static bool goes_on(const struct check *check, const struct section *section, size_t number)
 {
 	bool *seen = (bool *)calloc(section->count, sizeof(bool)), on = seen == NULL;
@@ -36,7 +37,10 @@ static bool goes_on(const struct check *check, const struct section *section, si
 	return on;
 }
 
-/* Does a store end the protection only after the section's work: as its last instruction, or on a path that leaves it? */
+/*
+ * Does the node store to rseq_cs only when the section has done its work? It does as the section's last instruction, and on a
+ * path that leaves the section without a commit.
+ */
 static bool is_last_of_protection(const struct check *check, const struct section *section, const struct flow *flow,
 				  size_t number)
 {
@@ -49,7 +53,10 @@ static bool is_last_of_protection(const struct check *check, const struct sectio
 	       (node_is_last(section, node) || !goes_on(check, section, number));
 }
 
-/* Does the store's value derive from a load of the same address? Storing the same value once more does no harm. */
+/*
+ * Is the stored value computed from a load from the same address, such as by an addition? Then a second execution changes the
+ * memory again. A store of the unchanged value doesn't count.
+ */
 static bool stores_what_it_loaded(const struct section *section, const struct node *node)
 {
 	const struct value *address = node_address(node), *stored = &node->effect.stored;
@@ -64,7 +71,7 @@ static bool stores_what_it_loaded(const struct section *section, const struct no
 	return false;
 }
 
-/* Does the section use the value that the node loaded: does it store or test the value, or make an address from it? */
+/* Does the section use the value that the node loaded: does it store or test the value, or compute an address from it? */
 static bool is_used(const struct section *section, size_t number)
 {
 	for (size_t i = 0; i < section->count; i++) {
@@ -78,7 +85,7 @@ static bool is_used(const struct section *section, size_t number)
 	return false;
 }
 
-/* Returns why a store before the commit does harm when the section starts again; NULL if no harm is known. */
+/* Returns why the node's store before the commit does harm if the section starts again; NULL if no harm is known. */
 static const char *harm_of(const struct section *section, const struct flow *flow, const struct node *node,
 			   const struct node *commit)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan.c - finds jumps into sections from outside, and the places that store descriptors, in all code of a file.
+ * scan.c - searches all code of a file for jumps into critical sections from outside, and for stores of descriptors' addresses.
  *
- * The bytes of a whole file are searched, which is fast, because nothing is decoded. Then the functions around the hits are
- * decoded. A hit counts only if an instruction is exactly there. Usually not even one of a hundred raw hits is an instruction.
+ * First the port's scan searches the bytes of the code, which is fast, because it decodes nothing. Then this file decodes the
+ * functions around the hits. A hit counts only if the listing has such an instruction there. On x86-64 fewer than one hit in a
+ * hundred is one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static int compare_armed(const void *left, const void *right)
 					      : a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Makes the sorted list of ranges, and joins those that overlap. */
+/* Makes the sorted list of the sections' ranges, and joins ranges that overlap. */
 static bool make_ranges(struct check *check)
 {
 	size_t kept = 0;
@@ -92,8 +93,8 @@ static bool make_ranges(struct check *check)
 }
 
 /*
- * Returns the addresses that code refers to when it stores a descriptor: descriptors, and words of data that point to them.
- * Returns NULL if memory is short.
+ * Returns the addresses that code uses to get a descriptor's address: those of descriptors, and of words of data that point to
+ * descriptors. Returns NULL if memory is short.
  */
 static uint64_t *make_addresses(const struct check *check, size_t *count)
 {
@@ -141,7 +142,7 @@ static const struct span *range_of(const struct check *check, uint64_t address)
 	return low < check->range_count && address >= check->ranges[low].start ? &check->ranges[low] : NULL;
 }
 
-/* Adds the jump at a hit, if an instruction is there that jumps into a range from outside of it. */
+/* If the instruction at the hit jumps into a range from outside, adds it to check->entries. */
 static void add_entry(struct check *check, uint64_t hit)
 {
 	const struct listing *listing = listing_around(&check->listings, hit);
@@ -155,7 +156,7 @@ static void add_entry(struct check *check, uint64_t hit)
 	range = range_of(check, insn->target);
 	if (range == NULL || range_of(check, insn->address) == range)
 		return;
-	/* Hits are in order, so those of one instruction follow one another. */
+	/* Hits are sorted, so two hits of the same instruction follow one another. */
 	if (check->entry_count > 0 && check->entries[check->entry_count - 1].source == insn->address)
 		return;
 	if ((check->entry_count & (check->entry_count - 1)) == 0) {
@@ -210,13 +211,13 @@ bool scan_code(struct check *check)
 		if (region->code)
 			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
 	}
-	/* Some hits are missing. A missing hit is possibly a jump into a section. */
+	/* Some hits weren't kept. One of them is possibly a jump into a section. */
 	if (hits.full) {
 		free(hits.list);
 		free(addresses);
 		return false;
 	}
-	/* In order of addresses, so that each function is decoded once. */
+	/* If the hits are sorted by address, each function is decoded only once. */
 	if (hits.count > 0)
 		qsort(hits.list, hits.count, sizeof(uint64_t), compare_numbers);
 	for (size_t i = 0; i < hits.count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* section.c - decodes a critical section along its paths, and follows values along them. */
+/* section.c - decodes a critical section along its paths, and finds out what is known about values on these paths. */
 #include "section.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ struct decoding {
 	struct section *section;
 	const struct image *image;
 	struct decoder *decoder;
-	int *numbers; /* of the node at each byte of the section, or EDGE_NONE */
+	int *numbers; /* for each byte of the section: the number of the node that begins there, or EDGE_NONE */
 };
 
 /* Returns the edge to an address. If the address has no node yet, makes a node. */
@@ -32,6 +32,7 @@ static int edge_to(struct decoding *decoding, uint64_t address)
 	return (int)section->count++;
 }
 
+/* Notes that the instruction at the address isn't known. */
 static void tell_unknown(struct section *section, uint64_t address)
 {
 	if (section->complete)
@@ -88,8 +89,8 @@ static void find_computed(struct section *section, int8_t stack)
 }
 
 /*
- * Finds the registers that the section writes. If an instruction reads and writes a register, and the result is no sum, the
- * register possibly has the same value after a second execution.
+ * Fills in `written`, `changed` and `mixed`. If an instruction reads and writes a register, and the result is no sum, a second
+ * execution possibly doesn't change the register again.
  */
 static void find_written(struct section *section)
 {
@@ -118,7 +119,7 @@ static const struct span *private_up_to(const struct found *found, uint64_t addr
 {
 	size_t low = 0, high = found->private_count;
 
-	/* Sorted by start; ranges don't overlap in files that assemblers make. */
+	/* The spans are sorted by their starts. They don't overlap in files that assemblers make. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -137,7 +138,7 @@ static bool is_declared(const struct found *found, uint64_t address)
 	return span != NULL && address < span->end;
 }
 
-/* Has the section an entry of its own in the table of private stores? */
+/* Does an entry of the table of private stores begin in the section? */
 static bool declares_stores(const struct found *found, const struct section *section)
 {
 	const struct span *span = private_up_to(found, section->end - 1);
@@ -177,7 +178,7 @@ bool section_decode(struct section *section, const struct image *image, const st
 	return true;
 }
 
-/* Joins a state into the state of a place. Returns true if the place's state changed. */
+/* A path arrives with `state` where `place` is the state of the paths until now. Joins both. Returns true if `place` changed. */
 static bool arrive(struct state *place, bool *reached, const struct state *state)
 {
 	if (*reached)
@@ -192,7 +193,10 @@ static bool arrive_at(struct node *node, const struct state *state)
 	return arrive(&node->before, &node->reached, state);
 }
 
-/* At the start label each register is an input, except registers that the code before the label has made point to the area. */
+/*
+ * Makes the state at the start label. Each register is an input, except those that are known to hold the area's address plus a
+ * constant.
+ */
 static void begin(const struct section *section, const struct flow *flow, struct state *state)
 {
 	state_begin(state);

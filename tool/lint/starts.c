@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * starts.c - finds descriptors by their ranges.
+ * starts.c - finds the descriptors whose sections begin at an address, or overlap a range.
  *
- * A file can have a hundred thousand descriptors, so no function compares each descriptor with each other descriptor.
+ * A file can have a hundred thousand descriptors, so the list is sorted, and no function compares all pairs of descriptors.
  */
 #include "starts.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* starts.h - the descriptors of a file in the order of their ranges. */
+/* starts.h - the descriptors of a file, sorted by their start labels, to find those at an address. */
 #ifndef RK_TOOL_LINT_STARTS_H
 #define RK_TOOL_LINT_STARTS_H
 
@@ -7,7 +7,7 @@
 
 struct starts {
 	const struct descriptor **list; /* sorted by start */
-	uint64_t *reach;                /* for each range: the greatest end of this range and of those before it in the list */
+	uint64_t *reach;                /* for each descriptor: the greatest end of this section and of those before it */
 	size_t count;
 };
 
@@ -19,8 +19,8 @@ void starts_end(struct starts *starts);
 size_t starts_at(const struct starts *starts, uint64_t address);
 
 /*
- * Finds a descriptor whose range shares a byte with low <= address < high. Ranges that wrap have no bytes. Set *next to 0 before
- * the first call. Each further call finds another descriptor, until a call returns NULL.
+ * Finds a descriptor whose section has a byte at low <= address < high. A section that wraps around the address space has no
+ * bytes. Set *next to 0 before the first call. Each further call finds another descriptor, until a call returns NULL.
  */
 const struct descriptor *starts_in(const struct starts *starts, uint64_t low, uint64_t high, size_t *next);
 

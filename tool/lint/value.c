@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* value.c - computes with values. Sums wrap, as the processor's sums do. */
+/* value.c - adds, compares and joins values. Sums wrap modulo 2^64, as the processor's sums do. */
 #include "value.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ void value_derive(struct value *value, const struct value *other)
 	value->loads |= other->loads;
 }
 
-/* Appends a term to a sum. Without room, the sum isn't linear any more. */
+/* Appends a term to a sum. If the sum already has TERMS terms, it isn't linear any more. */
 static void append(struct value *value, unsigned symbol, int64_t factor)
 {
 	if (factor == 0)

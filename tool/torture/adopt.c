@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* adopt.c - takes over new threads and children. The kernel traces them from their first instruction on. */
+/*
+ * adopt.c - finds out to which address space a new thread or child process belongs. The kernel traces it from its first
+ * instruction on.
+ */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <linux/kcmp.h>
@@ -64,6 +67,7 @@ static bool shares_with(pid_t tid, const struct thread *other)
 	return other->tid != tid && other->process != NULL && syscall(SYS_kcmp, tid, other->tid, KCMP_VM, 0, 0) == 0;
 }
 
+/* Finds the address space of a child whose parent died before it reported the child. */
 static void adopt_orphan(struct torture *torture, struct thread *child)
 {
 	for (struct thread *other = torture->threads; other != NULL && child->process == NULL; other = other->next)

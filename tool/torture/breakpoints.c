@@ -2,9 +2,9 @@
 /*
  * breakpoints.c - sets and removes the breakpoints of an address space.
  *
- * The invariant: the tool writes a breakpoint over an instruction only if memory has the file's instruction there. It writes
- * the instruction back only if memory still has the breakpoint. A program can unmap or change its code without the dynamic
- * linker, and then keep data there.
+ * The invariant: the tool writes a breakpoint only if memory has the instruction of the ELF file at this address. It writes the
+ * instruction back only if memory still has the breakpoint. This is checked because a program can unmap or change its code
+ * without the dynamic linker, and can have data at this address then.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 #include "space.h"
 
 /*
- * Does memory have `code` at the address? The first bytes, which a trap replaces, must be `first` instead. The bytes after them
- * can also be other breakpoints.
+ * Does memory have the instruction `code` at the address, with the bytes `first` instead of the first machine_trap_size bytes?
+ * Any byte after these can also be that of another breakpoint.
  */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
@@ -71,7 +71,7 @@ bool process_clear(struct process *process, const struct place *place)
 	return process_take_trap(process, place_address(place), insn->code, insn->size);
 }
 
-/* In the place's section, sets or removes the breakpoints of all instructions that have the state `from`. */
+/* Sets or removes the breakpoints of all instructions in the place's section whose state is `from`. */
 static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
 {
 	const struct module *module = place->mapping->module;
@@ -175,7 +175,7 @@ void process_clear_all(struct process *process)
 		extra_clear(process, (enum extra_kind)kind);
 }
 
-/* Returns a pseudorandom number. Each run with this seed gets the same numbers. */
+/* Returns a pseudorandom number. Each run with the same --seed gets the same numbers. */
 static uint64_t random_number(void)
 {
 	return ((uint64_t)random() << 31) ^ (uint64_t)random();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * catalog.c - reads the critical sections of a file, with the reader of `rseqkit lint`.
+ * catalog.c - reads the critical sections of an ELF file, with functions of `rseqkit lint`.
  *
- * The file belongs to the program that is tortured, and can be made to harm the tool. So a child with limits reads it. The
- * child writes structures of constant size to a file in memory. The parent checks how many there are, and ends their strings.
+ * The file belongs to the tortured program, and can be made to harm the tool. So a child process with limits reads it. The child
+ * writes the description (describe.h) to a memfd. The parent checks the counts and sizes in it, and ends its strings with '\0'.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -66,7 +66,7 @@ static int read_in_child(int pipe, const void *argument)
 	return done && fflush(out) == 0 && write(pipe, "d", 1) == 1 ? 0 : 1;
 }
 
-/* Copies the next structures of a mapping. Returns false if memory is short. */
+/* Copies `count` structures from *from to new memory, and moves *from to their end. Returns false if memory is short. */
 static bool take(const uint8_t **from, void **to, uint32_t count, size_t size)
 {
 	*to = calloc((size_t)count + 1, size);
@@ -77,7 +77,7 @@ static bool take(const uint8_t **from, void **to, uint32_t count, size_t size)
 	return true;
 }
 
-/* Takes what the child wrote. Checks everything that the parent relies on. */
+/* Copies the description that the child wrote into the module. Returns false if the description is wrong. */
 static bool accept(int fd, struct module *module)
 {
 	struct contents contents;
@@ -157,7 +157,7 @@ struct module *catalog_read(int fd, const char *name)
 		module->problem = accept(task.out, module) ? NULL : "its sections can't be read";
 	if (task.out >= 0)
 		close(task.out);
-	/* If descriptors for the child were lacking, the file can be read another time. */
+	/* If no descriptor was free for the memfd or the child, the caller can read the file later. */
 	if (task.out < 0 || (result.end == CHILD_NOT_RUN && result.number != 0)) {
 		catalog_forget(module);
 		errno = EMFILE;

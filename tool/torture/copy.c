@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.c - the address space of a child of fork. It has its parent's modules, and the breakpoints that inherit.c finds. */
+/* copy.c - makes the structures for a child of fork. It has its parent's modules, and the breakpoints that inherit.c finds. */
 #include <string.h>
 
 #include "space.h"
 
-/* In a random run each section has a breakpoint. If the parent's section had no breakpoint at the fork, sets one in the child. */
+/* In a random run: sets a breakpoint in each section that has none. Before this the child has its parent's breakpoints. */
 static void fill_random(struct process *process, struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->section_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.c - finds the critical sections of an image, and what the tracer has to know about their instructions. */
+/* describe.c - describes a file's critical sections and their instructions for the tracer. It runs in catalog.c's child. */
 #define _GNU_SOURCE
 #include "describe.h"
 
@@ -10,7 +10,7 @@
 #include "lint/check.h"
 #include "machine.h"
 
-#define PAGE 4096 /* or more */
+#define PAGE 4096 /* the smallest page of the supported architectures */
 
 static bool put(FILE *out, const void *bytes, size_t size)
 {
@@ -31,7 +31,7 @@ static void put_source(char source[SOURCE_MAX], struct lines *lines, uint64_t ad
 	snprintf(source, SOURCE_MAX, "%s:%d", text, line);
 }
 
-/* Copies `size` bytes of the image, and fills up with zeros. If the image doesn't have these bytes, stores only zeros. */
+/* Stores the `size` bytes at the image's address in `code`, and then zeros. If the image lacks these bytes, stores only zeros. */
 static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t address, size_t size)
 {
 	const uint8_t *bytes;
@@ -42,7 +42,7 @@ static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t
 		memcpy(code, bytes, size);
 }
 
-/* Returns the address to which an edge leads, or 0 if the address isn't known. */
+/* Returns the address to which an edge leads, or 0 if it isn't known. An edge that leaves the section leads to `outside`. */
 static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
 {
 	if (edge >= 0)
@@ -167,7 +167,7 @@ static uint64_t find_function(const struct image *image, const char *wanted)
 	return 0;
 }
 
-/* Does the instruction do the same at another address? Unknown instructions possibly don't. */
+/* Does the instruction certainly do the same at another address? */
 static bool is_movable(const struct insn *insn)
 {
 	if (insn->unknown || (insn->kind != INSN_PLAIN && insn->kind != INSN_INDIRECT))
@@ -176,14 +176,14 @@ static bool is_movable(const struct insn *insn)
 		if (insn->memory[i].unknown_address ||
 		    (insn->memory[i].base == NO_REGISTER && insn->memory[i].index == NO_REGISTER && !insn->memory[i].thread))
 			return false;
-	/* If an instruction computes an address in the file, its sum is a constant. */
+	/* An instruction that computes an address in the file has a constant as its result. */
 	return insn->sum.to == NO_REGISTER || insn->sum.first.source != SOURCE_NONE || insn->sum.second.source != SOURCE_NONE ||
 	       insn->sum.constant == 0;
 }
 
 /*
- * Returns the address of CODE_MAX bytes after the end of the file's code, in its last page. They are mapped as code, too, but
- * nothing uses them. Returns 0 if there are fewer bytes.
+ * Returns the address of FUNCTIONS * CODE_MAX bytes after the end of the file's code. They are in the last page of this code, so
+ * they are mapped as code, too, but nothing uses them. Returns 0 if the page has fewer unused bytes.
  */
 static uint64_t find_room(const struct image *image)
 {
@@ -230,7 +230,7 @@ static void describe_function(const struct check *check, const char *name, uint6
 	put_code(function->code, check->image, function->address, insn.size);
 }
 
-/* Several descriptors can have one range, and ranges can overlap. Keeps the first instruction of each address. */
+/* Several sections can contain one address. Keeps only the first instruction at each address. */
 static void drop_copies(struct torture_insn *insns, uint32_t *count)
 {
 	uint32_t kept = 0;
@@ -241,7 +241,7 @@ static void drop_copies(struct torture_insn *insns, uint32_t *count)
 	*count = kept;
 }
 
-/* Decodes each section that the kernel accepts. */
+/* Decodes each section whose descriptor the kernel accepts, and writes the description. */
 static bool describe(struct check *check, FILE *out)
 {
 	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace",		"sigaction",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.h - what catalog.c's child writes about a file's critical sections. */
+/* describe.h - the description of a file's critical sections, which a child process makes for catalog.c. */
 #ifndef RK_TOOL_TORTURE_DESCRIBE_H
 #define RK_TOOL_TORTURE_DESCRIBE_H
 
@@ -7,8 +7,8 @@
 #include "torture.h"
 
 /*
- * The beginning of the description. As many `struct segment`, `struct torture_section` and `struct torture_insn` follow as the
- * counts say.
+ * The beginning of the description. After it follow `segments` structures of type struct segment, `sections` of type struct
+ * torture_section, and `insns` of type struct torture_insn.
  */
 struct contents {
 	uint32_t segments, sections, insns;
@@ -16,7 +16,7 @@ struct contents {
 	struct torture_function functions[FUNCTIONS];
 };
 
-/* Writes the description of an image. Returns false if memory is short, or the file can't be written. */
+/* Writes the description of the image to `out`. `fd` is the image's file. Returns false if memory is short or writing fails. */
 bool describe_image(struct image *image, int fd, FILE *out);
 
 #endif /* RK_TOOL_TORTURE_DESCRIBE_H */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extra.c - what happens at breakpoints outside the sections.
+ * extra.c - handles a thread that has stopped at a breakpoint outside the sections, at the beginning of one of these functions.
  *
- * Modules: the dynamic linker calls a function for debuggers when it has mapped modules, before their constructors run.
+ * The dynamic linker's function for debuggers: the linker calls it when it has mapped modules, before their constructors run. So
+ * the tool sets breakpoints in new modules.
  *
- * ptrace(): a process has one tracer. So the tool lets a process go that the program wants to trace.
+ * ptrace(): a process has at most one tracer. So the tool stops tracing a process that the program wants to trace.
  *
- * sigaction(), and pthread_sigmask(), which is also sigprocmask(): see spare.c.
+ * sigaction(), and pthread_sigmask(), which sigprocmask() calls: the tool must know whether SIGTRAP is blocked, ignored or
+ * handled; see spare.c.
  *
- * prctl(PR_SET_DUMPABLE): a tracer without privileges can't write the memory of later children. So no section is aborted any
- * more. setuid() and similar calls close the memory, too. So at each fork() the tool checks whether it can still open the
- * memory.
+ * prctl(PR_SET_DUMPABLE): afterwards a tracer without privileges can't write to the memory of later children. So no section of
+ * the process is aborted any more.
+ *
+ * fork(): setuid() and similar calls also make the memory inaccessible. So the tool checks whether it can still open the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +29,7 @@
 #include "tool.h"
 #include "traced.h"
 
-#define HANDLER_OFFSET 0    /* of sa_handler in the C libraries' struct sigaction */
+#define HANDLER_OFFSET 0    /* offset of sa_handler in the C libraries' struct sigaction */
 
 /* Is the thread in a child of vfork(), which has its parent's memory? */
 static bool is_guest(const struct torture *torture, const struct thread *thread)
@@ -47,7 +50,7 @@ static void let_go(struct torture *torture, struct thread *thread)
 		traced_detach(torture, thread->process);
 }
 
-/* Returns false if the thread itself was let go. */
+/* ptrace() is called. Stops tracing the process that the program wants to trace. Returns false if it is the caller's process. */
 static bool handle_request(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
 	const uint64_t request = registers->general[machine_arguments[0]];
@@ -79,10 +82,10 @@ static void handle_action(struct torture *torture, struct thread *thread, const 
 		return;
 	}
 	spare_process(torture, thread->process, handler == (uint64_t)(uintptr_t)SIG_IGN ? SPARE_IGNORES : SPARE_HANDLES);
-	traced_finish(torture, thread, thread->process); /* a trap after the call would make the kernel drop SIG_IGN */
+	traced_finish(torture, thread, thread->process); /* if a trap is reported after the call, the kernel drops SIG_IGN */
 }
 
-/* pthread_sigmask() is called. */
+/* pthread_sigmask() is called. Notes whether the thread blocks SIGTRAP after the call. */
 static void handle_mask(struct thread *thread, const struct machine_registers *registers)
 {
 	const uint64_t how = registers->general[machine_arguments[0]], address = registers->general[machine_arguments[1]];
@@ -99,6 +102,7 @@ static void handle_mask(struct thread *thread, const struct machine_registers *r
 		thread->blocks_trap = how == SIG_BLOCK;
 }
 
+/* prctl() is called. Spares the process if the call makes the memory inaccessible to a tracer without privileges. */
 static void handle_prctl(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
 	if (registers->general[machine_arguments[0]] != PR_SET_DUMPABLE || registers->general[machine_arguments[1]] == 1 ||
@@ -107,7 +111,7 @@ static void handle_prctl(struct torture *torture, struct thread *thread, const s
 	spare_process(torture, thread->process, SPARE_CLOSED);
 }
 
-/* fork() is called. */
+/* fork() is called. Spares the process if the tool can't open its memory any more. */
 static void handle_fork(struct torture *torture, struct thread *thread)
 {
 	char path[64];

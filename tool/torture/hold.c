@@ -2,8 +2,8 @@
 /*
  * hold.c - stops threads for a moment, and detaches from threads.
  *
- * A thread that is to stop on request can stop for another reason first, such as a signal. The tool keeps this first stop. Later
- * the thread stops again for the request; this second stop means nothing.
+ * The tool requests a stop by PTRACE_INTERRUPT. The thread can stop for another reason first, such as a signal. The tool notes
+ * this first stop, to handle it later. Then the thread also stops for the request, and the tool ignores that stop.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -18,9 +18,9 @@
 #include "traced.h"
 
 #define WAIT_S 1.0
-#define PATIENCE_S 100.0 /* for all threads of a process that is let go. Many threads on few CPUs take long */
-#define SETTLE_S 0.05 /* for threads that wait in the kernel for a moment. A parent in vfork() waits longer */
-#define LOOK_EVERY 4 /* short sleeps until the first look at a thread's state */
+#define PATIENCE_S 100.0 /* before it detaches, the tool waits so long for all threads: many threads on few CPUs are slow */
+#define SETTLE_S 0.05 /* traced_settle() waits so long for threads in the kernel. A parent in vfork() stays there longer */
+#define LOOK_EVERY 4 /* after so many short sleeps, the tool looks at a thread's state in /proc */
 
 static void sleep_shortly(void)
 {
@@ -32,8 +32,9 @@ static void sleep_shortly(void)
 enum wait_end { WAIT_STOPPED, WAIT_ASLEEP, WAIT_FAILED };
 
 /*
- * Waits for a stop, until the deadline. A thread that doesn't stop is harmless in two cases. The first thread of a process can
- * have ended while others go on. A thread can sleep in the kernel, for example in vfork(); it stops before its next instruction.
+ * Waits for a stop, until the deadline. Returns WAIT_ASLEEP if the thread executes no instruction without having stopped. There
+ * are two such cases. A process's first thread has ended and others go on. Or the thread sleeps uninterruptibly in the kernel,
+ * for example in vfork(), and stops before its next instruction.
  */
 static enum wait_end wait_for(struct thread *thread, double deadline, int *status)
 {
@@ -73,6 +74,7 @@ bool traced_wait(struct thread *thread)
 	return false;
 }
 
+/* Is this a thread that a caller wants to stop? `process` NULL: of any process. */
 static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
 {
 	return thread != except && !thread->ended && (process == NULL || thread->process == process);
@@ -101,8 +103,8 @@ bool traced_slept(const struct torture *torture, const struct thread *except, co
 }
 
 /*
- * Stops threads. With `all_stopped`, also stops threads that sleep in the kernel. A parent in vfork() can't be stopped, but it
- * is at no breakpoint.
+ * Stops threads, and notes their stops. With `all_stopped`, also stops threads that sleep in the kernel. A parent in vfork()
+ * can't be stopped, but it is at no breakpoint.
  */
 static bool hold(struct torture *torture, const struct thread *except, const struct process *process, bool all_stopped)
 {
@@ -171,7 +173,7 @@ void traced_settle(struct torture *torture, const struct process *process)
 	traced_free(torture, NULL, process);
 }
 
-/* Has the thread met a trap that it hasn't reported yet? The kernel reports a requested stop before it reports a trap. */
+/* Has the thread executed a trap that it hasn't reported yet? The kernel reports a requested stop first. */
 static bool has_trap_behind(const struct thread *thread)
 {
 	return thread->has_status && traced_is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
@@ -204,7 +206,7 @@ static int code_of(const struct thread *thread)
 	return ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0 ? info.si_code : 0;
 }
 
-/* Did an instruction raise the SIGTRAP? Otherwise a step is over, or a process sent the signal. */
+/* Did a trap raise the SIGTRAP at which the thread has stopped? Otherwise a step is over, or a process sent the signal. */
 static bool is_breakpoint(const struct thread *thread)
 {
 	int code = code_of(thread);
@@ -213,8 +215,8 @@ static bool is_breakpoint(const struct thread *thread)
 }
 
 /*
- * If a thread has hit a breakpoint, puts the thread back to the instruction. The breakpoints have been removed, so a trap that is
- * still there is the program's own. Returns the signal that the thread is to get.
+ * If a thread has hit a breakpoint, sets its instruction pointer back to the instruction. All breakpoints have been removed, so a
+ * trap that is still in memory is the program's own. Returns the signal that the thread gets when the tool detaches; 0: none.
  */
 static int undo_stop(struct thread *thread)
 {
@@ -244,7 +246,10 @@ static int undo_stop(struct thread *thread)
 	return 0;
 }
 
-/* Takes over children whose parents were killed, because they have the breakpoints, too. All other threads are stopped. */
+/*
+ * Finds the address spaces of children whose parents were killed before they reported these children, because they have
+ * breakpoints, too. All other threads are stopped.
+ */
 static void adopt_all(struct torture *torture)
 {
 	traced_find_children(torture);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inherit.c - the breakpoints that a child has from its parent.
+ * inherit.c - finds the breakpoints that a child of fork has inherited from its parent.
  *
  * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, and the tool removes
- * or sets breakpoints in the parent. So the parent's states only tell which breakpoints the child can have. The invariant: the
- * tool notes a breakpoint for the child only if the child's memory has it.
+ * or sets breakpoints in the parent. So the states (BREAKPOINT_...) of the parent's instructions only show where the child
+ * possibly has breakpoints. The invariant: the tool gives a child's instruction the state BREAKPOINT_SET only if the child's
+ * memory has the trap.
  */
 #include <string.h>
 
@@ -12,14 +13,14 @@
 
 #define PAGE 4096
 
-/* The page of memory that was read last. The next instruction is mostly in the same page. */
+/* A copy of the page of the child's memory that was read last. The next instruction is mostly in the same page. */
 struct window {
 	uint64_t page;
 	bool known, readable;
 	uint8_t bytes[PAGE];
 };
 
-/* Does memory possibly have our trap there? Doesn't compare the bytes after the trap. */
+/* Is there possibly a trap of ours at the address, instead of `code`? Doesn't compare the bytes after the trap. */
 static bool has_trap(struct process *process, struct window *window, uint64_t address, const uint8_t *code)
 {
 	const uint64_t page = address & ~(uint64_t)(PAGE - 1), offset = address - page;
@@ -33,7 +34,7 @@ static bool has_trap(struct process *process, struct window *window, uint64_t ad
 	       memcmp(window->bytes + offset, machine_trap, machine_trap_size) == 0;
 }
 
-/* Removes the breakpoints at the ends of sections, because no thread of the child waits for another one to pass. */
+/* Removes the breakpoints at the ends of sections (EXTRA_END and EXTRA_REST). The child doesn't need them. */
 static void clear_ends(struct process *process, struct mapping *mapping, struct window *window, bool all)
 {
 	static const uint8_t unknown[CODE_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside.c - starts the program with an agent, and answers the agents of all its processes until the last process has ended.
+ * inside.c - `rseqkit torture --inside`: starts the program with a preloaded agent, and answers the requests of the agents in all
+ * its processes until the last process has ended.
  *
  * The program is a child of the tool, and is killed if the tool dies. Orphans of the program become children of the tool.
  */
@@ -26,7 +27,7 @@
 #include "tool.h"
 
 #define LOOK_MS 20
-#define LOOK_RANDOM_MS 2 /* how long sections rest */
+#define LOOK_RANDOM_MS 2 /* a section in which an agent has left no breakpoint gets one after this time */
 #define SET_S 0.1
 #define PROGRESS_S 0.2
 
@@ -55,7 +56,7 @@ static _Noreturn void become_preloaded(const struct inside *inside, int failed, 
 	_exit(127);
 }
 
-/* Starts the program. Returns false after a message. `failed` gets the pipe that has exec's error. */
+/* Starts the program. If this fails, prints a message and returns false. If exec fails, its errno can be read from *failed. */
 static bool start_preloaded(struct inside *inside, const sigset_t *mask, int *failed)
 {
 	char path[PATH_MAX];
@@ -88,7 +89,7 @@ static long futex(uint32_t *word, int operation, uint32_t value, const struct ti
 	return syscall(SYS_futex, word, operation, value, limit, NULL, 0);
 }
 
-/* Answers all agents that ask. Returns the value that the bell had before. */
+/* Answers all requests. Returns the value that the count of requests (`bell`) had before. */
 static uint32_t answer_all(struct inside *inside)
 {
 	const uint32_t bell = __atomic_load_n(&inside->shared->bell, __ATOMIC_ACQUIRE);
@@ -133,8 +134,8 @@ static void show_counts(const struct inside *inside, double began)
 }
 
 /*
- * Passes signals on that the terminal doesn't send to the program itself. After the end of the program's first process, another
- * process can have its number. So a signal then ends the torture.
+ * Passes SIGTERM and SIGHUP on to the program; the terminal sends SIGINT and SIGQUIT to the program itself. When the program's
+ * first process has ended, another process can have its number. So any of these signals then ends the torture.
  */
 static void pass_signals(struct inside *inside, const sigset_t *signals)
 {
@@ -149,8 +150,8 @@ static void pass_signals(struct inside *inside, const sigset_t *signals)
 }
 
 /*
- * Reaps the program and its orphans, which become children of the tool. Returns whether the program still has processes,
- * including those that haven't met the tool yet.
+ * Reaps the program and its orphans, which become children of the tool. Returns whether the program still has processes, also
+ * processes whose agents haven't asked yet.
  */
 static bool reap(struct inside *inside)
 {
@@ -201,7 +202,7 @@ static void serve(struct inside *inside, const sigset_t *signals, double began)
 	}
 }
 
-/* Says what went wrong, apart from the report. */
+/* Prints what limited the torture. The report doesn't say this. */
 static void warn(const struct inside *inside, uint64_t processes)
 {
 	const struct torture_result *result = inside->result;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_handle.c - knows whether a process still lives, with few descriptors.
+ * inside_handle.c - finds out whether a process still exists, with a limited number of descriptors.
  *
- * A pidfd says whether its process lives. The invariant: enough descriptors stay free to look at a new process. So pidfds take
- * at most half of the descriptors for processes. A process without a pidfd is known by its number and its start time.
+ * A process is identified by a pidfd, or by its process id and its start time. The invariant: enough descriptors stay free to
+ * read the modules and the memory of a new process. So pidfds take at most half of the descriptors that process_files() allows.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +44,7 @@ bool handle_lives(const struct inside_process *process)
 		return poll(&poll_one, 1, 0) <= 0;
 	if (kill(process->space->pid, 0) != 0 && errno == ESRCH)
 		return false;
-	/* If no descriptor is free for the file, there is no answer yet, and the process counts as alive. */
+	/* If no descriptor is free for /proc/PID/stat, the process counts as alive. A later call finds out more. */
 	errno = 0;
 	if (!proc_thread(process->space->pid, &thread))
 		return errno == EMFILE || errno == ENFILE;

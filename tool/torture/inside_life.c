@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_life.c - lets the kernel tell the agents when the tool is killed.
+ * inside_life.c - makes the kernel set a bit in the shared memory when the tool is killed.
  *
- * The kernel walks a thread's list of robust futexes when the thread ends. The list has one entry, for a word of the shared
- * memory. The invariant: the word has the number of the tool's thread, or the tool has ended. This thread has no other robust
- * futexes.
+ * When a thread ends, the kernel sets FUTEX_OWNER_DIED in each word of the thread's list of robust futexes. The list has one
+ * entry, for the word `life` of the shared memory. The invariant: the word is the id of the tool's thread, or the tool has ended.
+ * This thread has no other robust futexes.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>

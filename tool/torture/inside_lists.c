@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_lists.c - tells each agent which modules its process has.
+ * inside_lists.c - makes the list of a process's modules in the shared memory, which the process's agent reads.
  *
- * The invariant: a breakpoint is in a process only while the process's list has its module. So without room for a longer list,
- * further modules get no breakpoints. A list has two halves. The new list goes into the half that no cell refers to, and each
- * new list has another number. So an agent that reads a half while the tool changes it finds another number afterwards, and
- * reads again.
+ * The invariant: a process has a breakpoint only while the breakpoint's module is in the process's list. So if there is no memory
+ * for a longer list, further modules get no breakpoints. The memory of a list has two halves. The tool writes a new list to the
+ * half to which the process's cell doesn't refer, and then changes cell->list. This word has a number that is different for each
+ * new list. An agent that read a half while the tool wrote to it finds another number afterwards, and reads again.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #include "inside.h"
 
-/* Have instructions of the module had breakpoints here? */
+/* Has the module had breakpoints in this process? */
 static bool is_old(const struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++)
@@ -22,7 +22,7 @@ static bool is_old(const struct mapping *mapping)
 	return false;
 }
 
-/* Adds the modules that had breakpoints before, or the others, as long as there is room. */
+/* Adds modules until the list has `room` entries: with `old` those that had breakpoints before, otherwise the others. */
 static void add_entries(struct inside *inside, struct inside_process *process, bool old, struct agent_list *list, uint64_t room)
 {
 	for (struct mapping *mapping = process->space->mappings; mapping != NULL; mapping = mapping->next) {
@@ -43,7 +43,7 @@ static void add_entries(struct inside *inside, struct inside_process *process, b
 	}
 }
 
-/* If necessary and possible, takes room for a longer list. Returns for how many entries the list has room after this. */
+/* If necessary and possible, takes memory for a list of `count` entries. Returns how many entries the list can have now. */
 static uint64_t grow(struct inside *inside, struct inside_process *process, uint64_t count)
 {
 	uint64_t position;
@@ -61,7 +61,7 @@ static uint64_t grow(struct inside *inside, struct inside_process *process, uint
 	return process->list != 0 ? (uint64_t)1 << process->list_kind : 0;
 }
 
-/* Copies the list into the other half of its room. */
+/* Copies the list into the other half of its memory, and lets the agent see this half. */
 static void show(struct inside *inside, struct inside_process *process, const struct agent_list *list, size_t size)
 {
 	struct agent_cell *cell = (struct agent_cell *)((char *)inside->shared + process->cell);

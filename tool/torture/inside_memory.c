@@ -2,9 +2,10 @@
 /*
  * inside_memory.c - makes the memory that is shared with the agents, and the tables of the modules in it.
  *
- * The room of a module is never given back. The room of a cell or a list is used again, but only for the same purpose, and as
- * late as possible: when no unused room is left. Until then a child possibly uses its parent's cell after the parent's end. The
- * invariant: the tool keeps its own positions and sizes, and reads nothing but counts and requests from the memory.
+ * The memory of a module's tables is never given back. The memory of a cell or of a list is used again only for another cell or
+ * list of the same kind. It's used again as late as possible: when no unused memory is left. Before that, a child possibly still
+ * uses the cell of its parent, which has ended. The invariant: the tool keeps its own copy of all positions and sizes, and reads
+ * only counts and requests from the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -99,7 +100,7 @@ void memory_end(struct inside *inside)
 	close(inside->memory);
 }
 
-/* Takes room that was never used before. Returns 0 if there is no such room. */
+/* Takes `size` bytes that were never used before, and returns their position. Returns 0 if fewer bytes are left. */
 static uint64_t take(struct inside *inside, uint64_t size)
 {
 	const uint64_t position = (inside->used + 63) & ~(uint64_t)63;
@@ -182,8 +183,8 @@ static void fill(const struct module *module, struct agent_section *sections, st
 		insns[i].injected = insn->injected;
 		insns[i].confirmed = insn->confirmed;
 		/*
-		 * A trap moves the thread by AGENT_TRAP_MOVES. In place of a last instruction of this size, it would move the
-		 * thread out of the section.
+		 * After a trap, the instruction pointer is AGENT_TRAP_MOVES bytes further on. If the section's last instruction
+		 * isn't longer than this, a trap in its place would lead the thread out of the section.
 		 */
 		insns[i].usable = insn->size >= AGENT_TRAP_SIZE && !(insn->last && insn->size <= AGENT_TRAP_MOVES) &&
 				  memcmp(insn->code, trap, AGENT_TRAP_SIZE) != 0;

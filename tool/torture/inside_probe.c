@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inside_probe.c - finds out whether a program can be tortured from inside on this machine. If not, a message says why. */
+/* inside_probe.c - finds out whether --inside works with a program on this machine. If not, prints why. */
 #define _GNU_SOURCE
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -32,7 +32,7 @@ static void note_trap(int number, siginfo_t *info, void *context)
 	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
 }
 
-/* In a child: does the signal of a trap say where the trap was? Some emulators don't know the trap's instruction. */
+/* In a child: does the signal of a trap have the trap's address? Some emulators don't know the instruction int1 or brk. */
 static int try_trap(int out, const void *argument)
 {
 	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};

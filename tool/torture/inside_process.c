@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_process.c - the processes whose agents have met the tool, and their breakpoints.
+ * inside_process.c - answers the requests of the agents, and keeps the processes to which these agents belong.
  *
- * The invariant: a breakpoint is written only to a process whose agent knows the module, and never while a module of this
- * process is about to be unmapped. The tool opens a process's memory when the process asks. After an exec, writes by the old
- * descriptor do nothing.
+ * The invariant: the tool writes a breakpoint only if the module is in the list that the process's agent reads. It writes nothing
+ * while a module of this process is about to be unmapped. The tool opens a process's memory when the process's agent asks. After
+ * an exec, writes to the old descriptor change nothing in the new program.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -36,8 +36,8 @@ static void drop(struct inside *inside, struct inside_process *process)
 }
 
 /*
- * Does this process's memory have the agent's proof? In another PID namespace a process has another number, so its request
- * names a wrong process.
+ * Did this process make the request? Its memory must have the random number of the request. A process in another PID namespace
+ * has another process id there, so its request names a wrong process.
  */
 static bool is_proved(struct process *space, const struct agent_slot *slot)
 {
@@ -64,8 +64,8 @@ static bool is_traced(pid_t pid)
 }
 
 /*
- * A breakpoint that the agent doesn't know kills the process. A child of fork has its parent's breakpoints, possibly also in
- * modules that its own list lacks. This function removes the breakpoints in such modules.
+ * A breakpoint in a module that isn't in the agent's list kills the process. A child of fork inherits its parent's breakpoints,
+ * possibly also in modules that the child's list lacks. This function removes the breakpoints in such modules.
  */
 static void strip(const struct inside *inside, struct process *space)
 {
@@ -75,8 +75,8 @@ static void strip(const struct inside *inside, struct process *space)
 }
 
 /*
- * Copies the parent's modules and states to a child. Returns false if the parent isn't known. Then the child's first scan finds
- * the modules.
+ * Copies the parent's mappings to a child. Returns false if the parent isn't known or memory is short. Then the child's first
+ * scan finds the modules.
  */
 static bool inherit(const struct inside *inside, const struct agent_slot *slot, struct process *space)
 {
@@ -112,7 +112,7 @@ static void add_process(struct inside *inside, struct inside_process *process, c
 	cell_of(inside, process)->let_go = process->let_go;
 }
 
-/* Looks for modules, and sets breakpoints in new modules. Returns false if it couldn't see all modules, or if room is short. */
+/* Looks for modules, and sets breakpoints in new modules. Returns false if it didn't find all modules, or if memory is short. */
 static bool look(struct inside *inside, struct inside_process *process, bool inherits)
 {
 	bool done;
@@ -127,7 +127,7 @@ static bool look(struct inside *inside, struct inside_process *process, bool inh
 	return done;
 }
 
-/* Takes in a process that is new, or has executed another program. Returns the offset of its cell, or 0 if it gets no cell. */
+/* Adds a process that is new or has executed another program. Returns the position of its cell, or 0 if it gets no cell. */
 static uint64_t greet(struct inside *inside, const struct agent_slot *slot)
 {
 	const bool inherits = slot->request == AGENT_FORKED;
@@ -161,7 +161,7 @@ static uint64_t greet(struct inside *inside, const struct agent_slot *slot)
 	return process->let_go && !inherits ? 0 : process->cell;
 }
 
-/* Lets go of the process that has the thread `tid`, so that another tracer can trace it. The process possibly isn't known yet. */
+/* Ends the torture of the process that has the thread `tid`, so that a tracer can trace it. */
 static void let_go(struct inside *inside, pid_t tid)
 {
 	struct inside_process *process;
@@ -186,7 +186,7 @@ static void spare(struct inside *inside, struct inside_process *process)
 	traps_restore(inside, process);
 }
 
-/* Ends the torture of a process whose agent can't remove breakpoints. Possibly the tool can remove them. */
+/* Ends the torture of a process whose agent can't write to text any more. The tool tries to remove the breakpoints. */
 static void end_unable(struct inside *inside, struct inside_process *process)
 {
 	inside->unable += !process->let_go;

@@ -2,9 +2,9 @@
 /*
  * inside_traps.c - sets and removes the breakpoints in processes that have an agent.
  *
- * The invariant: a breakpoint is written only over the instruction that the file has there, in a module that the process's list
- * has. Some kernels let only a tracer write to the text of another process (proc_mem.force_override). Then the agent writes the
- * breakpoints.
+ * The invariant: the tool writes a breakpoint only if memory still has the instruction of the module's ELF file. The module must
+ * also be in the list that the process's agent reads (inside_lists.c). Some kernels let only a tracer write to the text of
+ * another process (proc_mem.force_override). Then the agent writes the breakpoints.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -42,8 +42,8 @@ bool traps_remove(const struct inside *inside, struct process *space, const stru
 }
 
 /*
- * The agent removes the breakpoints that the tool can't remove: at once if the agent has asked, and otherwise when threads come
- * to them.
+ * If the tool can't remove a breakpoint, the agent removes all of them when its present or next request is answered
+ * (agent_obey()). Before that, a thread that reaches a breakpoint removes it.
  */
 void traps_restore(const struct inside *inside, struct inside_process *process)
 {
@@ -54,7 +54,7 @@ void traps_restore(const struct inside *inside, struct inside_process *process)
 			cell_of(inside, process)->own = 1;
 }
 
-/* Writes a breakpoint over an instruction, if memory has the file's instruction there. Returns false if the kernel refuses. */
+/* Sets a breakpoint if memory still has the instruction of the ELF file. Returns false if the kernel refuses the write. */
 static bool set_trap(const struct inside_process *process, const struct mapping *mapping, uint32_t number)
 {
 	const struct torture_insn *insn = &mapping->module->insns[number];
@@ -67,7 +67,10 @@ static bool set_trap(const struct inside_process *process, const struct mapping 
 	return process_write(process->space, insn->address + mapping->bias, trap, AGENT_TRAP_SIZE);
 }
 
-/* Sets a breakpoint at an instruction of a section, by chance. Returns false if the kernel refuses. */
+/*
+ * Sets a breakpoint at a random instruction of a section. Sets none if this instruction can't have a breakpoint. Returns false if
+ * the kernel refuses the write.
+ */
 static bool set_by_chance(const struct inside_process *process, const struct mapping *mapping, const struct inside_module *one,
 			  uint32_t section)
 {
@@ -115,7 +118,7 @@ bool traps_mark(const struct mapping *mapping)
 	return any;
 }
 
-/* In a random run: sections that rest get a breakpoint in each process. */
+/* In a random run: sets a breakpoint in a section that rested, in each process that has the section. */
 static void wake(struct inside *inside, const struct inside_module *one, uint32_t section)
 {
 	for (const struct inside_process *process = inside->processes; process != NULL; process = process->next)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c - reads and sets the registers of a stopped thread. */
+/* machine.c - what depends on the architecture: the trap, and how to read and set the registers of a stopped thread. */
 #define _GNU_SOURCE
 #include "machine.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - reads and writes the memory of an address space, and finds places in it. */
+/* memory.c - reads and writes the memory of a process, and finds the instruction at an address. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,11 +10,11 @@
 
 #include "space.h"
 
-/* Processes whose memory is open. A program can have more processes than the tool may have descriptors. */
+/* The memory of so many processes is open at a time. A program can have more processes than the tool may have descriptors. */
 #define OPENED_MAX 200
-#define OTHERS 16 /* descriptors for other purposes */
+#define OTHERS 16 /* so many descriptors stay free for other purposes */
 
-static struct process *opened; /* the process that was opened last is the first */
+static struct process *opened; /* the processes whose memory is open; the last one that was opened is the first in the list */
 
 void process_close(struct process *process)
 {
@@ -117,7 +117,7 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
 
-		/* An unloaded module is possibly still in the list, at addresses that another module has now. */
+		/* An unloaded module possibly still has a mapping, at addresses that another module has now. */
 		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
 		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
 			*place = (struct place){mapping, number};

@@ -2,10 +2,10 @@
 /*
  * migrate.c - moves a stopped thread to another CPU, so that the section starts again there.
  *
- * A section that still uses the old CPU's number then changes the old CPU's data. That does harm only if another thread has
- * worked there meanwhile. So the thread stays stopped until another thread of the process has passed the end of the same section
- * on the old CPU. Meanwhile the tool keeps such a thread on the old CPU, and has no breakpoints in the section. A breakpoint at
- * the section's end is outside the section, and aborts nothing.
+ * A faulty section goes on using the old CPU's number, and so changes the old CPU's data. This does harm only if another thread
+ * has changed the same data meanwhile. So the moved thread stays stopped until another thread of the process has passed the end
+ * of the same section on the old CPU. Meanwhile the tool keeps another thread on the old CPU, and has no breakpoints in the
+ * section. A breakpoint at the section's end is outside the section, and aborts nothing.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -13,9 +13,9 @@
 #include "traced.h"
 
 #define WAIT_S 0.02
-#define CPU_ID 4 /* offset in the area. Some programs keep something else in the field cpu_id_start */
+#define CPU_ID 4 /* offset of the field cpu_id in struct rseq. Some programs keep something else in cpu_id_start */
 
-/* Returns the CPU on which the thread executed last, by its area; -1 if the thread has no registration. */
+/* Returns the CPU that the thread's area names. Returns -1 if the thread has no registration. */
 static int cpu_of(const struct thread *thread)
 {
 	uint64_t area;
@@ -52,7 +52,7 @@ static bool move(struct thread *thread)
 	return false;
 }
 
-/* Was the thread seen in the section? */
+/* Did `other` make its last step in the section in which `thread` has stopped? */
 static bool was_there(const struct thread *other, const struct thread *thread)
 {
 	return other->place.mapping == thread->place.mapping && other->place.insn < thread->place.mapping->module->insn_count &&
@@ -60,8 +60,8 @@ static bool was_there(const struct thread *other, const struct thread *thread)
 }
 
 /*
- * Keeps another thread of the process on the old CPU, so that it passes there. Prefers a thread that was seen in this section
- * to a thread that was seen in another section. Returns false if there is no other thread.
+ * Keeps another thread of the process on the CPU from which `thread` was moved. Prefers a thread that made its last step in the
+ * same section. Returns false if no other thread can be used.
  */
 static bool send_other(struct torture *torture, const struct thread *thread)
 {
@@ -78,6 +78,7 @@ static bool send_other(struct torture *torture, const struct thread *thread)
 	return best->sent;
 }
 
+/* Gives the threads that send_other() has kept on a CPU their own CPUs back. */
 static void call_back(struct torture *torture, const struct process *process)
 {
 	for (struct thread *other = torture->threads; other != NULL; other = other->next)
@@ -158,10 +159,10 @@ void migrate_inherited(const struct thread *parent, struct thread *child)
 {
 	cpu_set_t choice = parent->cpus, now, common;
 
-	/* The child has the CPUs that its parent was allowed then. Afterwards the parent was possibly narrowed to other CPUs. */
+	/* The child has the CPUs that its parent had at the fork. Since then the tool possibly moved the parent again. */
 	if (CPU_COUNT(&parent->single) == 0 || sched_getaffinity(child->tid, sizeof(now), &now) != 0)
 		return;
-	if (child->moved) /* the child was let go before its parent reported it */
+	if (child->moved) /* the tool has moved the child before its parent reported it */
 		now = child->cpus;
 	CPU_AND(&common, &now, &parent->single);
 	if (CPU_COUNT(&now) != 1 || CPU_COUNT(&common) == 0 ||

@@ -2,14 +2,14 @@
 /*
  * pass.c - lets a thread pass a breakpoint outside the sections.
  *
- * While a thread passes a breakpoint, other threads must not pass it unseen. So the breakpoint stays, and the thread executes
- * a copy of the instruction. The copy lies in bytes after the end of the file's code, which nothing uses. An instruction that
- * depends on its address can't have a copy. To pass such an instruction, the tool removes the breakpoint for a moment, and
- * stops the other threads.
+ * While a thread passes a breakpoint, another thread must not execute the same instruction without a stop. So the breakpoint
+ * stays, and the thread executes a copy of the instruction. The copy lies in unused bytes after the end of the file's code. If
+ * the instruction depends on its own address, it can't have a copy. Then the tool removes the breakpoint for a moment, and stops
+ * the other threads.
  */
 #include "traced.h"
 
-/* Lets the thread execute the instruction at its place, while no other thread runs. */
+/* Lets the thread execute the instruction itself, without the breakpoint, while no other thread runs. */
 static void pass_alone(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -41,7 +41,7 @@ void extra_pass(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
 
-	if (thread->extra >= EXTRA_END) { /* the first thread that passes ends the wait */
+	if (thread->extra >= EXTRA_END) { /* the tool needs only the first thread that comes to this breakpoint */
 		extra_clear(process, thread->extra);
 		traced_step(thread, STEP_EXTRA);
 	} else if (extra_copy(process, thread->extra) && machine_set_ip(thread->tid, process->extras[thread->extra].copy)) {

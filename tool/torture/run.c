@@ -2,7 +2,8 @@
 /*
  * run.c - starts a program under the tracer, or attaches to a process, and handles stops until the end.
  *
- * A program that was started is killed if the tracer dies. A process that was attached to goes on: see torture.c.
+ * If the tracer dies, the kernel kills a program that the tracer has started. A process that it was attached to goes on; for this
+ * see torture.c.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -35,7 +36,7 @@
 #define MASK_LOOKS 10
 #define MASK_PAUSE_NS 5000000
 
-/* In the child: waits until it is traced, and executes the program. */
+/* In the child: waits for a byte from the tracer, which then traces this child, and executes the program. */
 static _Noreturn void become_program(char **command, int go, int failed, const sigset_t *mask)
 {
 	char byte;
@@ -49,7 +50,7 @@ static _Noreturn void become_program(char **command, int go, int failed, const s
 	_exit(127);
 }
 
-/* Starts the program. Returns false after a message. `failed` gets the pipe that has exec's error. */
+/* Starts the program. If this fails, prints a message and returns false. If exec fails, its errno can be read from *failed. */
 static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 {
 	int go[2], error[2];
@@ -126,7 +127,7 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
 			error = errno;
-			if (lives(tid) && tracer_of(tid) != getpid()) /* a thread that a traced thread makes is traced */
+			if (lives(tid) && tracer_of(tid) != getpid()) /* threads that a traced thread makes are traced already */
 				*refusal = (struct refusal){tid, error};
 			continue;
 		}
@@ -151,7 +152,10 @@ static pid_t living(const struct torture *torture)
 	return 0;
 }
 
-/* Seizes the threads of other processes in the same memory, for example between vfork() and exec. Returns how many it seized. */
+/*
+ * Seizes the threads of other processes that share the process's address space, for example of a child of vfork(). Returns how
+ * many threads it seized.
+ */
 static int seize_guests(struct torture *torture, struct process *process, struct refusal *refusal)
 {
 	struct dirent *entry;
@@ -162,7 +166,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 		pid_t pid = (pid_t)atoi(entry->d_name), mine = living(torture);
 		char size[32];
 
-		/* Kernel threads and threads that have ended have no memory. kcmp(2) says that they all have the same memory. */
+		/* Kernel threads and zombies have no address space, and kcmp(2) says that they all share the same one. */
 		if (pid > 0 && pid != process->pid && mine != 0 && syscall(SYS_kcmp, pid, mine, KCMP_VM, 0, 0) == 0 &&
 		    proc_field(pid, "VmSize", size, sizeof(size)))
 			count += seize_threads(torture, process, pid, refusal);
@@ -172,7 +176,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 	return count;
 }
 
-/* Says why a thread couldn't be seized, for example because another process traces it. */
+/* Prints why a thread couldn't be seized. */
 static void complain_of(const struct refusal *refusal)
 {
 	const pid_t tracer = tracer_of(refusal->tid);
@@ -183,7 +187,10 @@ static void complain_of(const struct refusal *refusal)
 		complain("cannot trace thread %d: %s", (int)refusal->tid, strerror(refusal->error));
 }
 
-/* Notes which threads block SIGTRAP. Looks several times, because a signal handler has a mask of its own, but not for long. */
+/*
+ * Notes which threads block SIGTRAP. Looks several times, because a thread in a signal handler possibly blocks it only for a
+ * moment.
+ */
 static void look_at_masks(struct torture *torture)
 {
 	const struct timespec pause = {0, MASK_PAUSE_NS};
@@ -201,7 +208,9 @@ static void look_at_masks(struct torture *torture)
 	}
 }
 
-/* Traces all threads that use the process's memory, or none: a breakpoint would kill a thread that isn't traced. */
+/*
+ * Traces all threads that share the process's memory. If one can't be traced, traces none: a breakpoint would kill this thread.
+ */
 static bool attach(struct torture *torture)
 {
 	const pid_t pid = torture->settings->pid;
@@ -223,7 +232,7 @@ static bool attach(struct torture *torture)
 		traced_detach(torture, NULL);
 		return false;
 	}
-	process_release(process); /* the threads keep it */
+	process_release(process); /* now only the threads refer to it */
 	torture->first = pid;
 	torture->result->processes = 1;
 	look_at_masks(torture);
@@ -232,6 +241,7 @@ static bool attach(struct torture *torture)
 	return true;
 }
 
+/* Handles one stop that was noted in thread->status. Returns false if there is none that can be handled now. */
 static bool handle_kept(struct torture *torture)
 {
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
@@ -300,7 +310,7 @@ static bool is_complete(const struct torture *torture)
 	return torture->settings->random == 0;
 }
 
-/* Is the torture of a process that was attached to over? `stop` becomes readable if the user ends the command. */
+/* With --pid: is the torture over? `stop` becomes readable when the command has ended. */
 static bool is_time(const struct torture *torture, double began, int stop)
 {
 	char byte;
@@ -318,7 +328,10 @@ static void handle_signal(struct torture *torture, int signal, const siginfo_t *
 {
 	if (signal == SIGCHLD || signal == SIGPIPE) /* a closed stderr must not end the tracer, and with it the program */
 		return;
-	/* The terminal sends SIGINT and SIGQUIT to the program, too. Processes that have outlived the first one go on. */
+	/*
+	 * The terminal sends SIGINT and SIGQUIT to the program, too. When the program's first process has ended, a signal ends
+	 * the torture, and the program's other processes go on.
+	 */
 	if (torture->result->ended)
 		torture->stopping = true;
 	else

@@ -2,9 +2,9 @@
 /*
  * signals.c - passes SIGTERM and SIGHUP on to the program.
  *
- * A signal to the whole process group reaches the tool and the program. The program must not get it twice. So the tool waits
- * for a moment. If the program hasn't got the same signal from the same sender by then or shortly before, the tool passes the
- * signal on.
+ * A signal to the whole process group reaches both the tool and the program, and the program must not get it twice. So the tool
+ * waits WAIT_S after it got a signal. Then it passes the signal on, unless the program has got the same signal from the same
+ * sender in this time or WAIT_S before it.
  */
 #include <signal.h>
 #include <string.h>

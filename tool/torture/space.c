@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* space.c - an address space: its memory, and the modules in it. */
+/* space.c - makes and frees the structure of an address space, and finds the modules that it has. */
 #define _GNU_SOURCE
 #include "space.h"
 
@@ -114,7 +114,7 @@ static bool parse_line(char *text, struct line *line)
 	return true;
 }
 
-/* A file that got another name, or other permissions, is still the same file. */
+/* Is it the same file, with the same contents? Its name and its permissions don't matter. */
 static bool is_same_file(const struct stat *one, const struct stat *other)
 {
 	return one->st_ino == other->st_ino && one->st_size == other->st_size && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
@@ -132,15 +132,15 @@ static struct module *add_module(struct torture_result *result, struct module *m
 	return module;
 }
 
-/* Was there only a lack of descriptors or memory, so that the file possibly opens later? */
+/* Did open() fail only for lack of descriptors or memory, so that it possibly succeeds later? */
 static bool is_lack(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
 /*
- * The module of a line whose file can't be opened. The file has gone from its path, and only a tool with privileges can open it
- * by the process's mapping.
+ * Returns a module without sections for a line whose file can't be opened. The path has no such file any more, and only a tool
+ * with privileges can open the file through the process's mapping.
  */
 static struct module *missing_module(const struct line *line, struct torture_result *result)
 {
@@ -178,7 +178,7 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 	return module;
 }
 
-/* The load bias. Returns false if no segment of code has the line's place in the file. */
+/* Stores the load bias in *bias. Returns false if the line's offset in the file is in no segment of code. */
 static bool bias_of(const struct module *module, const struct line *line, uint64_t *bias)
 {
 	for (uint32_t i = 0; i < module->segment_count; i++) {
@@ -205,7 +205,10 @@ static void add_extra(struct process *process, enum extra_kind kind, const struc
 	(void)extra_set(process, kind);
 }
 
-/* Allows breakpoints at the line's instructions. Returns whether some of these instructions are new. */
+/*
+ * Notes that the instructions of this line of /proc/PID/maps are mapped, so that they can have breakpoints. Returns whether some
+ * of them weren't mapped before.
+ */
 static bool admit(struct mapping *mapping, const struct line *line)
 {
 	const struct module *module = mapping->module;
@@ -222,7 +225,7 @@ static bool admit(struct mapping *mapping, const struct line *line)
 	return any;
 }
 
-/* Returns the mapping that the process already had there in the last scan, or NULL if it had no mapping there. */
+/* Returns the mapping to which the line belongs, if the last scan found it. Otherwise returns NULL. */
 static struct mapping *find_mapping(const struct process *process, const struct line *line, uint64_t *bias)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
@@ -267,7 +270,7 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 	return true;
 }
 
-/* Says that the tool may not look into a process. */
+/* If the tool may not read the process's memory, prints this, and counts the process. */
 static void note_closed(const struct process *process, pid_t tid, struct torture_result *result)
 {
 	char path[64];

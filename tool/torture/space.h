@@ -2,10 +2,10 @@
 /*
  * space.h - one address space that is tortured: its modules, and the breakpoints in them.
  *
- * A breakpoint is an instruction that stops the thread, written over the program's own. The invariant: an instruction has a
- * breakpoint only while its state says so, and its state also tells whether it ever had one. So the tool knows that a stop
- * there comes from its own breakpoint. This is so even if another thread has removed the breakpoint meanwhile, or if a child of
- * fork has inherited it.
+ * A trap is an instruction that stops the thread. A breakpoint is a trap that the tool has written over an instruction of the
+ * program. The invariant: an instruction has a breakpoint only while its state is BREAKPOINT_SET. The state also says whether
+ * the instruction ever had a breakpoint. So the tool recognises a stop at its own breakpoint, even if another thread has
+ * removed the breakpoint meanwhile, or if a child of fork has inherited it.
  */
 #ifndef RK_TOOL_TORTURE_SPACE_H
 #define RK_TOOL_TORTURE_SPACE_H
@@ -15,8 +15,8 @@
 
 /*
  * The state of an instruction. BREAKPOINT_OUTSIDE: its page isn't mapped as code. BREAKPOINT_NEVER: it never had a breakpoint.
- * BREAKPOINT_SET: it has one. BREAKPOINT_CLEARED: it had one. BREAKPOINT_SUSPENDED: it has none until another thread has passed
- * the section.
+ * BREAKPOINT_SET: it has a breakpoint. BREAKPOINT_CLEARED: its breakpoint was removed. BREAKPOINT_SUSPENDED: it gets a breakpoint
+ * again when another thread has passed the section.
  */
 enum { BREAKPOINT_OUTSIDE, BREAKPOINT_NEVER, BREAKPOINT_SET, BREAKPOINT_CLEARED, BREAKPOINT_SUSPENDED };
 
@@ -25,37 +25,37 @@ struct mapping {
 	struct module *module;
 	uint64_t bias;                /* added to the file's addresses */
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
-	uint8_t *ends;                /* for each section: 1 if its end ever had a breakpoint */
-	bool seen, was_seen;          /* the last scan, and the scan before it, found the module. A thread's `place` can be in a
-					 mapping whose module wasn't found */
-	bool listed;                  /* with --inside: the process's agent knows it */
+	uint8_t *ends;                /* for each section: 1 if a breakpoint was ever set directly after the section */
+	bool seen, was_seen;          /* whether the last scan, and the scan before it, found the module. A mapping stays in the
+					 list if its module wasn't found, because a thread's `place` possibly refers to it */
+	bool listed;                  /* with --inside: the module is in the list that the process's agent reads */
 	struct mapping *next;
 };
 
 /*
- * How many sections of a process can rest at once, that is, have no breakpoints until a thread passes. One isn't enough, because
- * the abort handler of one section can lead to another section.
+ * A section rests while it has no breakpoints in a random run, until a thread has passed its end. So many sections of a process
+ * can rest at once. One isn't enough, because the abort handler of one section can lead to another section.
  */
 enum { RESTS = 4 };
 
 /* Breakpoints outside the sections. Threads pass them without an abort. */
 enum extra_kind {
-	EXTRA_LINKER,    /* where the dynamic linker reports modules */
-	EXTRA_PTRACE,    /* the C library's functions of these names */
+	EXTRA_LINKER,    /* the dynamic linker's function for debuggers, called when modules are loaded or unloaded */
+	EXTRA_PTRACE,    /* ptrace() and the following functions are the C library's */
 	EXTRA_SIGACTION,
 	EXTRA_SIGMASK,
 	EXTRA_PRCTL,
 	EXTRA_FORK,
-	EXTRA_END,       /* the end of a section, while a thread waits for another one to pass */
+	EXTRA_END,       /* the end of a section, while a thread waits until another thread passes there (migrate.c) */
 	EXTRA_REST,      /* the ends of sections that rest */
 	EXTRAS = EXTRA_REST + RESTS
 };
 
 struct extra {
-	uint64_t address; /* 0: none */
+	uint64_t address; /* 0: there is no such breakpoint */
 	uint64_t copy;    /* where a copy of the instruction can be executed; 0: nowhere */
 	uint8_t code[CODE_MAX], replaced[CODE_MAX]; /* the instruction, and the bytes that the copy overwrites */
-	uint8_t size;     /* of the instruction */
+	uint8_t size;     /* bytes of the instruction */
 	bool set;         /* the breakpoint is in memory */
 	bool copied;      /* the copy is in memory */
 };
@@ -73,14 +73,14 @@ struct process {
 	struct process *next_open;    /* the next process in the list of processes whose memory is open */
 	struct mapping *mappings;
 	struct extra extras[EXTRAS];
-	uint64_t round;               /* the last call of strike_again() that handled this process, by its number */
+	uint64_t round;               /* the number of the last call of strike_again() that handled this process */
 	unsigned handles;             /* after this many more stops, the tool looks again for a handler of SIGTRAP */
-	struct place resting[RESTS];  /* a place in each section that rests; mapping NULL: none */
+	struct place resting[RESTS];  /* a place in each section that rests; an element with mapping NULL is unused */
 	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
-	bool inherits;                /* during the first scan: breakpoints that are already there are ours */
+	bool inherits;                /* during the first scan: traps that are already in memory are ours */
 	bool unloads;                 /* the program has unloaded a module with sections */
-	uint64_t thread_local;        /* bytes that each thread has for the modules of the last scan */
+	uint64_t thread_local;        /* bytes of thread-local memory that each thread has for the modules of the last scan */
 	pid_t paused;                 /* an untraced process that shares this memory, so no breakpoints are set; 0: none */
 };
 
@@ -103,13 +103,13 @@ struct process *process_orphan(pid_t pid);
 /* With --inside: a child gets the modules and breakpoints of its parent. Returns false if memory is short. */
 bool process_take_mappings(struct process *process, const struct process *parent);
 
-/* One thread less uses the address space. The last thread's call frees it. */
+/* Call this when a thread doesn't use the address space any more. The call for the last thread frees the structure. */
 void process_release(struct process *process);
 
 /*
  * Finds the modules that the program has loaded or unloaded since the last scan. Adds new modules to the result, and sets
- * breakpoints in them. `tid` is a thread of the process that hasn't ended. Returns false if a module couldn't be read, because
- * memory or descriptors are short.
+ * breakpoints in them. `tid` is a thread of the process that hasn't ended. Returns false if not all modules could be read: memory
+ * or descriptors were short, or /proc/PID/maps couldn't be read.
  */
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
@@ -120,10 +120,10 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 struct torture_insn *place_insn(const struct place *place);
 uint64_t place_address(const struct place *place);
 
-/* Sets the breakpoint of a place. Returns whether the place has its breakpoint then. */
+/* Sets a breakpoint at the place. Returns whether the place has a breakpoint after the call. */
 bool process_set(struct process *process, const struct place *place);
 
-/* Removes the breakpoint of a place. Returns false if the memory can't be written. */
+/* Removes the breakpoint at the place. Returns false if the process's memory can't be accessed. */
 bool process_clear(struct process *process, const struct place *place);
 
 /*
@@ -135,8 +135,8 @@ void process_suspend_one(const struct place *place);
 void process_resume(struct process *process, const struct place *place);
 
 /*
- * extra_copy() writes the copy of the instruction, and returns false if this isn't possible. extra_remove_copies() removes all
- * copies. Call it only while no thread executes a copy.
+ * pass.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
+ * this isn't possible. extra_remove_copies() removes all copies. Call it only while no thread executes a copy.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
 void extra_remove_copies(struct process *process);
@@ -153,8 +153,8 @@ void extra_clear(struct process *process, enum extra_kind kind);
 void process_clear_sections(struct process *process);
 
 /*
- * `ip` is the instruction pointer of a thread that a trap stopped. Is this trap still in memory? If the tool has no breakpoint
- * there, the trap is the program's own. Without a trap in memory, the tool has removed its breakpoint since the thread stopped.
+ * `ip` is the instruction pointer of a thread that a trap stopped. Is this trap still in memory? If it is, and the tool has no
+ * breakpoint there, the trap is the program's own. If it isn't, the tool has removed its breakpoint since the thread stopped.
  */
 bool process_has_trap(struct process *process, uint64_t ip);
 
@@ -162,44 +162,44 @@ bool process_has_trap(struct process *process, uint64_t ip);
 void process_clear_all(struct process *process);
 
 /*
- * process_pause() removes all breakpoints. Until process_go_on(), none are set. The process `pid` shares this memory.
- * process_go_on() sets the breakpoints again, and makes a scan.
+ * process_pause() removes all breakpoints, because the untraced process `pid` shares this memory. No breakpoints are set until
+ * process_go_on(), which sets them again and makes a scan.
  */
 void process_pause(struct process *process, pid_t pid);
 void process_go_on(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
 /*
- * From now on, no breakpoints are set in sections. This call removes all breakpoints except that at ptrace(). With `all`, it also
- * removes the breakpoint at ptrace().
+ * Removes all breakpoints except the breakpoint at ptrace(); with `all`, also this one. After this call no breakpoints are set in
+ * sections.
  */
 void process_spare(struct process *process, bool all);
 
 /*
  * process_inherit() notes the breakpoints that a child has inherited: it looks into the child's memory for traps. It looks only
- * at instructions at which the parent ever had a breakpoint; with `all`, at every instruction. extra_inherit() notes whether the
- * child has inherited the breakpoint `kind`.
+ * at instructions at which the parent ever had a breakpoint; with `all`, at every instruction of a section. extra_inherit() notes
+ * whether the child has inherited the breakpoint `kind`.
  */
 void process_inherit(struct process *process, struct mapping *mapping, bool all);
 void extra_inherit(struct process *process, enum extra_kind kind);
 
 /*
- * Has the tool's trap replaced the beginning of the instruction in memory? A later byte of the instruction is possibly also a
- * trap: that of another instruction, which begins within this instruction.
+ * Is the beginning of the instruction `code` at `address` replaced by the tool's trap? A later byte of the instruction can be a
+ * trap, too, because an instruction of an overlapping section can begin there.
  */
 bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
-/* If the tool's trap is there, restores the instruction. Returns false if the memory can't be accessed. */
+/* If the tool's trap is at `address`, restores the instruction. Returns false if the memory can't be accessed. */
 bool process_take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
 /* Removes the breakpoints of a mapping of which no page is the file's code any more. */
 void process_leave(struct process *process, struct mapping *mapping);
 
-/* Sets the breakpoints that are wanted in a module. */
+/* Sets breakpoints at the module's instructions that aren't covered yet; in a random run, one in each section. */
 void process_set_mapping(struct process *process, struct mapping *mapping, const struct torture_settings *settings);
 
 /*
- * In a random run: sets a breakpoint at a random instruction of the section, or at no instruction. All these choices are equally
- * probable. Returns false if it set no breakpoint.
+ * In a random run: chooses a random instruction of the section, or none, with equal probability. Sets a breakpoint at the chosen
+ * instruction. Returns false if none was chosen.
  */
 bool process_set_random(struct process *process, struct mapping *mapping, uint32_t section);
 
@@ -208,13 +208,13 @@ bool process_open(struct process *process);
 void process_close(struct process *process);
 
 /*
- * process_files() returns how many file descriptors the tool may use for all processes together. The caller of process_hold()
- * uses `count` of these descriptors for other files than memory.
+ * process_files() returns how many file descriptors the tool may use for all processes together. After process_hold(), `count` of
+ * these descriptors are reserved for the caller's other files, and the rest is for the files /proc/PID/mem.
  */
 unsigned process_files(void);
 void process_hold(unsigned count);
 
-/* Both return false if they couldn't transfer all `size` bytes. */
+/* Read and write the process's memory. Both functions return false if they couldn't transfer all `size` bytes. */
 bool process_read(struct process *process, uint64_t address, void *to, size_t size);
 bool process_write(struct process *process, uint64_t address, const void *from, size_t size);
 

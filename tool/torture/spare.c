@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spare.c - processes in which no section is aborted, because breakpoints would harm them.
+ * spare.c - spares processes: sets no breakpoints in them, and so aborts none of their sections, because this would harm them.
  *
  * If a thread comes to a breakpoint while it blocks or ignores SIGTRAP, the kernel unblocks SIGTRAP and drops the program's
  * action (force_sig() of kernel/signal.c). So the tool sets no breakpoint in a process that ignores SIGTRAP. A process that
@@ -13,7 +13,7 @@
 #include "tool.h"
 #include "traced.h"
 
-#define LIBRARY_SIGNAL 33 /* for setuid() in all threads */
+#define LIBRARY_SIGNAL 33 /* C libraries use this signal for setuid() in all threads */
 
 void spare_process(struct torture *torture, struct process *process, enum spare_reason reason)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stops.c - handles the stops of threads. */
+/* stops.c - finds out why a traced thread has stopped, and handles the stop. */
 #define _GNU_SOURCE
 #include "traced.h"
 
@@ -23,7 +23,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 		again = false;
 		for (struct thread *other = torture->threads; other != NULL && !again; other = other->next) {
 			again = other != thread && (other->group == thread->tid || other->tid == (pid_t)old);
-			if (again && other->tid == (pid_t)old && other->moved) { /* `other` is this thread by its old number */
+			if (again && other->tid == (pid_t)old && other->moved) { /* `other` was this thread before exec */
 				thread->cpus = other->cpus;
 				thread->narrowed = other->narrowed;
 				thread->single = other->single;
@@ -44,7 +44,7 @@ static void begin_program(struct torture *torture, struct thread *thread)
 		process_scan(thread->process, thread->tid, torture->settings, torture->result);
 }
 
-/* Handles a stop by a breakpoint. Returns false if the program itself has the breakpoint. */
+/* Handles a stop by a trap. Returns false if the trap belongs to the program. */
 static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -85,7 +85,7 @@ static void handle_step(struct torture *torture, struct thread *thread)
 	traced_go(thread, 0);
 }
 
-/* The thread gets a signal before its step is over. The instruction isn't executed. */
+/* Ends a step before which the thread gets a signal. The step's instruction isn't executed now. */
 static void interrupt_step(struct torture *torture, struct thread *thread)
 {
 	enum step step = thread->step;
@@ -98,9 +98,10 @@ static void interrupt_step(struct torture *torture, struct thread *thread)
 }
 
 /*
- * A SIGTRAP that was sent waits while the thread blocks SIGTRAP. If the thread then comes to a breakpoint or to the end of a
- * step, the kernel drops the SIGTRAP of this trap, but unblocks SIGTRAP. So the thread reports the SIGTRAP that waited. This
- * function sends the reported SIGTRAP again, so that it goes on waiting. Returns the code of the trap.
+ * While a thread blocks SIGTRAP, a SIGTRAP that a process has sent stays pending. If the thread then comes to a breakpoint or to
+ * the end of a step, the kernel unblocks SIGTRAP, but drops the new SIGTRAP. So the thread reports the pending SIGTRAP instead.
+ * This function blocks SIGTRAP again, and sends the reported SIGTRAP again, so that it is pending as before. Returns the si_code
+ * of the dropped SIGTRAP.
  */
 static int keep_waiting(struct thread *thread, const siginfo_t *info)
 {
@@ -108,7 +109,7 @@ static int keep_waiting(struct thread *thread, const siginfo_t *info)
 
 	traced_block_again(thread);
 	if (syscall(SYS_rt_tgsigqueueinfo, thread->group, thread->tid, SIGTRAP, info) != 0)
-		(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP); /* a kill() can't be repeated with its sender */
+		(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP); /* so si_pid of a kill() gets lost */
 	return code;
 }
 
@@ -167,7 +168,7 @@ void traced_handle(struct torture *torture, struct thread *thread, int status)
 		return;
 	}
 	thread->state = THREAD_STOPPED;
-	if (thread->process == NULL && EVENT(status) != PTRACE_EVENT_EXEC) { /* until the parent reports it */
+	if (thread->process == NULL && EVENT(status) != PTRACE_EVENT_EXEC) { /* its parent hasn't reported it yet */
 		thread->state = THREAD_NEW;
 		thread->has_status = true;
 		thread->status = status;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strike.c - what happens to a thread that comes to a breakpoint.
+ * strike.c - handles a thread that has stopped at a breakpoint in a section: makes the kernel abort the section.
  *
- * The kernel aborts a section if its thread was stopped in it. So the thread's instruction pointer is put back to the
- * instruction, and the thread makes a single step. If the section was aborted, the step executes the first instruction of the
- * abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step shows which instruction
- * was executed, so the thread itself confirms an abort.
+ * The kernel aborts a section if its thread was stopped in it. So the tool sets the thread's instruction pointer back to the
+ * instruction, and lets the thread make a single step. If the kernel aborts the section, this step executes the first instruction
+ * of the abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step shows which
+ * instruction was executed. An abort is confirmed if it was the abort handler's.
  */
 #include <linux/rseq.h>
 #include <signal.h>
@@ -15,16 +15,18 @@
 #include "tool.h"
 #include "traced.h"
 
-#define REFUSED_MAX 100 /* after so many stops at an instruction without an abort, the tool leaves the instruction alone */
-#define STREAK_MAX 32   /* aborts in a row at one instruction, if the section has others */
-#define AREA_CS 8       /* offset of rseq_cs in the area */
-#define LOOK_EVERY 16   /* breakpoints */
+#define REFUSED_MAX 100 /* after so many stops without an abort, an instruction gets no breakpoint any more */
+#define STREAK_MAX 32   /* after so many aborts at one instruction, threads get past it once, to other breakpoints */
+#define AREA_CS 8       /* offset of the field rseq_cs in struct rseq */
+#define LOOK_EVERY 16   /* after so many stops in sections, the tool looks for a handler of SIGTRAP */
 
+/* Has a random run made all its aborts? */
 static bool is_over(const struct torture *torture)
 {
 	return torture->settings->random > 0 && torture->result->confirmed >= torture->settings->random;
 }
 
+/* Is a breakpoint at the instruction still wanted, for an abort or to watch its store? */
 static bool is_wanted(const struct torture *torture, const struct place *place)
 {
 	const struct torture_insn *insn = place_insn(place);
@@ -35,8 +37,8 @@ static bool is_wanted(const struct torture *torture, const struct place *place)
 
 /*
  * Sets breakpoints again at those other instructions of the section that have had fewer aborts than this instruction. Returns
- * false if no other instruction has a breakpoint. If it returns true, the caller sometimes doesn't set the breakpoint that was
- * just used. Otherwise a thread would get past the section's first instruction only after all aborts of this instruction.
+ * whether another instruction has a breakpoint. If one has, the caller sometimes leaves this instruction without a breakpoint.
+ * Otherwise a thread would get past the section's first instruction only after all aborts of this instruction.
  */
 static bool set_others(struct torture *torture, struct thread *thread, const struct place *place)
 {
@@ -58,6 +60,7 @@ static bool set_others(struct torture *torture, struct thread *thread, const str
 	return others;
 }
 
+/* The section at process->resting[number] rests no more: sets a breakpoint at a random instruction of this section. */
 static void end_rest(struct process *process, unsigned number)
 {
 	const struct place place = process->resting[number];
@@ -69,8 +72,8 @@ static void end_rest(struct process *process, unsigned number)
 }
 
 /*
- * A section that is always aborted never gets to its end. So the section sometimes rests: it has no breakpoint until a thread
- * has passed it.
+ * In a random run: a section that is always aborted never commits. So a section sometimes rests: it has no breakpoint until a
+ * thread has come to its end, where EXTRA_REST + number is a breakpoint.
  */
 static void rest(struct process *process, const struct place *place)
 {
@@ -91,7 +94,7 @@ void strike_passed(const struct thread *thread, enum extra_kind kind)
 		end_rest(thread->process, (unsigned)kind - EXTRA_REST);
 }
 
-/* Sets the next breakpoint, after one was used. */
+/* The thread has passed its breakpoint, which the tool had removed. Sets this one again, or another one in the same section. */
 static void set_again(struct torture *torture, struct thread *thread, const struct place *place)
 {
 	const struct torture_insn *insn = place_insn(place);
@@ -112,8 +115,8 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
 }
 
 /*
- * Does the thread's area have a descriptor of this section? A file can have several descriptors of one range, so this compares
- * what the descriptor says, and not its address.
+ * Does the field rseq_cs of the thread's area refer to a descriptor of this section? A file can have several descriptors of one
+ * range, so this function compares their contents, and not their addresses.
  */
 static bool is_protected(const struct thread *thread, const struct place *place)
 {
@@ -127,7 +130,7 @@ static bool is_protected(const struct thread *thread, const struct place *place)
 	       descriptor.abort_ip == section->abort + place->mapping->bias;
 }
 
-/* A program can install a handler by a system call of its own. The tool sees this at one of the next LOOK_EVERY breakpoints. */
+/* Finds out whether the program has installed a handler of SIGTRAP by a system call, so that the tool must remove breakpoints. */
 static void look_for_handler(struct torture *torture, struct thread *thread)
 {
 	thread->process->handles = LOOK_EVERY;
@@ -141,7 +144,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct machine_registers registers;
 	struct place now = *place;
 
-	if (!process_clear(thread->process, place)) { /* the thread can't pass, and gets the SIGTRAP */
+	if (!process_clear(thread->process, place)) { /* the breakpoint stays, so the thread gets the SIGTRAP */
 		if (!machine_read(thread->tid, &registers)) /* it was killed */
 			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
@@ -169,7 +172,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	}
 	if (catalog_is_covered(torture->settings, insn) && watch_wants(torture, place) && watch_store(torture, thread, &now))
 		set_again(torture, thread, place);
-	if (thread->has_status || thread->state == THREAD_RUNNING) /* the store raised a signal, or isn't done yet */
+	if (thread->has_status || thread->state == THREAD_RUNNING) /* in watch_store(): another stop, or none in time */
 		return;
 	thread->place = now;
 	if (!torture->settings->migrate || !migrate_away(torture, thread))
@@ -189,8 +192,8 @@ static bool was_aborted(const struct place *place, uint64_t ip)
 }
 
 /*
- * During a single step, an instruction that pushes the flags also pushes the flag of the step. Removes this flag from the
- * stack.
+ * In a single step, pushf also pushes MACHINE_STEP_FLAG. If the thread has just executed pushf, removes this flag from its stack.
+ * `ip` and `stack` are the thread's registers after the step.
  */
 static void hide_step(const struct thread *thread, uint64_t ip, uint64_t stack)
 {
@@ -258,7 +261,7 @@ void strike_again(struct torture *torture)
 		if (process == NULL || process->spared || is_over(torture) || process->round == round)
 			continue;
 		process->round = round;
-		if (torture->settings->random > 0) { /* the thread has possibly left the section before its end */
+		if (torture->settings->random > 0) { /* threads possibly left the resting sections by a jump, not at their ends */
 			for (int i = 0; i < RESTS; i++)
 				strike_passed(thread, (enum extra_kind)(EXTRA_REST + i));
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* threads.c - keeps the traced threads, and lets them go on. */
+/* threads.c - the list of traced threads, and the functions that let a stopped thread go on. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ void traced_go(struct thread *thread, int signal)
 	(void)ptrace(thread->step != STEP_NONE ? PTRACE_SINGLESTEP : PTRACE_CONT, thread->tid, NULL, (uintptr_t)signal);
 }
 
-/* Signals that an instruction raises are delivered during a step. All other signals wait until the step is over. */
+/* The signals that are blocked during a step: all signals except those that an instruction can raise. */
 static uint64_t blocked_in_step(void)
 {
 	static const int open[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture.c - `rseqkit torture`: reads the options, and runs the tracer.
+ * torture.c - `rseqkit torture`: reads the options, tortures the program, and prints the report.
  *
- * A process that the command attaches to must survive the end of the command. So the tracer is then a process in a session of
- * its own. A pipe tells the tracer that the command has ended, for whatever reason. Then the tracer removes its breakpoints and
- * detaches.
+ * A process that the command attaches to (--pid) must survive the end of the command. So the tracer of such a process is a
+ * process in a session of its own. The tracer learns from a pipe that the command has ended, for whatever reason. Then it removes
+ * its breakpoints and detaches.
  */
 #define _GNU_SOURCE
 #include "torture.h"
@@ -29,7 +29,7 @@
 #include "run.h"
 #include "tool.h"
 
-/* The exit code that follows from the result. */
+/* Returns the exit code that follows from the result. */
 static int verdict_of(const struct torture_settings *settings, const struct torture_result *result)
 {
 	for (const struct violation *violation = result->violations; violation != NULL; violation = violation->next)
@@ -47,7 +47,7 @@ static int verdict_of(const struct torture_settings *settings, const struct tort
 	return result->confirmed > 0 ? EXIT_CLEAN : EXIT_UNSURE;
 }
 
-/* Runs the program again as long as this covers further instructions, and as often as the user allows. */
+/* Runs the program, and runs it again while each run covers further instructions, at most `settings->runs` times. */
 static int run_all(const struct torture_settings *settings, struct torture_result *result, int stop)
 {
 	uint64_t covered = 0, before;
@@ -65,7 +65,7 @@ static int run_all(const struct torture_settings *settings, struct torture_resul
 	return status;
 }
 
-/* Prints the report to the file of the user's choice. Returns false after a message. */
+/* Prints the report to the file that the user has chosen. If this fails, prints a message and returns false. */
 static bool print_to(const struct torture_settings *settings, const struct torture_result *result, struct file *file)
 {
 	char *text = NULL;
@@ -120,7 +120,7 @@ static void note_end(int signal)
 	ended = 1;
 }
 
-/* Runs the tracer in a session of its own. */
+/* Runs the tracer as a process in a session of its own, and waits for its end. */
 static int run_apart(const struct torture_settings *settings)
 {
 	int pipes[2], status = 0;
@@ -146,7 +146,7 @@ static int run_apart(const struct torture_settings *settings)
 		close(pipes[1]);
 		return EXIT_USAGE;
 	}
-	/* The first of these signals ends the torture; the report is still printed. */
+	/* If the command gets one of these signals, the torture ends, and the report is still printed. */
 	for (int i = 0; i < 4; i++) {
 		static const int ends[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 		struct sigaction action;
@@ -165,7 +165,7 @@ static int run_apart(const struct torture_settings *settings)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_USAGE;
 }
 
-/* Reads one option. Returns false after a message. */
+/* Reads one option. Returns false if it is wrong. */
 static bool read_option(int option, struct torture_settings *settings)
 {
 	uint64_t number = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* torture_report.c - prints what `rseqkit torture` has covered and found. */
+/* torture_report.c - prints the report of `rseqkit torture`: which instructions were reached and aborted, and the violations. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

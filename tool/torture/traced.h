@@ -14,7 +14,7 @@
 #include "space.h"
 
 enum thread_state {
-	THREAD_NEW,     /* its first stop hasn't come, or isn't yet handled because its parent is unknown */
+	THREAD_NEW,     /* it hasn't made its first stop, or this stop isn't handled yet because its parent is unknown */
 	THREAD_RUNNING,
 	THREAD_STOPPED
 };
@@ -22,9 +22,9 @@ enum thread_state {
 /* Why a thread makes a single step. */
 enum step {
 	STEP_NONE,
-	STEP_ABORT,  /* the section is to be aborted */
-	STEP_OVER,   /* over an instruction that needs no abort */
-	STEP_EXTRA   /* over a breakpoint outside the sections; `extra` says which */
+	STEP_ABORT,  /* the kernel is to abort the section at this step */
+	STEP_OVER,   /* the thread passes an instruction of a section by which it isn't protected */
+	STEP_EXTRA   /* the thread passes a breakpoint outside the sections; `extra` says which */
 };
 
 struct thread {
@@ -32,22 +32,22 @@ struct thread {
 	struct process *process; /* NULL: not known yet */
 	enum thread_state state;
 	enum step step;
-	struct place place;      /* of the step */
-	enum extra_kind extra;
-	bool aside;              /* the step is at a copy of the instruction */
+	struct place place;      /* the breakpoint in a section at which the present step, or the last one, began */
+	enum extra_kind extra;   /* the breakpoint outside the sections that the thread passes with STEP_EXTRA */
+	bool aside;              /* the thread executes a copy of the instruction (pass.c) */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
-	bool blocked_before;     /* blocks_trap, before the signal handler that runs now */
-	uint64_t handler_stack;  /* the stack pointer before the handler that runs now. 0: the tool knows of none */
-	bool asleep;             /* the thread was asleep in the kernel at traced_hold(), which didn't stop it */
-	uint64_t switches;       /* how often it had given up its CPU by then. If the number is the same now, it hasn't run */
-	bool ended;              /* the first thread has ended, and stays until the others have ended, too */
-	double since;            /* when a thread with an unknown parent was first seen */
-	bool masked;             /* during the step, signals are blocked; `mask` is the program's own mask */
+	bool blocked_before;     /* the value of blocks_trap before the signal handler that runs now */
+	uint64_t handler_stack;  /* the stack pointer before the signal handler that runs now. 0: no handler is known to run */
+	bool asleep;             /* the thread was asleep in the kernel when traced_hold() was called, so it wasn't stopped */
+	uint64_t switches;       /* how often the sleeping thread had given up its CPU then. The number grows when it runs */
+	bool ended;              /* this is its process's first thread, and it has ended before other threads of the process */
+	double since;            /* if the thread's parent is unknown: when the thread was first seen */
+	bool masked;             /* the tool blocks signals during the step; `mask` is the program's own mask */
 	uint64_t mask;
-	bool has_status;         /* a stop that isn't handled yet */
+	bool has_status;         /* `status` is a stop that isn't handled yet */
 	int status;
 	bool moved;              /* the tool allows this thread only one CPU, until its step is over */
-	bool sent;               /* the tool moved this thread to the CPU from which it took another, which still waits */
+	bool sent;               /* the tool keeps this thread on the CPU from which it moved another thread (migrate.c) */
 	cpu_set_t cpus;          /* the CPUs that the program allows this thread */
 	cpu_set_t narrowed;      /* the set with one CPU that the tool last allowed */
 	cpu_set_t single;        /* each CPU that the tool ever allowed as the only one */
@@ -59,10 +59,10 @@ struct thread {
 
 enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
 
-/* A signal that possibly both the tool and the program got. */
+/* SIGTERM or SIGHUP, which possibly both the tool and the program got; see signals.c. */
 struct passed_signal {
-	pid_t sender, seen_from; /* 0: the kernel */
-	double due;          /* when the tool passes the signal on to the program; 0: the tool has none to pass on */
+	pid_t sender, seen_from; /* who last sent the signal to the tool, and to the program; 0: the kernel */
+	double due;          /* when the tool passes the signal on to the program; 0: the tool has nothing to pass on */
 	double seen;         /* when the program last got the signal itself; 0: never */
 };
 
@@ -88,7 +88,7 @@ void traced_remove(struct torture *torture, struct thread *thread);
 void traced_go(struct thread *thread, int signal);
 void traced_step(struct thread *thread, enum step step);
 
-/* Lets a thread that stands in a section go on. This aborts the section, and the thread's next stop shows it. */
+/* Lets a thread that is stopped in a section make one step, so that the kernel aborts the section. */
 void traced_inject(struct torture *torture, struct thread *thread);
 
 /*
@@ -104,18 +104,19 @@ void traced_block_again(struct thread *thread);
 void traced_enter_handler(struct thread *thread);
 void traced_leave_handler(struct thread *thread, uint64_t stack);
 
-/* The step is over: the thread gets its own mask of signals back. */
+/* Call this when the step is over. Gives the thread its own signal mask back. */
 void traced_end_step(struct thread *thread);
 
 /*
- * If the stop says that the thread has made another thread or a child process, takes over the new thread, and notes its address
- * space.
+ * If the stop `status` reports that `parent` has made a thread or a child process, begins to handle the new thread, and notes the
+ * new thread's address space.
  */
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
 
 /*
- * traced_adopt() takes over a child when its parent reports it. traced_adopt_orphans() takes over the children that have waited
- * `seconds` for this report, because their parents died first. traced_find_children() adds children that haven't stopped yet.
+ * traced_adopt() begins to handle a child when the child's parent reports it. A parent that dies first reports nothing. So
+ * traced_adopt_orphans() does the same for children that have waited `seconds` for the report. traced_find_children() adds traced
+ * children that haven't stopped yet to the list of threads.
  */
 void traced_adopt_orphans(struct torture *torture, double seconds);
 void traced_find_children(struct torture *torture);
@@ -124,10 +125,10 @@ void traced_find_children(struct torture *torture);
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
- * hold.c. traced_hold() stops the threads of an address space except one, and keeps their stops for later. It doesn't stop a
- * thread that sleeps, because a stop can change how long the thread sleeps. Returns false if a thread couldn't be stopped in
- * time. traced_slept() returns whether none of the sleeping threads has run since traced_hold(). traced_free() lets the threads
- * that stopped only for traced_hold() go on.
+ * hold.c. traced_hold() stops the threads of an address space, except the thread `except`. It notes each stop in thread->status.
+ * It doesn't stop a thread that sleeps, because a stop can change how long the thread sleeps. Returns false if a thread couldn't
+ * be stopped in time. traced_slept() returns whether none of the sleeping threads has run since traced_hold(). traced_free() lets
+ * the threads go on that stopped only for traced_hold().
  */
 bool traced_hold(struct torture *torture, const struct thread *except, const struct process *process);
 bool traced_slept(const struct torture *torture, const struct thread *except, const struct process *process);
@@ -139,44 +140,53 @@ void traced_free(struct torture *torture, const struct thread *except, const str
  */
 void traced_settle(struct torture *torture, const struct process *process);
 
-/* Returns when the other threads of the address space have reported the traps that they have met, and have ended their steps. */
+/*
+ * Waits until each other thread of the address space has ended its step, and has reported a trap that it has already executed.
+ * Their stops are noted in thread->status.
+ */
 void traced_finish(struct torture *torture, const struct thread *except, const struct process *process);
 
 /* Is this a stop that traced_hold() requested? */
 bool traced_is_request(int status);
 
 /*
- * Waits until a thread that was let go stops by SIGTRAP. Returns false if the thread stops for another reason, ends, or doesn't
- * stop in time. `status` has the other reason or the end.
+ * Waits until a running thread stops by SIGTRAP. Returns false if the thread stops for another reason, ends, or doesn't stop in
+ * time. In the first two cases thread->status is this stop or this end.
  */
 bool traced_wait(struct thread *thread);
 
-/* Stops tracing the threads of an address space, or with NULL all threads. Leaves no breakpoint there. */
+/* Removes the breakpoints of an address space, and stops tracing its threads. With NULL, does this for all address spaces. */
 void traced_detach(struct torture *torture, const struct process *process);
 
 /*
- * Stops tracing a stopped thread, which is a child of vfork(). Its parent gets the breakpoints back when the child has ended,
- * or has executed a program.
+ * Stops tracing a stopped thread, which is a child of vfork(). Removes the breakpoints from the memory that the child shares with
+ * its parent. The tool sets them again when the child has ended or has executed a program.
  */
 void traced_leave(struct torture *torture, struct thread *thread);
 
 /* Seconds of a clock that never goes back. */
 double traced_now(void);
 
-/* extra.c: a thread has come to a breakpoint outside the sections. */
+/* extra.c: handles the stop of a thread at a breakpoint outside the sections. */
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers);
 
-/* pass.c. extra_pass() lets the thread execute the instruction at its breakpoint `extra`. extra_left(): this step is over. */
+/*
+ * pass.c. extra_pass() lets the thread execute the instruction that the breakpoint thread->extra replaces. Call extra_left() when
+ * this step is over.
+ */
 void extra_pass(struct torture *torture, struct thread *thread);
 void extra_left(struct torture *torture, struct thread *thread);
 
-/* threads.c: moves a thread from the copy of an instruction to the instruction itself, or to the end of the instruction. */
+/*
+ * threads.c: a thread that executes a copy of an instruction gets the instruction pointer that it would have at the instruction
+ * itself.
+ */
 void extra_put_back(struct thread *thread);
 
 /*
- * signals.c. signals_got(): the tool has got a signal, which is possibly for the program. signals_seen(): a thread is about to
- * get a signal. signals_pass() passes on the signals that the program hasn't got itself.
+ * signals.c. Call signals_got() when the tool has got a signal, and signals_seen() when a thread is about to get one.
+ * signals_pass() passes on the tool's signals that the program hasn't got itself.
  */
 void signals_got(struct torture *torture, const siginfo_t *info);
 void signals_seen(struct torture *torture, const struct thread *thread, int signal);
@@ -192,37 +202,40 @@ void spare_process(struct torture *torture, struct process *process, enum spare_
  */
 void spare_if_needed(struct torture *torture, struct thread *thread);
 
-/* strike.c. strike(): a thread has come to a breakpoint in a section. strike_after_step(): the thread has made its step. */
+/*
+ * strike.c. strike() handles the stop of a thread at a breakpoint in a section, and mostly lets the thread make a step. Call
+ * strike_after_step() after this step.
+ */
 void strike(struct torture *torture, struct thread *thread, const struct place *place);
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
 
-/* The thread gets a signal before its step is over. */
+/* Call this instead of strike_after_step() if the thread gets a signal before its step is over. */
 void strike_interrupted(struct torture *torture, struct thread *thread, enum step step);
 
-/* The thread has passed the end of a section that rests. */
+/* Call this when the thread has come to the end of a section that rests: EXTRA_REST + number. The section rests no more. */
 void strike_passed(const struct thread *thread, enum extra_kind kind);
 
 /*
- * Sets the removed breakpoints again that are still wanted. They were to stay away until threads had reached other instructions
- * of the section, but possibly no thread ever does.
+ * Sets the removed breakpoints again that are still wanted. The tool had removed them so that threads reach other instructions of
+ * the section. But possibly no thread ever reaches those instructions.
  */
 void strike_again(struct torture *torture);
 
 /*
- * watch.c. watch_store() lets the thread execute the store at which it stands, and notes a violation if other threads can see
- * the change. Returns true if the thread has executed the store; then `place` is the next instruction. watch_wants() says
- * whether the store is still to be watched. watch_may_hold() returns false if a filter of system calls forbids that threads are
- * stopped.
+ * watch.c. watch_store() lets the thread execute the store at which it has stopped, and notes a violation if other threads can
+ * see the change. Returns true if the thread has executed the store; then `place` is the next instruction. watch_wants() returns
+ * whether the store is still to be watched. watch_may_hold() returns false if the process has a seccomp filter, which can forbid
+ * what the kernel does after a stop.
  */
 bool watch_wants(const struct torture *torture, const struct place *place);
 bool watch_store(struct torture *torture, struct thread *thread, struct place *place);
 bool watch_may_hold(const struct thread *thread);
 
 /*
- * migrate.c. migrate_away() moves the thread to another CPU. Returns true if the thread has to wait for another thread.
- * migrate_passed(): a thread has come to the end of a section. migrate_expire() ends the waits that are over. migrate_back()
- * gives a thread the program's own choice of CPUs again. migrate_inherited() does this for a child that got the CPUs of its
- * parent.
+ * migrate.c. migrate_away() moves the thread to another CPU. It returns true if the thread then waits until another thread passes
+ * the section's end. Call migrate_passed() when a thread has come there. migrate_expire() ends the waits whose deadline has
+ * passed. migrate_back() gives a thread the program's own choice of CPUs again. migrate_inherited() does this for a child that
+ * got the CPUs of its parent.
  */
 bool migrate_away(struct torture *torture, struct thread *thread);
 void migrate_passed(struct torture *torture, const struct thread *passing);

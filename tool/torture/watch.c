@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - checks whether other threads have seen a store before the commit.
+ * watch.c - checks whether other threads can see a store before the section's commit.
  *
- * The thread stands at a store that isn't the section's last instruction. If the store goes to memory that isn't the thread's
- * own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool takes the
- * descriptor out of the thread's area, so the kernel doesn't abort the section. If the memory then differs, other threads can
- * see a change that the section hasn't committed. Afterwards the tool puts the descriptor back, and the kernel aborts the
- * section right after the store. So the program meets exactly this fault.
+ * The thread has stopped at a store that isn't the section's last instruction. If the store goes to memory that isn't the
+ * thread's own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool sets
+ * the field rseq_cs of the thread's area to 0, so the kernel doesn't abort the section. If the memory then differs, other threads
+ * can see a change that the section hasn't committed. Afterwards the tool restores the field, and the kernel aborts the section
+ * right after the store. So the program runs on as after an abort at exactly this place.
  *
  * The thread's own memory is its stack, its thread-local memory, and its area.
  */
@@ -19,13 +19,13 @@
 #include "common/proc.h"
 #include "traced.h"
 
-#define AREA_CS 8            /* offset of rseq_cs in the area */
-#define AREA_SIZE 64
-#define RED_ZONE 512         /* bytes below the stack pointer that belong to the thread */
-#define ABOVE_THREAD 4096    /* bytes above the thread pointer that belong to the thread */
-#define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, on the other side of the thread pointer */
-#define STACK_MAX (8u << 20) /* bytes above the stack pointer that belong to the first thread */
-#define FRAMES_MAX (64u << 10) /* the same, for another thread whose stack isn't near its thread pointer */
+#define AREA_CS 8            /* offset of the field rseq_cs in struct rseq */
+#define AREA_SIZE 64         /* assumed bytes of the area */
+#define RED_ZONE 512         /* so many bytes below the stack pointer belong to the thread */
+#define ABOVE_THREAD 4096    /* so many bytes above the thread pointer belong to the thread */
+#define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, opposite to its thread-local memory */
+#define STACK_MAX (8u << 20) /* so many bytes above the stack pointer belong to the process's first thread */
+#define FRAMES_MAX (64u << 10) /* the same as STACK_MAX, for another thread whose stack isn't near its thread pointer */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
 /*
  * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. So the
@@ -35,6 +35,7 @@
 #define WATCHED_MAX 40
 #define WATCH_AGAIN_S 0.02
 
+/* Returns the address to which the instruction stores. */
 static uint64_t address_of(const struct torture_store *store, const struct place *place, const struct machine_registers *registers)
 {
 	uint64_t address = (uint64_t)store->displacement + (store->thread ? registers->thread : 0);
@@ -77,7 +78,10 @@ static bool is_thread_local(const struct thread *thread, const struct machine_re
 	return address - low < local + other && share_mapping(thread->tid, registers->thread, address);
 }
 
-/* Is the address in the thread's own stack, thread-local memory or area? A C library puts the thread pointer above the stack. */
+/*
+ * Is the address in the thread's own stack, thread-local memory or area? C libraries put the thread-local memory above the stack
+ * of a thread that they create.
+ */
 static bool is_own(const struct thread *thread, const struct machine_registers *registers, uint64_t area, uint64_t address)
 {
 	const uint64_t low = registers->general[machine_stack] - RED_ZONE;
@@ -90,7 +94,7 @@ static bool is_own(const struct thread *thread, const struct machine_registers *
 	       is_thread_local(thread, registers, address);
 }
 
-/* Notes the first word that differs. */
+/* Notes a violation, with the first word of `old` and `new` that differs. */
 static void add_violation(struct torture *torture, const struct place *place, uint64_t address, const uint8_t *old,
 			  const uint8_t *new, unsigned width)
 {
@@ -126,7 +130,9 @@ bool watch_wants(const struct torture *torture, const struct place *place)
 	return true;
 }
 
-/* Executes one step of the store. Returns false if the thread hasn't stopped after it. */
+/*
+ * Lets the thread make one step, which is one element of a repeated store. Returns false if the thread hasn't stopped after it.
+ */
 static bool execute_step(struct thread *thread)
 {
 	bool done;
@@ -139,8 +145,8 @@ static bool execute_step(struct thread *thread)
 }
 
 /*
- * Lets the thread execute the store, while no other thread runs. `width` is the number of bytes to compare, which can be
- * several elements of a repeated store. Returns true if the thread has left its place.
+ * Lets the thread execute the store, while no other thread runs. Compares `width` bytes before and after it, which can be several
+ * elements of a repeated store. Returns true if the thread has reached another instruction.
  */
 static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address,
 		    unsigned width)
@@ -167,8 +173,8 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 }
 
 /*
- * After a stop, the kernel restarts some system calls by restart_syscall(2). A filter of system calls can end the process for
- * this. So the tool doesn't stop threads of a process with a filter.
+ * After a stop, the kernel restarts some system calls by restart_syscall(2). If a seccomp filter forbids this call, it can kill
+ * the process. So the tool doesn't stop threads of a process with a filter.
  */
 bool watch_may_hold(const struct thread *thread)
 {
@@ -177,7 +183,7 @@ bool watch_may_hold(const struct thread *thread)
 	return !proc_field(thread->tid, "Seccomp", mode, sizeof(mode)) || mode[0] != '2';
 }
 
-/* Returns the number of bytes to compare. For a repeated store, these bytes are the first elements. */
+/* Returns how many bytes execute() compares. In a repeated store they are the first elements. */
 static unsigned width_of(const struct torture_store *store, const struct machine_registers *registers)
 {
 	const uint64_t most = STORE_MAX / store->width, count = registers->general[machine_count];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* capture.c - reads and decodes the kernel's pages, see capture.h. */
+/* capture.c - reads and decodes the pages of the kernel's trace, see capture.h. */
 #define _GNU_SOURCE
 #include "capture.h"
 
@@ -13,8 +13,8 @@
 #include "tool.h"
 #include "tracefs.h"
 
-#define MEMORY_MAX (256U << 20) /* bytes of pages. With more, the kernel's buffers fill up, and the kernel counts what it drops */
-#define PAGES_AT_ONCE 4096 /* more than a buffer has */
+#define MEMORY_MAX (256U << 20) /* at most so many bytes of pages are in memory. Then the kernel's buffers fill up */
+#define PAGES_AT_ONCE 4096 /* a default buffer has fewer pages */
 #define MISSED_BITS 0xc0000000U /* RB_MISSED_EVENTS and RB_MISSED_STORED of kernel/trace/ring_buffer.c */
 
 /* Types of entries, see include/linux/ring_buffer.h. */
@@ -188,7 +188,7 @@ void capture_pump(struct capture *capture)
 	uint64_t before = proc_now();
 
 	for (size_t i = 0; i < capture->instance.cpu_count; i++)
-		/* A buffer that fills as fast as it's read must not delay the other buffers, so there is a limit. */
+		/* The number of pages is limited, because a buffer that fills as fast as it's read must not delay the others. */
 		for (int most = PAGES_AT_ONCE; most > 0 && read_page(capture, &capture->streams[i]); most--)
 			;
 	capture->complete = before;
@@ -199,7 +199,7 @@ static void begin_block(const struct capture *capture, struct capture_cursor *cu
 	struct format_field commit = capture->page.commit;
 	size_t used;
 
-	commit.size = 4; /* the bits above are flags or 0 */
+	commit.size = 4; /* the number of bytes is in the lower 32 bits */
 	used = (size_t)format_get(block->bytes, commit) & ~(size_t)MISSED_BITS;
 	cursor->block = block;
 	cursor->time = format_get(block->bytes, capture->page.time);
@@ -249,8 +249,8 @@ static uint32_t read_word(const struct capture_cursor *cursor, size_t at)
 }
 
 /*
- * Decodes the next known event of a page. Returns false at the end of the page. An entry that reaches beyond the end of the page
- * ends the page, and counts as damage.
+ * Decodes the next event of a page that this tool knows. Returns false at the end of the page. If an entry reaches beyond the
+ * end, counts this in *damaged, and also returns false.
  */
 static bool next_in_block(const struct capture *capture, struct capture_cursor *cursor, struct capture_event *event,
 			  uint64_t *damaged)
@@ -291,7 +291,7 @@ static bool next_in_block(const struct capture *capture, struct capture_cursor *
 	return false;
 }
 
-/* If this CPU has another event, stores it in stream->next and returns true. */
+/* If this CPU has another event in memory, stores it in stream->next and returns true. */
 static bool peek(struct capture *capture, struct capture_stream *stream)
 {
 	while (!stream->has_next && stream->first != NULL) {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capture.h - takes events from the kernel's buffers, and hands them out in the order of their times.
+ * capture.h - reads the events of the kernel's trace from its buffers, and returns them in the order of their times. Each CPU has
+ * a buffer.
  *
- * This file reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One call reads a page with the exact
- * numbers of about 80 events. For text, the kernel would have to print each event, and this tool to parse it.
+ * This file reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One read() returns a page with about 80
+ * events. For text, the kernel would have to print each event, and this tool would have to parse it.
  *
- * The invariant: an event is handed out only after all CPUs' buffers were read at a later time than the event's. So the order
- * of events is right for all CPUs together. It is possibly wrong while pages come faster than this tool uses them, and its 256
- * MiB of memory are full.
+ * The invariant: an event is returned only after the buffers of all CPUs were read at a later time than the event's. So the
+ * events of all CPUs together are in the right order. If pages come faster than this tool uses them, and its 256 MiB of memory
+ * are full, the order is possibly wrong.
  */
 #ifndef RK_TOOL_TRACE_CAPTURE_H
 #define RK_TOOL_TRACE_CAPTURE_H
@@ -22,25 +23,27 @@ struct capture_event {
 	uint64_t time; /* nanoseconds of CLOCK_MONOTONIC */
 	int cpu;
 	pid_t tid;
-	uint64_t ip, start, length, abort; /* CAPTURE_ABORT */
-	int32_t cpu_id;                    /* CAPTURE_UPDATE: the number that the kernel wrote */
-	pid_t old_tid;                     /* CAPTURE_EXEC: the thread's id before */
+	uint64_t ip, start, length, abort; /* CAPTURE_ABORT: the thread's instruction pointer before the abort, and the section */
+	int32_t cpu_id;                    /* CAPTURE_UPDATE: the CPU number that the kernel wrote into the area */
+	pid_t old_tid;                     /* CAPTURE_EXEC: the thread's id before the exec */
 };
 
+/* A page that was read from a buffer. */
 struct capture_block;
 
-/* Reads one page. */
+/* A position in a page. */
 struct capture_cursor {
 	const struct capture_block *block;
-	size_t at, end; /* the next event's place in the page, and the end of the events */
-	uint64_t time;  /* of the last event that was read */
+	size_t at, end; /* offsets in the page: of the next event, and of the end of the last event */
+	uint64_t time;  /* the time of the last event before `at` */
 };
 
+/* The pages that were read from one CPU's buffer, and the next event in them. */
 struct capture_stream {
-	int cpu, pipe;
+	int cpu, pipe; /* `pipe` is the descriptor of trace_pipe_raw */
 	struct capture_block *first, *last;
 	struct capture_cursor cursor;
-	bool has_next;
+	bool has_next; /* `next` is valid */
 	struct capture_event next;
 };
 
@@ -49,16 +52,17 @@ struct capture {
 	struct format_page page;
 	struct format_event abort, update, exec;
 	struct capture_stream *streams; /* one for each CPU */
-	size_t blocks;                  /* pages in memory */
+	size_t blocks;                  /* how many pages are in memory */
 	uint64_t complete;              /* all events before this time have been read */
-	uint64_t damaged;               /* pages of which a part couldn't be understood */
-	bool updates;
+	uint64_t damaged;               /* in how many pages a part couldn't be understood */
+	bool updates;                   /* also read the event rseq:rseq_update */
 };
 
 /*
- * Creates an instance, and enables the events. If `count` isn't 0, only events of these processes are traced. `buffer_kb` is
- * the size of each CPU's buffer, or 0 for the default. With `updates`, also enables the event of the kernel's writes of CPU
- * numbers. Returns EXIT_CLEAN. If that fails, prints why and returns another exit code. Call capture_close() in both cases.
+ * Creates an instance, and enables the events. If `count` isn't 0, only the processes `pids` are traced. `buffer_kb` is the size
+ * of each CPU's buffer in KiB, or 0 for the default. With `updates`, also enables the event rseq:rseq_update: the kernel writes a
+ * CPU number into an area. Returns EXIT_CLEAN. If this fails, prints why and returns another exit code. Call capture_close() in
+ * both cases.
  */
 int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint64_t buffer_kb, bool updates);
 void capture_close(struct capture *capture);
@@ -66,13 +70,13 @@ void capture_close(struct capture *capture);
 /* Waits until there are events, at most `ms` milliseconds. A signal ends the wait. */
 void capture_wait(const struct capture *capture, int ms);
 
-/* Reads the events that the kernel has now into this tool's memory, without waiting. */
+/* Reads the pages that the kernel has now into this tool's memory, without waiting. */
 void capture_pump(struct capture *capture);
 
-/* Hands out the next event. Returns false if there is none until the next capture_pump(). */
+/* Stores the next event in *event. Returns false if there is none before the next capture_pump(). */
 bool capture_next(struct capture *capture, struct capture_event *event);
 
-/* Is an event in memory, not handed out yet, which says that the process has executed another program? */
+/* Is a CAPTURE_EXEC event of this process in memory, which capture_next() hasn't returned yet? */
 bool capture_will_exec(const struct capture *capture, pid_t pid);
 
 #endif /* RK_TOOL_TRACE_CAPTURE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format.c - reads how the kernel describes its binary trace, see format.h. */
+/* format.c - reads the kernel's description of its binary trace, see format.h. */
 #include "format.h"
 
 #include <stdio.h>
@@ -75,6 +75,7 @@ bool format_read_page(int root, struct format_page *page)
 	return good;
 }
 
+/* Enlarges format->size so that it includes the field. */
 static void reach(struct format_event *format, struct format_field field)
 {
 	if (field.size != 0 && format->size < (size_t)field.offset + field.size)
@@ -106,7 +107,7 @@ bool format_read_event(int root, const char *event, const char *const names[FORM
 	return true;
 }
 
-/* Both architectures are little-endian, and the kernel writes numbers of its own machine. */
+/* The numbers have the byte order of this machine. Both architectures are little-endian, so memcpy() is enough for any size. */
 uint64_t format_get(const uint8_t *bytes, struct format_field field)
 {
 	uint64_t number = 0;

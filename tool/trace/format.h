@@ -2,8 +2,9 @@
 /*
  * format.h - the layout of the kernel's binary trace, as the kernel itself describes it.
  *
- * The invariant: no offset and no size is assumed. All come from events/header_page, events/header_event and the events' own
- * format files. If these describe something else than this tool knows, the tool refuses to read.
+ * The invariant: the tool assumes no offset and no size. It reads all of them from events/header_page, events/header_event and
+ * the events' own format files in tracefs. If these files describe a layout that it doesn't know, the tool doesn't read the
+ * trace.
  */
 #ifndef RK_TOOL_TRACE_FORMAT_H
 #define RK_TOOL_TRACE_FORMAT_H
@@ -19,8 +20,8 @@ struct format_field {
 /* A page of the kernel's buffer. */
 struct format_page {
 	struct format_field time, commit;
-	unsigned data; /* where events begin */
-	size_t size;   /* of the whole page */
+	unsigned data; /* the offset at which the events begin */
+	size_t size;   /* bytes of the whole page */
 };
 
 enum { FORMAT_FIELDS = 4 };
@@ -32,15 +33,15 @@ struct format_event {
 };
 
 /*
- * Reads the format of the buffer's pages. `root` is the root of tracefs. This function and the next return false if the kernel's
- * description isn't what this tool knows.
+ * Reads the format of the buffer's pages. `root` is the root folder of tracefs. This function and the next one return false if
+ * the kernel describes a layout that this tool doesn't know.
  */
 bool format_read_page(int root, struct format_page *page);
 
-/* Reads the format of "rseq/rseq_ip_fixup", for example, with the named fields. */
+/* Reads the format of an event, for example "rseq/rseq_ip_fixup", with the named fields. */
 bool format_read_event(int root, const char *event, const char *const names[FORMAT_FIELDS], struct format_event *format);
 
-/* Reads a field of 1, 2, 4 or 8 bytes without sign. */
+/* Reads an unsigned field of 1, 2, 4 or 8 bytes. `bytes` is the beginning of the page or of the event. */
 uint64_t format_get(const uint8_t *bytes, struct format_field field);
 
 #endif /* RK_TOOL_TRACE_FORMAT_H */

@@ -19,12 +19,12 @@
 #include "tracefs.h"
 
 #define PREFIX "rseqkit-"
-#define BUFFERS_KB 65536U /* of all CPUs together */
-#define BUFFER_MAX_KB 8192U /* of one CPU: at 100,000 aborts a second, a second and a half */
-#define BUFFER_MIN_KB 256U
-#define ROUNDS 20 /* attempts to list the threads of a process that starts threads all the time */
+#define BUFFERS_KB 65536U /* KiB of all CPUs' buffers together, by default */
+#define BUFFER_MAX_KB 8192U /* most KiB of one CPU's buffer: 100,000 aborts a second fill it in a second and a half */
+#define BUFFER_MIN_KB 256U /* least KiB of one CPU's buffer */
+#define ROUNDS 20 /* the threads of a process are listed at most so often, because it can start threads all the time */
 
-/* Removes the instances of processes that have ended. */
+/* Removes the instances that killed runs of this tool have left. */
 static void remove_leftovers(int instances)
 {
 	int fd = openat(instances, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -49,7 +49,7 @@ static void remove_leftovers(int instances)
 		close(fd);
 }
 
-/* Adds the number of each possible CPU. */
+/* Adds the number of each possible CPU to the instance. */
 static bool find_cpus(struct instance *instance)
 {
 	int fd = openat(instance->folder, "per_cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,9 +98,9 @@ static const char *set_up(struct instance *instance, uint64_t buffer_kb, int *er
 		const char *name, *text;
 		bool needed;
 	} settings[] = {
-		{"trace_clock", "mono", true},         /* the clock by which events of different CPUs are put in order */
+		{"trace_clock", "mono", true},         /* times of different CPUs can be compared */
 		{"options/overwrite", "0", true},      /* a full buffer drops new events, and counts them */
-		{"options/record-cmd", "0", false},    /* names come from /proc; other users' cache of names stays as it is */
+		{"options/record-cmd", "0", false},    /* no thread names, which the tool reads from /proc */
 		{"options/event-fork", "1", true},     /* threads and processes that a traced thread makes are traced */
 		{"buffer_percent", "0", false},        /* poll() returns at the first event */
 		{"buffer_size_kb", kilobytes, true},
@@ -180,8 +180,9 @@ static size_t count_threads(pid_t pid)
 }
 
 /*
- * The kernel's filter has threads, not processes. Once a thread is in the filter, the kernel also adds the threads that it
- * starts. So this function lists the threads again as long as their number changes.
+ * The kernel's filter set_event_pid is a list of threads, not of processes. The kernel also adds the threads that a listed thread
+ * starts. A thread that isn't listed yet can start others meanwhile. So this function lists the process's threads again as long
+ * as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {

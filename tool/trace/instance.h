@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * instance.h - a trace of our own in the kernel: a tracefs instance with only the events that this tool needs.
+ * instance.h - creates an instance of tracefs, which is a trace of this tool's own in the kernel, with only the events that it
+ * needs.
  *
- * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: the name has this
- * process's id and start time. So a later run can see that the process of an instance is dead, and removes the instance.
+ * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: the instance's
+ * name has this process's id and start time. If this tool is killed, a later run sees that the process has ended, and removes the
+ * instance.
  */
 #ifndef RK_TOOL_TRACE_INSTANCE_H
 #define RK_TOOL_TRACE_INSTANCE_H
@@ -16,21 +18,21 @@
 struct instance {
 	int instances; /* the folder of all instances */
 	int folder;    /* the folder of this instance */
-	char name[64]; /* "" if there is no instance */
+	char name[64]; /* the instance's name; "" if there is no instance */
 	size_t cpu_count;
 	int *cpus;     /* the numbers of the possible CPUs */
 	int *pipes;    /* trace_pipe_raw of each CPU; -1 if it can't be opened */
 };
 
-/* The events that the kernel lost, as its statistics say. */
+/* How many events the kernel lost, by its own statistics. */
 struct instance_losses {
-	uint64_t overrun, dropped; /* events that were overwritten, and events that found no room */
+	uint64_t overrun, dropped; /* events that were overwritten, and events for which a buffer had no space */
 	bool known;    /* the kernel's statistics could be read for each CPU */
 };
 
 /*
- * Creates an instance in which no event is enabled yet. Its buffers have `buffer_kb` for each CPU; 0 stands for a size that suits
- * the number of CPUs. If that fails, prints why and returns false.
+ * Creates an instance in which no event is enabled yet. The buffer of each CPU has `buffer_kb` KiB; 0 means a size that depends
+ * on the number of CPUs. If this fails, prints why and returns false.
  */
 bool instance_create(struct instance *instance, int root, uint64_t buffer_kb);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* keys.c - a hash table with open addressing, see keys.h. Its room is a power of two, and at most half of it is used. */
+/* keys.c - a hash table with open addressing, see keys.h. It has 2^n entries, of which at most half are used. */
 #include "keys.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Returns the entry of the key, or the free entry where it belongs. */
+/* Returns the entry that has the key, or the free entry in which the key would be stored. */
 static struct keys_entry *place_of(const struct keys *keys, const uint64_t key[3])
 {
 	size_t at = (size_t)mix(key[0] + mix(key[1] + mix(key[2])));

@@ -82,7 +82,7 @@ void launch_stop(struct launch *launch)
 	if (launch->go > 0)
 		close(launch->go);
 	launch->go = -1;
-	/* At Ctrl-C, the terminal has also sent SIGINT to the program, which possibly ends by itself. */
+	/* At Ctrl-C, the terminal has also sent SIGINT to the program. So it first gets GRACE_MS to end by itself. */
 	for (int ms = noted == SIGINT ? 0 : GRACE_MS; ms < GRACE_MS + STOP_MS && !launch_has_ended(launch); ms += PAUSE_MS) {
 		if (ms == GRACE_MS)
 			launch->was_stopped = kill(launch->pid, SIGTERM) == 0;
@@ -112,7 +112,7 @@ void launch_note_signals(void)
 		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);
 	}
-	/* The end of the program interrupts a wait. */
+	/* SIGCHLD needs a handler, so that the program's end interrupts poll(). */
 	action.sa_handler = wake;
 	sigaction(SIGCHLD, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);

@@ -2,8 +2,8 @@
 /*
  * launch.h - starts the traced program, and notices signals that end the trace.
  *
- * The program first waits in a child of this tool, until its events are enabled. The invariant: the program has the signal
- * handling, the signal mask and the files with which this tool was started.
+ * The tool first forks a child, which waits until the events are enabled, and then executes the program. The invariant: the
+ * program has the signal actions, the signal mask and the open files with which this tool was started.
  */
 #ifndef RK_TOOL_TRACE_LAUNCH_H
 #define RK_TOOL_TRACE_LAUNCH_H
@@ -13,9 +13,9 @@
 
 struct launch {
 	pid_t pid; /* 0 if there is no program */
-	int go, failure;
+	int go, failure; /* pipes: the child waits for a byte of `go`, and writes exec's errno to `failure` */
 	bool has_ended, was_stopped; /* was_stopped: this tool sent SIGTERM */
-	int status; /* as waitpid() has it */
+	int status; /* the status of waitpid() */
 };
 
 /* Starts the child, which waits. Call this before anything else is opened. If that fails, prints why and returns false. */
@@ -28,7 +28,7 @@ bool launch_go(struct launch *launch, const char *name);
 bool launch_has_ended(struct launch *launch);
 
 /*
- * If the program still runs, sends SIGTERM to it, and waits for its end, at most three seconds. If the child doesn't execute the
+ * If the program still runs, sends SIGTERM to it, and waits at most three seconds for its end. If the child hasn't executed the
  * program yet, the child ends at once.
  */
 void launch_stop(struct launch *launch);

@@ -12,9 +12,9 @@
 #include "common/proc.h"
 
 #define REFRESH_NS 1000000000U
-#define COST 50           /* reading takes at most 1/50 of the time */
-#define FILES_MAX 4096
-#define AGAIN_NS 10000000 /* for unknown addresses, the list is read again at most once in this time */
+#define COST 50           /* reading the maps takes at most 1/50 of the time */
+#define FILES_MAX 4096    /* at most so many files are opened */
+#define AGAIN_NS 10000000 /* because of unknown addresses, the maps are read again at most once in this time */
 
 static uint64_t hash_text(const char *text)
 {
@@ -25,7 +25,7 @@ static uint64_t hash_text(const char *text)
 	return hash;
 }
 
-/* Finds the number of a mapped file, and opens the file if it is new. */
+/* Returns the number of a mapped file (sites.h). Opens the file if it is new. */
 static uint32_t find_file(struct tasks *tasks, const struct mapped *mapped, uint64_t device, uint64_t inode, const char *name,
 			  uint64_t begin)
 {
@@ -62,7 +62,7 @@ static void add_mapping(struct tasks *tasks, struct tasks_process *process, cons
 		mapping->file = find_file(tasks, mapped, ((uint64_t)major << 32) | minor, inode, name, begin);
 }
 
-/* Reads the list of mappings. If the process has ended or executed another program, keeps the list that was read before. */
+/* Reads the process's mappings. If the process has ended or executed another program, keeps the mappings that it has. */
 static void read_list(struct tasks *tasks, struct tasks_process *process)
 {
 	uint64_t begun = proc_now(), hash, later;
@@ -71,8 +71,8 @@ static void read_list(struct tasks *tasks, struct tasks_process *process)
 
 	mapped_read(process->pid, &mapped);
 	/*
-	 * The list belongs to the program of the event only if no exec came in between. An exec before the reading is in the
-	 * kernel's buffer by now.
+	 * The mappings are those of the event's program only if the process has executed no other program since the event. If it
+	 * has, an event of this exec is in the kernel's buffer by now.
 	 */
 	capture_pump(tasks->capture);
 	if (mapped.maps == NULL || !proc_thread(process->pid, &leader) || leader.started != process->started ||

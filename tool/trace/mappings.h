@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mappings.h - reads which files a process has mapped, and decides when to read this again. */
+/* mappings.h - reads /proc/PID/maps of traced processes, and decides when to read it again. */
 #ifndef RK_TOOL_TRACE_MAPPINGS_H
 #define RK_TOOL_TRACE_MAPPINGS_H
 

@@ -23,14 +23,14 @@
 #include "common/proc.h"
 #include "common/source.h"
 
-#define ANSWER_NS UINT64_C(20000000000) /* the time that an answer can take */
-#define HURRY_NS UINT64_C(2000000000)
-#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
+#define ANSWER_NS UINT64_C(20000000000) /* the time limit of an answer */
+#define HURRY_NS UINT64_C(2000000000)   /* the time limit if the user wants to end the trace */
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space that the child may take in addition to what it has at its start */
 #define NOBODY 65534
-#define FILE_AT 3 /* the child's descriptors */
-#define SOCKET_AT 4
+#define FILE_AT 3 /* the child's descriptor of the file */
+#define SOCKET_AT 4 /* the child's descriptor of the socket */
 
-/* Converts an offset in the file to the address that the file itself gives to this place. */
+/* Converts an offset in the file to an address by the file's program headers. */
 static bool to_address(Elf *elf, uint64_t offset, uint64_t *address)
 {
 	size_t count = 0;
@@ -68,7 +68,7 @@ static void find_names(Dwfl_Module *module, uint64_t offset, struct naming_answe
 		copy_printable(answer->file, sizeof(answer->file), dwarf_linesrc(line, NULL, NULL));
 }
 
-/* Leaves the child nothing but its two descriptors, and no rights. */
+/* Limits the child's memory, forbids it to write files, and takes its privileges away. Returns false if the tool has ended. */
 static bool give_up_rights(pid_t parent)
 {
 	struct rlimit limit = {0, 0};
@@ -88,7 +88,7 @@ static bool give_up_rights(pid_t parent)
 			       setresuid(NOBODY, NOBODY, NOBODY) != 0))
 		return false;
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	/* A change of rights clears the death signal, so it is set here. */
+	/* A change of the user clears the death signal, so it is set only now. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return getppid() == parent;
 }
@@ -110,7 +110,7 @@ static _Noreturn void serve(int file, int socket, pid_t parent)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_build_id_find_elf,
-		/* Debug files are found only by build id, below /usr/lib/debug. A name in an ELF file could lead anywhere. */
+		/* The child finds debug files only by build id, below /usr/lib/debug. A name in the file could lead anywhere. */
 		.find_debuginfo = dwfl_build_id_find_debuginfo,
 		.debuginfo_path = &no_path,
 		.section_address = dwfl_offline_section_address,
@@ -198,7 +198,7 @@ bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *an
 			patience = HURRY_NS;
 	} while (proc_now() - begun < patience);
 	if (n == sizeof(*answer)) {
-		/* The child isn't trusted. */
+		/* The file can have taken over the child, so its strings possibly have no end. */
 		answer->symbol[sizeof(answer->symbol) - 1] = answer->file[sizeof(answer->file) - 1] = '\0';
 		return true;
 	}

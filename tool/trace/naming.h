@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * naming.h - finds the symbol and the source line of a place in a file, in a child process.
+ * naming.h - finds the symbol and the source line of an offset in an ELF file, in a child process.
  *
  * This tool runs as root, and a traced program's files can be made to harm a program that reads them. So a child without any
  * rights reads each file. The child has an open descriptor of the file, and limits of time and memory. If the child dies or takes
- * too long, the names of the file's places stay unknown.
+ * too long, symbols and source lines of this file stay unknown.
  */
 #ifndef RK_TOOL_TRACE_NAMING_H
 #define RK_TOOL_TRACE_NAMING_H
@@ -15,7 +15,7 @@
 
 struct naming_answer {
 	char symbol[192];       /* "" if unknown; printable, like `file` */
-	uint64_t symbol_offset; /* the distance of the place from the symbol's address */
+	uint64_t symbol_offset; /* the distance from the symbol's address */
 	char file[192];
 	int line;
 };
@@ -30,8 +30,9 @@ struct naming {
 bool naming_start(struct naming *naming, int file);
 
 /*
- * Asks for the place at an offset in the file. Calls `meanwhile` repeatedly during the wait, which lasts at most 20 seconds, or 2
- * seconds once `meanwhile` has returned false. Returns false if the child has failed or is too slow; then it has been stopped.
+ * Asks the child for the names of an offset in the file, and waits at most 20 seconds for the answer. Calls `meanwhile`
+ * repeatedly during the wait. If `meanwhile` returns false, the wait lasts at most 2 seconds in all. Returns false if the child
+ * has failed or is too slow; then the child has been ended.
  */
 bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument);
 

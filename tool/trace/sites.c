@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sites.c - the files and places of aborts, see sites.h. */
+/* sites.c - keeps the files, places and sites of aborts, see sites.h. */
 #include "sites.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "common/output.h"
 
-#define CHILDREN_MAX 8 /* children that read files at the same time */
+#define CHILDREN_MAX 8 /* at most so many children (naming.h) exist at the same time */
 
 uint32_t places_find_file(const struct places *places, uint64_t device, uint64_t inode)
 {
@@ -65,7 +65,7 @@ uint32_t places_site(struct places *places, uint32_t file, uint64_t process, uin
 	return places->site_count++;
 }
 
-/* If there are too many children, ends the one whose last use is the longest ago. */
+/* If there are too many children, ends the child whose file wasn't used for the longest time. */
 static void limit_children(struct places *places)
 {
 	struct places_file *oldest = NULL;
@@ -106,7 +106,7 @@ const struct place *places_name(struct places *places, uint32_t number)
 		file->failed = true;
 		return place;
 	}
-	/* The child isn't trusted, so this process makes its names printable again. */
+	/* The file can have taken over the child, so this process makes the names printable again. */
 	copy_printable(text, sizeof(text), answer.symbol);
 	place->symbol = text[0] != '\0' ? strdup(text) : NULL;
 	place->symbol_offset = answer.symbol_offset;

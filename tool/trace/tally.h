@@ -2,8 +2,8 @@
 /*
  * tally.h - counts aborts by thread, CPU and site, and sums them up by any of these.
  *
- * The invariant: `aborts` counts every abort that the kernel reported. `uncounted` counts those of them that found no room in
- * the table.
+ * The invariant: `aborts` counts every abort that the kernel reported. `uncounted` counts those of them that aren't in `cells`,
+ * because there are too many cells or sites.
  */
 #ifndef RK_TOOL_TRACE_TALLY_H
 #define RK_TOOL_TRACE_TALLY_H
@@ -12,15 +12,16 @@
 
 #include "tasks.h"
 
+/* The aborts of one thread on one CPU at one site. */
 struct tally_cell {
 	uint32_t thread, site;
 	int cpu;
-	uint64_t count, recent, before; /* before: the count at the last tally_mark() */
+	uint64_t count, recent, before; /* recent: the aborts of the last interval; before: the count at the last tally_mark() */
 };
 
-/* The kernel's writes of a thread's CPU numbers. */
+/* How often the kernel wrote CPU numbers into a thread's area. */
 struct tally_updates {
-	uint64_t updates, moves; /* moves: the updates that changed the number */
+	uint64_t updates, moves; /* moves: the updates that changed the CPU number */
 	int32_t cpu_id;          /* the number that the kernel wrote last */
 	bool known;              /* `cpu_id` is valid */
 };
@@ -29,25 +30,26 @@ struct tally {
 	struct tally_cell *cells;
 	uint32_t cell_count, thread_count;
 	struct keys keys;
-	struct tally_updates *threads; /* in the order of the threads in struct tasks */
+	struct tally_updates *threads; /* in the order of tasks->threads */
 	uint64_t aborts, uncounted, updates;
 };
 
+/* By which of these the aborts are summed up. */
 enum tally_view { VIEW_INSTRUCTION, VIEW_SECTION, VIEW_PROCESS, VIEW_THREAD, VIEW_CPU, TALLY_VIEWS };
 
 struct tally_row {
-	uint32_t key;              /* the site, the place of a section's start, the process, the thread or the CPU */
-	uint32_t section;          /* of VIEW_INSTRUCTION: the place of the section's start */
+	uint32_t key;              /* by the view: a site, the place of a section's start, a process, a thread or a CPU */
+	uint32_t section;          /* with VIEW_INSTRUCTION: the place of the section's start */
 	uint32_t process;          /* the process of these aborts, or one of several */
 	bool several;              /* the aborts are of several processes */
-	uint64_t count, recent;    /* recent: between the last two calls of tally_mark() */
-	uint64_t updates, moves;   /* of VIEW_THREAD */
+	uint64_t count, recent;    /* recent: the aborts between the last two calls of tally_mark() */
+	uint64_t updates, moves;   /* with VIEW_THREAD: see struct tally_updates */
 };
 
 void tally_add(struct tally *tally, uint32_t thread, int cpu, uint32_t site);
 void tally_add_update(struct tally *tally, uint32_t thread, int32_t cpu_id);
 
-/* Ends an interval. The counts of this interval become `recent`. */
+/* Ends an interval: in each cell, `recent` becomes the number of aborts in this interval. */
 void tally_mark(struct tally *tally);
 
 /*

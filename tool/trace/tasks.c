@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tasks.c - threads and processes, see tasks.h. mappings.c reads what they have mapped. */
+/* tasks.c - keeps the threads and processes of events, see tasks.h. */
 #include "tasks.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "mappings.h"
 #include "common/proc.h"
 
-#define LOOK_NS 1000000000U /* how often the tool checks whether a thread still has its id and its name */
+#define LOOK_NS 1000000000U /* after this time, the tool checks again whether a thread still has its id and its name */
 
 enum { TASKS_MAX = 1 << 16 };
 
@@ -69,7 +69,7 @@ static uint32_t add_thread(struct tasks *tasks, pid_t tid, uint32_t process, con
 	return tasks->thread_count++;
 }
 
-/* Has the known thread still this id, and not a newer thread? Also reads the thread's name, which can change. */
+/* Does this thread still have its id, or has a newer thread the same id now? Also reads the thread's name, which can change. */
 static bool is_same(struct tasks_thread *thread)
 {
 	struct proc_thread now;
@@ -100,7 +100,7 @@ uint32_t tasks_thread(struct tasks *tasks, pid_t tid)
 	return add_thread(tasks, tid, process_of(tasks, tid), &found);
 }
 
-/* When a thread executes a program, the kernel ends all other threads. The thread then has the process's id. */
+/* When a thread executes a program, the kernel ends all other threads of the process, and gives this thread the process's id. */
 void tasks_exec(struct tasks *tasks, const struct capture_event *event)
 {
 	uint32_t process = keys_find(&tasks->process_keys, (uint64_t)event->tid, 0, 0);

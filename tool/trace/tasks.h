@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tasks.h - the threads and processes that aborts come from, and what their addresses mean.
+ * tasks.h - the threads and processes whose sections abort, and the files to which their addresses belong.
  *
- * An event has a thread's id and addresses. Everything else comes from /proc, while the process lives: names, the thread's
- * process, and the files that the process has mapped. The invariant: an address is looked up only in a list of mappings that
- * belongs to the program that the thread ran at the event. Another program in the same process is another entry.
+ * An event has a thread's id and addresses. The tool reads everything else from /proc while the process lives: names, the
+ * thread's process, and the process's mappings. The invariant: an address of an event is looked up only in mappings of the
+ * program that the thread executed at the time of the event. If a process executes another program, it gets another entry.
  */
 #ifndef RK_TOOL_TRACE_TASKS_H
 #define RK_TOOL_TRACE_TASKS_H
@@ -14,28 +14,28 @@
 
 struct tasks_mapping {
 	uint64_t begin, end;
-	uint64_t bias; /* to be added to an address for the offset in the file */
-	uint32_t file; /* KEYS_NONE if it isn't a file */
+	uint64_t bias; /* an address plus this number is the offset in the file */
+	uint32_t file; /* the number of the file in struct places; KEYS_NONE if no file is mapped */
 };
 
 struct tasks_process {
-	pid_t pid;  /* 0: unknown, because the thread had ended before this tool looked */
+	pid_t pid;  /* 0: unknown, because the thread had ended before this tool looked for its process */
 	char name[32];
-	uint64_t started;
-	struct tasks_mapping *mappings; /* sorted; those with code only */
+	uint64_t started;    /* when the process started, see struct proc_thread */
+	struct tasks_mapping *mappings; /* the mappings with code, sorted by address */
 	size_t mapping_count;
-	uint32_t version;    /* counts the different lists of mappings */
-	uint64_t text;       /* a hash of the list */
-	uint64_t next_read;  /* the list isn't read again before this time */
-	bool has_read, over; /* over: the process runs another program now */
+	uint32_t version;    /* how often `mappings` has changed */
+	uint64_t text;       /* a hash of /proc/PID/maps */
+	uint64_t next_read;  /* /proc/PID/maps isn't read again before this time */
+	bool has_read, over; /* has_read: `mappings` is valid; over: the process executes another program now */
 };
 
 struct tasks_thread {
 	pid_t tid;
 	uint32_t process;
 	char name[32];
-	uint64_t started, next_look;
-	bool over; /* the thread runs another program now */
+	uint64_t started, next_look; /* next_look: when the tool checks again whether this thread still has its id */
+	bool over; /* the thread executes another program now */
 };
 
 struct tasks {
@@ -47,13 +47,13 @@ struct tasks {
 	struct capture *capture;
 };
 
-/* Returns the thread of an event. Threads above the limit share one entry, whose id is 0. */
+/* Returns the number of the thread in `threads`. If there are too many threads, all further ones share one entry with id 0. */
 uint32_t tasks_thread(struct tasks *tasks, pid_t tid);
 
 /* Call this for an event by which a thread has executed another program. */
 void tasks_exec(struct tasks *tasks, const struct capture_event *event);
 
-/* Returns the site of an abort, or KEYS_NONE if there are too many sites. */
+/* Returns the number of the site of an abort (sites.h), or KEYS_NONE if there are too many sites. */
 uint32_t tasks_site(struct tasks *tasks, uint32_t thread, const struct capture_event *event);
 
 void tasks_forget(struct tasks *tasks);

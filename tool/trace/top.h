@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* top.h - declares the parts of `rseqkit top`: its table, and its terminal. */
+/* top.h - what the files of `rseqkit top` share: the table, and the terminal. */
 #ifndef RK_TOOL_TRACE_TOP_H
 #define RK_TOOL_TRACE_TOP_H
 
@@ -8,16 +8,16 @@
 /* The table of one interval. */
 struct top {
 	enum tally_view view;
-	bool by_total, paused;  /* sort by the counts since the start; show no new intervals */
-	double interval;        /* seconds, as measured */
-	struct tally_row *rows; /* of the last interval */
-	uint32_t count;
-	uint64_t recent, lost;  /* aborts of the interval, and all events that the kernel lost */
+	bool by_total, paused;  /* by_total: sort by all aborts, not by the last interval's; paused: show no new intervals */
+	double interval;        /* the measured length of the last interval in seconds */
+	struct tally_row *rows; /* the rows of the table */
+	uint32_t count;         /* the number of rows */
+	uint64_t recent, lost;  /* aborts of the last interval, and all events that the kernel lost until now */
 };
 
 /*
- * The requests that come by keys and signals of the terminal. The invariant: while Ctrl-Z stops this program, and after the
- * program's end, the terminal has its former state. This holds for an end by exit(), too.
+ * A request of the user, by a key or a signal of the terminal. The invariant: while Ctrl-Z stops this program, and after the
+ * program's end, also by exit(), the terminal has its former state.
  */
 enum top_request { TOP_NOTHING, TOP_REDRAW, TOP_RESORT, TOP_QUIT };
 
@@ -31,10 +31,10 @@ enum top_request top_screen_keys(struct top *top);
 /* Draws the table on the whole terminal. */
 void top_screen_draw(struct tracer *tracer, const struct top *top);
 
-/* Writes row number `row` in at most `columns` columns. */
+/* Writes row number `row` of the table into text[size], for a line of `columns` columns. */
 void top_format(struct tracer *tracer, const struct top *top, uint32_t row, size_t columns, char *text, size_t size);
 
-/* top_format_title() writes the first line above the rows. top_format_header() writes the second line, the columns' names. */
+/* top_format_title() writes the first line above the rows. top_format_header() writes the second line: the names of columns. */
 void top_format_title(const struct tracer *tracer, const struct top *top, char *text, size_t size);
 void top_format_header(const struct top *top, size_t columns, char *text, size_t size);
 

@@ -6,7 +6,7 @@
 #include "top.h"
 #include "trace.h"
 
-#define NARROW 40 /* columns; a table that is narrower has no totals */
+#define NARROW 40 /* a table with fewer columns doesn't show the total counts */
 
 void top_format_title(const struct tracer *tracer, const struct top *top, char *text, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* top_screen.c - the terminal of `rseqkit top`, see top.h. Signals only set flags; the loop acts on them. */
+/* top_screen.c - draws the table of `rseqkit top` on the terminal, and reads keys, see top.h. Signal handlers only set flags. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <signal.h>
@@ -28,7 +28,7 @@ static void restore(void)
 	if (!is_open)
 		return;
 	is_open = false;
-	/* Colours off, cursor on, and back to the main screen. */
+	/* Switches colours off, shows the cursor, and leaves the alternate screen. */
 	fputs("\033[0m\033[?25h\033[?1049l", stdout);
 	fflush(stdout);
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
@@ -119,7 +119,7 @@ enum top_request top_screen_keys(struct top *top)
 	if (suspended)
 		suspend();
 	if (continued && is_open)
-		restore(); /* a stop by SIGSTOP; possibly a shell has changed the terminal meanwhile */
+		restore(); /* after SIGSTOP and SIGCONT: a shell has possibly changed the terminal meanwhile */
 	if (continued)
 		take();
 	if (continued || resized)
@@ -128,7 +128,7 @@ enum top_request top_screen_keys(struct top *top)
 	if (poll(&poller, 1, 0) > 0) {
 		n = read(STDIN_FILENO, keys, sizeof(keys));
 		if (n <= 0)
-			return TOP_QUIT; /* the terminal has gone */
+			return TOP_QUIT; /* the terminal was closed */
 	}
 	for (ssize_t i = 0; i < n; i++) {
 		enum top_request wanted;
@@ -142,7 +142,7 @@ enum top_request top_screen_keys(struct top *top)
 	return request;
 }
 
-/* Prints one line at a row of the terminal, and cuts it at the width. */
+/* Prints one line at a row of the terminal, cut to the terminal's width. */
 static void put_line(unsigned row, size_t columns, const char *text)
 {
 	printf("\033[%u;1H\033[K%.*s", row, (int)columns, text);

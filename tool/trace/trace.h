@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* trace.h - declares how `rseqkit trace` prints: a line of JSON for each abort, or tables at the end. */
+/* trace.h - the output of `rseqkit trace`: a line of JSON for each abort, or tables at the end. */
 #ifndef RK_TOOL_TRACE_TRACE_H
 #define RK_TOOL_TRACE_TRACE_H
 
 #include "tracer.h"
 
-/* Writes a place for people: "symbol+0x12 (source.c:34)", "file+0x56" or "0x78". Looks for names first. */
+/* Writes a place as "symbol+0x12 (source.c:34)", "file+0x56" or "0x78", after looking for its symbol and source line. */
 void trace_describe(struct places *places, uint32_t place, char *text, size_t size);
 
 /* Prints the tables, with all rows or with the most frequent ones. */

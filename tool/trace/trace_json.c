@@ -2,9 +2,9 @@
 /*
  * trace_json.c - writes the lines of `rseqkit trace --json`.
  *
- * The invariant: each line is a whole JSON object. All names are printable ASCII, so nothing in them can end a string or a line.
- * A line for an abort is put together from parts that were made when the thread and the site appeared first. So a hundred
- * thousand lines a second are possible.
+ * The invariant: each line is a whole JSON object. All names are printable ASCII, and json-c escapes them, so no name can end a
+ * string or a line. The texts for a thread and for a site are made only once, and the line for an abort is put together from
+ * them. So a hundred thousand lines a second are possible.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,14 +20,14 @@
 #include "common/json.h"
 #include "trace.h"
 
-#define CHUNK 4096     /* bytes. If poll() says that a pipe can be written, a write of so many bytes doesn't block */
-#define PATIENCE_MS 2000 /* after a signal, the tool no longer waits for a reader that reads nothing for so long */
+#define CHUNK 4096     /* bytes of a write. If poll() says that a pipe can be written, such a write doesn't block */
+#define PATIENCE_MS 2000 /* after a signal, the tool waits at most so long for a reader that reads nothing */
 #define POLL_MS 20
 
 static char buffer[1 << 17];
 static size_t used;
 
-/* The text of each site, and of each thread; NULL until a line needs it. */
+/* The JSON members of each site and of each thread as text; NULL until a line needs them. */
 static char **site_texts, **thread_texts;
 static uint32_t site_text_count, thread_text_count;
 
@@ -91,7 +91,7 @@ static void put_address(json_object *object, const char *key, uint64_t address)
 	json_put_string(object, key, text);
 }
 
-/* Adds what is known about a place. An unknown name is null. */
+/* Adds symbol, offset, source file and line of a place. If they are unknown, adds null. */
 static void put_names(json_object *object, struct places *places, uint32_t number)
 {
 	const struct place *place = places_name(places, number);

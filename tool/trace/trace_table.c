@@ -10,7 +10,7 @@
 #include "common/output.h"
 #include "trace.h"
 
-#define ROWS 20 /* of each table, without --all */
+#define ROWS 20 /* without --all, a table has about so many rows */
 
 const char *trace_end_name(enum tracer_end end)
 {
@@ -79,7 +79,7 @@ static void print_rest(const struct tracer *tracer, uint64_t rest, uint32_t line
 		print_row(tracer, rest, text);
 }
 
-/* Puts the instructions of a section together, the most frequent first. */
+/* Sorts by section. In a section, the instruction with the most aborts is the first. */
 static int compare_sections(const void *left, const void *right)
 {
 	const struct tally_row *a = (const struct tally_row *)left, *b = (const struct tally_row *)right;

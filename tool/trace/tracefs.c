@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracefs.c - finds tracefs, see tracefs.h.
+ * tracefs.c - opens tracefs, see tracefs.h.
  *
- * The list of mounts is read first. A look into /sys/kernel/debug/tracing would make the kernel mount tracefs there, and that
- * mount would stay.
+ * To find a mounted tracefs, this file reads the list of mounts. It doesn't look into /sys/kernel/debug/tracing, because then the
+ * kernel would mount tracefs there, and that mount would stay.
  */
 #define _GNU_SOURCE
 #include "tracefs.h"
@@ -90,7 +90,9 @@ static int open_mounted(int *error)
 		(void)strtok_r(line, " ", &saved);
 		where = strtok_r(NULL, " ", &saved);
 		kind = strtok_r(NULL, " ", &saved);
-		/* The list escapes a name with a blank, so this open() doesn't find it. Then mount_detached() serves as well. */
+		/*
+		 * The list escapes a blank in a folder's name, so this open() fails. Then mount_detached() makes another mount.
+		 */
 		if (where == NULL || kind == NULL || strcmp(kind, "tracefs") != 0)
 			continue;
 		found = open(where, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -106,7 +108,7 @@ static int open_mounted(int *error)
 	return found;
 }
 
-/* Mounts tracefs without a folder. Returns the mount's root, or -1 with errno. */
+/* Mounts tracefs without attaching it to a folder. Returns the mount's root, or -1 with errno. */
 static int mount_detached(void)
 {
 #if defined(SYS_fsopen) && defined(SYS_fsconfig) && defined(SYS_fsmount)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracefs.h - finds the kernel's tracefs, and reads and writes its small files.
+ * tracefs.h - opens the kernel's tracefs, and reads and writes its small files.
  *
- * If no tracefs is mounted, this file makes a mount that has no place in any folder. So no other process sees the mount, and the
- * kernel removes it when this program ends.
+ * If no tracefs is mounted, tracefs_open() makes a mount that isn't attached to any folder. So no other process sees the mount,
+ * and the kernel removes it when this program ends.
  */
 #ifndef RK_TOOL_TRACE_TRACEFS_H
 #define RK_TOOL_TRACE_TRACEFS_H
@@ -21,7 +21,7 @@ char *tracefs_read(int folder, const char *name);
 /* Writes a text to a file below a folder, by one call of write(2). Returns 0, or an error number. */
 int tracefs_write(int folder, const char *name, const char *text);
 
-/* Finds a line that begins with `name`, and stores the number that follows it. Returns false if there is none. */
+/* Finds a line of the text that begins with `name`, and stores the number after the name. Returns false if there is none. */
 bool tracefs_number(const char *text, const char *name, uint64_t *number);
 
 #endif /* RK_TOOL_TRACE_TRACEFS_H */

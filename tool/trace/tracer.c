@@ -20,8 +20,8 @@
 #include "common/proc.h"
 #include "tool.h"
 
-#define AT_ONCE 65536    /* events that are counted before the next look at signals and at the kernel's buffers */
-#define PAUSE_NS 1000000 /* between two reads, so that a read gets more than one event */
+#define AT_ONCE 65536    /* after so many events, the tool looks at signals and at the kernel's buffers again */
+#define PAUSE_NS 1000000 /* the tool pauses before a read, so that a read gets more than one event */
 
 static struct tracer *active;
 
@@ -29,7 +29,7 @@ static void remove_active(void)
 {
 	if (active == NULL)
 		return;
-	places_forget(&active->places); /* its children don't outlive the tool */
+	places_forget(&active->places); /* this also ends the children of naming.c */
 	capture_close(&active->capture);
 	active = NULL;
 }
@@ -50,7 +50,7 @@ bool tracer_add_pid(const char *text, pid_t **pids, size_t *count)
 	return true;
 }
 
-/* Each mapped file needs a descriptor. */
+/* Raises the limit of open files, because each file that a traced process has mapped needs a descriptor. */
 static void want_files(void)
 {
 	struct rlimit limit;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracer.h - one trace from its start to its end, for `rseqkit trace` and `rseqkit top`.
+ * tracer.h - starts, runs and ends one trace, for `rseqkit trace` and `rseqkit top`.
  *
  * The invariant: the instance that tracer_begin() creates in the kernel is removed at exit() at the latest.
  */
@@ -15,11 +15,12 @@ struct tracer_settings {
 	size_t pid_count;  /* 0: trace all processes of the machine */
 	char **program;    /* the program to start, with its arguments; NULL: none */
 	const char *output; /* the file that becomes the tool's own stdout; NULL: none */
-	double seconds;     /* 0: no limit */
-	uint64_t buffer_kb; /* of the kernel's buffer for each CPU; 0: a size that suits the number of CPUs */
-	bool updates;       /* also trace the kernel's writes of CPU numbers */
+	double seconds;     /* the trace ends after this time; 0: no limit */
+	uint64_t buffer_kb; /* KiB of the kernel's buffer for each CPU; 0: a size that depends on the number of CPUs */
+	bool updates;       /* also trace when the kernel writes a CPU number into an area */
 };
 
+/* Why the trace has ended: the program or the processes have ended, the time is over, a signal came, or output failed. */
 enum tracer_end { END_NOT_YET, END_PROGRAM, END_PROCESSES, END_TIME, END_SIGNAL, END_OUTPUT };
 
 struct tracer {
@@ -30,19 +31,25 @@ struct tracer {
 	struct tally tally;
 	struct launch launch;
 	struct instance_losses losses;
-	int *ends; /* for each of settings->pids a descriptor that is readable after the process's end, or -1 */
+	int *ends; /* for each of settings->pids its pidfd, or -1 */
 	uint64_t began, ended;
 	enum tracer_end end;
 	bool output_failed;
 };
 
-/* Is called for each abort, after the abort was counted. */
+/* The tracer calls this function for each abort, after it has counted the abort. */
 typedef void tracer_abort(struct tracer *tracer, const struct capture_event *event, uint32_t thread, uint32_t site);
 
-/* Starts the trace. Returns EXIT_CLEAN. Otherwise prints why. tracer_forget() must follow in any case. */
+/*
+ * Starts the trace. Returns EXIT_CLEAN. If this fails, prints why and returns another exit code. Call tracer_forget() in both
+ * cases.
+ */
 int tracer_begin(struct tracer *tracer, const struct tracer_settings *settings);
 
-/* Waits for events, at most `ms` milliseconds, and counts them. Returns false at the end of the trace, and sets tracer->end. */
+/*
+ * Waits for events, at most `ms` milliseconds, and counts them. If the trace has ended, returns false and sets tracer->end. Calls
+ * `function` for each abort, unless it is NULL.
+ */
 bool tracer_step(struct tracer *tracer, int ms, tracer_abort *function);
 
 /* Stops the program and the events, and counts the events that are left. */
@@ -51,6 +58,7 @@ void tracer_finish(struct tracer *tracer, tracer_abort *function);
 /* Returns how many events the kernel has lost so far. */
 uint64_t tracer_lost(struct tracer *tracer);
 
+/* Returns how long the trace has lasted. */
 double tracer_seconds(const struct tracer *tracer);
 
 /* Removes the trace from the kernel, and frees everything. */

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The commands of rseqkit.py, by layers: elf, files, sections, area, step, commands. Each module uses only those before it."""
+"""The code of rseqkit.py. Of the modules elf, files, sections, area, step and commands, each uses only those before it."""

@@ -2,8 +2,8 @@
 """area.py - the rseq area of a thread: where it is, which component registered it, and its fields.
 
 The kernel knows where the area is. gdb is the thread's tracer, so it may ask the kernel (PTRACE_GET_RSEQ_CONFIGURATION). With
-a core file or a gdbserver, there is no kernel to ask. Then symbols lead to the places where the area can be, and the sign of
-cpu_id tells whether the thread is registered there.
+a core file or a gdbserver, there is no kernel to ask. Then symbols of the loaded files tell the places where the area can be.
+In an area that is registered, the kernel keeps the thread's CPU number in cpu_id. In others, cpu_id is negative.
 """
 import contextlib
 import ctypes
@@ -20,21 +20,21 @@ FEATURE_SIZE = 27          # AT_RSEQ_FEATURE_SIZE, include/uapi/linux/auxvec.h
 RENDEZVOUS = 0x1e0000      # RK_RENDEZVOUS_ADDRESS, include/rseqkit/detail/agreement.h
 SYMBOLS = ('__rseq_offset', '__rseq_size', '__rseq_abi', 'rk_area_offset', 'rseq_offset', 'rseq_register_current_thread')
 SIGNATURES = {'x86-64': 0x53053053, 'arm64': 0xd428bc00}
-POINTERS = {'x86-64': ('$fs_base',), 'arm64': ('$tpidr', '$TPIDR_EL0')} # the second name is that of emulators
+POINTERS = {'x86-64': ('$fs_base',), 'arm64': ('$tpidr', '$TPIDR_EL0')} # emulators use the second name
 # name, offset, size
 FIELDS = (('cpu_id_start', 0, 4), ('cpu_id', 4, 4), ('rseq_cs', 8, 8), ('flags', 16, 4), ('node_id', 20, 4), ('mm_cid', 24, 4),
           ('slice_ctrl', 28, 4))
 
 
 class Area:
-    """What is known of a thread's area. `address` is None if nothing tells where it is."""
+    """What is known about a thread's area. If its place is unknown, `address` is None."""
 
     def __init__(self):
         self.address = self.length = self.signature = None
         self.is_asked = False      # the kernel answered
         self.is_registered = False
         self.owner = 'unknown'
-        self.data = b''            # as many bytes as have valid fields
+        self.data = b''            # the area's bytes, up to the end of the last field that the kernel fills
         self.why = None            # why something isn't known
 
     def field(self, name):
@@ -63,7 +63,7 @@ def is_core():
 
 
 def thread_pointer():
-    """None if the registers lack it."""
+    """The value of the thread pointer. None if it isn't among the registers that gdb shows."""
     for name in POINTERS[machine()]:
         with contextlib.suppress(gdb.error):
             return int(gdb.parse_and_eval(f'(unsigned long){name}'))
@@ -71,7 +71,7 @@ def thread_pointer():
 
 
 def ask_kernel():
-    """(address, length, signature) of the selected thread's registration, all 0 if it has none. None without an answer."""
+    """(address, length, signature) of the selected thread's registration, all 0 if it has none. None if there is no answer."""
     if not is_native():
         return None
     answer = (ctypes.c_uint64 * 3)()
@@ -97,7 +97,8 @@ def signed(value, bits):
 
 
 def rendezvous():
-    """(offset, owner, length) that the copies of rseqkit in this process have agreed on, or None."""
+    """(offset, owner, length) of the area that the copies of rseqkit in this process share, or None. They share it by a page at
+    a fixed address, RENDEZVOUS. The offset is that from the thread pointer."""
     try:
         page = read(RENDEZVOUS, 56)
     except gdb.MemoryError:
@@ -109,7 +110,8 @@ def rendezvous():
 
 
 def offsets_by_gdb():
-    """Finds places as offsets() does, but by gdb's own symbols: only gdb can read some files, such as those of a gdbserver."""
+    """Finds places as offsets() does, but by the symbols that gdb has read. Only gdb can read some files, such as those on the
+    machine of a gdbserver."""
     found = []
     for name, owner in (('__rseq_offset', 'libc'), ('rk_area_offset', 'self')):
         with contextlib.suppress(gdb.error):
@@ -121,8 +123,9 @@ def offsets_by_gdb():
 
 
 def offsets(files):
-    """Returns a list and a flag. The list has (offset from the thread pointer, owner if a thread is registered there, length) of
-    each place to which a symbol leads. The flag says whether memory that has such an offset can't be read."""
+    """Returns a list and a flag. The list has (offset from the thread pointer, owner, length) of each place that a symbol tells.
+    The owner is that of an area that is registered at this place. The flag says whether a variable with such an offset is in
+    memory that can't be read."""
     found, unused, lost = [], [], []
     for number, file in enumerate(files):
         try:
@@ -163,7 +166,8 @@ def offsets(files):
 
 
 def fill(area, candidates, pointer):
-    """Chooses one of the places by the sign of cpu_id."""
+    """Fills in the first place whose cpu_id isn't negative: the thread is registered there. Without such a place, fills in the
+    first one that can be read."""
     for offset, owner, length in candidates:
         try:
             cpu = signed(int.from_bytes(read(pointer + offset + 4, 4), 'little'), 32)
@@ -205,7 +209,7 @@ def of_thread(files):
                 area.why += '; possibly the core file lacks the list of libraries'
         else:
             fill(area, candidates, pointer)
-        if area.is_asked: # the kernel knows better than the sign of cpu_id
+        if area.is_asked: # cpu_id was only a guess, and the kernel has said that the thread isn't registered
             area.is_registered, area.owner = False, 'none'
     if area.address is not None:
         length = area.length or 32

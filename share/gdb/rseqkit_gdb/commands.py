@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""commands.py - the commands, and the note about breakpoints inside sections.
+"""commands.py - the commands, and the note that is printed when the user sets a breakpoint in a section.
 
-For each error the user reads one sentence, and never a traceback.
+On each error the user reads one sentence, and never a Python traceback.
 """
 import functools
 import re
@@ -14,8 +14,8 @@ from rseqkit_gdb import step as steps
 from rseqkit_gdb.elf import ElfError
 
 DANGER = ' If the kernel looks there, it ends the process by SIGSEGV.'
-seen = {} # the places that a breakpoint had, by its number
-noted = set() # (number of a breakpoint, text) of the notes that were printed
+seen = {} # for each breakpoint, by its number: the addresses that it had when note() last looked at it
+noted = set() # (number of a breakpoint, text) of each note that was printed, so that none is printed twice
 
 
 def plain(function):
@@ -36,7 +36,7 @@ def plain(function):
 
 
 def show_section(area, loaded, known):
-    """Prints the section that rseq_cs names, and what becomes of it."""
+    """Prints the section that rseq_cs names, and what the kernel will do with it when the thread goes on."""
     address, pc = area.field('rseq_cs'), files.MASK & gdb.newest_frame().pc()
     by_pc = sections.find(pc, known)
     if not address:
@@ -190,10 +190,11 @@ Usage: rseq next [COUNT]"""
 
 
 def note(breakpoint_):
-    """Says what a breakpoint inside a section does, or at the store that begins one. Never fails, because gdb calls it."""
+    """gdb calls this when a breakpoint is created or changed. If the breakpoint is inside a section, or at the store that begins
+    one, prints what it does to the section. Drops all errors, because the note is only advice."""
     try:
         places = steps.locations(breakpoint_) or []
-        if seen.get(breakpoint_.number) == places: # each hit and each setting of a breakpoint comes here
+        if seen.get(breakpoint_.number) == places: # not moved: gdb also calls this at each hit, for instance
             return
         seen[breakpoint_.number] = places
         known = sections.all_sections() if places else []
@@ -211,7 +212,8 @@ def note(breakpoint_):
 
 
 def protect():
-    """gdb's displaced stepping executes an instruction outside the section. Then the kernel takes the section for finished."""
+    """Turns off gdb's displaced stepping. To step from a breakpoint, it executes a copy of the instruction outside the section.
+    So the kernel takes the section for finished, and doesn't abort it."""
     setting = gdb.parameter('displaced-stepping')
     if setting in (None, 'auto'): # the value of auto differs between gdb's versions
         gdb.execute('set displaced-stepping off', to_string=True)
@@ -239,6 +241,6 @@ def register():
 
 
 def forget():
-    """Undoes what loading these commands again would do twice."""
+    """Disconnects note() from gdb's events. Without this, each loading of these commands would print each note once more."""
     gdb.events.breakpoint_created.disconnect(note)
     gdb.events.breakpoint_modified.disconnect(note)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""elf.py - reads what the commands need of an ELF file: words as the dynamic linker relocates them, and a few symbols.
+"""elf.py - reads words of an ELF file, as the dynamic linker would relocate them, and a few symbols.
 
-All addresses are those of the link: the caller adds the distance by which the file was moved when it was loaded. A file can have
-any contents. Each fault of a file becomes an ElfError.
+All addresses are as the linker gave them. The caller adds the distance by which the file was moved when it was loaded. A damaged
+file can have any contents. Each fault of a file becomes an ElfError.
 """
 import functools
 import os
 import struct
 
 MACHINES = {62: 'x86-64', 183: 'arm64'}
-# Types of relocations, by machine: of a word to which a distance is added, and of a thread-local symbol's offset.
+# Two types of relocation, by machine. RELATIVE adds the distance by which the file was moved. THREAD_OFFSET writes the offset
+# from the thread pointer to a thread-local variable.
 RELATIVE = {62: 8, 183: 1027}
 THREAD_OFFSET = {62: 18, 183: 1030}
 PT_TLS = 7
@@ -18,11 +19,12 @@ SHT_TYPES = (SHT_SYMTAB, SHT_DYNSYM)
 
 
 class ElfError(Exception):
-    """The file can't be read, for this reason."""
+    """A file can't be read. The message is the reason."""
 
 
 def checked(method):
-    """Makes an ElfError of an error that a damaged file causes. Keeps results, because a file never changes (files.py)."""
+    """Wraps a method. If a damaged file makes it fail, raises an ElfError. Keeps the method's results, because files.py makes a
+    new Elf object when a file has changed."""
     @functools.wraps(method)
     def call(self, *arguments):
         key = (method.__name__, *arguments)
@@ -40,7 +42,8 @@ def text_at(texts, place):
 
 
 class Symbol:
-    """A defined symbol: its address, or its offset in the file's thread-local data; whether other files can use it."""
+    """A defined symbol. `value` is its address, or for a thread-local one its offset in the file's thread-local data. Other files
+    can only use a symbol that is exported."""
 
     def __init__(self, value, is_thread_local, is_exported):
         self.value = value
@@ -49,7 +52,7 @@ class Symbol:
 
 
 class Elf:
-    """A 64-bit little-endian ELF file. It isn't mapped: if a linker shortened a mapped file, gdb would die of SIGBUS."""
+    """A 64-bit little-endian ELF file. It isn't mapped: if another program shortened a mapped file, gdb would die of SIGBUS."""
 
     def __init__(self, path):
         self.kept = {}
@@ -116,8 +119,8 @@ class Elf:
 
     @checked
     def words(self, ranges):
-        """The 64-bit words of each (address, size), as if they were relocated. A file with packed relocations (RELR) has these
-        words in place already."""
+        """The 64-bit words of each (address, size), as if the dynamic linker had relocated them. Packed relocations (RELR) need
+        no code here, because the linker has written the address into such a word."""
         found = [list(struct.unpack(f'<{size // 8}Q', self._raw(address, size // 8 * 8))) for address, size in ranges]
         places = {}
         for number, (address, size) in enumerate(ranges):
@@ -130,7 +133,8 @@ class Elf:
 
     @checked
     def symbols(self, names):
-        """The defined symbols among the names. Searches the texts first, because few files have any of these names."""
+        """The defined symbols with one of these names. Most files have none. So the table of the symbols' names is searched
+        first, and the symbols are only read if it has one."""
         found = {}
         for _, kind, _, place, size, link in self.sections:
             if kind not in SHT_TYPES or link >= len(self.sections):
@@ -151,7 +155,8 @@ class Elf:
 
     @checked
     def thread_offset_words(self, name):
-        """The addresses of words that hold, once relocated, the offset from the thread pointer to the thread-local symbol."""
+        """The addresses of words into which the dynamic linker writes the offset from the thread pointer to a thread-local symbol
+        of this name."""
         found = []
         for _, kind, _, place, size, link in self.sections:
             if kind != SHT_DYNSYM or link >= len(self.sections):

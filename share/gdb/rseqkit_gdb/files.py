@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """files.py - the ELF files that gdb has loaded: where each is in memory, and its contents.
 
-A file's contents come from the file itself if it can be read, and otherwise from memory. The file's words are right at any
-time, also before the dynamic linker has relocated the program. What `kept` has of a file belongs to one version of this file.
+A file's contents come from the file itself if it can be read, and otherwise from memory. Memory is wrong until the dynamic linker
+has relocated the program; the words from the file are always right.
 """
 import os
 import re
@@ -14,7 +14,7 @@ from rseqkit_gdb.elf import Elf, ElfError
 
 LINE = re.compile(r'^\s+0x([0-9a-f]+) - 0x([0-9a-f]+) is (\S+)(?: in (.*))?$')
 MASK = 0xffffffffffffffff
-kept = {} # by path: ((time, size, inode) of the file, Elf or None)
+kept = {} # for each path: ((time, size, inode), Elf), or None instead of Elf if the file can't be read. See elf_of()
 
 
 def read_words(address, count):
@@ -27,6 +27,7 @@ def read(address, size):
 
 
 def elf_of(path):
+    """The Elf object of a file, or None if it can't be read. The file is read anew if its time, size or inode has changed."""
     try:
         status = os.stat(path)
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -41,7 +42,8 @@ def elf_of(path):
 
 
 class File:
-    """A loaded file: its path, its ELF sections by name as (start, end) in memory, and its contents if they can be read."""
+    """A loaded file. `sections` has a list of (start, end) in memory for each name of an ELF section. `elf` is None if the file
+    can't be read. `bias` is the distance by which the file was moved when it was loaded."""
 
     def __init__(self, path, sections):
         self.path = path
@@ -69,7 +71,7 @@ class File:
         return read_words(address, count)
 
     def moved(self, address):
-        """Where a word of this file leads in memory."""
+        """The address in memory that a word of this file stands for."""
         return (address + self.bias) & MASK if self.elf else address
 
     def has(self, address):
@@ -77,7 +79,7 @@ class File:
 
 
 def loaded():
-    """All loaded files, the executable first. gdb has no interface for this but the text of `info files`."""
+    """All loaded files, the executable first. Only the text of `info files` tells them; gdb has no Python function for this."""
     executable = gdb.current_progspace().filename
     found = {}
     for line in gdb.execute('info files', to_string=True).splitlines():
@@ -101,7 +103,8 @@ def symbol_at(address):
 
 
 def place(address, files=None):
-    """What people call an address: symbol and distance, source line if there is one, else the file and the distance in it."""
+    """An address in words: the symbol and the distance from it, or without a symbol the file and the distance in it. The source
+    line follows in brackets if it is known."""
     symbol = symbol_at(address)
     if symbol:
         text = symbol[0] + (f'+{symbol[1]:#x}' if symbol[1] else '')
@@ -115,7 +118,8 @@ def place(address, files=None):
 
 
 def location(address):
-    """The address as gdb's break command takes it, by a symbol if that leads to this address, as the program can still move."""
+    """The address as the break command of gdb takes it. It is given by a symbol if possible, because the program can be at other
+    addresses when it is started again."""
     symbol = symbol_at(address)
     if symbol:
         name = symbol[0] if re.fullmatch(r'\w+', symbol[0]) else f"'{symbol[0]}'"

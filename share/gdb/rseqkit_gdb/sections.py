@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """sections.py - the critical sections of the loaded files, and the places where a thread leaves one.
 
-The ELF sections __rseq_cs and __rseq_cs_ptr_array list descriptors, and __rseq_exit_point_array lists ways out. Not all files
-have the last table. So ways out are also found by decoding the direct jumps of a section.
+The ELF section __rseq_cs has descriptors, and __rseq_cs_ptr_array has their addresses. __rseq_exit_point_array lists the places
+outside a section to which it jumps. Some files lack this list. So a section's instructions are also decoded, to find its jumps.
 """
 import re
 
@@ -17,7 +17,8 @@ BLIND = re.compile(r'^(?:bnd |notrack |repz |[c-gs]s )*(?:jmp\w?\s+(?!0x)(?=\S)|
 
 
 class Section:
-    """A critical section: its descriptor's address and members, and its recorded ways out."""
+    """A critical section: its descriptor's address and members. `exits` has the places outside to which it jumps, as listed in
+    the file."""
 
     def __init__(self, descriptor, words, file=None):
         self.descriptor = descriptor
@@ -72,7 +73,7 @@ def sections_of(file):
 
 
 def all_sections(files=None):
-    """(file, its sections) of each loaded file that has sections."""
+    """(file, its critical sections) of each loaded file that has any."""
     found = []
     for file in loaded() if files is None else files:
         try:
@@ -86,12 +87,12 @@ def all_sections(files=None):
 
 
 def find(address, known):
-    """The section among `known` (all_sections()) that has the address, or None."""
+    """The section with this address inside, or None. `known` is what all_sections() returned."""
     return next((section for section in valid(known) if address in section), None)
 
 
 def valid(known):
-    """The sections that the kernel accepts."""
+    """The sections among `known` whose descriptors the kernel accepts."""
     return (section for _, sections in known for section in sections if not section.fault())
 
 
@@ -100,7 +101,8 @@ def is_jump(text):
 
 
 def decoded(section):
-    """Returns the targets of the section's direct jumps that lie outside, and whether it also has jumps to unknown targets."""
+    """Returns the targets outside the section to which its direct jumps lead. Also returns whether the section has other jumps,
+    whose targets can't be known from the code."""
     targets, is_blind = [], False
     try:
         architecture = gdb.selected_inferior().architecture()
@@ -116,7 +118,8 @@ def decoded(section):
 
 
 def ways_out(section):
-    """The places outside the section where a thread goes on, each with the way there: end, exit or abort handler."""
+    """Returns the places outside the section where a thread can go on, each with the way there: 'end', 'exit' or 'abort'. Also
+    returns whether there are jumps whose targets are unknown."""
     targets, is_blind = decoded(section)
     ways = {target: 'exit' for target in section.exits + targets}
     ways[section.abort] = 'abort'

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""step.py - steps a thread by source lines, or by instructions where there are none, and passes a section as one step.
+"""step.py - steps a thread by source lines, or by instructions where no line is known. A whole section is one step.
 
-The kernel aborts a section in which a thread stops. So these commands never stop a thread inside a section. Before the store
-that begins a section, they set a breakpoint at each place outside the section where the thread can go on, and let the thread
-run. The start of a section follows that store directly. So an instruction that ends at a section's start counts as such a
-store.
+The kernel aborts a section in which a thread stops. So these commands never stop a thread inside a section. When the thread is at
+the store that begins a section, they set a breakpoint at each place outside the section where the thread can go on. Then they
+let the thread run. The store is taken to be the instruction that ends at the section's start.
 """
 import contextlib
 import re
@@ -21,7 +20,8 @@ WAYS = {'end': 'The thread reached the end of the section {section}, and is at {
 
 
 class Stop:
-    """Runs commands that let the thread go on, without gdb's words about each stop, and says what else stopped the thread."""
+    """Runs gdb commands that let the thread go on, and keeps gdb from printing each stop. Tells if something other than the
+    command stopped the thread."""
 
     def __enter__(self):
         self.event = self.exit = None
@@ -53,7 +53,8 @@ class Stop:
                 gdb.execute(f'set suppress-cli-notifications {"on" if self.words else "off"}', to_string=True)
 
     def run(self, command):
-        """Returns None if only the command itself stopped the thread, and else a sentence for the user."""
+        """Runs a command. If something else stopped the thread before the command was done, returns a sentence about this for the
+        user, and otherwise None."""
         self.event = self.exit = None
         number = gdb.selected_thread().global_num
         with self._quiet():
@@ -80,7 +81,7 @@ def instruction(address):
 
 
 def begun_by(address, known):
-    """The section that the instruction at this address begins, or None."""
+    """The section that starts right after the instruction at this address, or None. A call or a jump begins no section."""
     near = [section for section in sections.valid(known) if 0 < section.start - address <= LONGEST_INSTRUCTION]
     now = instruction(address) if near else None
     if not near or CALL.match(now['asm']) or sections.is_jump(now['asm']):
@@ -90,8 +91,8 @@ def begun_by(address, known):
 
 @contextlib.contextmanager
 def undisturbed(first, section):
-    """Disables the user's breakpoints at `first` and inside the section, and lets only this thread run. A breakpoint at `first`
-    would make gdb step that one instruction, and so stop the thread inside the section."""
+    """While the section is passed: disables the user's breakpoints at `first` and inside the section, and lets only this thread
+    run. To go on from a breakpoint at `first`, gdb would step that instruction, and so stop the thread inside the section."""
     disabled = []
     for breakpoint_ in gdb.breakpoints():
         places = locations(breakpoint_)
@@ -100,7 +101,7 @@ def undisturbed(first, section):
             disabled.append(breakpoint_)
     locking = gdb.parameter('scheduler-locking')
     try:
-        with contextlib.suppress(gdb.error): # some targets can't
+        with contextlib.suppress(gdb.error): # some targets can't run one thread alone
             gdb.execute('set scheduler-locking on', to_string=True)
         yield
     finally:
@@ -112,7 +113,7 @@ def undisturbed(first, section):
 
 
 def locations(breakpoint_):
-    """The addresses of a breakpoint. None if this gdb doesn't tell them."""
+    """The addresses of a breakpoint. None if this version of gdb can't tell them."""
     if breakpoint_.type not in (gdb.BP_BREAKPOINT, getattr(gdb, 'BP_HARDWARE_BREAKPOINT', gdb.BP_BREAKPOINT)):
         return []
     if not hasattr(breakpoint_, 'locations'): # gdb before 13
@@ -121,8 +122,8 @@ def locations(breakpoint_):
 
 
 def pass_section(stop, section):
-    """Lets the thread go on to the first place outside the section, and says which it is. Returns a sentence if something else
-    stopped the thread before."""
+    """Lets the thread go on to the first place outside the section, and prints this place. If something else stopped the thread
+    before, returns a sentence about this for the user."""
     first = current_pc()
     where = files.place(section.start)
     ways, is_blind = sections.ways_out(section)
@@ -153,7 +154,7 @@ def pass_section(stop, section):
 
 
 def function_has_sections(frame, known):
-    """True also if the function's range isn't known."""
+    """Does the function of this frame have sections? True also if the function's range isn't known."""
     block = None
     with contextlib.suppress(RuntimeError):
         block = frame.block()
@@ -163,7 +164,7 @@ def function_has_sections(frame, known):
 
 
 def can_use_gdb(known):
-    """True if gdb's own step gets nowhere near a section: neither the function nor its caller has one."""
+    """Is gdb's own command for a step good enough? It is if neither the current function nor its caller has a section."""
     frame = gdb.newest_frame()
     if not gdb.find_pc_line(frame.pc()).line or function_has_sections(frame, known):
         return False
@@ -174,8 +175,8 @@ def can_use_gdb(known):
 
 
 def call(stop, pc, length, is_over):
-    """Executes a call instruction, and with is_over also the called function. Returns a sentence if something else stopped the
-    thread, or None, and whether the step is done."""
+    """Executes a call instruction, and with is_over also the called function. Returns (sentence, done). The sentence tells the
+    user what else stopped the thread, and is None if nothing did. `done` is true if the step ends here."""
     if is_over:
         return stop.run('nexti'), False
     guard = gdb.Breakpoint(f'*{pc + length:#x}', internal=True)
@@ -190,7 +191,7 @@ def call(stop, pc, length, is_over):
 
 
 def one_step(stop, known, is_over):
-    """Returns a sentence if something else ended the step."""
+    """Does one step. If something else ended it early, returns a sentence about this for the user."""
     origin = gdb.find_pc_line(current_pc())
     while True:
         pc = current_pc()
@@ -224,6 +225,6 @@ def step(count, is_over):
                 break
         if gdb.selected_thread() is None or stop.exit is not None:
             return
-        # The unwind information of abort handlers is that of a signal frame, and gdb would only print that.
+        # The unwind information describes an abort handler as a signal handler's frame. gdb would print that, not the place.
         if gdb.newest_frame().type() != gdb.SIGTRAMP_FRAME:
             gdb.execute('frame')

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent.c - librseqkit-torture.so, which `rseqkit torture --inside` preloads into the program: it meets the tool, and reports
- * modules, children and tracers.
+ * agent.c - the main part of librseqkit-torture.so, which `rseqkit torture --inside` preloads into the program. It opens the
+ * memory that it shares with the tool. It tells the tool of this process, of new modules and children, and of calls of ptrace().
  *
- * The tool's memory is opened by a path from the environment, so programs that are executed find it, too, and inherit no file.
- * The invariant: the tool sets breakpoints only while it answers AGENT_SCAN. At this time the handler of SIGTRAP and the list
- * of modules are in place.
+ * The agent finds the memory's file by a path from the environment. So each program that is executed finds the file without
+ * inheriting a descriptor. The invariant: the tool sets the first breakpoints of a module only while it answers AGENT_SCAN. At
+ * this time the handler of SIGTRAP is installed, and the list has the module.
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Gets a cell. A child keeps its parent's cell if the tool gives it none. */
+/* Asks the tool for a cell. If the tool gives a child no cell, the child goes on using its parent's cell. */
 static bool meet(enum agent_request request)
 {
 	const uint64_t position = agent_ask(request, 0);
@@ -40,6 +40,7 @@ struct namespace {
 	struct namespace *next;
 };
 
+/* Is the dynamic linker about to unmap modules? */
 static bool is_changing(void)
 {
 	for (const struct namespace *one = (const struct namespace *)&_r_debug; one != NULL;
@@ -49,7 +50,7 @@ static bool is_changing(void)
 	return false;
 }
 
-/* When modules come or go, the dynamic linker calls this function instead of its own function, which does nothing. */
+/* The dynamic linker calls this function instead of its own empty function, before and after it maps or unmaps modules. */
 static void see_modules(void)
 {
 	(void)agent_ask(is_changing() ? AGENT_PAUSE : AGENT_SCAN, 0);
@@ -66,9 +67,9 @@ static void see_modules(void)
 #endif
 
 /*
- * Writes a jump to see_modules() over the dynamic linker's empty function for debuggers. A breakpoint there would kill threads
- * that load modules while they block all signals, as some helpers of the C library do. Functions begin at multiples of 16 bytes,
- * so padding follows the empty function.
+ * Writes a jump to see_modules() over the empty function that the dynamic linker calls for debuggers. A breakpoint there would
+ * kill threads that load modules while they block all signals, as some threads of the C library do. Functions begin at multiples
+ * of 16 bytes, so unused bytes follow the empty function, and the jump fits. Returns false if the jump can't be written.
  */
 static bool watch_linker(void)
 {
@@ -159,7 +160,7 @@ __attribute__((__constructor__)) static void begin(void)
 	errno = error;
 }
 
-/* A tracer would see the breakpoints as its own. So the tool removes them from a process before the process is traced. */
+/* A tracer would get the stops of our breakpoints. So the tool removes them from a process before the process is traced. */
 EXPORTED long ptrace(enum __ptrace_request request, ...)
 {
 	DECLARE_NEXT(ptrace);

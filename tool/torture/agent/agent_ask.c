@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_ask.c - asks the tool, and waits for its answer.
+ * agent_ask.c - makes a request to the tool through a slot of the shared memory, and waits for the answer.
  *
- * The invariant: a slot belongs to one thread until the slot's state is AGENT_FREE again. After the tool's end, no agent asks.
+ * The invariant: a slot belongs to one thread until the slot's state is AGENT_FREE again. When the tool has ended, agents make no
+ * requests.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,7 +68,7 @@ static uint64_t ask(enum agent_request request, pid_t other)
 	(void)futex(&agent_shared->bell, FUTEX_WAKE, INT_MAX, NULL);
 	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) == AGENT_ASKED)
 		if (futex(&slot->state, FUTEX_WAIT, state, &limit) != 0 && errno == ETIMEDOUT && is_tool_gone())
-			return 0; /* the tool doesn't use the slot any more */
+			return 0; /* the slot stays in use, because no agent needs it any more */
 	cell = slot->cell;
 	__atomic_store_n(&slot->state, AGENT_FREE, __ATOMIC_RELEASE);
 	return cell;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_exec.c - gives a program that is executed the mask that the caller has set, and an environment without an agent that it
- * can't load.
+ * agent_exec.c - replaces exec*() and posix_spawn*(). The executed program gets the signal mask that the caller has chosen. It
+ * gets an environment without the agent if it can't load the agent.
  *
- * After chroot(2), or in another mount namespace, the agent's file isn't reachable by its path. There the dynamic linker would
- * print an error, so these functions leave the agent out of LD_PRELOAD. They count such programs for the tool. The invariant:
- * nothing is allocated, because the caller can be a child of vfork.
+ * After chroot(2), or in another mount namespace, the agent's file possibly can't be opened by its path. Then the dynamic linker
+ * would print an error, so these functions leave the agent out of LD_PRELOAD. They count such programs for the tool. The
+ * invariant: these functions allocate nothing, because the caller can be a child of vfork.
  */
 #define _GNU_SOURCE
 #include <alloca.h>
@@ -44,7 +44,7 @@ void agent_note_paths(const char *memory)
 		strcpy(memory_path, memory);
 }
 
-/* Could the program that is executed open the file? A lack of descriptors or memory says nothing about it. */
+/* Can the executed program open the file? If an open fails here for lack of descriptors or memory, the program possibly can. */
 static bool is_reachable(const char *path, int flags)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC);
@@ -55,8 +55,8 @@ static bool is_reachable(const char *path, int flags)
 }
 
 /*
- * Will the executed program be able to open the memory as this user? A user other than root possibly loses capabilities by the
- * execution.
+ * Will the executed program be able to open the shared memory as the present user? A user other than root possibly loses
+ * capabilities by exec.
  */
 static bool keeps_user(void)
 {
@@ -120,7 +120,7 @@ static int run(const struct call *call)
 	}
 }
 
-/* Executes with the mask that the program has set. This thread runs no section meanwhile. */
+/* Executes the program with the signal mask that the caller has chosen. Meanwhile this thread is in no section. */
 static int run_masked(const struct call *call)
 {
 	sigset_t now, shown;

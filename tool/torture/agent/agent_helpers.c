@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_helpers.c - spares a process in which the C library starts threads that block all signals and allocate memory.
+ * agent_helpers.c - ends the torture of a process before the C library starts threads that block all signals and allocate memory.
  *
- * glibc does this for timers and queues that start threads, and for asynchronous name resolution, input and output. The agent
- * can't unblock SIGTRAP in these threads. They come to sections only if the program's malloc has sections. In this case the
- * tool removes the breakpoints before the first such thread starts.
+ * glibc starts such threads for timers and message queues with SIGEV_THREAD, for getaddrinfo_a(), and for aio. The agent can't
+ * unblock SIGTRAP in these threads. They reach critical sections only if the program's malloc has such sections. In this case the
+ * tool removes all breakpoints before the first such thread starts.
  */
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS /* otherwise functions whose names end in 64 replace the others */
@@ -28,7 +28,7 @@ DECLARE_NEXT(aio_write64);
 DECLARE_NEXT(aio_fsync64);
 DECLARE_NEXT(lio_listio64);
 
-/* Is the program's malloc in a module that has sections? */
+/* Is the program's malloc in a module that has critical sections? If this can't be found out, it is assumed. */
 static bool has_sections(void)
 {
 	const void *allocate = dlsym(RTLD_DEFAULT, "malloc");

@@ -3,8 +3,8 @@
  * agent_masks.c - keeps SIGTRAP unblocked in a program that blocks signals.
  *
  * The kernel kills a process if a thread reaches a breakpoint while it blocks SIGTRAP. So the functions of this file replace
- * those of the C library, and leave SIGTRAP out of each mask. When the program reads a mask back, it sees what it has set.
- * Masks of handlers are in agent_signals.c.
+ * those of the C library, and leave SIGTRAP out of each mask. When the program reads a mask back, it gets the mask that it has
+ * set. agent_signals.c changes the masks of signal handlers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +33,10 @@ DECLARE_NEXT(pthread_attr_getsigmask_np);
 DECLARE_NEXT(setcontext);
 DECLARE_NEXT(swapcontext);
 
-/* This signal was meant for an overflow of a coprocessor's stack. Programs don't use it, but masks of all signals have it. */
+/*
+ * This signal is in a mask instead of SIGTRAP. It was meant for an overflow of a coprocessor's stack. Programs don't use it, but
+ * masks of all signals have it.
+ */
 #define STAND_IN SIGSTKFLT
 
 void agent_hide(sigset_t *set)
@@ -46,8 +49,8 @@ void agent_hide(sigset_t *set)
 }
 
 /*
- * If a mask also has another rare signal, this function treats it as a mask of all signals. The program sees the stand-in only in
- * such a mask.
+ * If a mask also has the rare signal SIGPWR, this function assumes that it has all signals. Only in such a mask does the program
+ * see STAND_IN.
  */
 void agent_show(sigset_t *set)
 {
@@ -58,7 +61,7 @@ void agent_show(sigset_t *set)
 		sigdelset(set, STAND_IN);
 }
 
-/* Returns the mask without SIGTRAP, in `copy` if it was changed. */
+/* Returns the mask without SIGTRAP, made in `copy`. If the agent isn't active, returns `set`. */
 static const sigset_t *without_trap(const sigset_t *set, sigset_t *copy)
 {
 	if (set == NULL || !agent_is_active())
@@ -132,7 +135,7 @@ EXPORTED int sigrelse(int number)
 	return sigaddset(&set, number) != 0 ? -1 : sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* The older functions have a mask of 32 bits. */
+/* Makes a sigset_t of the 32 bits that the older functions have as a mask. */
 static void widen(int bits, sigset_t *set)
 {
 	sigemptyset(set);
@@ -172,7 +175,7 @@ EXPORTED int sigsuspend(const sigset_t *set)
 	return NEXT(sigsuspend)(without_trap(set, &copy));
 }
 
-/* The C library's function with the symbol `sigpause`. In most programs, <signal.h> gives the name sigpause() another symbol. */
+/* Replaces the C library's function with the symbol `sigpause`. In most programs, sigpause() of <signal.h> has another symbol. */
 EXPORTED int pause_by_bits(int bits) __asm__("sigpause");
 
 int pause_by_bits(int bits)

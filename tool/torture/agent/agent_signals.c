@@ -2,9 +2,9 @@
 /*
  * agent_signals.c - keeps the agent's handler of SIGTRAP in a program that changes handlers.
  *
- * The kernel kills a process if a thread reaches a breakpoint while it ignores SIGTRAP. So the functions of this file replace
- * those of the C library. When the program reads its action back, it sees what it has set. A SIGTRAP that isn't ours goes to
- * the program's handler, or does what the program has chosen. agent_masks.c is about blocked signals.
+ * The kernel kills a process if a thread reaches a breakpoint while the process ignores SIGTRAP. So the functions of this file
+ * replace those of the C library. When the program reads its action for SIGTRAP back, it gets the action that it has set. If a
+ * SIGTRAP doesn't come from our breakpoints, the agent does what this action says. agent_masks.c is about blocked signals.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,13 +22,13 @@ DECLARE_NEXT(sigignore);
 DECLARE_NEXT(sigset);
 DECLARE_NEXT(sysv_signal);
 
-/* The program's own choice for SIGTRAP. */
+/* The action for SIGTRAP that the program has set. */
 static struct sigaction chosen;
 static uint32_t lock;
 
 /*
- * A thread blocks all signals while it holds the lock, so no handler waits for its own thread. The thread runs no section
- * meanwhile.
+ * A thread blocks all signals while it holds the lock. So no signal handler waits for a lock that its own thread holds. Meanwhile
+ * the thread is in no section.
  */
 static void take_lock(sigset_t *old)
 {
@@ -121,8 +121,8 @@ void agent_renew_signal(void)
 }
 
 /*
- * Notes the program's choice. A child of vfork has handlers of its own, but its parent's memory. So its choice isn't noted: the
- * child soon executes another program.
+ * Notes the action that the program sets for SIGTRAP. A child of vfork has actions of its own, but its parent's memory. So its
+ * action isn't noted; the child soon executes another program.
  */
 static void choose(const struct sigaction *action, struct sigaction *old)
 {
@@ -196,7 +196,7 @@ EXPORTED sighandler_t sysv_signal(int number, sighandler_t handler)
 	return NEXT(sysv_signal)(number, handler);
 }
 
-/* Programs without the default features call this function instead of signal(). */
+/* Programs that are compiled without _DEFAULT_SOURCE call this function instead of signal(). */
 EXPORTED sighandler_t old_signal(int number, sighandler_t handler) __asm__("__sysv_signal");
 
 sighandler_t old_signal(int number, sighandler_t handler)

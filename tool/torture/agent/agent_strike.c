@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_strike.c - what happens to a thread that comes to a breakpoint.
+ * agent_strike.c - handles the SIGTRAP of a thread that has reached a breakpoint in a section.
  *
- * The kernel aborts the section when it delivers the signal. So the handler's context is at the abort handler, and the signal's
- * address says which instruction the thread had reached. If the context is still at the breakpoint, the thread had no protection.
+ * The kernel aborts the section when it delivers the signal. So the instruction pointer in the signal handler's context is at the
+ * abort handler, and the signal's address (si_addr) says which instruction the thread had reached. If the instruction pointer is
+ * still at the breakpoint, the kernel didn't protect the thread by the section's descriptor.
  *
- * There are no locks. The invariant: a trap at a known instruction is always ours. After it, the instruction is back in place, or
- * the thread stands at the abort handler. So a write by another thread, or by the parent before a fork, costs one more trap at
- * most.
+ * There are no locks. The invariant: a trap at an instruction of a section is always ours. After the signal, the thread goes on
+ * at the abort handler, or the breakpoint has been removed. So if another thread sets the breakpoint again meanwhile, this thread
+ * only gets one more SIGTRAP.
  */
 #define _GNU_SOURCE
 #include <ucontext.h>
 
 #include "agent.h"
 
-/* An instruction of this process. */
+/* An instruction of a section in this process. */
 struct known {
 	struct agent_module *module;
 	struct agent_insn *insns, *insn;
@@ -37,8 +38,8 @@ static void set(const struct known *known, const struct agent_insn *insn)
 }
 
 /*
- * A breakpoint that the kernel refuses to remove would abort the thread without end. So this function asks the tool to remove all
- * breakpoints. After that the tool sets no more breakpoints.
+ * Removes the breakpoint. If the kernel refuses this, the breakpoint would abort the thread without end. Then this function asks
+ * the tool to remove all breakpoints of the process, and the tool sets no more breakpoints there.
  */
 static void clear(const struct known *known)
 {
@@ -86,14 +87,14 @@ static bool find(uint64_t address, struct known *known)
 	return false;
 }
 
-/* Finds the instruction at which the trap was. */
+/* Finds the instruction at which the trap was. `ip` is the instruction pointer in the signal handler's context. */
 static bool find_trap(const siginfo_t *info, uint64_t ip, struct known *known)
 {
 	if (info->si_code > 0)
 		return find((uint64_t)(uintptr_t)info->si_addr - AGENT_TRAP_MOVES, known);
 	/*
-	 * Another process possibly sent SIGTRAP at the same time, and its signal replaces ours. Then the thread stands directly
-	 * after the trap.
+	 * If another process sent SIGTRAP at the same time, the handler gets that signal instead of the trap's. Then the
+	 * instruction pointer is directly after the trap.
 	 */
 	return AGENT_TRAP_MOVES > 0 && find(ip - AGENT_TRAP_MOVES, known);
 }
@@ -129,7 +130,10 @@ static bool set_fewer(const struct known *known)
 	return others;
 }
 
-/* After an abort: removes the breakpoint if no more aborts are wanted here, or if it is the turn of other instructions. */
+/*
+ * After an abort: removes the breakpoint if the instruction needs no more aborts. Also removes it from time to time, so that
+ * threads reach other instructions of the section.
+ */
 static void go_on(const struct known *known)
 {
 	const uint64_t injected = agent_count(&known->insn->injected);
@@ -143,7 +147,7 @@ static void go_on(const struct known *known)
 		clear(known);
 		if (agent_count(&agent_shared->confirmed) >= agent_shared->random)
 			return;
-		/* Without a rest, a section that a thread tries again and again would get all aborts. */
+		/* Otherwise a section that a thread tries again and again would never commit, and would get all aborts. */
 		if (add_one(&known->section->aborts) % AGENT_STREAK_MAX == 0)
 			__atomic_store_n(&known->section->rests, 1, __ATOMIC_RELEASE);
 		else

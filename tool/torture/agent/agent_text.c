@@ -2,8 +2,8 @@
 /*
  * agent_text.c - sets and removes breakpoints in the process's own text.
  *
- * The tool sets the first breakpoints if the kernel permits it; otherwise the agent sets them. The invariant: breakpoints are
- * written only to modules of the list, and only while such a module can't be unmapped.
+ * The tool sets the first breakpoints if the kernel permits this; otherwise the agent sets them. The invariant: the agent writes
+ * breakpoints only to modules of the process's list, and only while these modules can't be unmapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,8 +47,8 @@ bool agent_entry(uint64_t number, struct agent_entry *entry)
 }
 
 /*
- * Makes the page writable, and leaves it writable, because another thread possibly writes to it at the same time. If the kernel
- * refuses this now (PR_SET_MDWE), an earlier breakpoint has possibly made the page writable.
+ * Makes the page of text writable, and writes the bytes. Leaves the page writable, because another thread possibly writes to it
+ * at the same time. If the kernel refuses mprotect() (PR_SET_MDWE), the write succeeds if an earlier call made the page writable.
  */
 static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 {
@@ -63,7 +63,7 @@ static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 	return true;
 }
 
-/* True if the kernel lets only a tracer write to text by /proc/self/mem. */
+/* True if the kernel refused a write to text by /proc/self/mem. Some kernels allow it only to tracers. */
 static bool is_refused;
 
 /* Opens the file each time: a child of fork must not write to its parent's memory, and the program can close any file. */
