@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part.c - see part.h. With MATRIX_USE=constructor in the environment the constructor is the first user. */
+/* part.c - defines the part (part.h). With MATRIX_USE=constructor in the environment, its constructor is the copy's first user. */
 #include "part.h"
 
 #include <stdlib.h>
