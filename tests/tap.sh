@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# tap.sh - TAP from shell tests: source it, call `ok NAME COMMAND...` or `skip NAME REASON` for each, then `finish`.
+# tap.sh - functions for shell tests that print TAP. Source it, call `ok NAME COMMAND...` or `skip NAME REASON` for each test,
+# then `finish`.
 tap_count=0
 tap_failed=0
 tap_log=$(mktemp)

@@ -82,7 +82,7 @@ static void *call_membarrier(void *argument)
 	return argument;
 }
 
-/* Counts for some time in all threads. Returns whether the count is right. */
+/* Counts for some time in all threads. Returns true if the count is right. */
 static bool count_for(double seconds, int threads, bool prints)
 {
 	struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# bench-added.bats - `rseqkit bench`: benches that show what something adds to a program. These are the start of a process and
-# the time added to a loop with nothing. No figure is compared with another figure.
+# bench-added.bats - tests the benches of `rseqkit bench` that measure additional time: the time that a library adds to the start
+# of a process, and the time that an operation adds to an empty loop. No test compares a figure with another figure.
 
 load helper
 load bench
 
-# The difference to the contender `nothing` is in the JSON for all contenders but `nothing`, of the benches given.
+# Checks that the JSON has the difference to the contender `nothing` for all other contenders. Also checks the given expressions.
 assert_added() {
 	assert_bench 'all(a is None or a["min"] <= a["median"] <= a["max"] for r in j["results"] for a in [r["added_ns"]])' \
 		'all((r["added_ns"] is None) == (r["contender"] == "nothing") for r in j["results"])' "$@"
@@ -75,7 +75,7 @@ assert_added() {
 	assert_added '[u["contender"] for u in j["unavailable"] if u["reason"] == "needs two CPUs"] == ["contended-atomic"]'
 }
 
-# Processes of the bench's session daemons.
+# Prints the ids of the session daemons that the bench starts.
 lttng_processes() {
 	pgrep -f 'rseqkit-bench-lttng|lttng-sessiond --no-kernel' || true
 }

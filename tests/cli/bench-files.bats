@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# bench-files.bats - the files that `rseqkit bench` writes: what was there stays until all of the new one is, and for good
-# where that fails; and what is no regular file is written as it is.
+# bench-files.bats - tests the files that `rseqkit bench` writes. An existing file stays until the new one is complete, and stays
+# for good if writing fails. Files that aren't regular, such as FIFOs, are written to directly.
 
 load helper
 load bench
@@ -14,17 +14,17 @@ teardown() {
 	[ -z "$reachable" ] || rm -r "$reachable"
 }
 
-# A quick run of one bench.
+# Runs one bench quickly.
 cpu() {
 	"$RSEQKIT" bench cpu --time 0.01 --threads 1 "$@"
 }
 
-# The same with files of so many KiB at most.
+# Runs a command whose files can have at most the given number of KiB.
 limited() {
 	bash -c 'ulimit -f "$0"; exec "$@"' "$@"
 }
 
-# What is in the folder, whatever its name begins with.
+# Checks that the folder contains exactly these files, hidden files included.
 assert_folder() {
 	[ "$(ls -A "$folder" | paste -sd' ')" = "$*" ] || { ls -lA "$folder"; return 1; }
 }
@@ -34,7 +34,7 @@ assert_report() {
 	assert_json 'j["schema"] == "rseqkit.bench/1"' 'len(j["results"]) == 4'
 }
 
-# Skips where nothing can be mounted in a namespace of its own.
+# Skips the test if no file system can be mounted in a new namespace.
 need_mount() {
 	unshare -rm mount -t tmpfs none "$folder" 2>/dev/null || skip "nothing can be mounted here"
 }
@@ -83,7 +83,7 @@ need_mount() {
 	assert_says "cannot write json: No space left"
 }
 
-# Starts a run, $tool, and waits until it measures.
+# Starts a run, and waits until it measures. $tool is its process id.
 begin() {
 	"$RSEQKIT" bench cpu --threads 1 "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 5>&- &
 	tool=$!
@@ -91,7 +91,7 @@ begin() {
 	kill -0 $tool
 }
 
-# Kills a run that takes long, with the options given, when it measures.
+# Starts a long run with the given options, and kills it when it measures.
 interrupt() {
 	begin --time 60 "$@"
 	kill $tool
@@ -153,7 +153,7 @@ interrupt() {
 	[ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || skip "for root, with setpriv"
 	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
 	$as "$RSEQKIT" bench --list >/dev/null || skip "the tool is where other users can't reach it"
-	reachable=$(mktemp -d /tmp/rseqkit.XXXXXX) # bats keeps its own folders to itself
+	reachable=$(mktemp -d /tmp/rseqkit.XXXXXX) # other users can't reach the folders of bats
 	folder=$reachable
 	echo old >"$folder/json"
 	chmod 777 "$folder"
@@ -161,7 +161,8 @@ interrupt() {
 	assert_says "cannot write $folder/json: Permission denied"
 	[ "$(cat "$folder/json")" = old ]
 	chmod 666 "$folder/json"
-	# Its owner can't be kept, then there is no room for another one.
+	# In both cases the tool must overwrite the old file: with mode 777 because it can't give a new file the old owner, and
+	# with mode 755 because it can't make a new file in this folder.
 	for mode in 777 755; do
 		echo old >"$folder/json"
 		chmod $mode "$folder"
@@ -207,7 +208,7 @@ interrupt() {
 	mkfifo "$folder/fifo"
 	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/fifo"
 	assert_says "cannot write $folder/fifo: No such device or address"
-	exec 5<>"$folder/fifo" # so that nobody waits for the others
+	exec 5<>"$folder/fifo" # so that neither the reader nor the tool waits for the other when it opens the FIFO
 	cat "$folder/fifo" >"$BATS_TEST_TMPDIR/got" 3>&- 5>&- &
 	local reader=$! status=0
 	expect 0 timeout 60 "$RSEQKIT" bench cpu $quickly --output "$folder/fifo" 5>&-
@@ -215,7 +216,7 @@ interrupt() {
 	wait $reader
 	assert_report "$BATS_TEST_TMPDIR/got"
 	[ -p "$folder/fifo" ]
-	# One that is gone by then.
+	# The FIFO's reader has ended when the tool writes.
 	exec 5<>"$folder/fifo"
 	begin --time 3 --output "$folder/fifo"
 	exec 5>&-

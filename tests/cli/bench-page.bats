@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# bench-page.bats - what the page of `rseqkit bench --report` says, and the text: figures, conclusions, doubts.
+# bench-page.bats - tests the page of `rseqkit bench --report` and the text output: figures, conclusions, doubts.
 
 load helper
 load bench
@@ -77,7 +77,7 @@ load bench
 		'"Faster: floor" not in said("bench-counter") and "For comparison only: floor (0.50)." in said("bench-counter")' \
 		'"It loses operations" in said("bench-counter") and "do different work" in said("bench-bank")' \
 		'"floor for comparison only" in said("bench-rcu")'
-	# What nobody knows here, from another release, is shown as it is.
+	# A contender of another release, which this tool doesn't know, is shown by its name.
 	make_report 'j["benches"][1]["contenders"][1] = j["results"][10]["contender"] = "floor2"'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
 	assert_page '"The other: floor2 (2.00)." in said("summary")' 'len(sections["bench-cpu"].findall(".//dl/dt")) == 1'
@@ -101,7 +101,7 @@ load bench
 	need_gnuplot
 	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
 	assert_picture cache-threads "CPU time per operation (log)" "1 us" "1 ms"
-	# A label along the axis would lie on its numbers, or be cut.
+	# There is no rotated label. It would cover the numbers of the axis, or be cut.
 	! grep -qE "rotate\((-90|270)" "$pictures/cache-threads.svg"
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# bench-report.bats - what `rseqkit bench` makes of figures: pictures, a page (bench-page.bats has what is on it), and what it
-# says of few rounds; and what it doesn't take for figures.
+# bench-report.bats - tests the pictures and the page that `rseqkit bench` makes from figures, its remarks about few rounds, and
+# files that it refuses as reports. bench-page.bats tests the contents of the page.
 
 load helper
 load bench
@@ -120,7 +120,8 @@ load bench
 		'"Time per operation, rseqkit = 1." in said("bench-cpu")' \
 		'[e.text for e in sections["bench-cpu"].findall(".//thead/tr[2]/th")][1::2] == ["ratio"]' \
 		'"divided by that of the contender named first" in said("summary")'
-	# The first and the last number of threads have no figure, and the two between them no contender in common.
+	# In this report the first and the last number of threads have no figure. The two other numbers have no contender in
+	# common.
 	make_report 'j["results"] = [r for r in j["results"]
 			if r["contender"] in {2: ["rseqkit"], 8: ["glibc"]}.get(r["threads"], [])]' \
 		'j["unavailable"].append({"bench": "cache", "contender": "mutex", "threads": 16, "reason": "x"})'

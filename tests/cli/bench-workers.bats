@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# bench-workers.bats - `rseqkit bench` whose workers aren't there, or misbehave. One that says nothing is waited for
-# half a minute, so these tests are beside those that measure.
+# bench-workers.bats - tests `rseqkit bench` with workers that are missing or misbehave. The tool waits half a minute for a silent
+# worker. So these tests have their own file, which runs in parallel with the tests that measure.
 
 load helper
 load bench
 
-# The program with the tree's workers must say this, exit with 2, and leave no process.
+# The tool in $tree, with the workers there, must print this text, exit with 2, and leave no process.
 assert_worker_fault() {
 	expect 2 timeout 240 "$tree/tool/rseqkit" bench counter $quickly
 	assert_says "$1"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-# bench.bash - what the test files of `rseqkit bench` share.
+# bench.bash - functions and variables that the test files of `rseqkit bench` share.
 
-# Enough for one round of each.
+# Options that give enough time for one round of each contender.
 quickly="--time 0.01"
 
-# The schema, and expressions over the results r of $json.
+# Checks $json: its schema, and the given Python expressions, in which r is the list of results.
 assert_bench() {
 	assert_json 'j["schema"] == "rseqkit.bench/1"' 'j["machine"]["cpus"] > 0' 'j["placements"] >= 16' \
 		'all(0 < ns["min"] <= ns[m] <= ns["max"] for r in j["results"] for ns in [r["ns_per_op"]]
@@ -12,7 +12,7 @@ assert_bench() {
 		'all(r["rounds"] > 0 for r in j["results"])' "$@"
 }
 
-# A copy of the program in a build tree of its own, whose workers are the shell script given.
+# Copies the tool to a build tree of its own, in which the given shell script replaces the workers.
 with_worker() {
 	local library
 	library=$(ldd "$RSEQKIT" | awk '/librseqkit/ { print $3 }')
@@ -26,12 +26,12 @@ with_worker() {
 	export LD_LIBRARY_PATH=${library%/*}
 }
 
-# Answers to all requests before "run", for a bench with one contender.
+# Shell code for a worker: it answers all requests before "run", for a bench with one contender.
 list_answers='while read -r request; do case $request in owner) echo libc ;;
 list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" ;; *) %s ;; esac; done'
 
-# A report in $report: two benches, one of them with several numbers of threads; text that has to be quoted, and a
-# contender that couldn't run. Then Python statements that change it, as j.
+# Makes a report in the file $report. It has two benches, one of them with several numbers of threads, text that must be
+# quoted, and a contender that couldn't run. The given Python statements then change it; j is the report.
 make_report() {
 	report=$BATS_TEST_TMPDIR/report
 	python3 - "$@" >"$report" <<-'EOF'
@@ -59,7 +59,7 @@ need_gnuplot() {
 	command -v gnuplot >/dev/null || skip "no gnuplot here"
 }
 
-# Both formats of a picture are in the folder $pictures, whole; the texts given are in the one that has text.
+# Checks that the folder $pictures has both formats of a picture, and that both are complete. The given texts must be in the SVG.
 assert_picture() {
 	python3 - "$pictures" "$@" <<-'EOF'
 		import sys, struct, xml.etree.ElementTree as tree
@@ -75,7 +75,8 @@ assert_picture() {
 	EOF
 }
 
-# Expressions over the report's page in the folder $pictures, as the tree `page`, its text and its tables by bench.
+# Checks Python expressions about the report's page in the folder $pictures. They can use its XML tree `page`, its text, and its
+# tables by bench.
 assert_page() {
 	python3 - "$pictures/index.html" "$@" <<-'EOF'
 		import re, sys, xml.etree.ElementTree as tree

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# bench.bats - `rseqkit bench`: what it measures and how it fails; what its workers do wrong is
-# in bench-workers.bats. No figure is compared with another's: timings are not tests.
+# bench.bats - tests what `rseqkit bench` measures, and its errors. bench-workers.bats has faults of its workers. No test compares
+# a figure with another figure, because times are never assertions.
 
 load helper
 load bench
@@ -9,14 +9,14 @@ check_bars=$BATS_TEST_DIRNAME/../../bench/check_bars
 
 allocators="jemalloc mimalloc tcmalloc"
 
-# Makes the tool look for each allocator where there is nothing.
+# Sets variables so that the tool looks for each allocator at a path that doesn't exist.
 hide_allocators() {
 	for name in $allocators; do
 		export "RSEQKIT_BENCH_${name^^}=$BATS_TEST_TMPDIR/no-such-library"
 	done
 }
 
-# Skips where none of the allocators is installed.
+# Skips the test if none of the allocators is installed.
 need_allocator() {
 	local library
 	for library in libjemalloc.so.2 libmimalloc.so.2 libmimalloc.so.3 libtcmalloc_minimal.so.4; do
@@ -277,7 +277,8 @@ need_allocator() {
 	[ ! -w /dev/full ] || expect 2 "$RSEQKIT" bench cpu $quickly --output /dev/full
 }
 
-# JSON whose ratios are all at their bars, with the figures given changed: CONTENDER@THREADS=NS...
+# Prints JSON in which each ratio is exactly at its bar (the limit of bench/check_bars). Arguments CONTENDER@THREADS=NS change
+# figures.
 figures() {
 	python3 - "$@" <<-'EOF'
 		import json, sys
@@ -355,7 +356,7 @@ figures() {
 
 @test "make bench judges nothing: figures, conclusions, exit 0; make bars is that, and the bars" {
 	local root=$BATS_TEST_DIRNAME/../..
-	# Slower than any bar allows.
+	# This worker reports times that are longer than any bar allows.
 	with_worker "$(printf "$list_answers" 'echo 100000000')"
 	cd "$BATS_TEST_TMPDIR"
 	expect 0 "$root/bench/run" tree

@@ -4,8 +4,8 @@
 
 usage: complete.py bash|zsh|fish DATA-FOLDER LINE
 
-The shell finds the completion in DATA-FOLDER, as it does in /usr/share. bash and zsh run in a terminal, and get the line as keys:
-a key inserts all words that are offered, and another key prints the line. fish prints what it would offer.
+The shell finds the completion script in DATA-FOLDER, as it does in /usr/share. bash and zsh run in a terminal, and get the line
+as keys. Then one key inserts all words that the shell offers, and another key prints the line. fish prints the offered words.
 """
 import os
 import pty
@@ -83,7 +83,7 @@ def main():
             arguments = ['bash', '--noprofile', '--rcfile', f'{home}/.bashrc', '-i'] if shell == 'bash' else ['zsh', '-d', '-i']
             found = type_into(arguments, line, environment)
             words = found[len(line) - len(last):].split()
-    # Some shells repeat the option of --option=word, or end a folder with a slash.
+    # For --option=word, some shells repeat the option in each word that they offer. Some end a folder's name with a slash.
     before = re.search(r'(?<= )--[a-z-]+=(?=[^ ]*$)|$', line)[0]
     print(*sorted({word.removeprefix(before).rstrip('/') for word in words}))
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-# completion.bats - what bash, zsh and fish offer for rseqkit. COMPLETIONS is the folder where the build puts the scripts.
+# completion.bats - tests the completions that bash, zsh and fish offer for rseqkit. COMPLETIONS is the folder where the build
+# puts the completion scripts.
 
 load helper
 
 setup_file() {
 	find_python "$BATS_FILE_TMPDIR/python"
-	# As an installation has it; tests/install compares the places.
+	# The folders are those of an installation. tests/install checks that.
 	local data=$BATS_FILE_TMPDIR/share
 	mkdir -p "$data"/bash-completion/completions "$data/zsh/site-functions" "$data/fish/vendor_completions.d"
 	cp "$COMPLETIONS/rseqkit" "$data/bash-completion/completions/"
@@ -33,7 +34,7 @@ offers() { # LINE WORD...
 	done
 }
 
-# A word that a shell leaves as it was wasn't completed.
+# No shell changes the last word of the line.
 offers_nothing() { # LINE
 	local shell
 	for shell in $shells; do
@@ -51,7 +52,7 @@ offers_also() { # LINE WORD
 	done
 }
 
-# The names of all commands, and of a command's options: those of --help.
+# names prints the names of all commands, and options_of the options of a command, from --help.
 names() {
 	"$RSEQKIT" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
 }
@@ -71,7 +72,7 @@ options_of() { # COMMAND...
 	for command in $(names); do
 		expected=$(options_of "$command")
 		[[ $expected == *--help* ]]
-		# bash and zsh add the = that an argument needs.
+		# To an option that needs an argument, bash and zsh add a =.
 		for shell in $shells; do
 			expect 0 python3 "$BATS_TEST_DIRNAME/complete.py" "$shell" "$BATS_FILE_TMPDIR/share" "rseqkit $command --"
 			[ "$(tr ' ' '\n' <<<"${output//=/}" | sort)" = "$(sort <<<"$expected")" ] ||

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# demo-whole.bats - the rest of `rseqkit demo`: inputs of every kind, odd programs wc, no rseq, refusals.
+# demo-whole.bats - further tests of `rseqkit demo`: inputs of every kind, wc programs that misbehave, no rseq, refusals.
 
 load helper
 load demo
 
 @test "repetitions are divided out" {
 	seq 2000 >numbers
-	repeats() { # one pass only, where a thread was kept waiting for long
+	repeats() { # fails if there was only one pass, because a thread waited long for a CPU
 		{ expect_json 0 "$RSEQKIT" demo --json --seconds 0.2 numbers && assert_counts numbers; } || exit
 		assert_json 'j["passes"]["rseqkit"] > 1'
 	}
@@ -151,7 +151,7 @@ load demo
 	local name demos=()
 	head -c 200000 /dev/zero >text
 	mkdir bin first second
-	# One answer, for what is tried first; then nothing, and somebody else has the input.
+	# This wc answers the tool's first call. At later calls it is silent, and another process (sleep) holds its input open.
 	cat >bin/wc <<-'EOF'
 		#!/bin/sh
 		[ ! -e asked ] || { exec 4<&0; sleep 1000 <&4 3>&- & echo $! >>sleepers; wait; }
@@ -159,8 +159,8 @@ load demo
 		exec /usr/bin/env -S PATH=/usr/bin:/bin wc "$@"
 	EOF
 	chmod +x bin/wc
-	: >first/asked # it is silent at once there
-	for name in first second; do # both at a time, for each waits its ten seconds
+	: >first/asked # in this folder, wc is silent from the first call on
+	for name in first second; do # both run at the same time, because each waits for ten seconds
 		(cd $name && exec timeout 240 env PATH="$PWD/../bin:$PATH" "$RSEQKIT" demo --json --seconds 0 "$PWD/../text") \
 			>$name/out 2>$name/err 3>&- &
 		demos+=($!)

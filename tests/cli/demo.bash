@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-# demo.bash - what both files of tests of `rseqkit demo` share.
+# demo.bash - functions that both test files of `rseqkit demo` share.
 
-# Counts the files given, quickly, into $json.
+# Counts the given files by a run of `rseqkit demo` that is as short as possible. The result is in the file $json.
 count() {
 	expect_json 0 "$RSEQKIT" demo --json --seconds 0 "$@"
 }
 
-# Keeps $json for the next assert_counts, which then looks at all that were kept.
+# Keeps a copy of $json for the next assert_counts, which checks all copies that were kept.
 keep() {
 	cp "$json" "kept.$1"
 }
 
-# $json must have the counts of the files, which are given once more: those of wc, and Python's for the histograms.
+# Checks that $json has the right counts of the given files: the counts of wc, and for the histograms those of Python.
 assert_counts() {
 	local results
 	results=$(compgen -G 'kept.*' || echo "$json")

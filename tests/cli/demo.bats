@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# demo.bats - `rseqkit demo`, briefly: it does its job, counts as wc and Python do, and tells errors.
+# demo.bats - short tests of `rseqkit demo`: its output, counts that equal those of wc and Python, and errors.
 
 load helper
 load demo
@@ -202,7 +202,7 @@ need_terminal() {
 	(head -c 150M /dev/zero; exec sleep 60) >input 3>&- &
 	feeder=$!
 	interrupted "reading" "reading, 64 MiB" "reading, 128 MiB" -- "$PWD/input"
-	kill $feeder 2>/dev/null || true # it has ended if it wrote when nobody read
+	kill $feeder 2>/dev/null || true # the feeder has already ended if it wrote after the tool's end
 }
 
 @test "progress, and Ctrl-C: while it waits for wc, which goes, too" {

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# doctor.bats - `rseqkit doctor` in the environments that it is there to tell apart.
+# doctor.bats - tests `rseqkit doctor` in the environments that it must distinguish.
 
 load helper
 
-# Fields and types that the schema promises, whatever is found.
+# Checks the fields and types that every report has.
 assert_schema() {
 	assert_json 'j["schema"] == "rseqkit.doctor/1" and type(j["rseq"]) is bool' \
 		'j["mode"] in ("legacy", "optimised", None)' \
@@ -27,12 +27,12 @@ assert_schema() {
 		'j["possible_cpus"] is j["highest_cpu"] is None or 1 <= j["possible_cpus"] <= j["highest_cpu"] + 1' "$@"
 }
 
-# The thread sanitizer doesn't see into sections, so programs built with it have none.
+# Succeeds if the tool was built with sections. ThreadSanitizer doesn't understand sections, so builds with it have none.
 has_sections() {
 	! grep -qa __tsan_init "$RSEQKIT"
 }
 
-# As expect_json, but where CPUs are short now and then nothing can be told of what aborts sections: it is tried again.
+# Like expect_json, but tries again until doctor has found out what aborts sections, which can fail on a busy machine.
 expect_told() { # STATUS EVENT,... PROGRAM...
 	local status=$1 events=$2 try
 	shift 2
@@ -80,7 +80,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	assert_schema 'j["possible_cpus"] is None and j["highest_cpu"] is None and "no-cpu-list" in ids' 'j["cpu_list"] is None'
 	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor' "$RSEQKIT"
 	assert_says "possible CPUs: unknown (the kernel's list can't be read)"
-	# A list of other CPUs is somebody else's. That it is there is said.
+	# A list without this machine's CPUs is wrong. doctor must say so, and not that it can't read the list.
 	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
 		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor --json' "$RSEQKIT"
 	assert_schema 'j["possible_cpus"] is None and j["cpu_list"] == "1000-1003,1010"' '"cpu-list-wrong" in ids'
@@ -99,7 +99,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	expect_json 3 without_proc "$RSEQKIT" doctor --json
 	assert_schema '"no-proc" in ids and "probe-failed" not in ids' \
 		'j["fresh_owner"] == "libc" and j["seccomp"] is None and j["proc"] is False'
-	# Run by a descriptor it doesn't know what to start.
+	# If the tool was started by a descriptor, it doesn't know its own path, so it can't start a fresh process.
 	by_descriptor='import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1:], os.environ)'
 	expect 3 without_proc python3 -c "$by_descriptor" "$RSEQKIT" doctor
 	assert_says "/proc is missing, so filters and emulators can't be detected, and no fresh process can be started"
@@ -211,7 +211,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	need_rseq
 	need_sections
 	need_filter
-	# The scheduler may move a thread just when that is asked for. Then it seemed to work.
+	# The scheduler may move the thread just when doctor tries to, which looks like success. The test then tries again.
 	for _ in $(seq 5); do
 		run "$HELPERS/with_filter" nothing sched_setaffinity -- "$RSEQKIT" doctor --json
 		[ "$status" -ne 3 ] || break
@@ -222,7 +222,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	[ "$(nproc)" -lt 2 ] || { [ "$status" -eq 3 ] && could_not_try "no choice of CPUs" migration; }
 }
 
-# That these probes couldn't be made for want of something is a finding.
+# Checks that there is a finding which says that these probes couldn't be made because of WANT.
 could_not_try() { # WANT PROBE...
 	local want=$1 probe
 	shift
@@ -241,7 +241,7 @@ could_not_try() { # WANT PROBE...
 	expect_told 3 signal "$HELPERS/with_filter" enosys sched_getaffinity -- "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["migration"] is None'
 	could_not_try "no choice of CPUs" migration membarrier
-	# An answer without a CPU in it is none: it doesn't mean that there is one CPU only.
+	# An affinity mask without a CPU is no answer. It doesn't mean that there is only one CPU.
 	expect_told 3 signal "$HELPERS/with_filter" nothing sched_getaffinity -- "$RSEQKIT" doctor --json
 	could_not_try "no choice of CPUs" migration membarrier
 }
@@ -250,13 +250,13 @@ could_not_try() { # WANT PROBE...
 	need_rseq
 	need_sections
 	is_sanitized && skip "sanitizers take what memory there is"
-	# Threads have stacks as large as the initial thread's may become.
+	# The default size of a thread's stack is the limit of the initial thread's stack.
 	bash -c 'ulimit -s $((1 << 40))' 2>/dev/null || skip "limits can't be changed here"
 	expect_told 3 signal bash -c 'ulimit -s $((1 << 40)) && exec "$0" doctor --json' "$RSEQKIT"
 	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["preemption"] is None'
 	could_not_try "no thread" preemption
 	[ "$(nproc)" -lt 2 ] || could_not_try "no thread" migration membarrier
-	# As much memory as the program needs to start, and little more.
+	# Finds the limit with which the program can just start.
 	for ((limit = 2048; limit < 1 << 20; limit += 128)); do
 		bash -c 'ulimit -v "$0" && exec "$1" --version' $limit "$RSEQKIT" >/dev/null 2>&1 && break
 	done
@@ -359,7 +359,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	need_filter
 	expect_json 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor --json
 	assert_schema 'not j["rseq"] and j["owner"] == j["fresh_owner"] == "none" and j["seccomp"] == 2'
-	# Where the kernel announces nothing the call may be missing as well.
+	# If the kernel announces no feature size, ENOSYS possibly means that the kernel has no rseq.
 	assert_json 'j["reason"] == ("seccomp" if j["announced"] else "unknown")'
 	assert_json '[f["severity"] for f in j["findings"] if f["id"] == "no-rseq"] == ["error"]'
 	expect 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor
@@ -410,7 +410,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	is_sanitized && skip "sanitizers want to be preloaded first"
 	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
 	assert_schema 'j["owner"] == j["fresh_owner"] == "foreign" and j["reason"] == "foreign" and not j["rseq"]'
-	# And so beside a filter that has nothing against rseq.
+	# The result is the same if there is a filter that doesn't refuse rseq.
 	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off \
 		"$HELPERS/with_filter" einval membarrier -- "$RSEQKIT" doctor --json
 	assert_json 'j["owner"] == j["fresh_owner"] == j["reason"] == "foreign" '

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# exec-programs.bats - which program `rseqkit exec` runs, and into which the library can't get.
+# exec-programs.bats - tests which program `rseqkit exec` runs, and into which programs the library can't be preloaded.
 
 load helper
 
@@ -10,13 +10,13 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 }
 
-# The dynamic linker of programs here: $linker.
+# Sets $linker to the path of this machine's dynamic linker.
 need_linker() {
 	linker=$(LC_ALL=C readelf -l "$HELPERS/rseq_state" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
 	[ -n "$linker" ] || skip "programs here have no dynamic linker"
 }
 
-# A static program; skips where none was built.
+# Sets $static to the path of a static program. Skips the test if the build has none.
 need_static() {
 	static=$HELPERS/inspected_static
 	[ -e "$static" ] || skip "no static program was built here"
@@ -24,7 +24,7 @@ need_static() {
 
 @test "a set-user-ID program that can't be read: refused, exit 2" {
 	[ "$(id -u)" -eq 0 ] || skip "takes root, to give files away"
-	powerless() { # root, but without the right to read everything
+	powerless() { # runs a command as root without capabilities
 		setpriv --bounding-set=-all --inh-caps=-all "$@"
 	}
 	cp "$(type -P true)" program
@@ -48,7 +48,7 @@ need_static() {
 		expect 0 "$RSEQKIT" exec $program "$(type -P grep)" -o -m 1 "$preload" /proc/self/maps
 		[ "$output" = "$preload" ]
 	done
-	# It runs nothing, or finds it elsewhere.
+	# With these arguments the dynamic linker runs no program, or one that it searches itself. exec must not complain.
 	for arguments in "" --argv0 "--list" "no-such-library" "/no/such/program" "$linker"; do
 		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *"rseqkit exec:"* ]]
 	done
@@ -61,7 +61,7 @@ need_static() {
 	assert_says "has librseq"
 }
 
-# Links a program that asks for a dynamic linker.
+# Links a program whose interpreter is the given dynamic linker.
 link_for() { # LINKER
 	echo 'int main(void) { return 0; }' >program.c
 	cc program.c -o program "-Wl,--dynamic-linker=$1" || skip "no compiler here"
@@ -105,7 +105,8 @@ link_for() { # LINKER
 	[ "$output" = "$preload" ]
 	expect 2 without_proc env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" exec -f "$HELPERS/librseq_user"
 	assert_says "has librseq"
-	# Run by a descriptor, it has no name of its own. Unless it is installed where it was to be, the library isn't found.
+	# If the tool was started by a descriptor, it doesn't know its own path. Then it finds the library only in the install
+	# folder.
 	by_descriptor='import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1:], os.environ)'
 	run without_proc python3 -c "$by_descriptor" "$RSEQKIT" exec true
 	[ "$status" -ne 0 ] || return 0
@@ -133,7 +134,7 @@ link_for() { # LINKER
 	chmod +x first/program third/program
 	mkdir second/program
 	path=PATH=first:second:third:$PATH
-	# Env is execvp() itself.
+	# env uses execvp(). exec must run the same program.
 	expect 0 env $path program a "b c"
 	[ "$output" = "third/program,a b c," ]
 	expect 0 env $path "$RSEQKIT" exec program a "b c"
@@ -144,9 +145,9 @@ link_for() { # LINKER
 	cp "$(type -P sh)" second/program
 	expect 0 env $path "$RSEQKIT" exec program -c 'echo "$0,$LD_PRELOAD"'
 	[ "$output" = "program,$preload" ]
-	# A folder whose path is too long is passed over.
+	# exec ignores a folder of PATH whose name is too long.
 	expect 0 env PATH="$(printf "/%04200d" 0):$(dirname "$(type -P true)")" "$RSEQKIT" exec true
-	# What can't be executed, or isn't there, is told as by others.
+	# For files that can't be executed or don't exist, exec has the usual messages and exit statuses.
 	chmod -x second/program third/program
 	env PATH=first:second:third "$RSEQKIT" exec program 2>said || [ $? -eq 126 ]
 	grep "program: Permission denied" said

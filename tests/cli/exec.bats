@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# exec.bats - `rseqkit exec` on programs that register threads themselves. tests/preload has all other programs.
+# exec.bats - tests `rseqkit exec` with programs that register threads themselves. tests/preload has all other programs.
 
 load helper
 
@@ -9,7 +9,7 @@ setup() {
 	off=GLIBC_TUNABLES=$tunable_off
 }
 
-# In whose process is a librseq to be seen that the library steps back for?
+# Succeeds if the preloaded library was built so that it looks for librseq.
 knows_librseq() {
 	grep -qa rseq_register_current_thread "$(dirname "$RSEQKIT")/../src/librseqkit-preload.so"
 }
@@ -52,7 +52,8 @@ knows_librseq() {
 		assert_says "$HELPERS/$program registers threads itself"
 		expect 2 "$RSEQKIT" exec -f "$HELPERS/$program"
 	done
-	# Without symbols it can't be told, and its own registration fails.
+	# exec can't recognise the librseq of a stripped program. So it runs the program, and the program's own registration
+	# fails.
 	strip -o "$BATS_TEST_TMPDIR/stripped" "$HELPERS/librseq_user_static"
 	expect 1 env $off "$RSEQKIT" exec "$BATS_TEST_TMPDIR/stripped"
 	[ "$output" = refused ]
@@ -106,7 +107,7 @@ knows_librseq() {
 
 @test "files that lie about themselves do no harm" {
 	[ "$(getconf LONG_BIT)" = 64 ] || skip "the lies are for 64-bit files"
-	# A preloaded librseq is refused, so that none of them is run; all have been read by then.
+	# exec refuses the preloaded librseq after it has read the program. So none of these programs is run.
 	export LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0
 	python3 - "$HELPERS/librseq_user_static" "$BATS_TEST_TMPDIR/lie" "$RSEQKIT" <<-'EOF2'
 		import os, random, struct, subprocess, sys
@@ -173,7 +174,7 @@ knows_librseq() {
 			import json, sys
 			name, regions, waits = sys.argv[1:]
 			lines = [json.loads(line) for line in open("report")]
-			# What a fork's handlers took is counted too, in its parent.
+			# In the parent, the report also counts locks that fork handlers take.
 			close = lambda got, wanted: wanted <= got <= wanted + (2 if name in ("forks", "handed-over") else 0)
 			assert len(lines) == len(regions.split(",")), lines
 			assert all(close(line["regions"], int(r)) for line, r in zip(lines, regions.split(","))), (name, lines)
@@ -220,7 +221,7 @@ knows_librseq() {
 	assert_says "--report needs --slice or --watch"
 	expect 0 "$RSEQKIT" exec --slice --report=report true
 	[ ! -s report ]
-	# What an outer exec asked for doesn't hold for an inner one.
+	# The options of an outer exec don't apply to an inner one.
 	expect 0 "$RSEQKIT" exec --watch --report=outer "$RSEQKIT" exec --slice sh -c 'echo "$RSEQKIT_SLICES,$RSEQKIT_SLICES_REPORT"'
 	[ "${output##*$'\n'}" = , ]
 }
@@ -230,7 +231,7 @@ knows_librseq() {
 	expect 0 "$HELPERS/with_filter" eperm prctl -- "$RSEQKIT" exec --slice echo fine
 	assert_says "a filter refuses prctl() for the slice extension"
 	assert_says fine
-	# To watch requests nothing.
+	# --watch makes no requests, so it also works without the slice extension.
 	expect 0 "$RSEQKIT" exec --watch echo fine
 	[ "$output" = fine ]
 	expect_json 0 "$RSEQKIT" doctor --json

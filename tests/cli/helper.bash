@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# helper.bash - what the test files share. RSEQKIT and HELPERS come from meson.
+# helper.bash - functions and variables that the test files share. Meson sets RSEQKIT and HELPERS in the environment.
 
 : "${RSEQKIT:?path of the program under test}" "${HELPERS:?folder of the helper programs}"
 
@@ -11,16 +11,16 @@ setup_file() {
 	find_python "$BATS_FILE_TMPDIR/python"
 }
 
-# All JSON that the tests of a file got, checked at once: the start of the validator takes long.
+# Checks all JSON that the tests of a file got from the tool. It is checked at once, because starting the validator takes long.
 teardown_file() {
 	assert_kept_json "$BATS_FILE_TMPDIR/json"
 }
 
-unset COLUMNS # lines are broken by it
+unset COLUMNS # the tool would break its lines at this width
 
 tunable_off=glibc.pthread.rseq=0
 
-# Runs the program given and expects an exit status; $output is what it wrote on stdout and stderr.
+# Runs a program and expects an exit status. Stores its stdout and stderr in $output.
 expect() {
 	local expected=$1
 	shift
@@ -33,19 +33,19 @@ expect() {
 	[[ $output != '{'*'"rseqkit.'*'}' ]] || keep_json - <<<"$output"
 }
 
-# Keeps JSON of rseqkit for the end of the file's tests.
+# Keeps JSON of rseqkit, which teardown_file() checks.
 keep_json() { # FILE
 	local folder=$BATS_FILE_TMPDIR/json
 	mkdir -p "$folder"
 	cat "$1" >"$folder/$BATS_TEST_NUMBER-$(($(ls "$folder" | wc -l) + 1))"
 }
 
-# Each file of the folder must have JSON as its schema says. The names begin with the numbers of tests.
+# Checks each file of the folder by its JSON schema. The files' names begin with the numbers of tests.
 assert_kept_json() { # FOLDER
 	[ ! -d "$1" ] || (cd "$1" && python3 "$validate" *)
 }
 
-# Until the command succeeds: a minute, of pauses alone, for what takes milliseconds.
+# Repeats the command until it succeeds, for events that usually take milliseconds. Fails when the pauses add up to a minute.
 wait_until() {
 	local tries
 	for ((tries = 0; tries < 1200; tries++)); do
@@ -56,7 +56,7 @@ wait_until() {
 	return 1
 }
 
-# The same for what comes sooner or later if it is tried again, says how often, and is skipped where it never came.
+# Repeats the command until it succeeds, at most TRIES times, and prints how often. If it never succeeds, skips the test.
 try_until() { # TRIES REASON COMMAND...
 	local tries=$1 reason=$2 try
 	shift 2
@@ -66,7 +66,7 @@ try_until() { # TRIES REASON COMMAND...
 	skip "$reason $tries times"
 }
 
-# Runs the program given, expects an exit status, and keeps stdout in $json, for assert_json to read and for its schema.
+# Runs a program, expects an exit status, and stores its stdout in the file $json, which assert_json reads.
 expect_json() {
 	local expected=$1 got=0
 	shift
@@ -80,7 +80,7 @@ expect_json() {
 	keep_json "$json"
 }
 
-# Python expressions over the object j of $json, which must all be true.
+# Checks that the given Python expressions are all true. In them, j is the object in $json. Also keeps $json for its schema.
 assert_json() {
 	keep_json "$json"
 	python3 - "$json" "$@" <<-'EOF'
@@ -93,7 +93,7 @@ assert_json() {
 	EOF
 }
 
-# The text must be somewhere in $output.
+# Checks that $output contains the text.
 assert_says() {
 	if [[ "$output" != *"$1"* ]]; then
 		echo "no '$1' in:"
@@ -102,7 +102,7 @@ assert_says() {
 	fi
 }
 
-# No line of a text has more than forty columns, unless it is one long word.
+# Checks that no line of a text has more than forty columns, unless the line is one long word.
 assert_fits_forty() { # TEXT
 	local long
 	long=$(grep -E '.{41}' <<<"$1" | grep -vE '^ *[^ ]{30,}$') || return 0
@@ -110,23 +110,23 @@ assert_fits_forty() { # TEXT
 	return 1
 }
 
-# Skips where the C library of this machine doesn't register rseq, or the kernel has none.
+# Skips the test if the C library of this machine doesn't register threads, or if the kernel has no rseq.
 need_libc_registration() {
 	[ "$("$HELPERS/rseq_state")" = libc ] || skip "the C library doesn't register rseq here"
 }
 
-# Skips where rseq can't be had at all.
+# Skips the test if the kernel has no rseq.
 need_rseq() {
 	[ "$("$HELPERS/rseq_state")" != none ] || skip "no rseq here"
 }
 
-# Skips where a component with __rseq_abi can't be preloaded into the program under test.
+# Skips the test if a component with __rseq_abi can't be preloaded into the program under test.
 need_early() {
 	is_sanitized && skip "sanitizers want to be preloaded first"
 	[ -e "$HELPERS/early.so" ] || skip "not for this machine"
 }
 
-# Is the program under test built with a sanitizer?
+# Succeeds if the program under test is built with a sanitizer.
 is_sanitized() {
 	grep -qaE '__asan_init|__tsan_init' "$RSEQKIT"
 }

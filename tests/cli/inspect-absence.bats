@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# inspect-absence.bats - `rseqkit inspect` of processes without a registration: why; and of many threads.
+# inspect-absence.bats - tests `rseqkit inspect` with processes without a registration, and with many threads.
 
 load helper
 load target
@@ -15,7 +15,7 @@ load target
 	done
 	expect 1 "$RSEQKIT" inspect "$target"
 	assert_says "[filter-refuses]"
-	# One that is told not to ask wasn't refused; and another filter refuses nothing.
+	# With the tunable off, the libc makes no request, so the filter isn't the reason. A filter for another call refuses none.
 	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/with_filter" eperm rseq -- sh -c "$ready"
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json 'ids == ["told-not-to"]'
@@ -49,7 +49,7 @@ print("ready", flush=True)
 time.sleep(60)'
 	for tunable in 1 0; do
 		start env GLIBC_TUNABLES=glibc.pthread.rseq=$tunable python3 -c "$many"
-		wait_until grep -q ready "$BATS_TEST_TMPDIR/target" # it sleeps for a moment at each thread's start, too
+		wait_until grep -q ready "$BATS_TEST_TMPDIR/target" # Python sleeps at each thread's start, too
 		sees "$target"
 		[ "$(grep -c python3 <<<"$output")" -eq 2 ]
 		assert_says $'\nowners: 41 '
@@ -63,7 +63,7 @@ time.sleep(60)'
 			wide=$output
 			expect 0 env COLUMNS=40 "$RSEQKIT" inspect $all "$target"
 			assert_fits_forty "$output"
-			# Every word of a finding is whole.
+			# In 40 columns, every word of a finding is complete.
 			for word in $(grep '\[.*\]$' <<<"$wide"); do
 				grep -qF -- "$word" <<<"$output"
 			done

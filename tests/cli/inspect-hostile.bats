@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# inspect-hostile.bats - `rseqkit inspect` on processes that don't hold still, or whose files were made to do harm.
+# inspect-hostile.bats - tests `rseqkit inspect` with processes that change while it looks, or whose files were made to do harm.
 
 load helper
 load target
@@ -12,7 +12,7 @@ load target
 	strip -o "$BATS_TEST_TMPDIR/stripped" "$HELPERS/registrant"
 	objcopy --add-section .gnu_debuglink="$BATS_TEST_TMPDIR/link" "$BATS_TEST_TMPDIR/stripped" "$BATS_TEST_TMPDIR/linked"
 	start env GLIBC_TUNABLES=$tunable_off "$BATS_TEST_TMPDIR/linked" section
-	# At an unlucky moment it is in no section, and no file is asked for.
+	# At an unlucky moment the thread is in no section. Then inspect needs no file, and the test tries again.
 	names_file() {
 		run timeout 60 "$RSEQKIT" inspect "$target"
 		{ [ "$status" -ne 124 ] && [ "$status" -ne 2 ]; } || exit
@@ -23,7 +23,7 @@ load target
 
 @test "a thread beside an execve() that hangs: unknown, exit 3" {
 	start "$HELPERS/registrant" stuck
-	# Until it hangs the thread is only traced by somebody else.
+	# Until execve() hangs, inspect exits with 2, because another process traces the thread.
 	hangs() {
 		status=0
 		timeout 60 "$RSEQKIT" inspect "$target" >/dev/null 2>&1 || status=$?
@@ -65,7 +65,7 @@ load target
 		expect 0 env READING=who LD_PRELOAD="$HELPERS/reading.so" "$RSEQKIT" inspect "$target"
 		assert_says "reads as $id"
 	done
-	# One that may be executed only. What the C library says is enough.
+	# inspect isn't allowed to read this program, only to execute it. The C library's file is enough to find the owner.
 	install -m 711 "$(command -v sleep)" "$BATS_TEST_TMPDIR/sleep"
 	chmod 755 "$BATS_TEST_TMPDIR"
 	start setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/sleep" 60
@@ -85,7 +85,8 @@ load target
 
 @test "who reads doesn't outlive the tool" {
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	# Other rights make the kernel forget what was asked for before.
+	# If the reader changes its user id, the kernel forgets that the reader must be killed when the tool ends
+	# (PR_SET_PDEATHSIG).
 	if [ "$(id -u)" -eq 0 ]; then
 		start setpriv --reuid=65534 --clear-groups sleep 60
 	else

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# inspect-owners.bats - `rseqkit inspect`: who owns an area, by the symbols of programs and libraries.
+# inspect-owners.bats - tests how `rseqkit inspect` finds the owner of an area by the symbols of programs and libraries.
 
 load helper
 load target
@@ -50,7 +50,7 @@ load target
 		start env GLIBC_TUNABLES=$tunable_off "$HELPERS/$program" wait
 		expect_json 0 "$RSEQKIT" inspect --json "$target"
 		assert_json 'sorted(t["owner"] for t in j["threads"]) == ["librseq", "none"] and ids == ["thread-not-yet"]' \
-			'"refused" in j["findings"][0]["message"]' # nobody outside can tell the two apart
+			'"refused" in j["findings"][0]["message"]' # inspect can't distinguish refused and unasked
 	done
 	need_libc_registration
 	start "$HELPERS/librseq_user" wait

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# inspect-sandbox.bats - `rseqkit inspect` that runs in a sandbox itself: what keeps it from looking isn't said of the process.
+# inspect-sandbox.bats - tests `rseqkit inspect` in a sandbox. What the sandbox forbids must not become a finding about the
+# process.
 
 load helper
 load target
@@ -21,7 +22,7 @@ below() { # ANSWER CALL
 @test "memory that can't be read at all: the owner, or why there is none, is unknown" {
 	need_libc_registration
 	need_filter
-	# Mounts are the only way to take the other one away.
+	# The tool can read memory by process_vm_readv(), which the filter refuses, and by /proc/PID/mem, which a mount hides.
 	hide='mount --bind /dev/null "/proc/$2/mem" && exec $1 --json "$2"'
 	for tunables in "" $tunable_off; do
 		start env GLIBC_TUNABLES=$tunables sleep 60

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-# inspect.bats - `rseqkit inspect`: every kind of process explained, with the kernel's own answers; and none disturbed.
-# test_inspect.c has those whose threads are all known.
+# inspect.bats - tests that `rseqkit inspect` describes every kind of process, in agreement with the kernel, and disturbs none.
+# test_inspect.c has the processes whose threads are all known.
 
 load helper
 load target
 
-# Is any thread of the target traced? Threads come and go.
+# Succeeds if any thread of the target is traced. Threads can end meanwhile.
 is_traced() {
 	cat /proc/"$target"/task/*/status 2>/dev/null | grep -q '^TracerPid:.[1-9]'
 }
 
-# Waits for the program that notices when it is disturbed, and believes it.
+# Ends the target (inspected.c), which must report that it wasn't disturbed.
 assert_undisturbed() {
 	local got=0
 	kill -TERM "$target"
@@ -66,7 +66,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	assert_json "$thread_fields" 'j["threads"][0]["owner"] == "none" and j["threads"][0]["address"] is None'
 	need_libc_registration
 	assert_json 'ids == ["told-not-to"]' 'j["summary"] == [{"owner": "none", "size": None, "mode": None, "threads": 1}]'
-	# The last word counts.
+	# If a tunable is set twice, the last value counts.
 	start env GLIBC_TUNABLES=$tunable_off:glibc.pthread.rseq=1 sleep 60
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json 'ids == [] and j["threads"][0]["owner"] == "libc"'
@@ -107,7 +107,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 @test "inside a critical section: its length, its file, and as text" {
 	need_rseq
 	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/registrant" section
-	# At an unlucky moment it hasn't begun, or begins anew.
+	# At an unlucky moment the thread hasn't begun its section, or restarts it.
 	is_active() {
 		expect_json 0 "$RSEQKIT" inspect --json "$target" || exit
 		grep -q '"active"' "$json"
@@ -139,7 +139,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 @test "nothing is disturbed: counts, signals, waits, threads that come and go" {
 	local alike=0
 	start "$HELPERS/inspected"
-	# One that is kept from its CPU at its very beginning is a finding.
+	# A new thread that hasn't had a CPU since its first instruction isn't registered. inspect reports it as a finding.
 	for _ in $(seq 40); do
 		run "$RSEQKIT" inspect "$target"
 		[ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && [[ "$output" = *"[thread-without-rseq]"* ]]; }
@@ -152,15 +152,15 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 
 @test "nothing is disturbed when the tool is killed half-way" {
 	start "$HELPERS/inspected"
-	for i in $(seq 5 54); do # at each of so many milliseconds
+	for i in $(seq 5 54); do # kills the tool after i milliseconds
 		"$RSEQKIT" inspect --watch=0.01 --json "$target" >/dev/null 2>&1 3>&- &
 		inspector=$!
 		sleep "0.$(printf %03d "$i")"
-		# It has ended where the child of the one before still traced a thread.
+		# The tool has already ended if a child of the previous tool still traced a thread.
 		kill -KILL "$inspector" 2>/dev/null || true
 		wait "$inspector" 2>/dev/null || true
 	done
-	# A child of the last one may be at work still, for as long as it waits for a thread at most.
+	# A child of the last tool possibly still traces a thread, until its time limit is over.
 	is_let_go() { ! is_traced; }
 	if ! wait_until is_let_go; then
 		grep -h '^TracerPid:.[1-9]' /proc/"$target"/task/*/status
@@ -174,7 +174,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	start "$HELPERS/inspected"
 	kill -STOP "$target"
 	wait_until has_state T
-	# A thread that was stopped at its very beginning isn't registered.
+	# A thread that was stopped in its first instructions isn't registered, which is a finding (exit status 1).
 	run timeout 60 "$RSEQKIT" inspect "$target"
 	[ "$status" -le 1 ]
 	has_state T
@@ -204,7 +204,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	expect 2 "$RSEQKIT" inspect -w0.1 0.1 "$target"
 	expect 0 "$RSEQKIT" inspect --json --watch=0.2 --count=6 "$target"
 	[ "$(echo "$output" | wc -l)" -eq 6 ]
-	# It may take some time until it has a CPU, and sleeps on.
+	# After a stop, it may take some time until the thread gets a CPU and sleeps again.
 	echo "$output" | python3 -c '
 import json, sys
 looks = [json.loads(line)["threads"][0] for line in sys.stdin]
@@ -234,12 +234,12 @@ for line in sys.stdin:
 	assert_undisturbed
 }
 
-# At most once: others may be given the id first.
+# Makes the kernel try this id next. Another process possibly gets the id first.
 choose_next_id() {
 	echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid
 }
 
-# Looks at $target again and again, into $looks, and returns after the first look; $watcher is who looks.
+# Starts inspect --watch for $target, with its output in the file $looks and its id in $watcher. Returns after the first look.
 watch() { # SECONDS
 	looks=$BATS_TEST_TMPDIR/looks
 	"$RSEQKIT" inspect --json --watch="$1" "$target" >"$looks" 3>&- &

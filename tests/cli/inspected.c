@@ -223,7 +223,7 @@ static int start_and_join(void)
 static struct wait {
 	const char *name;
 	int (*function)(void);
-	bool left_alone; /* the kernel doesn't restart this call after an interruption */
+	bool left_alone; /* true: the kernel doesn't restart this call after an interruption */
 	long done;
 	int error;
 } waits[] = {

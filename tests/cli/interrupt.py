@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs a command in a terminal until it shows some progress, then presses Ctrl-C, and checks that nothing is left of it.
+"""Runs a command in a terminal until it shows some progress, then presses Ctrl-C. The command must leave no process and no file.
 
 usage: interrupt.py TEXT... -- COMMAND...
 
-Each TEXT, a regular expression, must come at the beginning of a line that is written anew, one after the other. The command has
-a folder of its own as its working directory, home and TMPDIR. Ctrl-C must end it by SIGINT, without a process or a file of it.
-Exit status: 0 if all is well, 1 with a message if not.
+Each TEXT is a regular expression. The command must rewrite a line so that it begins with the first TEXT, then with the second
+TEXT, and so on. The command has its own folder as working directory, home and TMPDIR. Ctrl-C must end it by SIGINT.
+Exit status: 0 if every check succeeded, otherwise 1, with a message.
 """
 import os
 import pty
@@ -22,7 +22,7 @@ AT_ONCE = 10 # seconds, on a machine with other load
 
 
 def is_of(pid, session, folder):
-    """Does the process still run, in the session or with the folder in its environment?"""
+    """Returns true if the process still runs, and is in the session or has the folder in its environment."""
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
             fields = file.read().rpartition(')')[2].split()
@@ -72,7 +72,7 @@ def main():
             sys.exit(f'it still ran {AT_ONCE} seconds after Ctrl-C')
         if not os.WIFSIGNALED(ended[1]) or os.WTERMSIG(ended[1]) != signal.SIGINT:
             sys.exit(f'it ended with status {ended[1]:#x}, not by SIGINT')
-        # A child that the kernel kills ends a moment later.
+        # A child that the kernel kills at the end of its parent ends a moment later.
         while (left := left_of(child, folder)) and time.monotonic() < begun + AT_ONCE:
             time.sleep(0.01)
         if left:

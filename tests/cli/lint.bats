@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# lint.bats - rseqkit lint: options, exit status, JSON, and files that can't be checked. tests/lint/ has the rules' tests.
+# lint.bats - tests options, exit status and JSON of `rseqkit lint`, and files that it can't check. tests/lint tests its rules.
 
 load helper
 
@@ -9,7 +9,7 @@ setup() {
 	sed 's/^end:/\tnop\nend:/' right.S >wrong.S
 }
 
-# Builds with the compiler of the tests; skips elsewhere, because the sections are those of one architecture.
+# Builds a file with cc. Skips the test on other machines than x86-64, because the sections are in assembly.
 build() { # NAME OPTION...
 	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
 	cc -nostdlib "${@:2}" -o "$1"
@@ -92,11 +92,11 @@ build() { # NAME OPTION...
 	printf 'int f(void) { return 0; }\n' >f.c
 	build lto.o -c -flto -fno-fat-lto-objects f.c
 	expect 3 "$RSEQKIT" lint lto.o
-	# Another architecture: the number of the machine is changed.
+	# Changes the number of the machine in the ELF header, so the file is for another architecture.
 	cp right.o other.o
 	printf '\x15\x00' | dd of=other.o bs=1 seek=18 conv=notrunc status=none
 	expect 3 "$RSEQKIT" lint other.o
-	# Errors matter more than what is undecided.
+	# Errors determine the exit status, even if other files can't be decided.
 	build wrong.o -c wrong.S
 	expect 1 "$RSEQKIT" lint other.o wrong.o
 }

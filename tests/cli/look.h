@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * look.h - starts target programs, and reads the output of `rseqkit inspect --json` for them.
+ * look.h - starts target programs, and reads the output of `rseqkit inspect --json` about them.
  *
  * Environment: RSEQKIT and HELPERS, as for inspect.bats.
  */
@@ -13,7 +13,7 @@
 #include <json-c/json.h>
 #include <sys/prctl.h>
 
-/* How a target is started, and the started process. */
+/* Describes how a target program is started, and the started process. */
 struct target {
 	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: it runs under `rseqkit exec --full-size` */
 	const char *preload; /* a module of this directory, or NULL */
@@ -22,7 +22,7 @@ struct target {
 	FILE *output;
 };
 
-/* The result of one look. */
+/* The result of one run of `rseqkit inspect`. */
 struct look {
 	int status;
 	json_object *json, *threads;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# main.bats - the command line itself: help, version, unknown commands, errors of output.
+# main.bats - tests the command line of rseqkit: help, version, unknown commands, errors of output.
 
 load helper
 
@@ -83,7 +83,7 @@ load helper
 		[[ $narrow == *"verified: yes"* || $narrow == *"membarrier for rseq"* ]]
 		assert_fits_forty "$narrow"
 	done
-	# What programs read isn't broken.
+	# Lines of JSON aren't broken at this width.
 	COLUMNS=40 expect_json 0 "$RSEQKIT" demo --json --seconds 0 "$BATS_TEST_FILENAME"
 	assert_json 'j["verified"]'
 }
@@ -128,17 +128,17 @@ load helper
 	[[ "$output" != *$'\033[32m'* ]]
 }
 
-# The names of all commands.
+# Prints the names of all commands.
 commands() {
 	"$RSEQKIT" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
 }
 
-# The options in --help, a line for each: -t --time=SECONDS, or --watch[=SECONDS].
+# Prints the options in --help, a line for each: -t --time=SECONDS, or --watch[=SECONDS].
 options_of_help() { # [COMMAND]
 	"$RSEQKIT" "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[^ ]*\)  .*/\1\2/p' | tr -d ' ,' | sort
 }
 
-# The options that a page describes, in the same form.
+# Prints the options that a manual page describes, in the same form.
 options_of_page() { # FILE
 	sed -n 's/^\.It Fl \(.*-[a-z].*\)/\1/p' "$1" | sed -E 's/^-/--/; s/^(.) , -/-\1--/
 		s/ Ns Op = Ns Ar ([a-z]+)$/[=\U\1]/; s/ Ns = Ns Ar ([a-z]+)$/=\U\1/' | sort
@@ -191,6 +191,6 @@ options_of_page() { # FILE
 		expect 1 assert_kept_json "$folder"
 		assert_says "wrong: "
 	done
-	cat "$folder/good" "$folder/good" >"$folder/wrong" # two values
+	cat "$folder/good" "$folder/good" >"$folder/wrong" # a file with two JSON values is right, too
 	assert_kept_json "$folder"
 }

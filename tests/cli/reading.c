@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reading.c - is preloaded into `rseqkit inspect`, and acts when the reader of inspect begins to read files.
+ * reading.c - is preloaded into `rseqkit inspect`, which reads ELF files in a process of its own, the reader. This file acts when
+ * the reader begins to read files.
  *
  * - READING=die: raises SIGBUS, as if a mapped file were truncated.
  * - READING=who: prints the user id with which the reader accesses files.

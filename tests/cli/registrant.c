@@ -193,8 +193,8 @@ static int end_initial(void)
 }
 
 /*
- * The code for each architecture. The signature comes first. After it is the abort handler, at label 4. The handler stores the
- * descriptor's address in rseq_cs, so that the section at label 2 begins. The section is a jump to itself.
+ * SPIN is the section's code for an architecture. The signature comes first. After it is the abort handler, at label 4. The
+ * handler stores the descriptor's address in rseq_cs, so that the section at label 2 begins. The section is a jump to itself.
  */
 #ifdef __x86_64__
 #define SPIN                                                                                                           \

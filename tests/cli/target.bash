@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# target.bash - a process to look at, for the tests of `rseqkit inspect`.
+# target.bash - starts a target process, for the tests of `rseqkit inspect`.
 
 setup() {
 	target=
@@ -12,12 +12,12 @@ teardown() {
 	wait 2>/dev/null || true
 }
 
-# Starts a program, the process to look at: $target, and ends the one before. One that says "ready" is waited for, others until they sleep.
+# Ends the previous target, and starts a program as the new target. Waits until it prints "ready" or sleeps. $target is its id.
 start() {
 	local shell program
 	shell=$(readlink /proc/$$/exe)
 	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
-	: >"$BATS_TEST_TMPDIR/target" # what the one before said isn't this one's word
+	: >"$BATS_TEST_TMPDIR/target" # removes the output of the previous target
 	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
 	target=$!
 	for _ in $(seq 6000); do

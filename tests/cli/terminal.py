@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs `rseqkit top` in a terminal, as a job of a session leader like a shell, and checks what it does there.
+"""Runs `rseqkit top` in a terminal, as a job of a session leader that acts like a shell, and checks its output and the terminal.
 
 usage: terminal.py RSEQKIT PID ACTION
 """
@@ -31,7 +31,7 @@ class Terminal:
 
     @staticmethod
     def lead(lines, columns):
-        """The session leader: runs the tool as its foreground job, says its id, and tells when it stops or ends."""
+        """Runs as the session leader: runs the tool as its foreground job, prints its id, and prints when it stops or ends."""
         Terminal.resize_fd(0, lines, columns)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         go, ready = os.pipe()
@@ -60,7 +60,7 @@ class Terminal:
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
 
     def expect(self, pattern):
-        """Waits until the pattern comes, and takes everything up to its end."""
+        """Waits until the output contains the pattern. Removes and returns all output up to the pattern's end."""
         until = time.monotonic() + PATIENCE
         while True:
             match = re.search(pattern, self.text, re.S)
@@ -80,7 +80,7 @@ class Terminal:
 
 
 def assert_given_back(terminal, before):
-    """The main screen and the cursor come back, and the tool ends well with the terminal's old modes."""
+    """Checks that the tool shows the main screen and the cursor again, restores the terminal's modes, and ends without error."""
     terminal.expect(r'\033\[\?25h\033\[\?1049l')
     ended = terminal.expect(r'ENDED (\d+) (\d+) ')
     assert ended[1] == '0', ended[0]
@@ -88,7 +88,7 @@ def assert_given_back(terminal, before):
 
 
 def cut(text):
-    """The lines that were drawn."""
+    """Returns the lines that were drawn, without escape sequences."""
     return [re.sub(r'\033\[[0-9;?]*[a-zA-Z]', '', part) for part in re.split(r'\033\[\d+;1H', text)]
 
 

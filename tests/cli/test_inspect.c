@@ -13,9 +13,9 @@
 
 #define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
 
-/* how many looks at a program that must not be disturbed */
+/* How often the tests run inspect on a program that must not be disturbed. */
 #define LOOKS (SLOWNESS() > 1 ? 2 : 5)
-#define LOOKS_MAX 200 /* looks at most, until one finds no thread at its beginning */
+#define LOOKS_MAX 200 /* how often at most, until one run of inspect finds no thread that has just begun */
 
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
@@ -111,8 +111,8 @@ static void the_libcs(void **state)
 }
 
 /*
- * Threads that never count don't use the library. The libc possibly registers them, because it registers the children of
- * registered threads.
+ * Threads of the target that never count don't use the library. The libc possibly registers them, because it registers a new
+ * thread whose creator is registered.
  */
 static void the_librarys(void **state)
 {

@@ -3,12 +3,12 @@
  * test_trace.c - compares `rseqkit trace` and `rseqkit top` with what this kernel's tracefs says. This test is a program, so that
  * it also runs in guests, where trace.bats and top.bats can't run.
  *
- * The invariant: each test finds out without the tool what the tool must say. An instance of tracefs that belongs to the test
- * records the same events as text. The tool must leave no instance, and no changed setting.
+ * The invariant: each test finds the right results without the tool. An instance of tracefs that belongs to the test records the
+ * same events as text. The tool must leave no instance, and no changed setting.
  *
  * Environment: RSEQKIT and HELPERS, as for trace.bats. EVENTS has the events of rseq that the kernel must have, sorted and with a
- * comma between them, or "none" for a kernel without tracefs. Without EVENTS, the test believes what it finds, and skips if this
- * process can't trace.
+ * comma between them, or "none" for a kernel without tracefs. Without EVENTS, the test accepts any events of the kernel, and
+ * skips if this process can't trace.
  */
 #include "traced.h"
 #include "schema.h"
@@ -33,7 +33,7 @@ static int64_t number_of(json_object *object, const char *key)
 	return json_object_get_int64(value_of(object, key));
 }
 
-/* Never NULL, so a missing name is a wrong name. */
+/* Returns the string of the key. Returns "(null)", which is always wrong, if the object lacks the key. */
 static const char *name_of(json_object *object, const char *key)
 {
 	const char *name = json_object_get_string(value_of(object, key));
@@ -83,7 +83,7 @@ static void forget_lines(struct lines *lines)
 	json_object_put(lines->summary);
 }
 
-/* Keeps what the test's own trace has of the threads in the summary. */
+/* `texts` is the test's own trace. Removes the lines of threads that aren't in the tool's summary. */
 static void keep_threads(struct texts *texts, json_object *summary)
 {
 	json_object *threads = value_of(summary, "threads");
@@ -102,7 +102,7 @@ static void keep_threads(struct texts *texts, json_object *summary)
 	texts->count = kept;
 }
 
-/* The aborts, in the form of end_record(). */
+/* Returns the aborts that the tool printed, in the form in which end_record() returns them. */
 static struct texts texts_of(const struct lines *lines)
 {
 	struct texts texts = {0};
@@ -120,7 +120,7 @@ static struct texts texts_of(const struct lines *lines)
 	return texts;
 }
 
-/* Is the abort in a section of count_thousand(), in the right thread, and at the instruction that the addresses tell? */
+/* Checks the abort's process, thread and addresses. Returns true if it was in a section of the function count_thousand(). */
 static bool is_named(json_object *abort, int64_t pid)
 {
 	json_object *section = value_of(abort, "section");
@@ -143,7 +143,7 @@ static void check_nothing_left(void)
 	struct dirent *entry;
 
 	assert_non_null(folder);
-	/* On this machine, other tests may have instances. Theirs have the ids of living processes. */
+	/* Tools that other tests run now can have instances. Their names contain the ids of living processes. */
 	while ((entry = readdir(folder)) != NULL)
 		if (sscanf(entry->d_name, "rseqkit-%63[0-9]", mine) == 1 && kill((pid_t)atoi(mine), 0) != 0)
 			fail_msg("%s is left", entry->d_name);
@@ -196,7 +196,7 @@ static void each_abort_is_named(void **state)
 	read_lines(&lines);
 	for (size_t i = 0; i < lines.aborts; i++)
 		named += is_named(lines.abort[i], number_of(value_of(lines.summary, "program"), "pid"));
-	/* Other sections are those of slow paths. */
+	/* The other aborts are in sections of slow paths. */
 	assert_true(named >= lines.aborts / 10 * 9);
 	assert_int_equal(json_object_array_length(value_of(lines.summary, "threads")), 2);
 	got = texts_of(&lines);
@@ -215,7 +215,7 @@ static void each_abort_is_named(void **state)
 	check_nothing_left();
 }
 
-/* While the tool is stopped, its small buffer gets full. Counted and lost aborts together are what the kernel reported. */
+/* While the tool is stopped, its small buffer gets full. The kernel reported as many aborts as the tool counted or lost. */
 static void losses_are_counted(void **state)
 {
 	struct texts wanted;
@@ -245,7 +245,7 @@ static void losses_are_counted(void **state)
 	check_nothing_left();
 }
 
-/* With --updates, the counts are what the kernel reported for these threads. */
+/* With --updates, the tool's counts equal the numbers of events that the kernel reported for these threads. */
 static void updates_are_counted(void **state)
 {
 	struct texts wanted;
@@ -275,7 +275,7 @@ static void updates_are_counted(void **state)
 	check_nothing_left();
 }
 
-/* Without a terminal, top prints as many tables as it was told. The function whose section aborts is in them. */
+/* Without a terminal, top prints as many tables as its option says. They contain the function whose section aborts. */
 static void top_prints_tables(void **state)
 {
 	int titles = 0, rows = 0;
@@ -348,7 +348,7 @@ static void check_refusal(enum hidden hidden, const char *words, int status, con
 	assert_int_not_equal(access(out, F_OK), 0);
 }
 
-/* The tool says which part is missing. Parts that this kernel has are hidden from the tool. */
+/* Parts of tracefs that this kernel has are hidden from the tool. The tool must say which part is missing. */
 static void missing_parts_are_named(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# top.bats - `rseqkit top`: tables without a terminal, and a terminal that is given back as it was.
+# top.bats - tests `rseqkit top`: tables without a terminal, and a terminal whose state is restored at the end.
 
 load helper
 load trace

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# trace.bash - what the tests of `rseqkit trace` and `rseqkit top` share: tracefs by itself, without the tool.
+# trace.bash - functions that the tests of `rseqkit trace` and `rseqkit top` share. They use tracefs without the tool.
 
 # Runs a shell script in the root of tracefs, in a mount namespace of its own.
 in_tracefs() { # SCRIPT ARGUMENT...
 	unshare -m sh -c 'mount -t tracefs none /mnt && cd /mnt && eval "$0"' "$@"
 }
 
-# Skips where nobody may trace, which is found out without the tool.
+# Skips the test if this process isn't allowed to trace, or if tracefs lacks the events.
 need_tracing() {
 	[ "$(id -u)" -eq 0 ] || skip "not root"
 	in_tracefs true 2>/dev/null || skip "tracefs can't be mounted here"
@@ -16,7 +16,7 @@ need_tracing() {
 	[ -x "$HELPERS/aborted" ] || skip "not for this machine"
 }
 
-# Is there an instance of the process?
+# Succeeds if tracefs has an instance of the process.
 has_instance() { # PID
 	in_tracefs 'ls instances' | grep -q "^rseqkit-$1-"
 }

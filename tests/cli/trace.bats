@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# trace.bats - `rseqkit trace`: what the kernel reports, counted and named; and nothing left behind.
+# trace.bats - tests `rseqkit trace`: it counts and names the events that the kernel reports, and leaves no instance of tracefs.
 
 load helper
 load trace
@@ -15,12 +15,12 @@ teardown() {
 	[ -z "$mine" ] || in_tracefs "rmdir instances/$mine" || true
 }
 
-# An ended process has no executable, even before it is waited for.
+# Succeeds if the tool traces or has ended. An ended process has no /proc/PID/exe, even before its parent waits for it.
 traces_or_has_ended() { # PID
 	has_instance "$1" || [ ! -e "/proc/$1/exe" ]
 }
 
-# Starts the tool in the background: $tool. Returns as soon as the kernel traces, or the tool has ended.
+# Starts the tool in the background. $tool is its process id. Returns as soon as the kernel traces, or the tool has ended.
 start_tool() { # ARGUMENT...
 	"$RSEQKIT" trace "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
 	tool=$!
@@ -36,7 +36,8 @@ expect_end() { # STATUS
 	assert_no_instance "$pid"
 }
 
-# Python expressions over the lines l of $out, and the aborts a, the summary s and the first line f of them. All must be true.
+# Checks that the given Python expressions are all true. l is the list of lines of $out, a the aborts, s the summary, f the first
+# line.
 assert_lines() {
 	keep_json "$out"
 	python3 - "$out" "$@" <<-'EOF'
@@ -178,7 +179,7 @@ assert_lines() {
 		sh -c '"$0" 0.2; exec "$1" 0.2' "$BATS_TEST_TMPDIR/first" "$aborted"
 	assert_lines '{x["process"] for x in a} == {"first", "aborted"}' \
 		'all(x["module"] is None or x["module"].endswith("/" + x["process"]) or ".so" in x["module"] for x in a)'
-	# The same process, twice.
+	# One process executes two programs, so its id is there twice.
 	expect 0 "$RSEQKIT" trace --json --output "$out" -- "$aborted" again=second 0.2
 	assert_lines 'len(s["processes"]) == 2 and len({x["pid"] for x in s["processes"]}) == 1' \
 		'sum(x["symbol"] == "count_thousand" for x in a) > 0.9 * len(a)'
@@ -282,7 +283,7 @@ assert_lines() {
 	start_tool --output "$out" -- "$aborted" 2
 	assert_no_instance "$killed"
 	expect 0 "$RSEQKIT" trace --time 0.1
-	[[ "$output" != *"cannot remove"* ]] # it didn't even try
+	[[ "$output" != *"cannot remove"* ]] # the tool doesn't try to remove the instance of a living tool
 	has_instance "$tool"
 	expect_end 0
 }
@@ -299,7 +300,8 @@ assert_lines() {
 	python3 - "$out" "$BATS_TEST_TMPDIR/second" <<-'EOF'
 		import json, sys
 		both = [[json.loads(line) for line in open(file)] for file in sys.argv[1:]]
-		# They began at different times, and each has all aborts since then. An event has another time in each trace.
+		# The two tools began at different times. Each has all aborts since its beginning. An abort has another time in
+		# each trace.
 		begin = max(lines[0]["time"] for lines in both) + 0.2
 		one, other = [sum(x["event"] == "abort" and x["time"] > begin for x in lines) for lines in both]
 		assert abs(one - other) <= 1 and one > 100, (one, other)
@@ -318,7 +320,7 @@ assert_lines() {
 	need_tracing
 	expect 0 "$RSEQKIT" trace --json --updates --output "$out" -- sh -c '"$0" 0.1; "$0" 0.003' "$aborted"
 	python3 "$validate" "$out"
-	# The check itself can fail.
+	# Shows that the check by the schema can fail.
 	sed 's/"cpu":/"CPU":/' "$out" >"$BATS_TEST_TMPDIR/wrong"
 	expect 1 python3 "$validate" "$BATS_TEST_TMPDIR/wrong"
 }

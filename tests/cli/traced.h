@@ -2,7 +2,7 @@
 /*
  * traced.h - runs `rseqkit trace` and `top` for test_trace.c, and reads the kernel's trace by itself, as text.
  *
- * The invariant: all mounts, and all that a test hides, are in mount namespaces of the test.
+ * The invariant: mounts that a test makes or hides are in mount namespaces of the test.
  */
 #ifndef TESTS_CLI_TRACED_H
 #define TESTS_CLI_TRACED_H
@@ -49,7 +49,7 @@ static int mount_tracefs(void)
 	return mount("tracefs", "/mnt", "tracefs", 0, NULL) == 0 ? 0 : errno;
 }
 
-/* Returns tracefs's folder, or -1 with errno if this process has none. */
+/* Returns a descriptor of tracefs's folder, or -1 with errno if this process has no tracefs. */
 static int tracefs(void)
 {
 	static int folder = -2, error;
@@ -147,7 +147,7 @@ static void begin_record(void)
 	set(MINE "/events/rseq/enable", "1");
 }
 
-/* Returns the instance's entries of an event. Each begins with "TID CPU"; then follows what the kernel prints after the name. */
+/* Returns the instance's entries of an event. Each is "TID CPU", and then the kernel's text after the event's name. */
 static struct texts recorded(const char *event)
 {
 	struct texts texts = {0};
@@ -280,7 +280,7 @@ static int run_tool(enum hidden hidden, const char *words, char **said)
 	return status;
 }
 
-/* Starts a trace of the program that aborts. The program runs until end_traced(). */
+/* Starts a trace of the program `aborted`. The program runs until end_traced(). */
 static pid_t start_traced(enum hidden hidden, const char *options, const char *modes)
 {
 	char words[512];

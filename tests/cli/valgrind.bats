@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# valgrind.bats - the tool in valgrind, and at processes in it. There is no rseq in valgrind.
+# valgrind.bats - tests the tool in valgrind, and `rseqkit inspect` with processes in valgrind. There is no rseq in valgrind.
 
 load helper
 load demo
@@ -19,7 +19,7 @@ need_valgrind() {
 @test "inspect: under valgrind nobody is registered, since it refuses; exit 1" {
 	need_valgrind
 	start valgrind -q sleep 60
-	wait_until grep -q '/sleep$' "/proc/$target/maps" # valgrind has it in its hands
+	wait_until grep -q '/sleep$' "/proc/$target/maps" # waits until valgrind has loaded the program
 	expect_json 1 "$RSEQKIT" inspect --json "$target"
 	assert_json '{t["owner"] for t in j["threads"]} == {"none"}' '[f["id"] for f in j["findings"]] == ["registration-refused"]'
 }

@@ -71,7 +71,7 @@ static inline int rk_test_run_one(const struct CMUnitTest *test)
 	return outcome;
 }
 
-/* Runs the tests, and prints what cmocka prints. tests/tap corrects the lines of skipped tests. */
+/* Runs the tests, and prints the same lines as cmocka. The script tests/tap corrects the lines of skipped tests. */
 static inline int rk_test_run(const struct CMUnitTest *tests, size_t count, int (*setup)(void **),
 			      int (*teardown)(void **))
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.h - two copies of the library in one process. One copy opens the bracket around vfork; the other copy must see that
- * the bracket is open.
+ * bracket.h - for tests of two copies of the library in one process. One copy opens a bracket by its rk_vfork_begin(), and ends
+ * it by its rk_vfork_end(). The other copy must see that the bracket is open.
  */
 #ifndef TESTS_COEXIST_BRACKET_H
 #define TESTS_COEXIST_BRACKET_H

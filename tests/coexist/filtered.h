@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filtered.h - checks the lists of system calls in rseqkit/thread.h. Each situation runs under a filter that kills the process
- * at any system call outside the situation's list. So the test fails if a list lacks a call. The lists are copied from thread.h;
- * each ends with -1.
+ * filtered.h - checks the lists of system calls in rseqkit/thread.h. A situation is a function that uses the library. It runs
+ * under a seccomp filter that kills the process at any system call outside the situation's lists. So the test fails if a list
+ * lacks a call. The lists are copied from thread.h; each ends with -1.
  */
 #ifndef FILTERED_H
 #define FILTERED_H
@@ -20,7 +20,8 @@ struct situation {
 };
 
 /*
- * Makes a system call outside the list. If the filter didn't kill the process for this call, the situations would prove nothing.
+ * Makes a system call outside its list. If the filter didn't kill the process for this call, the other situations would prove
+ * nothing.
  */
 static int call_another(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - opens modules for the coexistence tests: copies of the library (copy.h) and neighbours. */
+/* load.h - opens modules for the coexistence tests: copies of the library (copy.h) and neighbours (../neighbours/neighbour.h). */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -39,7 +39,7 @@ static inline const struct copy *load_copy_of_rseqkit(const char *module, enum w
 	return function == NULL ? NULL : function();
 }
 
-/* Loads two copies that can't see each other. If a copy can't be loaded, prints the reason and ends the process. */
+/* Loads two copies whose symbols are hidden from each other. If one can't be loaded, prints the reason and ends the process. */
 static inline void load_two_copies(const struct copy *copies[2])
 {
 	void *handle;
@@ -50,7 +50,7 @@ static inline void load_two_copies(const struct copy *copies[2])
 		_exit(1);
 }
 
-/* Loads as load_function() does. The module is the neighbour that ../neighbours/meson.build builds in this form. */
+/* Like load_function(), for the module of a neighbour that ../neighbours/meson.build builds in this form. */
 static inline void *load_neighbours_function(const char *form, enum way way, const char *function, void **handle)
 {
 	char module[100];

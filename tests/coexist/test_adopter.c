@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_adopter.c - tests early adopters and users of embed.h together with copies of this library.
+ * test_adopter.c - tests early adopters (components that define __rseq_abi) and users of embed.h together with copies of this
+ * library. In this file both are called adopters.
  *
- * The adopter is in the executable, in a library loaded with the executable, or in a library loaded late. The copy is hidden in
- * a module, or is the shared library. In some threads the adopter is used first, in other threads the copy.
+ * The adopter is in the executable, in a library loaded with the executable, or in a library opened by dlopen(). The copy is
+ * hidden in a module, or is the shared library. In some threads the adopter is used first, in other threads the copy.
  *
- * If our copy can see the adopter's symbols, our copy and the adopter use one area. Even if it can't, no component aborts and
- * all counts are exact.
+ * If our copy can see the adopter's symbols, our copy and the adopter use one area. Even if our copy can't, no component aborts
+ * and all counts are exact.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -15,7 +16,7 @@ static const struct neighbour *adopter;
 static const struct copy *copy;
 static struct rk_counter *counter;
 static bool tagged_form, embedded_form;
-static bool visible; /* our copy can see the adopter's symbols */
+static bool visible; /* true: our copy can see the adopter's symbols */
 
 static void load_copy(const char *module)
 {
@@ -26,7 +27,7 @@ static void load_copy(const char *module)
 	CHECK(copy->create(&counter) == 0);
 }
 
-/* LATE: the adopter is in a module that this function opens. Otherwise the adopter is linked to this program. */
+/* If LATE, the adopter is in a module that this function opens. Otherwise the adopter is linked to this program. */
 static void load_the_adopter(void)
 {
 #if LATE
@@ -68,7 +69,7 @@ static void *live(void *arg)
 		CHECK(adopter->leave());
 	}
 	if (visible) {
-		/* Our explicit user is still counted: when the adopter's last user left, the thread stayed registered. */
+		/* The copy counts as a user of the area. So the thread stayed registered when the adopter's last user left. */
 		CHECK(copy->area() != NULL);
 		CHECK(copy->unreg() == 0);
 		/* The copy and the adopter share one registration, which outlives the adopter's use. */

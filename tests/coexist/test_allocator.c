@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_allocator.c - tests this library with a preloaded allocator (allocator.c). The allocator's per-CPU mode uses __rseq_abi.
- * The allocator chooses its mode before any constructor of this library runs.
+ * test_allocator.c - tests this library with a preloaded allocator (neighbours/allocator.c). The allocator's per-CPU mode uses
+ * __rseq_abi. The allocator chooses its mode before any constructor of this library runs.
  *
  * This library is linked (LINKED) or opened late. No component aborts, every block keeps its contents, and counters are exact.
  * If this library sees __rseq_abi, the allocator and the library use one area.
@@ -110,7 +110,7 @@ static int many_threads(int n)
 	sigset_t set;
 
 	find_allocator();
-	/* The allocator chose its mode before the library ran: the per-CPU mode if the libc doesn't register. */
+	/* The allocator chose its mode before the library ran: the per-CPU mode if the libc doesn't register threads. */
 	CHECK(allocator->is_fast() == off);
 	load_library();
 	sigaction(SIGALRM, &action, NULL);

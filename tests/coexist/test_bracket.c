@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_bracket.c - tests the bracket around vfork in a process with other components. Copies, users of embed.h and an adopter
- * see that the bracket is open, and don't register the thread. If a stranger registers the thread inside the bracket, or a vfork
- * child registers the thread's area, rk_vfork_end() returns -ECANCELED.
+ * test_bracket.c - tests the bracket around vfork, from rk_vfork_begin() to rk_vfork_end(), in a process with other components.
+ * Copies of the library, users of embed.h and an early adopter see that the bracket is open, and don't register the thread. A
+ * stranger doesn't know brackets. If it registers the thread inside the bracket, or a vfork child registers the thread's area,
+ * rk_vfork_end() returns -ECANCELED.
  */
 #include "../unit/refuse.h"
 #include "bracket.h"
@@ -50,7 +51,7 @@ static int brackets_of_two_copies_nest(void)
 
 /*
  * A thread that was unregistered before the bracket is unregistered after the bracket. If the libc doesn't register threads, the
- * library can then still register it.
+ * library can then register the thread.
  */
 static void *bracket_unregistered(void *arg)
 {
@@ -91,7 +92,10 @@ static int embedded_sees_it(void)
 	return 0;
 }
 
-/* A kernel booted with rseq_debug=1 kills a process that stores a pointer in cpu_id_start, as the adopter's work() does. */
+/*
+ * The adopter's work() stores a pointer in cpu_id_start. Returns true if the kernel was booted with rseq_debug=1, and so kills a
+ * process that does this.
+ */
 static bool kernel_minds_stores(void)
 {
 	char line[4096] = "";
@@ -164,8 +168,8 @@ static int stranger_breaks_it(void)
 }
 
 /*
- * The child's registration ends with the child. The child leaves a CPU number in its parent's area, but the parent isn't
- * registered.
+ * A vfork child registers its parent's area. This registration ends with the child. The child leaves a CPU number in the area,
+ * but the parent isn't registered.
  */
 static int child_breaks_it(void)
 {

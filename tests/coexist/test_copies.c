@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_copies.c - tests several copies of the library in one process. Two copies are hidden in modules, one is the shared
- * library. They are loaded late, with RTLD_LOCAL or RTLD_GLOBAL, or in another namespace.
+ * library. The test opens them by dlopen(), with RTLD_LOCAL or RTLD_GLOBAL, or in another namespace.
  *
  * Each thread has one registration, which the kernel confirms. All copies use one area, and every copy's counters are exact. The
  * program itself contains no copy, so the test chooses the order in which copies are loaded.
@@ -26,7 +26,7 @@ static const char *module(int which)
 	return getenv(variables[which]);
 }
 
-static bool refused; /* another component registered the thread first */
+static bool refused; /* true: another component registered the thread first */
 
 static bool has_rseq(void)
 {
@@ -86,7 +86,7 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* Runs thousands of threads, a few at a time, under a signal storm. Each copy's counter must be exact. */
+/* Runs thousands of threads, a few at a time, while a timer sends signals. Each copy's counter must be exact. */
 static void thousands_of_threads(int threads)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -144,7 +144,10 @@ static void any_order(void **state)
 		assert_int_equal(in_child_with(some_order, order), 0);
 }
 
-/* Copies that share the thread block share the count of users. If the area is the libc's, each copy has its own count. */
+/*
+ * A copy's thread block is TLS with the thread's state, such as its count of users. If the area is in the block of one copy, all
+ * copies share this block. If the area is the libc's, each copy has its own block, and so its own count.
+ */
 static int counts(int unused)
 {
 	struct rk_process_info info;
@@ -164,7 +167,7 @@ static int counts(int unused)
 	CHECK(copies[1]->unreg() == 0);
 	CHECK(copies[0]->users() == 0 && copies[1]->users() == 0);
 	CHECK(copies[0]->unreg() == -EINVAL && copies[1]->unreg() == -EINVAL);
-	/* Copies that share the thread block also respect each other's vfork bracket. */
+	/* Between one copy's rk_vfork_begin() and rk_vfork_end(), another copy that shares its block registers no thread. */
 	CHECK(copies[0]->vfork_begin() == 0);
 	CHECK(copies[0]->owner() == RK_OWNER_NONE && copies[1]->owner() == RK_OWNER_NONE);
 	if (shared)
@@ -266,7 +269,7 @@ static void unloading_is_harmless(void **state)
 		assert_int_equal(in_child_with(unloaded, 0), 0);
 }
 
-/* Another component's page is at the rendezvous address, readable or not. The copy reports that and uses the fallback. */
+/* A foreign page is at the fixed address at which copies agree. A copy reports this as the reason, and uses the fallback. */
 static int address_taken(int protection)
 {
 	void *page = mmap((void *)RK_RENDEZVOUS_ADDRESS, 4096, protection,
@@ -283,8 +286,8 @@ static int address_taken(int protection)
 }
 
 /*
- * The rendezvous page needs a file. Writing a file larger than RLIMIT_FSIZE would kill the process by a signal. So the copy must
- * not write the file, and must use the fallback.
+ * The page at which copies agree (the rendezvous page) needs a memory file. Writing a file larger than RLIMIT_FSIZE would kill
+ * the process by a signal. So the copy must not write the file, and must use the fallback.
  */
 static int no_files(int limit)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_decision.c - tests that a process makes one decision, even if two threads race and get different answers from the kernel.
+ * test_decision.c - tests that a process decides only once which area it uses and which component registers threads, even if two
+ * threads race and get different answers from the kernel.
  *
  * One thread is stopped before and after each system call of its decision, and also some instructions later. While it is
  * stopped, a second thread makes the whole decision. A filter denies descriptors to one of the two threads. Then the first
@@ -18,7 +19,7 @@
 #include "../unit/urgent.h"
 
 #define STOPS_MAX 400 /* stops at system calls, two for each call */
-#define PATIENCE_MS 20 /* after this time the stopped thread runs for a while: it possibly holds the dynamic linker's lock */
+#define PATIENCE_MS 20 /* after this time the stopped thread runs a little, as it possibly holds the dynamic linker's lock */
 
 struct outcome {
 	struct rk_process_info info;
@@ -91,7 +92,7 @@ static void on_signal(int signo)
 	CHECK(exit_status_of(pid) == 0);
 }
 
-/* The rendezvous page must name the area that this copy uses. It can name another area only if this copy found no rendezvous. */
+/* The page at which copies agree must name the area that this copy uses, unless the copy reports that copies can't agree. */
 static void check_page(const struct outcome *outcome)
 {
 	const struct rk_rendezvous *page = (const struct rk_rendezvous *)RK_RENDEZVOUS_ADDRESS;
@@ -137,7 +138,7 @@ static void go_on(pid_t pid, int request, int count)
 	end_steps(pid);
 }
 
-/* Returns whether the other thread decided while the stepped thread was stopped. */
+/* Waits for the other thread, while the first thread is stopped. Returns true if the other thread has decided. */
 static bool wait_for_other(int tries)
 {
 	for (; tries > 0 && !__atomic_load_n(&shared->done, __ATOMIC_ACQUIRE); tries--)
@@ -146,8 +147,8 @@ static bool wait_for_other(int tries)
 }
 
 /*
- * Runs one race: the stepped thread stops after `calls` stops at system calls and then `instructions` instructions. Returns
- * false if the decision had ended by then.
+ * Runs one race: the first thread is stopped after `calls` stops at system calls and then `instructions` instructions. Returns
+ * false if its decision had ended by then.
  */
 static bool stop_after(int calls, int instructions)
 {
@@ -175,7 +176,7 @@ static bool stop_after(int calls, int instructions)
 	return more;
 }
 
-/* If the argument asks for it, runs all races. Then exits with 0, or with 10 if different stops led to different decisions. */
+/* If this program's argument asks for races, runs all. Exits with 0, or with 10 if different stops led to different decisions. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	static const int further[] = {0, 10, 30, 70, 150, 310, 630};
@@ -191,7 +192,7 @@ static void before_constructors(int argc, char **argv, char **environment)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	alarm(600);
-	/* A step wakes one of two processes, which is faster on one CPU. */
+	/* Each step wakes the tracer or the stepped process, which is faster if both run on one CPU. */
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
 	CHECK(sched_setaffinity(0, sizeof(here), &here) == 0);

@@ -3,8 +3,8 @@
  * test_embed.c - loads four modules in every order: two libraries that contain embed.h, and two copies of this library. The
  * program itself contains no copy of this library, and not embed.h.
  *
- * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the protocol's
- * count stays right, and errno and signal masks are unchanged.
+ * With EARLY the program defines the symbols of the public TLS protocol, __rseq_abi and its count of users. In each thread the
+ * four modules (the parties) use one area, the protocol's count stays right, and errno and signal masks are unchanged.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -34,7 +34,7 @@ static uint32_t count(void)
 #endif
 }
 
-/* Is the protocol's count in use? If so, a thread is unregistered as soon as its count is 0. */
+/* Returns true if parties use the protocol's count. Then a thread is unregistered as soon as its count is 0. */
 static bool counted(void)
 {
 	return EARLY && world_owner() == RK_OWNER_SELF;
@@ -97,7 +97,7 @@ static void *everybody(void *arg)
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(copies[0]->owner() == (counted() ? RK_OWNER_EARLY : world_owner()));
 	CHECK(embedded[0]->leave() && embedded[1]->leave() && signals_open());
-	/* Only copies of the library still use rseq in this thread, and they keep the thread registered. */
+	/* The users of embed.h have left. Only the copies still use rseq in this thread, and they keep it registered. */
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(!counted() || count() > 0);
 	return NULL;
@@ -224,8 +224,8 @@ static void signal_storm(void **state)
 }
 
 /*
- * The parent isn't registered and opens no bracket. embed.h recognises the vfork child, because the child runs on its parent's
- * TLS.
+ * The parent isn't registered, and doesn't call rk_vfork_begin(). embed.h recognises the vfork child, because the child runs on
+ * its parent's TLS.
  */
 static int vfork_child_of_nobody(void)
 {

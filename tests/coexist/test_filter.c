@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_filter.c - tests that the decision, new threads, operations and brackets make only the system calls that thread.h
- * documents.
+ * test_filter.c - tests that the following make only the system calls that thread.h documents: the library's decision which area
+ * it uses, new threads, operations, rk_vfork_begin() and rk_vfork_end().
  *
  * The library decides before main(), in its constructor. So this program executes itself, and a function that runs before all
  * constructors installs the filter. SITUATION says which areas are used: libc (the libc's areas, which the libc registers),
@@ -28,7 +28,7 @@ static const char *setting(char **environment, const char *name)
 	return "";
 }
 
-/* Decides for the first time. The exit status is the result, because the filter allows no output. */
+/* Makes the library decide. The result is the exit status, because the filter allows no output. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	const char *situation;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_filter_structures.c - tests that memory and structures make only the system calls that thread.h documents. */
+/* test_filter_structures.c - tests that per-CPU memory and data structures make only the system calls that thread.h documents. */
 #include "filtered.h"
 #include <sys/eventfd.h>
 
@@ -220,7 +220,7 @@ static int wait_for_records(void)
 	return 0;
 }
 
-/* The write makes the thread's first claim. */
+/* The write is the thread's first operation that claims a slot, so it makes the system calls for the thread number. */
 static int wake(void)
 {
 	struct rk_ring_options options = {.size = 8192};

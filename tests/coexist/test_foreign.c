@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_foreign.c - tests this library with a stranger: a library that follows no protocol and registers a private area. The test
- * tries every combination. The stranger registers before us or after us, with our signature or another signature, in all threads
- * or in some. Its area is zero-initialised or marked as unregistered.
+ * test_foreign.c - tests two copies of this library with a stranger: a library that follows no protocol and registers a private
+ * area. The test tries every combination. The stranger registers before the copies or after them, with our signature or another
+ * signature, in all threads or in some. Its area is zero-initialised or marked as unregistered.
  *
  * The copies recognise the stranger in a thread that it has registered, and never use or change its registration. From then on
  * the copies register no thread. Counters are exact.
  *
- * Runs only if the libc doesn't register. The test makes all threads start unregistered, because glibc registers the children of
- * registered threads.
+ * Runs only if the libc doesn't register threads by itself. Even then, glibc registers a new thread if the thread's creator is
+ * registered. So the test creates each thread while the creator is unregistered.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -18,7 +18,7 @@
 #define THREADS 8
 #define OTHER_SIGNATURE 0x12345678
 
-/* The bits of a case, which is a number below 16. */
+/* The bits of a case, which is a number below 16. AFTER_US: the stranger registers after the copies. OTHER: other signature. */
 enum { AFTER_US = 1, OTHER = 2, MARKED = 4, SOME = 8 };
 
 static const char *const modules[] = {"copy-static-a.so", "copy-shared.so"};
@@ -91,7 +91,7 @@ static void mask_alarm(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-/* A thread of the stranger, or a thread that stays unregistered. */
+/* Runs in a thread that the stranger registers (if `arg` isn't NULL), or that stays unregistered. */
 static void *live(void *arg)
 {
 	bool its = arg != NULL;
@@ -106,8 +106,8 @@ static void *live(void *arg)
 }
 
 /*
- * Creates a thread as create_unregistered() of test.h does, with a copy's bracket. The new thread begins with SIGALRM blocked,
- * so our handler doesn't run there until live() unblocks the signal.
+ * Creates a thread between rk_vfork_begin() and rk_vfork_end() of one copy, so that the new thread begins unregistered. The new
+ * thread begins with SIGALRM blocked, so our handler doesn't run there until live() unblocks the signal.
  */
 static pthread_t start(void *(*run)(void *), bool its)
 {

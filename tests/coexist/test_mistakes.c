@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_mistakes.c - tests three classic mistakes with the public TLS protocol. It shows the harm that each mistake does. It also
- * shows that embed.h and this library do no harm in the same arrangement.
+ * test_mistakes.c - tests three classic mistakes with the public TLS protocol (__rseq_abi and a count of users). Shows the harm
+ * that each mistake does, and that embed.h and copies of this library do no harm in the same arrangement of modules.
  *
- * Modules make the mistakes (early.c). With EARLY the program defines the protocol's symbols. A mistake's effects can't be
- * undone, so each arrangement has its own process.
+ * The modules that make the mistakes are forms of neighbours/early.c. With EARLY the program defines the protocol's symbols. A
+ * mistake's effects can't be undone, so each arrangement has its own process.
  */
 #include "../unit/test.h"
 #include <sched.h>
 #include <sys/auxv.h>
 #include "load.h"
 
-/* Loads two modules of one kind. */
+/* Loads two modules of one form of neighbours/early.c. */
 static void load_two(const char *kind, const struct neighbour *parties[2])
 {
 	char form[64];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_namespaces.c - tests two namespaces, each with an early adopter and a copy of the library.
+ * test_namespaces.c - tests two namespaces of dlmopen(), each with an early adopter (neighbours/early.c) and a copy of the
+ * library.
  *
  * Both copies use the area of the first adopter. They must not raise the second adopter's count. Otherwise the second adopter
  * would treat its own area as registered.

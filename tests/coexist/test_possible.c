@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_possible.c - tests copies of the library that read different lists of possible CPUs, and iterate over each other's
- * objects.
+ * test_possible.c - tests two copies of the library that read different lists of possible CPUs. Each copy iterates over the CPUs
+ * of the other copy's objects.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -56,7 +56,7 @@ static void look_where_no_file_is(const struct copy *copy)
 	      pthread_join(thread, NULL) == 0);
 }
 
-/* Returns the number of CPUs, or 0 if an exit status can't hold it. */
+/* Runs in a child. Returns the number of CPUs, or 0 if this number doesn't fit an exit status. */
 static int count(int unused)
 {
 	(void)unused;
@@ -114,7 +114,7 @@ static void all_go_by_one_list(void **state)
 	assert_int_equal(in_child_with(none_for_a_while, in_child_with(count, 0)), 0);
 }
 
-/* The contents of the address at which copies expect the page with the list of CPUs. */
+/* The memory that the test maps at the fixed address at which copies publish their list of CPUs. */
 enum { NOTHING_READABLE, ZEROS, SET_WITHOUT_MAGIC, SET_OF_64, SET_OF_A_STRANGE_ONE };
 
 static int expected_count;

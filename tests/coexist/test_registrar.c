@@ -86,7 +86,7 @@ static int embedded_shares(void)
 	return 0;
 }
 
-/* Brackets undo and redo librseq's registration. */
+/* rk_vfork_begin() undoes librseq's registration, and rk_vfork_end() restores it. */
 static int bracket_around_its_thread(void)
 {
 	load_copy();

@@ -3,8 +3,8 @@
  * test_sandbox.c - tests a module with a copy of the library that is loaded in a sandboxed thread. In this thread rseq fails
  * with EPERM, but other threads can still use rseq.
  *
- * The copy must not conclude from the filter's answer that the whole process has no rseq. It must choose the same area as a copy
- * that decides without a filter, earlier or later. Both copies must be fast in other threads.
+ * The copy must not conclude from the filter's answer that the whole process has no rseq. It must choose the same area as a
+ * second copy that is loaded without a filter, earlier or later. Both copies must use sections in other threads.
  *
  * EPERM can also be the kernel's answer about an existing registration. The copy must not mistake the filter's EPERM for this
  * answer: it must not adopt an unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
@@ -19,7 +19,7 @@
 #define ZEROED_HERE false
 #endif
 
-/* A case: the filter's error, and whether another copy was loaded before. */
+/* A case: the error that the filter returns, and whether another copy was loaded before. */
 struct sandbox {
 	int error;
 	bool second;

@@ -12,8 +12,8 @@
 static const struct copy *copies[2];
 
 /*
- * One copy makes the ring, another copy writes records. The process is notified by its eventfd, `told`. A child that writes to
- * the ring must not write to this eventfd, because the eventfd belongs to the parent.
+ * One copy makes the ring, the other copy writes records. The ring notifies its reader by the eventfd `told`. A child that writes
+ * to the ring must not write to this eventfd, because the eventfd belongs to the parent.
  */
 static struct rk_ring *ring;
 static int told;
@@ -69,8 +69,8 @@ static void two_write_to_a_ring(void **state)
 }
 
 /*
- * A vfork child writes with one copy, in a bracket of this copy or of the other copy. The child is killed before it has woken
- * the sleeping reader, so the next record must wake the reader.
+ * A vfork child writes with one copy. The parent has called rk_vfork_begin() of this copy or of the other copy. The child is
+ * killed before it has woken the sleeping reader, so the next record must wake the reader.
  */
 static void *sleep_on_ring(void *result)
 {
@@ -184,7 +184,7 @@ static int rwlock_of_two(int unused)
 	(void)unused;
 	load_two_copies(copies);
 	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
-	/* After this loop the two copies know different numbers of threads. */
+	/* After this loop one copy has given out more thread numbers than the other copy. */
 	for (int i = 0; i < 5; i++)
 		CHECK(pthread_create(&thread, NULL, write_once, NULL) == 0 && pthread_join(thread, NULL) == 0);
 	CHECK(copies[0]->read_try(lock, &reading) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_strangers.c - tests strangers that first register a worker thread. If such a stranger later finds a thread that our
- * library registered, it ends the process.
+ * test_strangers.c - tests strangers: components that register threads on an area of their own, beginning with a worker thread.
+ * If such a stranger later finds a thread that our library registered, it ends the process.
  *
  * If this library is linked from the start (LINKED, with areas of our own), it registers every thread first, so the stranger's
  * first attempt fails. A copy that is loaded late looks at the modules' exports to decide whether to register threads.
@@ -58,7 +58,7 @@ static int every_thread_is_registered_first(void)
 	void *handle;
 
 	load_stranger();
-	/* The module isn't linked with us, so it refers to pthread_create with the libc's symbol version. */
+	/* The module isn't linked with our library, so it refers to pthread_create with the libc's symbol version. */
 	copy = load_copy_of_rseqkit(getenv("COPY"), LOCAL, &handle);
 	CHECK(copy != NULL);
 	(void)create_more((void *)(uintptr_t)copy);

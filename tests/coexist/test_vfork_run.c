@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_vfork_run.c - tests rk_vfork_run(), which runs a child inside a bracket. Signals must wait until the child unblocks them.
- * A killed child must leave no open bracket. The caller must act on a cancellation request, and the child must not.
+ * test_vfork_run.c - tests rk_vfork_run(), which makes a vfork child between rk_vfork_begin() and rk_vfork_end() (a bracket).
+ * Signals must wait until the child unblocks them. A killed child must leave no open bracket. The caller must act on a
+ * cancellation request, and the child must not.
  */
 #include "bracket.h"
 #include <sched.h>
@@ -73,7 +74,7 @@ static int killed_in_its_own_bracket(void *arg, const void *signals)
 	return 0;
 }
 
-/* The child's brackets change the caller's memory, but after rk_vfork_run() the caller is at the same level as before. */
+/* The child opens brackets in the caller's memory and is killed. After rk_vfork_run(), none of them must be open. */
 static int run_survives_a_killed_child(void)
 {
 	int status;
@@ -91,7 +92,7 @@ static int run_survives_a_killed_child(void)
 static volatile bool child_runs, is_cancelled;
 static char child_runs_to_its_end; /* a thread's result */
 
-/* Calls cancellation points after the request was sent. */
+/* Runs in the child. Calls cancellation points after the cancellation request was sent. */
 static int sleep_in_child(void *arg, const void *signals)
 {
 	(void)arg;
@@ -116,7 +117,7 @@ static void *run_sleeper(void *arg)
 	return arg;
 }
 
-/* The caller acts on the request. If the child did, it would unwind the caller's stack. */
+/* The caller acts on the cancellation request. If the child did, the child would unwind the caller's stack. */
 static int run_is_cancelled_later(void)
 {
 	pthread_t thread;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_zeroed.c - tests the library with a component (early.c) that registers an __rseq_abi of zeros in the thread that decides.
- * Unregistered threads read CPU 0 in such an area, so the library can't share it. The library treats the area as foreign and
- * registers no thread, and counters are exact.
+ * test_zeroed.c - tests the library with a component (neighbours/early.c) whose __rseq_abi is zero before it is registered, and
+ * which registers it in the initial thread. Unregistered threads read CPU 0 in such an area, so the library can't share it. The
+ * library treats the area as foreign and registers no thread, and counters are exact.
  */
 #include "../unit/test.h"
 #include <rseqkit.h>

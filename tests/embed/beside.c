@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * beside.c - the example library `hits` and librseqkit in one program. The argument says which of the two is first in each
- * thread. Exits with 0 only if both count exactly, and use the same area in each thread.
+ * beside.c - a program with the example library `hits` (examples/embed), which contains embed.h, and with librseqkit. The
+ * argument says which of the two is used first in each thread. Exits with 0 only if both count exactly, with the same area in
+ * each thread.
  *
  * usage: beside hits | rseqkit
  */

@@ -22,7 +22,7 @@ unsigned long __wrap_getauxval(unsigned long type)
 	return value == NULL ? __real_getauxval(type) : strtoul(value, NULL, 10);
 }
 
-/* With ONLY_ORIGINAL, simulates a kernel that accepts only the length 32, whatever size it announced. */
+/* Makes the library's system calls. With ONLY_ORIGINAL, simulates a kernel that accepts only the length 32. */
 static long called(long number, const long arguments[6])
 {
 	if (number == SYS_rseq && (uint32_t)arguments[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
@@ -63,8 +63,8 @@ static void *count(void *arg)
 }
 
 /*
- * Returns whether the real kernel accepts this length. Tries to register a separate area inside a bracket, where this thread
- * isn't registered.
+ * Returns true if the real kernel accepts this length. Tries to register a separate area between rk_vfork_begin() and
+ * rk_vfork_end(), where this thread isn't registered.
  */
 static bool kernel_takes(uint32_t length)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_pages.c - tests a copy that finds a rendezvous page of its own version, of an older or a newer version, or a page that no
- * copy wrote. The test itself acts as the first copy: it makes the page and the thread block.
+ * test_pages.c - tests a copy of the library that finds a rendezvous page (the page at which copies agree on an area). The page
+ * is of the copy's own version, of an older or newer version, or no copy wrote it. The test itself acts as the first copy: it
+ * makes the page and the thread block, which is the TLS with the area and the thread's state.
  *
  * COPY_A is a module with today's copy. COPY_B is a module with the copy of a later release, which appended fields to every
  * structure.

@@ -15,7 +15,7 @@
 #define NOW 2
 #define LATER 3
 
-/* The library writes as many bytes as the caller has, zeroes fields that it doesn't know, and writes nothing after them. */
+/* rk_process_query() fills the caller's structure, with 0 for fields that it doesn't know, and writes nothing after it. */
 static void size_is_negotiated(void **state)
 {
 	struct {
@@ -48,7 +48,7 @@ static void size_is_negotiated(void **state)
 #endif
 }
 
-/* A valid field has the kernel's value. Every other field is reported as not valid. */
+/* A field of the area that the library reports as valid has the kernel's value. Every other field is reported as not valid. */
 static void fields_are_valid_or_said_not_to_be(void **state)
 {
 	const volatile struct rk_area *area = rk_thread_area();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_stacks.c - tests threads on stacks that the program supplies, with addresses and sizes as odd as the libc accepts. In
- * each thread the block of a module that was loaded late must be aligned and registered.
+ * test_stacks.c - tests threads on stacks that the program supplies, with addresses and sizes as odd as the libc accepts. The
+ * rseq area is in the TLS of a module that dlopen() loaded. In each thread this area must be aligned and registered.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"

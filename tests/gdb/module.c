@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - a module with a critical section, which is unloaded while rseq_cs possibly still names it. */
+/* module.c - a module with a critical section. It is unloaded while rseq_cs possibly still points to its descriptor. */
 #define STORE pass_in_module
 #include "store.h"

@@ -55,7 +55,7 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 	"5:\n\t"
 #endif
 
-/* Stores `desired` if the word is `expected`. Returns 1 at the end, 2 at the exit, 3 after an abort. */
+/* Stores `desired` if the word is `expected`, and returns 1. Otherwise returns 2. Returns 3 after an abort. */
 NOT_INLINE int STORE(long *word, long expected, long desired);
 NOT_INLINE int STORE(long *word, long expected, long desired)
 {

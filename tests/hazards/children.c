@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * children.c - shows hazards of a vfork child that uses its parent's area, and of a child that shares memory. Each case runs
- * without the cure or with it.
+ * without the cure, which shows the harm, or with it.
  *
  *	children CASE [cure]
  *	children guarded
  *
  * In `cpu` a vfork child on another CPU than its parent reads its CPU number. In `lost` such a child counts while a thread of
- * the parent counts on the parent's CPU. The cure for both cases is the bracket.
+ * the parent counts on the parent's CPU. The cure for both cases is the bracket: rk_vfork_begin() and rk_vfork_end().
  *
  * In `register` the child registers its parent's area again, with the original length. This is what a component would do that
  * doesn't recognise a vfork child. `register-full` uses the kernel's whole feature size, which selects optimised mode if the
- * kernel has it. The cure for both cases is the bracket with our registration.
+ * kernel has it. The cure for both cases is the bracket, in a program whose threads this library registers.
  *
  * `guarded` stores to an id in legacy mode, and dies if the kernel kills a process for that. `shared` counts by concurrency id
  * in memory that two processes share. The cure is to count by CPU.
@@ -22,12 +22,12 @@
 #include <sys/mman.h>
 
 #define ADDS 1000000
-#define ROUNDS_MAX 1000 /* rounds without the cure: in most of them the two threads possibly work one after the other */
+#define ROUNDS_MAX 1000 /* rounds without the cure at most; a round shows no harm if the threads work one after the other */
 
 static bool cure;
 static int cpus[2];
 static struct rk_counter *counter;
-static volatile int child_stage; /* 1 when the child counts */
+static volatile int child_stage; /* 1 while the child counts */
 
 static void begin_bracket(void)
 {
@@ -128,7 +128,7 @@ static int register_in_child(void)
 	return naive_rseq(&shared, shared_length, 0, RK_SIGNATURE) == 0 ? RIGHT : REFUSED;
 }
 
-/* Registers this thread on `shared` with this length, after undoing its present registration. */
+/* Undoes this thread's present registration, and registers the area in `shared` with this length. */
 static void register_shared(uint32_t length)
 {
 	shared_length = length;

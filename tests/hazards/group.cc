@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// group.cc - a section in an inline function of C++, in two files of a program: the linker keeps one of the functions,
-// and of the other its descriptor, unless that is in the function's group. -DFLAGS is the descriptor's section's.
+// group.cc - a C++ inline function with a critical section. Two files of a program contain the function, and the linker drops
+// one of the two. It also drops this function's descriptor if the descriptor's ELF section is in the function's COMDAT group.
+// -DFLAGS gives the flags of this ELF section.
 #ifdef SECOND
 #define NAME second
 #else

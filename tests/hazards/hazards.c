@@ -2,15 +2,15 @@
 /*
  * hazards.c - shows each hazard that rseq has for components that share a process, in two halves. "without the cure": a naive
  * component, written in this directory, suffers harm. "with it": in the same situation a component that uses this library suffers
- * none. Each row is one half: a command of this directory and its expected ending.
+ * none. Each row of the table is one half: a command of this directory and its expected ending (naive.h).
  *
  *	hazards [--brief] WORLD...
  *
  * With --brief a row runs only in one world, the first of the given worlds that the row names. --brief also sets BRIEF=1 in the
  * environment, so that programs that run at full speed make fewer rounds.
  *
- * Worlds: the libc registers (libc); its tunable is off and we register its area (off); we register an area of our own (own).
- * Other tests show both halves of these hazards:
+ * Worlds: the libc registers threads (libc); the libc's tunable is off and this library registers the libc's area (off); this
+ * library registers an area of its own (own). Other tests show both halves of these hazards:
  *
  *	musl: a detached thread ends registered         tests/musl/run (naive.c), tests/unit/test_exit.c
  *	a filter that kills for rseq, late registration tests/unit/test_norseq.c: cases unprepared and prepared
@@ -34,7 +34,7 @@ static const struct row {
 	int worlds;
 	int ending;          /* enum ending, or 128 + the signal */
 	const char *command; /* each % is replaced by the world's suffix of file names */
-	int guarded;         /* if not 0, the ending on a kernel that also guards the ids in legacy mode */
+	int guarded;         /* if not 0, the ending on a kernel that kills for stores to its ids in legacy mode, too */
 } rows[] = {
 	{"static TLS at a late dlopen: without the cure, a module with 128-aligned TLS is refused", OFF, UNLOADABLE,
 	 "modules load ./naive-128.so", 0},
@@ -121,7 +121,7 @@ static const struct world {
 	int bit, registers;
 } worlds[] = {{"libc", "", LIBC, 1}, {"off", "", OFF, 0}, {"own", "-own", OWN, 0}};
 
-static const char *inherited; /* the libc's other tunables */
+static const char *inherited; /* the value of GLIBC_TUNABLES that this program was started with */
 
 /* Splits a command into words, and replaces each %. */
 static void split(const char *command, const char *suffix, char *room, size_t size, char *words[WORDS_MAX])

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupted.c - shows hazards that a signal in the same thread reveals. In each case but `toggled`, a signal arrives at each
- * instruction of an operation, which is a naive component's or ours.
+ * interrupted.c - shows hazards of signal handlers. In each case except `toggled`, a signal arrives at each instruction of an
+ * operation. The operation is a naive component's or this library's.
  *
  *	interrupted CASE
  *
- * The program is linked with the library, and runs in every world that registers.
+ * The program is linked with the library, and runs in every world in which threads are registered.
  */
 #include "../unit/interrupt.h"
 #include "naive.h"
@@ -17,8 +17,8 @@ static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* room for eve
 static char held;
 
 /*
- * The registered area, which any component could find. The program searches it once, because a search in which each instruction
- * is stepped would take long.
+ * The registered area, which any component could find. The program finds it before the operation, because each instruction of the
+ * operation is stepped, so a search would take long.
  */
 static volatile struct rk_area *process_area;
 static uint32_t process_length;
@@ -60,7 +60,7 @@ static void add_to_counter(void)
 	rk_counter_add(counter, 1);
 }
 
-/* Leaves the thread unregistered, inside a bracket. The thread's area then reads as `own` does. */
+/* Unregisters the thread by rk_vfork_begin(). After that, the ids in the thread's area tell a component as little as in `own`. */
 static void without_rseq(void)
 {
 	CHECK(rk_vfork_begin() == 0);
@@ -81,7 +81,7 @@ static void ours_by_id(void)
 	(void)__atomic_fetch_add((int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW), 1, __ATOMIC_RELAXED);
 }
 
-/* The answer to "am I registered?", asked once. */
+/* True if the thread was registered when the naive component asked, which it does only once. */
 static bool known_registered;
 
 static void ask_once_then_unregister(void)

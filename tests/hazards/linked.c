@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * linked.c - a program that is linked with a library that publishes words. The program opens further copies of that library.
- * With -DNAIVE the library is words.c, otherwise ours.
+ * linked.c - a program that is linked with a library that exports words: variables with the place of its area. The program opens
+ * further copies of that library. With -DNAIVE the library is words.c, otherwise rseqkit.
  *
  *	linked [COPY...]
  *	linked copied        exits with 0 if the words are in the program, as copies that the linker made
@@ -15,7 +15,7 @@
 #ifdef NAIVE
 #define WORDS_ADDRESS (&naive_size)
 
-/* Uses the words as any user does. If this code isn't position-independent, the program has copies of the words. */
+/* Uses the words as any user does. If this code isn't position-independent, the linker makes copies of them in the program. */
 static void begin(void)
 {
 	printf("%td, %u\n", naive_offset, naive_size);

@@ -76,8 +76,8 @@ static int just_load(char **modules)
 }
 
 /*
- * Two modules, whose components enter in one thread, one after the other. Results with index 0 are the initial thread's. Those
- * with index 1 are of a thread in which the modules enter in reverse order.
+ * Two modules, whose components register one thread, one after the other. The results with index 0 are those of the initial
+ * thread. The results with index 1 are those of a new thread, in which the modules register in reverse order.
  */
 static char **both;
 static int first_said[2], second_said[2];
@@ -173,7 +173,7 @@ static volatile struct rk_area *usual_area(void)
 }
 
 #define ATTEMPTS 20
-#define ATTEMPTS_MAX 1000 /* attempts if the module was unloaded without harm */
+#define ATTEMPTS_MAX 1000 /* attempts at most, as long as the module is unloaded without harm */
 #define GONE 78           /* the module was unloaded without harm */
 
 static const char *the_module;
@@ -261,8 +261,8 @@ static int other_signature(char **modules)
 
 /*
  * An area is zero before it is registered. A component finds the registered area in one thread, and assumes that every thread
- * has an area there. as_a_new_thread() makes this thread look like a thread that never registered, and whose area has its initial
- * contents.
+ * has a registered area at this offset. as_a_new_thread() makes this thread look like one that never registered: its area has
+ * its initial contents.
  */
 static void as_a_new_thread(void)
 {

@@ -16,7 +16,7 @@ enum ending {
 	LOST = 3,    /* increments are missing */
 	REFUSED = 4, /* the kernel refused a registration */
 	WRONG = 5,   /* a wrong value */
-	WRITTEN = 6, /* memory changed without a writer in the program */
+	WRITTEN = 6, /* the kernel changed memory that is no area any more */
 	UNLOADABLE = 7, /* the dynamic linker refused to load a module */
 	CANNOT = 77  /* impossible on this kernel or machine */
 };

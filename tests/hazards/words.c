@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.c - a naive library that publishes its area's place in exported words, which its constructor sets. With -DCONSTANT the
- * words are const, like those of the libc, and the constructor first makes their page writable.
+ * words.c - a naive library that exports the place of its area in two variables (the words), which its constructor sets. With
+ * -DCONSTANT the words are const, like those of the libc, and the constructor first makes their page writable.
  */
 #include "words.h"
 #include "naive.h"

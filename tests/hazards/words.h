@@ -15,6 +15,6 @@
 extern WORD ptrdiff_t naive_offset; /* from the thread pointer to the area */
 extern WORD unsigned naive_size;    /* bytes of the registered area; 0 if the registration failed */
 
-bool naive_works(void); /* whether the words lead to a registered area of the calling thread */
+bool naive_works(void); /* returns true if the words lead to a registered area of the calling thread */
 
 #endif /* WORDS_H */

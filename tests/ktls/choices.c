@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choices.c - tests which component registers threads. That depends on the kernel and on the environment. The first argument is
- * the name of the expected component, as rk_ktls_name() returns it. A second argument says that only the initial thread can be
- * registered, because pretend.c refuses all other threads. If pretend.c is preloaded, it counts the requests for registration.
- * After a thread's first request, further operations of this thread must not ask again.
+ * choices.c - tests which component registers threads. This depends on the kernel and on the environment. The first argument is
+ * the name of the expected component, as rk_ktls_name() returns it. If there is a second argument, only the initial thread can
+ * be registered, because pretend.c refuses all other threads. If pretend.c is preloaded, it counts the requests for
+ * registration. After a thread's first request, further operations of this thread must make no request.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -46,7 +46,10 @@ static void say(int good, int number, const char *what)
 	failed |= !good;
 }
 
-/* Checks what the library says about the kernel's blob, and whether the library's area is in the blob. */
+/*
+ * The blob is the memory in which a kernel with KTLS keeps data of a thread. Checks the description of the blob that the library
+ * returns, and whether the library's area is in the blob.
+ */
 static void check_layout(int by_kernel, int number)
 {
 	struct rk_ktls_layout layout = {.size = 0}, told = {.size = 0};

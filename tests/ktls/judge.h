@@ -10,25 +10,28 @@
 #include <stdbool.h>
 #include "raw.h"
 
-/* The place at which the threads of this process must be registered, and functions that return thread id and CPU. */
+/*
+ * The place at which the threads of this process must be registered, and functions that return thread id and CPU. The blob is
+ * the memory in which a kernel with KTLS keeps data of a thread.
+ */
 struct place {
 	ptrdiff_t offset;  /* of struct rseq, from the thread pointer */
 	uint32_t length;   /* length of the registrations */
 	long blob;         /* offset of the kernel's blob, the argument of `tid` and `cpu` */
-	int (*tid[2])(long blob); /* NULL if no component keeps the thread id */
+	int (*tid[2])(long blob); /* NULL if no component knows the thread id */
 	int (*cpu[2])(long blob);
 };
 
-/* Faults of a thread: bits. */
+/* The faults of a thread, as bits. */
 enum {
 	NOT_REGISTERED = 1,
 	ELSEWHERE = 2,
 	WRONG_CPU = 4,
 	WRONG_TID = 8,
 	ENDED = 16,   /* a thread or process wasn't judged */
-	PARENT = 32,  /* the thread changed the state of its creator */
+	PARENT = 32,  /* after the life of a child, its parent had other faults than before */
 	MISSED = 64,  /* the moment to judge the thread never came */
-	BETWEEN = 128 /* the thread's creator, a vfork child, was wrong before or after the thread's life */
+	BETWEEN = 128 /* the creator, a vfork child, had unexpected faults before or after the life of its own child */
 };
 
 #define JUDGE_MASK_BYTES 128
@@ -78,7 +81,7 @@ static inline bool judge_cpu_as_it_is(const struct place *place)
 	return false;
 }
 
-/* Does the area show that the thread is unregistered? */
+/* Returns true if the area has the contents of an unregistered thread's area. */
 static inline bool judge_says_none(const struct place *place)
 {
 	const volatile struct rk_area *area = (const volatile struct rk_area *)(raw_thread_pointer() + place->offset);
@@ -87,8 +90,8 @@ static inline bool judge_says_none(const struct place *place)
 }
 
 /*
- * Judges on the first JUDGE_CPUS CPUs that the thread is allowed to use. If the kernel didn't update the CPU numbers, they would
- * be right on one CPU at most.
+ * Moves the thread to the first JUDGE_CPUS CPUs that it is allowed to use, and judges the CPU number on each. If the kernel
+ * didn't update the number, it would be right on one CPU at most.
  */
 static inline bool judge_cpu_everywhere(const struct place *place)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modes.c - which component registers threads in this process:
+ * modes.c - sets up a mode. The mode says which component registers threads in this process:
  *
  *	stock     the C library, unchanged; rseqkit isn't in the process
  *	emulated  rseqkit, because the C library doesn't
@@ -34,8 +34,8 @@ static bool ask_for_layout(struct rk_ktls_layout *layout)
 }
 
 /*
- * Finds the kernel's own functions for thread id and CPU. They are judged by themselves, because the library's functions
- * possibly use another source.
+ * Finds the kernel's own functions for thread id and CPU. judge() checks their results separately, because the library's
+ * functions possibly use another source.
  */
 static void ask_kernel(int which)
 {
@@ -111,7 +111,7 @@ static const char *find_libc(void)
 	return "the C library's registration can't be found";
 }
 #else
-/* musl doesn't register threads, so judge() finds every thread unregistered, whatever `place` is. */
+/* musl doesn't register threads, so judge() finds every thread unregistered, whatever values `place` has. */
 static const char *find_libc(void)
 {
 	place.offset = room - raw_thread_pointer();
@@ -179,7 +179,7 @@ const char *mode_set_up(const char *name, bool *broken)
 }
 
 /*
- * Creates thread data for a raw thread.
+ * Creates thread data for a raw thread, which is a thread that no C library made (ways_raw.c).
  *
  * glibc has a function for components that create threads themselves: _dl_allocate_tls(). As for any new thread, it returns
  * static TLS with the initial contents of all modules, and a thread descriptor of zeros. With musl all bytes of the memory are
@@ -194,7 +194,7 @@ char *mode_thread_data(void)
 
 	if (pointer == NULL)
 		return NULL;
-	memcpy(pointer + 40, raw_thread_pointer() + 40, 16); /* the guards of stacks and pointers */
+	memcpy(pointer + 40, raw_thread_pointer() + 40, 16); /* the stack guard and the pointer guard */
 	((char **)(void *)pointer)[2] = pointer;
 #else
 	enum { SIZE = 1 << 16 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* modes.h - which component registers the threads of this process, and where. */
+/* modes.h - sets up the mode, which says which component registers the threads of this process, and finds the area's place. */
 #ifndef MODES_H
 #define MODES_H
 
@@ -12,8 +12,8 @@ extern struct place place; /* set by mode_set_up() */
 extern enum mode mode;
 
 /*
- * Finds or sets up, in the initial thread, the mode of this name. Returns NULL if the mode is available. Otherwise returns why it
- * isn't available, and sets *broken to true if this is a failure, or to false if this machine lacks the mode.
+ * Sets up the mode of this name. Call this function in the initial thread. Returns NULL if the mode is available. Otherwise
+ * returns the reason, and sets *broken to true if this is a failure, or to false if this machine lacks the mode.
  */
 const char *mode_set_up(const char *name, bool *broken);
 
@@ -23,7 +23,7 @@ const char *mode_set_up(const char *name, bool *broken);
  */
 int mode_first_operation(void);
 
-/* Returns the thread pointer of new thread data for a raw thread, or NULL on failure. The memory is never freed. */
+/* Makes thread data for a thread that no C library made. Returns its thread pointer, or NULL on failure. It is never freed. */
 char *mode_thread_data(void);
 
 #endif /* MODES_H */

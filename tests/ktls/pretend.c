@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pretend.c - answers the commands of the kernel series in kernel/ in place of a kernel without KTLS.
+ * pretend.c - answers the KTLS commands of rseq(2), which only kernels with the patches in kernel/ have.
  *
  * Preload it into programs that make system calls with the C library's syscall(), as this library does. So a test on any kernel
- * can see what the library decides. Threads are registered when they ask; only a real kernel with KTLS registers them by itself.
+ * can check the library's decisions. Threads are registered when they request it; only a real kernel with KTLS registers threads
+ * that make no request.
  *
  * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the blob's size or alignment, in bytes. With "foreign" all threads
  * except the initial thread get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to
@@ -22,7 +23,7 @@
 #include "raw.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
-#define FEATURE_SIZE 33 /* more than 32, as in all kernels that the series is written for */
+#define FEATURE_SIZE 33 /* more than 32, as in all kernels for which the patches are written */
 #define ALIGNMENT 64
 #define RSEQ_OFFSET 64
 #define AUXV_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
@@ -37,7 +38,7 @@ static bool has_offset, has_signature;
 static int64_t offset;
 static uint32_t signature;
 
-EXPORTED int pretend_asked; /* how often threads asked for registration */
+EXPORTED int pretend_asked; /* how often threads requested registration */
 
 typedef unsigned long get(unsigned long);
 

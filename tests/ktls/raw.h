@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * raw.h - system calls and threads without a C library. Nothing in this file uses errno or other thread data of a C library. So
- * its functions work in programs without a C library, and in a thread that no C library made, from the first instruction on.
+ * its functions work in programs without a C library. They also work in a raw thread, which is a thread that no C library made,
+ * from its first instruction on.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -41,9 +42,9 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW_CLONE_THREAD_FLAGS 0x50f00UL /* VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: shared by threads */
 #define RAW_CLONE_SETTLS 0x80000UL
 #define RAW_CLONE_CHILD_CLEARTID 0x200000UL
-#define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h with the series in kernel/ */
+#define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h with the patches in kernel/ */
 
-/* From include/uapi/linux/rseq.h, in kernels with the series in kernel/: a flag of rseq(2), and commands in its last argument. */
+/* From include/uapi/linux/rseq.h with the patches in kernel/: a flag of rseq(2), and commands in its last argument. */
 #define RAW_KTLS (1 << 2)
 #define RAW_KTLS_GET_LAYOUT 1
 #define RAW_KTLS_SET_OFFSET 2
@@ -57,8 +58,8 @@ struct raw_clone_args {
 };
 
 /*
- * Create a thread that calls function(argument) and ends. Return its id or a negative errno. `raw_clone3_first` is the first
- * instruction of a thread that raw_clone3() creates.
+ * raw_clone3() and raw_clone() create a thread that calls function(argument) and ends. They return its id or a negative errno.
+ * `raw_clone3_first` is the first instruction of a thread that raw_clone3() creates.
  */
 long raw_clone3(const struct raw_clone_args *args, size_t size, void (*function)(void *), void *argument);
 long raw_clone(unsigned long flags, void *stack_end, void *tls, volatile int *child_tid, void (*function)(void *),
@@ -122,7 +123,7 @@ static inline char *raw_thread_pointer(void)
 	return pointer;
 }
 
-/* Waits until the thread ends whose CLONE_CHILD_CLEARTID address is `child_tid`. */
+/* Waits for the end of the thread whose CLONE_CHILD_CLEARTID address is `child_tid`. */
 static inline void raw_wait_for_end(volatile int *child_tid)
 {
 	int now;

@@ -2,7 +2,7 @@
 /*
  * scenarios.c - tests whether every thread is registered from its beginning, however it was created.
  *
- *	scenarios MODE            MODE is one of modes.c
+ *	scenarios MODE            MODE is stock, emulated, flag or auto (modes.c)
  *	scenarios MODE report FD  only the initial thread: writes its faults to FD
  *
  * A thread is right if three conditions hold:
@@ -29,11 +29,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define TEST_SECONDS 600 /* emulated threads take a hundred times as long */
+#define TEST_SECONDS 600 /* on an emulated machine, threads take a hundred times as long */
 
 struct outcome *outcome;
 
-/* The expected results. */
+/* The expected results. YES: the thread is right. NO: the thread isn't registered. Others: the scenario is impossible. */
 enum expected { NO, YES, NOT_PASSED, NO_ROOM, NO_MASK };
 
 static const char *const impossible[] = {
@@ -137,7 +137,7 @@ static bool judge_scenario(int number, const struct scenario *scenario)
 	if (outcome->judged != judged)
 		outcome->faults |= ENDED;
 	yes = outcome->faults == 0;
-	/* If no component registers, the expected fault is NOT_REGISTERED alone. */
+	/* If no component registers the thread, the expected fault is NOT_REGISTERED alone. */
 	ok = yes ? expected == YES : expected == NO && outcome->faults == NOT_REGISTERED;
 	explain(reason, sizeof(reason));
 	printf("%sok %d - %s | %s | %s\n", ok ? "" : "not ", number, scenario->name, yes ? "yes" : "no", reason);

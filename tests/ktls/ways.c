@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.c - creates threads by the C library's functions. Each new thread first judges itself. */
+/* ways.c - creates threads by the C library's functions. Each new thread first calls judge(), which checks its registration. */
 #define _GNU_SOURCE
 #include "modes.h"
 #include "ways.h"
@@ -110,8 +110,8 @@ int way_vfork(void)
 }
 
 /*
- * Runs in a vfork child, which creates its own vfork child. The inner child is judged. Before and after the inner child's life
- * the outer child must be as the table's row of vfork says.
+ * Runs in a vfork child, which creates its own vfork child. The inner child is judged. Before and after the inner child's life,
+ * the outer child must have the result that the table of scenarios.c has for vfork.
  */
 __attribute__((__noinline__)) static int be_a_parent(void)
 {
@@ -153,7 +153,7 @@ void report_to(int fd)
 		_exit(1);
 }
 
-/* Reads the new program's answer. */
+/* Reads the faults that the new program has found, and adds them to the outcome. */
 static void collect(int fd)
 {
 	int faults;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.h - functions that create threads, one for each way to create a thread. Each new thread is judged at its beginning. */
+/*
+ * ways.h - functions that create threads, one for each way to create a thread. At its beginning, each new thread is judged:
+ * judge() checks its registration.
+ */
 #ifndef WAYS_H
 #define WAYS_H
 
@@ -8,19 +11,19 @@ struct outcome {
 	volatile int judged;       /* number of judged threads */
 	volatile int faults;       /* bits of judge.h */
 	volatile int operation;    /* result of mode_first_operation() in an unregistered thread */
-	volatile bool helped;      /* that operation registered the thread */
+	volatile bool helped;      /* true: mode_first_operation() registered the thread */
 	const char *volatile skip; /* why this way is impossible on this machine, or NULL */
 };
 extern struct outcome *outcome;
 
 #define LOOK_AROUND 256 /* if there are many threads, one in LOOK_AROUND is judged on several CPUs */
 
-/* The thread that is to be judged calls one of these functions. It passes count_judged() the faults that it has found itself. */
+/* A new thread calls one of these functions. judge_...() judge the thread. count_judged() gets the faults that were found. */
 void count_judged(int faults);
 void judge_here(bool thorough);
 void *judge_as_pthread(void *argument);
 
-/* Runs `times` raw threads, one after the other. Returns the number of threads that should have been judged. */
+/* Runs `times` raw threads (made by no C library), one after the other. Returns how many threads should have been judged. */
 int run_raw_shortly(int times);
 
 /* Each way returns the number of threads that should have been judged. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways_raw.c - creates raw threads, which no C library made. Also creates threads whose signal arrives before their first
+ * ways_raw.c - creates raw threads, which no C library made. Also creates threads that get a signal before their first
  * instruction.
  *
  * A raw thread has thread data, but not all data that a C library keeps for a thread. It calls no function of the C library
@@ -32,7 +32,7 @@ static void judge_and_operate(void)
 	count_judged(faults);
 }
 
-/* A raw thread. Only one raw thread exists at a time; all use the same thread data and stack. */
+/* Describes a raw thread. Only one raw thread exists at a time; all use the same thread data and stack. */
 struct raw_thread {
 	char *pointer, *stack;
 	volatile int alive;

@@ -4,9 +4,9 @@
  *
  *	without_libc stock | flag | auto
  *
- * The program makes its own thread data: a page for each thread, with the thread pointer in the middle of the page, and the blob
- * after the thread pointer. For `flag` and `auto` it sets KTLS up by three system calls. Only for `flag` it clones with
- * CLONE_RSEQ_KTLS. Prints TAP as scenarios.c does.
+ * The program makes its own thread data: a page for each thread, with the thread pointer in the middle of the page. After the
+ * thread pointer is the blob, in which the kernel keeps the thread's area. For `flag` and `auto` the program sets KTLS up by
+ * three system calls. Only for `flag` it clones with CLONE_RSEQ_KTLS. Prints TAP as scenarios.c does.
  */
 #define RAW_DEFINE
 #include "judge.h"
@@ -31,7 +31,7 @@ static char data[THREADS + 1][DATA_BYTES] __attribute__((__aligned__(DATA_BYTES)
 static char stacks[THREADS][STACK_BYTES] __attribute__((__aligned__(16)));
 static volatile int faults, judged;
 static int number, failures;
-static bool asks; /* threads are cloned with CLONE_RSEQ_KTLS */
+static bool asks; /* true: threads are cloned with CLONE_RSEQ_KTLS */
 
 /* The functions that compiled code calls, and those that the search of the vDSO calls. */
 unsigned long getauxval(unsigned long type)
@@ -74,7 +74,7 @@ size_t strlen(const char *text)
 	return length;
 }
 
-/* Writes words, up to NULL. */
+/* Writes the words to standard output. The last argument is NULL. */
 static void say(const char *word, ...)
 {
 	va_list words;
@@ -158,7 +158,7 @@ static void scenario(const char *name, bool by_clone3, bool expected)
 	tell(name, THREADS, expected);
 }
 
-/* Sets KTLS up. Returns NULL, or the reason for a failure; "" if the kernel has no KTLS. */
+/* Sets KTLS up. Returns NULL on success, "" if the kernel has no KTLS, or the reason for a failure. */
 static const char *set_up(bool automatic)
 {
 	struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The second file with the same inline functions. */
+/* other.cc - the second file of the program main.cc, with the same inline functions (uses.h). */
 #include "uses.h"
 
 void add_elsewhere(struct rk_counter *counter, int64_t value)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A section of somebody else's, of whatever machine, in tables without flags of link order and groups. */
+/* Another component's tables with a section, for any machine. These tables have no flags for link order and groups. */
 	.section __rseq_cs, "aw"
 	.balign 32
 descriptor:

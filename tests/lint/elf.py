@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""elf.py - makes small ELF files, with any field wrong that a test wants to be wrong."""
+"""elf.py - makes small ELF files. A test can give any field a wrong value."""
 import struct
 
 NULL, PROGBITS, SYMTAB, STRTAB, RELA, NOBITS, SYMTAB_SHNDX = 0, 1, 2, 3, 4, 8, 18
@@ -9,7 +9,7 @@ X86, AARCH64 = 62, 183
 
 
 class Section:
-    """Fields that are None get the values that a right file has."""
+    """A section of the file. Fields that are None get the values that a right file has."""
 
     def __init__(self, name, kind=PROGBITS, flags=0, data=b'', addr=None, offset=None, size=None, link=0, info=0, align=8,
                  entsize=0, name_at=None):
@@ -23,7 +23,7 @@ def fit(number, size):
 
 
 def make(sections, kind=SHARED, machine=X86, shnum=None, shstrndx=None, shoff=None, first=(0, 0), phnum=None, phoff=64, ident=None):
-    """The bytes of a file. `first` is size and link of header 0, which has numbers that don't fit into the ELF header."""
+    """Returns the bytes of a file. `first` is size and link of section header 0, for numbers that don't fit the ELF header."""
     has_segment = kind != OBJECT
     sections = [*sections, Section('.shstrtab', STRTAB)]
     names = b'\0'
@@ -66,7 +66,7 @@ CODE = bytes.fromhex('64 48 89 42 08 48 89 08 90 90 90 90 0f b9 3d 53 30 05 53 e
 
 
 def program(code=CODE, table=None, more=(), **fields):
-    """A shared object with code at 0x10000, and a table of descriptors. The default has one, whose flags are wrong."""
+    """Returns a shared object with code at 0x10000, and a table of descriptors: by default one descriptor with wrong flags."""
     if table is None:
         table = descriptor(0x10005, 3, 0x10013, flags=4)
     return make([Section('.text', flags=ALLOC | EXEC, data=code, align=16), Section('__rseq_cs', flags=ALLOC | WRITE, data=table),
@@ -74,7 +74,7 @@ def program(code=CODE, table=None, more=(), **fields):
 
 
 def member(name, data, size=None, end=b'`\n'):
-    """A member of an archive."""
+    """Returns a member of an archive."""
     return struct.pack('16s12s6s6s8s10s2s', name.encode().ljust(16), b'0'.ljust(12), b'0'.ljust(6), b'0'.ljust(6),
                        b'644'.ljust(8), str(len(data) if size is None else size).encode().ljust(10)[:10], end) + data + \
         b'\n' * (len(data) % 2)

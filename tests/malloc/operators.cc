@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// operators.cc - calls each form of operator new and delete, with and without memory. `operators`
-// builds it as a program, and as a module that a C program loads. Prints "right" at the end; every other line is a fault.
+// operators.cc - calls each form of operator new and delete, while memory is available and while it isn't. The script
+// `operators` builds this file as a program, and as a module that a C program loads. Prints "right" at the end; every other
+// line is a fault.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * operators_main.c - runs operators.cc, which is linked or, if MODULE is given, loaded later. With MODULE this program begins
- * without the C++ library, and no other component of the program finds that library's symbols.
+ * operators_main.c - runs operators.cc, which is linked to this program or, if the argument MODULE is given, loaded from this
+ * module. With MODULE the program begins without the C++ library, and no other module finds the C++ library's symbols.
  */
 #include <dlfcn.h>
 #include <stdio.h>

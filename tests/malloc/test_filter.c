@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_filter.c - uses the allocator in a sandbox, whose filter kills the process at each system call that the libc's malloc
- * doesn't make. Most size classes are used for the first time in the sandbox.
+ * test_filter.c - uses the allocator in a sandbox, whose seccomp filter kills the process at each system call that the libc's
+ * malloc doesn't make. Most size classes are used for the first time in the sandbox.
  *
- * Each test runs in a child. Some tests make more system calls in the sandbox. enter_sandbox() gets their numbers.
+ * Each test runs in a child. Some tests need further system calls, and pass their numbers to enter_sandbox().
  */
 #include "../unit/refuse.h"
 #include <malloc.h>
@@ -30,7 +30,7 @@ static void enter_sandbox(const int *more, int count)
 	install_filter(code, length, SECCOMP_FILTER_FLAG_TSYNC);
 }
 
-/* Uses each class, so that it gets a cache and its cache overflows. The first and the last byte of each object are checked. */
+/* Uses each size class so often that it gets a cache, and the cache overflows. Checks each object's first and last byte. */
 static int use_classes(unsigned seed)
 {
 	enum { LIVE = 600 };
@@ -80,7 +80,7 @@ static int use_functions(void)
 	return 0;
 }
 
-/* The heap grows while caches hold objects, so the allocator collects these objects. Then memory goes back to the system. */
+/* The heap grows while caches hold free objects, so the allocator takes these objects. Then memory goes back to the system. */
 static int grow_and_trim(void)
 {
 	enum { MANY = 200000 };
@@ -113,8 +113,8 @@ static void *work(void *seed)
 	static unsigned char *handed[THREADS];
 	unsigned number = (unsigned)(uintptr_t)seed;
 
-	(void)pthread_barrier_wait(&barrier); /* the sandbox is entered after this, */
-	(void)pthread_barrier_wait(&barrier); /* and before this */
+	(void)pthread_barrier_wait(&barrier); /* after this barrier, the initial thread enters the sandbox */
+	(void)pthread_barrier_wait(&barrier); /* at this barrier, all threads are in the sandbox */
 	if (use_classes(number) != 0)
 		return (void *)1;
 	handed[number] = malloc(5000);
@@ -152,8 +152,8 @@ static void *start_late(void *seed)
 }
 
 /*
- * pthread_create() needs these calls, also without the allocator. If the library registers threads, it also
- * asks for their list of robust mutexes (rseqkit/thread.h).
+ * pthread_create() needs these calls, also without the allocator. If this library registers threads, it also calls
+ * get_robust_list(2) (rseqkit/thread.h).
  */
 #define AT_STARTS                                                                                                      \
 	SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_mprotect, SYS_exit,   \

@@ -43,7 +43,7 @@ static int do_nothing(void)
 	return 0;
 }
 
-/* The program's fork handler waits for a lock. The thread that holds this lock allocates memory meanwhile. */
+/* The program's fork handler waits for a lock. The thread that holds this lock allocates memory before it releases the lock. */
 static void forks_wait_for_the_programs_locks(void **state)
 {
 	pthread_t thread;
@@ -59,7 +59,7 @@ static void forks_wait_for_the_programs_locks(void **state)
 
 static bool is_writing, is_forking;
 
-/* fflush() holds the lock of the list of files. A fork takes that lock after its handlers have run. */
+/* Runs while fflush() holds the libc's lock of its list of files. A fork takes this lock after the fork handlers have run. */
 static ssize_t write_at_fork(void *cookie, const char *text, size_t length)
 {
 	static const size_t sizes[] = {24, 100, 5000, 40000, 100000, 5000000};
@@ -113,7 +113,7 @@ static void say_that_it_forks(void)
 	__atomic_store_n(&is_forking, __atomic_load_n(&is_writing, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
-/* Forks also wait for the libc's locks, which an allocating thread possibly holds for a long time. */
+/* A fork also waits for locks of the libc. A thread possibly holds such a lock for a long time, and allocates with it. */
 static void forks_wait_for_the_libcs_locks(void **state)
 {
 	size_t before = mallinfo2().hblkhd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_functions.c - checks each function against its manual page: results, errno, alignments, limits. */
+/* test_functions.c - checks each function of the allocator against its manual page: results, errno, alignments, limits. */
 #include "../unit/test.h"
 #include <dlfcn.h>
 #include <malloc.h>
@@ -141,7 +141,7 @@ static void contents_move_along(void **state)
 	free(at);
 }
 
-/* These functions must be the library's, too, like malloc(). */
+/* Like malloc(), these functions must be those of librseqkit-malloc.so, and not the libc's. */
 static void other_names(void **state)
 {
 	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized",
@@ -162,7 +162,7 @@ static void other_names(void **state)
 	free_any(malloc(100));
 }
 
-/* A free object doesn't reveal the random value that protects stacks. */
+/* Checks that the allocator doesn't mark free objects with the random value that protects stacks. */
 static void marks_are_no_canaries(void **state)
 {
 	uintptr_t *object = malloc(100), random[2];
@@ -193,7 +193,7 @@ static void numbers_add_up(void **state)
 	free(mapping);
 	now = mallinfo2();
 	assert_int_equal(now.hblks, before.hblks);
-	assert_true(now.uordblks <= before.uordblks + 131072); /* unused ends of spans, and guards */
+	assert_true(now.uordblks <= before.uordblks + 131072); /* the rest is unused ends of spans, and guards */
 }
 
 /* Reads a number after `word` in the text of malloc_info() or malloc_stats(). */
@@ -206,7 +206,7 @@ static size_t number_after(const char *text, const char *word)
 	return (size_t)strtoull(at + strlen(word), NULL, 10);
 }
 
-/* Runs in a handler. Both texts go to files, because a pipe could be full. */
+/* write_stats() runs in a handler. The texts of malloc_stats() and malloc_info() go to files, because a pipe could be full. */
 static char text[16384];
 static int written;
 static void write_stats(int signal)
@@ -251,7 +251,7 @@ static void texts_are_true(void **state)
 	assert_int_equal(lseek(written, 0, SEEK_SET), 0);
 	assert_int_equal(raise(SIGUSR1), 0);
 	assert_true(used - number_after(strstr(text_of(written), "rseq in this thread"), "]: ") >= 3000);
-	/* At least the objects of the arrays and the depot stay in the cache. */
+	/* The class's cache keeps at least the freed objects for which its arrays and its depot have room. */
 	assert_true(number_after(text, "in use, ") >= idle);
 	assert_non_null(strstr(text, "per-CPU caches"));
 	assert_int_equal(malloc_info(1, file), EINVAL);

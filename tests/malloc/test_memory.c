@@ -58,7 +58,7 @@ static void no_memory(void **state)
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
-/* When memory is short, the allocator uses the free pages that it keeps for other sizes. Shrinking an object needs no memory. */
+/* If the kernel gives no memory, the allocator uses free pages that it keeps for other sizes. Shrinking an object needs none. */
 static int with_little_memory(void)
 {
 	const size_t has = (size_t)30 << 20;
@@ -96,8 +96,8 @@ static void little_memory(void **state)
 }
 
 /*
- * The process limits its own address space, after the allocator has reserved what it needs. After that each class is used, most
- * of them for the first time. Every object is allocated several times, so that its class gets a cache.
+ * The process limits its own address space, after the allocator has reserved the address space that it needs. After that each
+ * size class is used, most of them for the first time. Every object is allocated several times, so that its class gets a cache.
  */
 static int limit_itself(void)
 {
@@ -126,7 +126,7 @@ static void limit_set_later(void **state)
 	assert_int_equal(in_child(limit_itself), 0);
 }
 
-/* Uses only few pages for 2.5 s. In this time the allocator gives back the memory that the program doesn't use. */
+/* Uses only few pages for 2.5 s. In this time the allocator gives unused memory back to the kernel. */
 static void use_few_pages(void)
 {
 	for (int i = 0; i < 50; i++) {
@@ -167,9 +167,9 @@ static void memory_goes_back(void **state)
 }
 
 /*
- * Objects are freed in random order, so most spans have an object that a cache keeps. Then the program allocates objects of other
- * sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread stays on one CPU, because a
- * collection doesn't reach the arrays of other CPUs.
+ * Objects are freed in random order, so most spans (runs of pages for one size) have an object that a cache keeps. Then the
+ * program allocates objects of other sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread
+ * stays on one CPU, because the allocator doesn't empty the arrays of other CPUs at this time.
  */
 static void caches_pin_no_spans(void **state)
 {
@@ -246,7 +246,7 @@ static void split_mappings_are_copied(void **state)
 	assert_true(address_space() - before < 150 * 1024);
 }
 
-static size_t to_take; /* bytes that mremap() below allocates after the next move, without a lock; 0: it allocates nothing */
+static size_t to_take; /* bytes that mremap() below allocates after the next move of a mapping; 0: it allocates nothing */
 static void *taken;
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
@@ -323,7 +323,7 @@ static void threads_leave_nothing(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(limit_set_later), /* before other tests use the classes */
+	cmocka_unit_test(limit_set_later), /* must run first, before other tests use the size classes */
 	cmocka_unit_test(no_memory),
 	cmocka_unit_test(little_memory),
 	cmocka_unit_test(places_that_become_free),

@@ -18,7 +18,7 @@ static void *hide(void *pointer)
 	return pointer;
 }
 
-/* A cache finds the second free when it hands the object out again. */
+/* Allocates many objects. If an object was freed twice, the allocator notices when its cache returns the object again. */
 static void hand_out(size_t size)
 {
 	char *held[5000];
@@ -38,7 +38,7 @@ static void free_small_twice(void)
 	hand_out(100);
 }
 
-/* The object is handed out again between the two calls, so its first user owns it until the second call. */
+/* Between the two calls of free(), another malloc() returns the object. So the second call frees another user's object. */
 static void free_what_is_anothers(void)
 {
 	char *at = malloc(100), *again;
@@ -72,7 +72,7 @@ static void free_small_twice_later(void)
 	hand_out(100);
 }
 
-/* The program has overwritten the object's mark, so the span must detect the second free. */
+/* The program overwrites the mark of the free object. So only the object's span (its pages) can detect the second free. */
 static void free_after_writing(void)
 {
 	char *held[3000], *at = malloc(1000);
@@ -87,7 +87,7 @@ static void free_after_writing(void)
 	malloc_trim(0);
 }
 
-/* The object is in a cache twice. One of the two goes to another user, and the other goes back to its span. */
+/* The object is in a cache twice. malloc() returns it once, and the cache also gives it back to its span. */
 static void free_what_is_anothers_to_span(void)
 {
 	char *at = malloc(100), *again;
@@ -263,7 +263,7 @@ static void expect_all(const struct misuse *list, size_t count)
 	}
 }
 
-/* At first only the classes that cmocka uses have a cache. */
+/* At this time, only the size classes that cmocka uses have a cache. */
 static void misuse_ends_the_process(void **state)
 {
 	(void)state;
@@ -309,7 +309,10 @@ static void free_twice_and_end(void)
 	free(hide(at));
 }
 
-/* Guards exist with RSEQKIT_MALLOC=guard in the environment. With guards the second free is found at once. */
+/*
+ * With RSEQKIT_MALLOC=guard, an access to the last page of a span, or to the page after a large object, is a fault. The second
+ * free() of an object then ends the process itself.
+ */
 static void guards_are_there(void **state)
 {
 	const char *option = getenv("RSEQKIT_MALLOC");

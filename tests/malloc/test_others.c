@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_others.c - tests the allocator while the environment changes, while signal handlers fork or allocate, and while fork
- * handlers allocate. Also tests code that copies the contents of new memory.
+ * test_others.c - tests the allocator while environment variables change, while signal handlers fork or allocate, and while fork
+ * handlers allocate. Also tests programs that copy the contents of new memory.
  */
 #include "../unit/test.h"
 #include <malloc.h>
@@ -28,7 +28,7 @@ static void allocate_at_fork(void)
 
 /*
  * Registers fork handlers as early as a program can. The allocator possibly has registered its handlers even earlier (-z
- * initfirst). Then these handlers run before the allocator's handlers before a fork, and after them after the fork.
+ * initfirst). In this case, the program's handlers run first before a fork, and last after a fork.
  */
 static void register_early(int argc, char **argv, char **environment)
 {
@@ -71,7 +71,7 @@ static __thread timer_t interrupter;
 static __thread uint32_t moments;
 
 /*
- * Sets this thread's own timer, which expires once, after 30 to 290 us. The handler sets the timer again at the handler's end, so
+ * Sets this thread's own timer, which expires once, after 30 to 290 us. The signal handler sets the timer again at its end, so
  * the thread makes progress between two interruptions. (ITIMER_PROF expires only at kernel ticks, some hundred times a second.)
  */
 static void interrupt_soon(void)
@@ -213,7 +213,10 @@ static long other_memory(void)
 	return pages * sysconf(_SC_PAGESIZE) - (long)now.arena - (long)now.hblkhd;
 }
 
-/* If a handler interrupts the code for pages, the handler's objects are mappings. After they are freed, nothing of them stays. */
+/*
+ * If a handler interrupts the code that manages pages, the allocator gives the handler objects with mappings of their own. After
+ * these objects are freed, no memory of them stays mapped.
+ */
 static void handlers_leave_nothing(void **state)
 {
 	long before;
@@ -231,7 +234,7 @@ static void handlers_fork(void **state)
 	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
-/* Another thread possibly holds the lock that the handler needs, and waits for a lock that the interrupted thread holds. */
+/* A handler needs a lock. Another thread possibly holds this lock, and waits for a lock that the interrupted thread holds. */
 static void handlers_beside_threads(void **state)
 {
 	(void)state;
@@ -264,8 +267,8 @@ static void allocate_in_fork(int signal)
 }
 
 /*
- * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the handlers of fork, also at the end of
- * these handlers.
+ * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the fork handlers at any moment, also at
+ * their end.
  */
 static void handlers_interrupt_forks(void **state)
 {
@@ -292,8 +295,9 @@ static void handlers_interrupt_forks(void **state)
 }
 
 /*
- * New memory possibly contains the bytes of freed objects, with their marks, and a program can copy these bytes. The copy must
- * not mark an object as free. In each round pages are used for large objects, and then for small objects again.
+ * The allocator marks free objects. New memory possibly contains the bytes of freed objects with their marks, and a program can
+ * copy these bytes to another object. This object must not count as free. In each round, pages are used for large objects, and
+ * then for small objects again.
  */
 static void contents_of_new_memory_say_nothing(void **state)
 {
@@ -327,7 +331,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 	assert_true(copied > 0);
 }
 
-static bool began_early; /* the allocator had begun before the first constructor of the program */
+static bool began_early; /* true: the allocator had begun before the first constructor of the program */
 
 __attribute__((__constructor__)) static void look_early(void)
 {

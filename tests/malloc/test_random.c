@@ -3,8 +3,8 @@
  * test_random.c - makes random sequences of calls, and compares each object with a model of its contents and size.
  *
  * Threads share the objects, so a thread frees many objects that other threads have allocated. Each object is filled
- * with its own bytes, so the test notices objects that overlap, and an object that is returned twice. Threads end and new threads
- * continue, children of fork continue with all objects, and handlers allocate, too.
+ * with its own bytes, so the test notices objects that overlap, and an object that malloc() returns twice. Threads end and new
+ * threads continue, children of fork continue with all objects, and signal handlers allocate, too.
  */
 #include "../unit/refuse.h"
 #include <malloc.h>
@@ -35,7 +35,7 @@ static uint64_t next(uint64_t *state)
 
 static size_t some_size(uint64_t *random)
 {
-	/* Sizes of mappings and runs, sizes near the largest class, and most often small sizes. */
+	/* The random sizes: one in 64 is below 5 MiB, 4 in 64 are below 270000, 15 in 64 below 4096, and the rest below 300. */
 	static const struct {
 		unsigned below, size;
 	} kinds[] = {{1, 5 << 20}, {5, 270000}, {20, 4096}, {64, 300}};
@@ -181,7 +181,7 @@ static void child(uintptr_t seed)
 {
 	uint64_t random = seed + 1;
 
-	alarm(900); /* under full load it takes minutes */
+	alarm(900); /* on a busy machine this child takes minutes */
 	for (int i = 0; i < 3000; i++) {
 		struct object *object = &objects[next(&random) % OBJECTS];
 
@@ -227,8 +227,8 @@ static void *run_at_first_cpu(void *stop)
 }
 
 /*
- * A vfork child uses its parent's memory and its parent's area. The area says CPU 0 while the child runs on another CPU.
- * Without a bracket the child's sections would not be protected, and would corrupt the data of CPU 0.
+ * A vfork child uses its parent's memory and its parent's area. The area says CPU 0 while the child runs on another CPU. If the
+ * allocator's vfork() didn't unregister the parent, the child's sections would corrupt the data of CPU 0.
  */
 static void vfork_and_allocate(bool is_refused)
 {
@@ -274,7 +274,7 @@ static void vfork_children_allocate(void **state)
 		skip();
 	vfork_and_allocate(false);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
-	/* If a filter refuses rseq, the bracket can't unregister the parent. */
+	/* If a filter refuses rseq, the allocator's vfork() can't unregister the parent. */
 	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 

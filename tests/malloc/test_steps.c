@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_steps.c - signal handlers allocate or fork at each instruction of calls that take the allocator's locks. */
+/* test_steps.c - signal handlers allocate or fork at each instruction of calls that take the allocator's locks (interrupt.h). */
 #define INSTRUCTIONS_MAX 4000
 #include "../unit/interrupt.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LARGE 70000
-#define SMALL 20000 /* a cache constructs only one object of this size at a time, and takes the class's lock for it */
+#define SMALL 20000 /* for each object of this size, the cache takes the lock of its size class */
 #define MANY 40
 
 static void use(size_t size)

@@ -12,8 +12,9 @@
  * If another component is linked, MATRIX_OTHER says when this component enters: `before` the copy, `after` the copy, or as a
  * `worker`. A worker enters before the copy in every thread except the initial thread, and never enters in that thread.
  *
- * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and in a
- * child. In this time they register no thread, and no add is lost.
+ * A part is the copy and code that uses it (part.h). Every thread opens brackets (rk_vfork_begin() to rk_vfork_end()), with each
+ * copy in turn. In the bracket all parts work again, in this process and in a child. Inside the bracket, they register no thread,
+ * and no add is lost.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,7 +33,7 @@
 
 enum { THREADS = 4, ADDS = 300000, BRACKETS = 8, PARTS_MAX = 2 };
 
-/* Some programs are linked without these. */
+/* Some variants of this program are linked without matrix_part or neighbour_calls. */
 #if defined(MATRIX_PLAIN)
 #pragma weak matrix_part
 #endif
@@ -85,7 +86,7 @@ static void on_signal(int signo)
 	errno = saved;
 }
 
-/* The state of a thread after the copies and the other component have worked in it. */
+/* The reports of the copies in a thread, after the copies and the other component have worked in it. */
 struct found {
 	enum rk_owner owner;
 	enum rk_reason reason;
@@ -139,8 +140,8 @@ static bool child_takes_turns(void)
 }
 
 /*
- * A bracket undoes the thread's registration, and restores it when the bracket ends. A registration on an area that we can't use
- * stays during the bracket.
+ * rk_vfork_begin() undoes the thread's registration, and rk_vfork_end() restores it. A registration on an area that the library
+ * can't use stays during the bracket.
  */
 static void bracket(int number)
 {
@@ -176,8 +177,8 @@ static void look(struct found *found)
 }
 
 /*
- * Uses all parts for the first time in a thread; if the case demands it, in a handler. MATRIX_OTHER says whether the other
- * component enters before or after this use. Then the first bracket follows.
+ * Uses all parts for the first time in a thread, or in a handler if MATRIX_USE=handler. MATRIX_OTHER says whether the other
+ * component enters before or after this use. Then opens the first bracket.
  */
 static void live(struct found *found, bool worker)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part.c - see part.h. With MATRIX_USE=constructor in the environment the constructor is the first user. */
+/* part.c - defines the part (part.h). With MATRIX_USE=constructor in the environment, its constructor first uses the copy. */
 #include "part.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * part.h - the part of a case that contains a copy of the library, or links to a copy. The part is in the program itself, or in a
- * module that is loaded at start or later. All variants are built from part.c.
+ * part.h - the part of a case (case.c) that contains a copy of the library, or links to the shared library. The part is in the
+ * program itself, or in a module that is loaded at start or later. All variants are built from part.c.
  */
 #ifndef PART_H
 #define PART_H

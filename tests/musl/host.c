@@ -5,8 +5,8 @@
  *
  *	host [MODULE]
  *
- * Prints three numbers, each an enum rk_reason: of the initial thread, of the threads that the program creates, and of the
- * threads that the module creates. Succeeds only if the copy's counter is exact.
+ * Prints three numbers, each an enum rk_reason: the reason of the initial thread, of the threads that the program creates, and
+ * of the threads that the module creates. Succeeds only if the copy's counter is exact.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

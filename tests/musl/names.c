@@ -28,7 +28,7 @@
 extern const ptrdiff_t __rseq_offset KIND;
 extern const unsigned int __rseq_size KIND, __rseq_flags KIND;
 
-/* Returns what is wrong in this thread, or NULL. */
+/* Returns a text that says which check failed in this thread, or NULL. */
 #ifdef MODULE
 #define look look_from_start
 #endif

@@ -162,7 +162,7 @@ static uint32_t users(void)
 	return COUNT;
 }
 #else
-/* 0: not chosen, 1: per-CPU, 2: given up. */
+/* The allocator's mode: 0 if none is chosen yet, 1 for the per-CPU mode, 2 if the per-CPU mode was given up. */
 static int mode;
 
 static int enter(void)
@@ -171,8 +171,8 @@ static int enter(void)
 	bool have;
 
 	/*
-	 * If cpu_id is -2, an attempt has failed, so don't try again. A bracket also sets -2 in an adopter's area, see
-	 * RK_CPU_ID_BRACKET.
+	 * If cpu_id is -2, an attempt has failed, so don't try again. rk_vfork_begin() also stores -2 in an adopter's
+	 * area; see RK_CPU_ID_BRACKET.
 	 */
 	if (cpu_now() == -2)
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first.c - lets the neighbour that is linked with this file enter before other components. If NEIGHBOUR_FIRST is in the
+ * first.c - lets the neighbour that is linked with this file use rseq before other components do. If NEIGHBOUR_FIRST is in the
  * environment, the neighbour enters in the initial thread, before other constructors of its module run.
  *
  * ALWAYS    the neighbour enters also without NEIGHBOUR_FIRST. If NEIGHBOUR_ONCE is in the environment, programs that

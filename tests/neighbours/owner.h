@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool take(void);           /* registers the calling thread; false if that is refused or the thread has another owner */
-static volatile void *area(void); /* of the original length */
+static bool take(void);           /* registers the calling thread; returns false if that fails or another component has done it */
+static volatile void *area(void); /* returns the area, whose length is RK_AREA_LENGTH_ORIGINAL */
 
 static __thread bool taken;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - prints which component registers threads, as embed.h and the library see it. It is built as if the libc had no
- * rseq.
+ * program.c - prints which component registers threads according to embed.h, and according to the library. This program is built
+ * as if the libc had no rseq.
  *
  * With -DWEAK it also prints what a weak reference in C finds: "weak found", or "weak null" if the linker has broken the
  * reference. Without -DWEAK it prints "weak unasked".

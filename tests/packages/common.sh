@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# common.sh - what the tests of installed trees share: source it in the root of the tree, after tap.sh. Everything is below
-# $work, which is removed at the end.
+# common.sh - functions that the tests of installed trees share. Source it in the root of the tree, after tap.sh. All files are
+# below the folder $work, which is removed at the end.
 work=$(mktemp -d)
 chmod 755 "$work"
 trap 'chmod -R u+w "$work"; rm -rf "$work" "$tap_log"' EXIT
 
-# The files of the tree that a release would have.
+# Copies those files of the tree that a release would have.
 copy_tree() { # FOLDER
 	mkdir -p "$1"
 	if git rev-parse 2>/dev/null; then
@@ -15,7 +15,7 @@ copy_tree() { # FOLDER
 	fi | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory "$1"
 }
 
-# The README's program, as C.
+# Prints the README's program.
 readme_program() {
 	sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d'
 }
@@ -28,7 +28,7 @@ install_library() { # FOLDER OPTIONS...
 		DESTDIR=$folder/stage meson install -C "$folder/build" --no-rebuild --quiet
 }
 
-# pkg-config for a staged tree.
+# Runs pkg-config for a staged tree.
 pkg() { # FOLDER OPTIONS...
 	staged=$1/stage/opt/rseqkit/lib/pkgconfig
 	shift

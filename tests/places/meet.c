@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meet.c - tests hidden copies of the library that meet in a process that has made no decision. Eight threads start at once
- * under a signal storm. A copy does nothing before the first operation of a thread or of a signal handler. Each meeting has its
- * own process.
+ * meet.c - tests several copies of the library in one process. No copy has decided yet which area it uses. Eight threads use the
+ * copies at once, while a timer sends signals. A copy does nothing before the first operation of a thread or of a signal handler.
+ * Each such meeting of copies has its own process.
  *
- * usage: meet registered|no-kernel MODULE...    whether the kernel has rseq; copies whose constructors don't run
+ * usage: meet registered|no-kernel MODULE...    the expected result; the modules' copies have no constructors
  */
 #include "../unit/test.h"
 #include <dlfcn.h>
@@ -54,8 +54,8 @@ static void check_copy(const struct copy *copy)
 }
 
 /*
- * The first handler possibly makes the process's decision, at any instruction. The stack is realigned, because qemu 7.2 enters
- * handlers with a misaligned stack, on which compiled code can fault.
+ * The first run of this handler possibly makes the copies decide, at any instruction of the interrupted thread. The stack is
+ * realigned, because qemu 7.2 enters handlers with a misaligned stack, on which compiled code can fault.
  */
 __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 {

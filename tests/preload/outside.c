@@ -74,8 +74,8 @@ static void at_exit_of(pid_t tid)
 }
 
 /*
- * Handles an event that reports that `creator` has created a thread or a process. The function reads the id of the new thread or
- * process. `kind` is VFORKED for a child of vfork, and otherwise 0.
+ * Handles the ptrace event that `creator` has created a thread or a process. Reads the id of the new thread or process. `kind` is
+ * VFORKED for a child of vfork, and otherwise 0.
  */
 static void announce(pid_t creator, uint8_t kind)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// std_thread.cc - C++ threads, futures and thread-local destructors, with exceptions through each.
+// std_thread.cc - uses C++ threads, futures and thread-local destructors. Exceptions pass through each of them.
 #include <atomic>
 #include <future>
 #include <stdexcept>

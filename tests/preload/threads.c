@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - tests every way in which a thread can begin and end, against the C library's promises.
+ * threads.c - tests that threads begin and end as the C library promises, in every way in which a thread can begin and end.
  *
  *	threads registered | any [N]
  *

@@ -4,8 +4,8 @@
  *
  *	program WAY [COUNT [THREADS]]
  *
- * Comments give the number of calls of aligned_alloc() and of functions of mutexes. The program makes no further calls of these,
- * so the trace must have exactly as many records.
+ * The comments below give the number of calls of aligned_alloc() and of mutex functions. The program makes no other calls of
+ * these functions, so the trace must have exactly as many records.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -120,7 +120,7 @@ static void run_forks(void)
 	CHECK(pthread_join(id, NULL) == 0);
 }
 
-/* The handler makes its own records at any instruction, with a mutex that no thread holds. */
+/* The handler runs at any instruction. The mutex that it locks is its own, so no thread holds this mutex. */
 static void handle(int signal)
 {
 	pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
@@ -167,8 +167,8 @@ static void *wait_to_be_told(void *arg)
 }
 
 /*
- * One wait ends, one is cancelled, one times out and one is refused. One unlock and one lock fail. A recursive mutex is
- * locked twice.
+ * One wait for a condition is woken, one is cancelled, one times out and one is refused. One unlock and one lock fail. A
+ * recursive mutex is locked twice.
  */
 static void run_conditions(void)
 {
@@ -186,7 +186,7 @@ static void run_conditions(void)
 	pthread_cond_broadcast(&condition);
 	pthread_mutex_unlock(&mutex);
 	CHECK(pthread_join(told_one, NULL) == 0);
-	while (waiting < 3) /* the other thread was woken too */
+	while (waiting < 3) /* waits until the thread that will be cancelled was woken, too, and waits again */
 		usleep(1000);
 	CHECK(pthread_cancel(cancelled) == 0 && pthread_join(cancelled, NULL) == 0);
 	pthread_mutex_lock(&mutex);
@@ -220,7 +220,7 @@ static void *allocate(void *arg)
 /* Each of `threads` vfork children allocates `count` times on this process's memory, while another thread allocates. */
 static void run_vforks(void)
 {
-	static long i, j; /* static, because both processes change them: they must not be in registers */
+	static long i, j; /* static, so that they aren't in registers: both processes change them */
 	pthread_t id;
 
 	CHECK(pthread_create(&id, NULL, allocate, NULL) == 0);
@@ -299,7 +299,7 @@ static void take_over(void)
 	CHECK(pthread_mutex_unlock(&robust) == 0);
 }
 
-/* `count` calls of realloc() fail. */
+/* Makes `count` calls of realloc() that fail. */
 static void run_refused(void)
 {
 	char *memory = malloc(1 << 20);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_recorder.c - runs programs under the recorder, and counts the records of the traces. The test needs nothing that a guest
- * lacks, so that it can test other machines and kernels. `run` also checks the traces' format, if Python is installed.
+ * test_recorder.c - runs programs under the recorder (examples/recorder), and counts the records of the traces. The test needs no
+ * other program, so that it can run in guests with other machines and kernels. The script `run` also checks the traces' format,
+ * if Python is installed.
  *
  * Environment: RECORDER and PROGRAM are the paths of the recorder and of the program that is recorded.
  */
@@ -12,12 +13,12 @@
 
 #define THREADS_MAX 256
 
-/* The contents of a trace. */
+/* The contents of a trace: numbers of records, and facts of its header. */
 struct trace {
 	long lines;                      /* lines that hold an event */
 	long aligned, memalign, reallocs; /* calls of aligned_alloc(), posix_memalign() and realloc() */
 	long lock, trylock;
-	long out_of_order; /* records that don't follow their thread's previous one */
+	long out_of_order; /* records that are earlier than the previous record of the same thread */
 	long made, recorded, lost;
 	bool is_libc; /* the trace says that the libc registers threads */
 };
@@ -163,8 +164,8 @@ static void vfork_children_are_recorded(void **state)
 
 	(void)state;
 	/*
-	 * If the reader is interrupted while it holds the overflow ring, a child waits for the ring only for a short time, and
-	 * possibly loses records. So the test tries several times.
+	 * The children write to the overflow ring. If the recorder's reader is preempted while it holds this ring, a child
+	 * waits only for a short time, and possibly loses records. So the test tries several times.
 	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {
 		record("67108864", "vforks", "50", "10");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Keeps JSON that a test got from the tool, and checks all of it by its schemas at the end.
 
-The check is a program of its own, because the Python of the test may lack the package that it needs.
+The check is a separate program, because the Python that runs the test may lack the package jsonschema.
 """
 import os
 import subprocess
@@ -17,7 +17,7 @@ class Kept:
         self.file.write(text)
 
     def faults(self):
-        """The lines of all faults. That nothing was kept is a fault, too."""
+        """Returns the lines of all faults. It is a fault, too, if no JSON was kept."""
         self.file.flush()
         validate = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'validate')
         run = subprocess.run([sys.executable, validate, self.file.name], stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the example server share: a running server, its statistics, clients, and TAP.
+"""Classes and functions that the tests of the example server share: a running server, its statistics, clients, and TAP.
 
-A scrape is checked strictly, as text and as numbers. It fails if it can't be read, isn't monotone, or doesn't add up.
+A scrape is the server's answer with its statistics. Each scrape is checked strictly. A test fails if a scrape can't be parsed, if
+a counter is lower than in an earlier scrape, or if sums don't agree.
 """
 import os
 import re
@@ -55,7 +56,7 @@ def is_kind(name, family, kind):
 
 
 def parse_metrics(text):
-    """The samples of a text in format 0.0.4 of Prometheus. The keys are the names with their labels, as written."""
+    """Returns the samples of a text in format 0.0.4 of Prometheus. The keys are the names with their labels, as written."""
     samples, kinds, helped, family = {}, {}, set(), None
     need(text.endswith('\n'), 'no newline at the end')
     for line in text[:-1].split('\n'):
@@ -90,7 +91,7 @@ def check_histogram(samples, name):
     need(len(buckets) > 10 and buckets == sorted(buckets), 'bounds are out of order', buckets)
     need([count for _, count in buckets] == sorted(count for _, count in buckets), 'not cumulative', buckets)
     need(buckets[-1] == (float('inf'), samples[name + '_count']), '_count is not that of +Inf')
-    # A value in a bucket is above the bucket before's bound, and not above its own.
+    # A value in a bucket is above the bound of the previous bucket, and not above the bound of its own bucket.
     least = greatest = 0.0
     for (low, before), (high, count) in zip([(0.0, 0)] + buckets, buckets):
         least += low * (count - before)
@@ -99,7 +100,7 @@ def check_histogram(samples, name):
 
 
 def check(samples):
-    """Checks what holds in every scrape, also in one that isn't of one moment."""
+    """Checks conditions that are true in every scrape, also in one whose numbers aren't of one moment."""
     check_histogram(samples, 'server_response_seconds')
     for name, value in samples.items():
         need(value >= 0 or name in ('server_requests_in_progress', 'server_connections_open'), name, value)
@@ -138,13 +139,13 @@ class Server:
         return client
 
     def get(self, path='/'):
-        """The answer to a request on a new connection."""
+        """Returns the answer to a request on a new connection."""
         with self.connect() as client:
             client.sendall(request(path, 'Connection: close'))
             return client.answer()
 
     def scrape(self):
-        """The statistics, or None at the limit of connections."""
+        """Returns the statistics, or None if the server is at its limit of connections."""
         status, fields, body = self.get('/metrics')
         if status == 503:
             return None
@@ -154,8 +155,8 @@ class Server:
         return samples
 
     def settle(self, every_byte=False):
-        """Waits until only this scrape's connection is open, checks that nothing is lost, and returns the statistics. With
-        `every_byte` it also compares the bytes; then the clients must have read all that was sent to them."""
+        """Waits until only this scrape's connection is open, checks that no count is lost, and returns the statistics. With
+        `every_byte` also compares the bytes; then the clients must have read all bytes that were sent to them."""
         end = time.monotonic() + PATIENCE
         samples = self.scrape()
         while not samples or samples['server_connections_open'] != 1 or samples['server_requests_in_progress'] != 1:
@@ -172,12 +173,12 @@ class Server:
         return samples
 
     def memory(self):
-        """The resident memory of the process, in bytes."""
+        """Returns the resident memory of the process, in bytes."""
         with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as file:
             return int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
 
     def rests(self):
-        """Whether the server comes to rest: it uses hardly any CPU time for half a second."""
+        """Returns true as soon as the server uses hardly any CPU time for half a second."""
         for _ in range(12):
             before = self.cpu_time()
             time.sleep(0.5)
@@ -191,7 +192,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def terminate(self):
-        """Ends the server by SIGTERM, checks that it exits with 0 and has lost nothing, and returns its report."""
+        """Ends the server by SIGTERM, checks that it exits with 0 and has lost no count, and returns its report."""
         self.process.send_signal(signal.SIGTERM)
         return self.ended()
 
@@ -237,7 +238,7 @@ class Client(socket.socket):
         return got
 
     def answer(self, head_only=False):
-        """The status, the fields by their names in lower case, and the body of the next answer; None at the end of the input."""
+        """Returns status, fields (by names in lower case) and body of the next answer, or None at the end of the input."""
         while b'\r\n\r\n' not in self.input:
             if not self.more():
                 need(self.input == b'', 'the answer ends in its head:', self.input[:200])
@@ -259,7 +260,7 @@ class Client(socket.socket):
         return int(match[1]), fields, all_of_it[:length]
 
     def is_closed(self):
-        """Waits for the end of the connection. True if no input comes before it."""
+        """Waits for the end of the connection. Returns true if no input comes before it."""
         try:
             return self.input == b'' and self.more() == b''
         except ConnectionResetError:
@@ -274,7 +275,7 @@ class Client(socket.socket):
 
 
 def raise_files(number):
-    """Raises this process's limit of open files to the highest allowed. Returns whether it is at least `number`."""
+    """Raises this process's limit of open files to the highest allowed. Returns true if it is at least `number`."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < number:
         return False

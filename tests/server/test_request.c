@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_request.c - tests the example server's parser with right and wrong requests, cut at every byte, and with random
- * requests. A cut must not change the result.
+ * test_request.c - tests the example server's parser of HTTP requests with right and wrong requests, and with random requests.
+ * Each is also passed to the parser in two parts, cut at every byte. A cut must not change the result.
  */
 #include "../unit/test.h"
 #include <inttypes.h>
@@ -59,8 +59,8 @@ static const struct {
 };
 
 /*
- * Parses a text in two parts: its first `first` bytes, and then the rest together with the bytes not taken before. Each part
- * is in memory of exactly its size, so that a sanitizer detects reads after the end.
+ * Parses a text in two parts: its first `first` bytes, and then the rest together with the bytes that the parser hasn't taken.
+ * Each part is in memory of exactly its size, so that a sanitizer detects reads after the end.
  */
 static size_t parse_in_two(struct request *request, const char *text, size_t length, size_t first)
 {

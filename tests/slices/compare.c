@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
-#define TURNS 2 /* turns with requests, and as many without */
-#define TRIES 5 /* all turns are tried at most so many times: a busy machine can spoil a try */
+#define TURNS 2 /* runs with requests, and as many without */
+#define TRIES 5 /* all runs are repeated at most so many times, because a busy machine can spoil the results */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contend.c - runs more threads than CPUs, which want one lock. The test counts how often the lock's holder is preempted, in
- * turns with requests for time and without, and compares these counts. It also prints the number of operations, but doesn't
- * compare it.
+ * contend.c - runs more threads than CPUs, which all want one lock. In some turns the threads request a time slice extension
+ * while they hold the lock, and in as many turns they don't. The test counts how often the lock's holder is preempted, and
+ * compares the counts of both kinds of turns. It also prints the number of operations, but doesn't compare it.
  *
- *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex; prints TAP, and
+ *	contend guard | mutex     a spin lock inside a region of slice.h, or rk_mutex; prints TAP, and
  *	                          for each kind of turn a line of JSON
  *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
  */
@@ -19,7 +19,7 @@
 #define TURNS 3          /* turns with requests, and as many without */
 #define TRIES 5
 #define TURN_MS 1000
-#define INSIDE 400       /* loops while a thread has the lock; OUTSIDE: while it doesn't */
+#define INSIDE 400       /* how many loops a thread does while it has the lock; OUTSIDE: while it doesn't have the lock */
 #define OUTSIDE 200
 #define GRANTED 0x100u
 #define PRCTL_SLICE 79 /* PR_RSEQ_SLICE_EXTENSION of include/uapi/linux/prctl.h */
@@ -32,7 +32,7 @@ struct counts {
 
 static struct rk_counter *scratch;
 static uint64_t marker;
-static bool stop, requests; /* `requests`: the threads of this turn make requests */
+static bool stop, requests; /* `requests`: true if the threads make requests in this turn */
 static struct counts of[THREADS_MAX];
 static int64_t waits, given_back, in_all, shared; /* `shared` is guarded by the lock */
 
@@ -55,7 +55,7 @@ static long called(long number, const long arguments[6])
 static char spin_lock;
 static struct rk_mutex mutex;
 static pthread_mutex_t posix = PTHREAD_MUTEX_INITIALIZER;
-static int begun; /* the holder's rk_slice_begin() result */
+static int begun; /* the result of the lock holder's rk_slice_begin() */
 
 static void lock_spinning(void)
 {
@@ -120,7 +120,7 @@ static void work(int loops)
 static void *want_it(void *arg)
 {
 	struct counts own = {0};
-	bool marks = marker != 0 && used->lock != lock_posix; /* with the libc's mutex the preloaded library marks */
+	bool marks = marker != 0 && used->lock != lock_posix; /* if the lock is the libc's mutex, the preloaded library marks */
 
 	CHECK(rk_thread_prepare() == 0 || marker == 0);
 	if (used->lock != lock_posix) {
@@ -181,7 +181,7 @@ static void print(const char *requested, const struct counts *counts)
 }
 
 /*
- * Returns whether holders were preempted less than half as often with requests as without. Also returns false if the run proves
+ * Returns true if holders were preempted less than half as often with requests as without. Also returns false if the turns prove
  * nothing: on a busy machine grants expired, or hardly any holder was preempted.
  */
 static bool are_preempted_less(void)

@@ -108,7 +108,7 @@ static void in_turn(void)
 	}
 }
 
-/* A wait for the mutex times out inside a region. The region continues. */
+/* A timed lock of the mutex that this thread already holds times out. The region continues. */
 static void waits_in_vain(void)
 {
 	for (int i = 0; i < TIMES; i++) {
@@ -119,7 +119,7 @@ static void waits_in_vain(void)
 	}
 }
 
-/* The wait ends one region. When the wait is over, a second region begins. */
+/* The wait for the condition unlocks the mutex, which ends a region. After the wait, the lock begins a second region. */
 static void condition(void)
 {
 	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
@@ -177,7 +177,7 @@ static void forks(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* setproctitle() writes over the environment in this way. */
+/* Overwrites the environment's strings, as setproctitle() does. */
 static void writes_over(void)
 {
 	extern char **environ;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leftovers.c - tests what unlocking leaves. It runs under `rseqkit exec --slice`, on kernels that grant time. After a thread's
- * last unlock neither a request nor a grant must be left. Before the last unlock the thread must not give time back.
+ * leftovers.c - tests the area's slice control word after unlocks. It runs under `rseqkit exec --slice`, on kernels that grant
+ * time. After a thread's last unlock neither a request nor a grant must be left. Before the last unlock the thread must not give
+ * time back.
  *
- * Both must hold for every order of unlocking, and also if calls between the unlocks fail or make system calls. With rseq_debug=1
- * the kernel kills the process for a mistake.
+ * This must be true for every order of unlocking, and also if calls between the unlocks fail or make system calls. With
+ * rseq_debug=1 the kernel kills the process for a mistake.
  */
 #include "../unit/test.h"
 #include "../unit/refuse.h"
@@ -20,7 +21,7 @@ static uint32_t control(void)
 	return rk_thread_area()->slice_ctrl;
 }
 
-/* Works until time is granted; if `longer`, also until the grant has ended. Returns false without a grant. */
+/* Loops until time is granted; if `longer`, also until the grant has expired. Returns false if no time was granted. */
 static bool work(bool longer)
 {
 	for (int i = 0; i < 1000000 && control() != GRANTED; i++)

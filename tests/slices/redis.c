@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * redis.c - runs a redis server with I/O threads and its load generator with several threads, over a socket in the file
- * system. Both are unmodified, and inherit what is preloaded. REDIS_SERVER and REDIS_BENCHMARK are the paths of their files.
+ * system. Both are unmodified, and inherit LD_PRELOAD. REDIS_SERVER and REDIS_BENCHMARK are the paths of their files.
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * every.c - a program that contains every operation as inline code, with every kind of index. It also calls functions that store
- * to a thread's data. `check` examines the program's instructions. Because the program can really run, the compiler can't drop
- * any of this code.
+ * to a thread's data. The script `check` examines the program's instructions. Because the program can really run, the compiler
+ * can't drop any of this code.
  */
 #include <rseqkit.h>
 
@@ -19,7 +19,7 @@ struct item {
 
 static intptr_t node[2];
 
-/* Every operation with one kind of index. `...` is a comma and the CPU, for the kinds that have a CPU as parameter. */
+/* Calls every operation with one kind of index. `...` is a comma and the CPU, for the kinds that have a CPU as parameter. */
 #define ALL_OPERATIONS(kind, ...)                                                                                      \
 	static int all_by_##kind(struct item *item, int cpu)                                                           \
 	{                                                                                                              \

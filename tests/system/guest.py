@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Boots a guest, and reads the results of the programs from its console (init.c describes the format).
 
-A boot that dies before the first process prints anything is tried again, twice at most, because emulators sometimes fail. After
-that everything is a result and is never repeated, with one exception: a kernel that dies of a breakpoint in its own code
-(EMULATORS_FAULT). The kernel sets such a breakpoint while it patches its code. A CPU of an emulator may miss its removal.
+A boot that dies before the first process prints anything is tried again, twice at most, because emulators sometimes fail. A guest
+that dies later is a result, and isn't booted again. There is one exception: a kernel that dies of a breakpoint in its own code
+(EMULATORS_FAULT). The kernel sets such a breakpoint while it patches its code, and a CPU of an emulator may miss its removal.
 """
 import copy
 import os
@@ -28,8 +28,8 @@ MACHINES = {
     'x86_64': ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max,-cx16,-abm,-bmi1,-bmi2', 'console=ttyS0'],
     'aarch64': ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', 'console=ttyAMA0'],
 }
-# By default all CPUs run at once, at full speed. With `counted` they run in turns, and each instruction takes a nanosecond of the
-# guest's clocks. So times in the guest don't depend on the load of this machine.
+# By default all CPUs of a guest run at once, at full speed. With `counted` they run in turns, and each instruction takes a
+# nanosecond of the guest's clocks. So times in the guest don't depend on the load of this machine.
 PACES = {'': ['-accel', 'tcg,thread=multi'], 'counted': ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off']}
 
 
@@ -64,7 +64,7 @@ class Console:
         self.rest = b''
 
     def line(self, seconds):
-        """The next line, or None at the end of the console. Raises TimeoutError if no line comes in time."""
+        """Returns the next line, or None at the end of the console. Raises TimeoutError if no line comes in time."""
         deadline = time.monotonic() + seconds
         while b'\n' not in self.rest:
             left = deadline - time.monotonic()
@@ -90,7 +90,7 @@ class Console:
 
 
 def wait_for_init(console):
-    """The kernel's release, or None if the boot died."""
+    """Returns the kernel's release, or None if the boot died."""
     deadline = time.monotonic() + BOOT_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         try:
@@ -114,7 +114,7 @@ def follow(console, programs):
             return f'the guest said nothing any more{" during " + current.name if current else ""}', output[-20:]
         if line is None:
             return f'the guest ended{" during " + current.name if current else ""}', output[-20:]
-        # The line of the program's end may be lost among the kernel's messages. Then the result is unknown.
+        # The line "@guest end" may be lost among the kernel's messages. Then the program's result is unknown.
         if current and current.end is None and re.match(r'@guest (begin |done$)', line):
             return f'the guest never said how {current.name} ended', output[-20:]
         if found := re.match(r'@guest begin (.*)$', line):

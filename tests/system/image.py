@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Makes the initramfs of a guest from tests of the builds and the row's C library.
 
-Programs keep their paths from the host, so the guest runs the same commands as `meson test`, with the same environment. A shared
-library comes from the row's C library if that has it, otherwise from the place where the program was linked.
+A row is one machine of the system test (file `rows`). Programs have the same paths in the guest as on the host, so the guest runs
+the same commands as `meson test`, with the same environment. A shared library comes from the row's C library if that has it,
+otherwise from the place where the program was linked.
 """
 import functools
 import importlib.machinery
@@ -22,14 +23,15 @@ MACHINES = {
     'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {'gcc': 'arm64', 'own': 'arm64-own',
                                                                              'clang': 'arm64-clang'}},
 }
-# Emulated programs take ten times as long, and some have many rounds. Stress tests last for the quotient of the two.
+# SLOWNESS is TEST_DIVISOR: emulated programs take ten times as long, and some have many rounds. A stress test lasts for
+# STRESS_MS / SLOWNESS milliseconds.
 SLOWNESS = 50
 STRESS_MS = 150000
 # Files that the tool looks for in its build tree: for any command, and for `bench`.
 TOOL_FINDS = ('src/librseqkit-preload.so', 'src/librseqkit-slices.so', 'tool/librseqkit-torture.so')
 BENCH_FINDS = ('bench/rseqkit-bench-pie', 'bench/rseqkit-bench-nopie')
 INIT = 'tests/system/init'
-# The build that has INIT.
+# The build that has init.c's program.
 GCC = Selected('', 'gcc', '', '', '', '')
 
 
@@ -43,13 +45,13 @@ def load_script(path):
 
 @dataclass
 class Program:
-    """One test in a guest, and later its result."""
+    """A test in a guest, and after the boot its result."""
     name: str
     arguments: list
     environment: dict
     seconds_allowed: int
     unplug: bool
-    files: set                  # files that it needs in addition to its libraries
+    files: set                  # files that the program needs in addition to its libraries
     end: tuple = None           # ('exit' | 'signal' | 'timeout', number); None if the guest ended before
     output: str = ''
     seconds: float = 0
@@ -78,7 +80,7 @@ class Packages:
         return os.path.join(folder, 'root'), result.stdout.split()
 
     def built(self, script, *words):
-        """The path of the file that a script of the project builds."""
+        """Runs a script of the project that builds a file. Returns the file's path."""
         result = subprocess.run([os.path.join(self.source, script), *words,
                                  os.path.join(self.build, 'packages', 'built')], capture_output=True, text=True)
         if result.returncode == 77:
@@ -88,7 +90,7 @@ class Packages:
         return result.stdout.strip()
 
     def kernel(self):
-        """The path of the kernel's image."""
+        """Returns the path of the kernel's image."""
         words = self.row.kernel.split()
         if '/' in words[0]:
             return self.built(*words)
@@ -100,7 +102,7 @@ class Packages:
         raise Unavailable(f'{names[0]} holds no kernel')
 
     def library(self, name):
-        """The path of a shared library, or None."""
+        """Returns the path of a shared library, or None."""
         roots = [self.libc_root, os.path.join(self.build, 'packages', 'bookworm-' + self.machine['debian'], 'root'), '/']
         for root in roots:
             for folder in ('usr/lib/' + self.triplet, 'lib/' + self.triplet, 'usr/lib64', 'lib64', 'lib'):
@@ -112,7 +114,7 @@ class Packages:
 
 @functools.cache
 def read_elf(path):
-    """(interpreter or None, names of needed libraries, folders to search first) of a program or library."""
+    """Returns the interpreter (or None) of a program or library, the libraries that it needs, and the folders to search first."""
     text = subprocess.run(['readelf', '-ld', '--wide', path], capture_output=True, text=True).stdout
     interpreter = re.search(r'program interpreter: (\S+)\]', text)
     folders = re.search(r'\(RU?N?PATH\).*\[(.*)\]', text)
@@ -123,7 +125,7 @@ def read_elf(path):
 
 @functools.cache
 def tests_of(folder):
-    """The tests that meson would run in a build, as (SUITE/NAME, test), and the files of each target."""
+    """Returns the tests that Meson would run in a build, as (SUITE/NAME, test), and the files of each target."""
     def introspect(what):
         return json.loads(subprocess.run(['meson', 'introspect', what, folder], capture_output=True, check=True).stdout)
     files = {target['id']: target['filename'] for target in introspect('--targets')}
@@ -132,13 +134,13 @@ def tests_of(folder):
 
 
 def in_build(words, folder):
-    """The words of a command. A word that names a file of the build is replaced by its path."""
+    """Returns the words of a command, in which each word that names a file of the build is replaced by the file's path."""
     made = {path for paths in tests_of(folder)[1].values() for path in paths}
     return [os.path.join(folder, word) if os.path.join(folder, word) in made else word for word in words]
 
 
 def folder_of(line, build, packages):
-    """The folder of the build that a line of the selection names."""
+    """Returns the folder of the build that a line of the selection names."""
     name = packages.machine['builds'].get(line.build, line.build)
     folder = os.path.realpath(os.path.join(build, 'check', name))
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
@@ -147,7 +149,7 @@ def folder_of(line, build, packages):
 
 
 def selected(line, folder):
-    """The build's tests that a line names."""
+    """Returns the build's tests that a line of the selection names."""
     tests, _ = tests_of(folder)
     names = matching(line.tests, [name for name, _ in tests], line.build)
     chosen = {id(test): (name, test) for name, test in reversed(tests) if name in names} # a test may be in several suites
@@ -155,7 +157,7 @@ def selected(line, folder):
 
 
 def made_for(line, folder):
-    """Files of the build that a line's tests need."""
+    """Returns the files of the build that a line's tests need."""
     files = tests_of(folder)[1]
     if line.tests.startswith('rseqkit '):
         words = in_build(['tool/rseqkit', *line.tests.split(), *TOOL_FINDS,
@@ -173,7 +175,7 @@ def make(folder, paths):
 
 
 def command_of_tool(line, folder):
-    """A command of the tool, with the files that it finds or runs in its build tree."""
+    """Returns a command of the tool as a Program, with the files that the command needs from its build tree."""
     words = in_build(line.tests.split()[1:], folder)
     beside = in_build(TOOL_FINDS + (BENCH_FINDS if ' bench ' in line.tests else ()), folder)
     return Program(line.tests, [os.path.join(folder, 'tool', 'rseqkit'), *words], {}, int(line.seconds), False,
@@ -186,8 +188,8 @@ def built_for(test, files):
 
 def programs_of(name, test, files, folder, line):
     """
-    The program that a test runs by tests/tap, or the cases of the matrix, which this script judges. Other scripts need more
-    than a guest has.
+    Returns the program that a test runs by tests/tap, or the cases of the matrix, which runner.py judges. Tests by other scripts
+    need programs that a guest lacks.
     """
     command = test['cmd']
     if os.path.basename(command[0]) == 'matrix':
@@ -209,7 +211,7 @@ def program_of_case(case, name, test, files, line):
 
 
 def alternatives(pattern):
-    """The patterns that a pattern with groups stands for. Groups don't nest."""
+    """Returns the patterns without groups that a pattern with groups stands for. Groups don't nest."""
     if not (group := re.search(r'(?<!\\)\(([^()]*)\)', pattern)):
         return [pattern]
     return [whole for word in group[1].split('|')
@@ -217,7 +219,7 @@ def alternatives(pattern):
 
 
 def matching(pattern, names, build):
-    """The names that match, in their order. Each alternative of the pattern must match at least one."""
+    """Returns the names that match, in their order. Each alternative of the pattern must match at least one name."""
     found = set()
     for alternative in alternatives(pattern):
         matches = {name for name in names if re.fullmatch(alternative, name)}
@@ -228,7 +230,7 @@ def matching(pattern, names, build):
 
 
 def select(row, selection, build, packages):
-    """The row's programs, in the order of the selection."""
+    """Returns the row's programs, in the order of the selection."""
     lines = [line for line in selection if line.programs in row.programs.split()]
     is_script = {line.build: os.path.isfile(os.path.join(packages.source, line.build)) for line in lines}
     folders = {line.build: folder_of(line, build, packages) for line in lines
@@ -302,7 +304,7 @@ def pack(folder, build, programs, packages):
     # pthread_exit() and pthread_cancel() load this library.
     place_linked(os.path.realpath(packages.library('libgcc_s.so.1')), root, packages,
                  f'/usr/lib/{packages.triplet}/libgcc_s.so.1')
-    # For system(), and for tests that need some program to run.
+    # The shell is for system(), and for tests that need some program to run.
     place(next(path for path in (os.path.join(packages.libc_root, where) for where in ('bin/busybox', 'usr/bin/busybox'))
                if os.path.exists(path)), root, '/bin/busybox')
     for name in ('sh', 'true', 'wc'):

@@ -166,8 +166,9 @@ static void pass_rest(int in)
 }
 
 /*
- * Passes on the program's output until it ends or its time is over. Returns its status as waitpid() does, or -1 for a timeout.
- * If the host stops the emulator, the guest's clock goes on. So the time in which the machine stood still doesn't count.
+ * Passes on the program's output until the program ends or its time is over. Returns its status as waitpid() does, or -1 for a
+ * timeout. If the host stops the emulator, the guest's clock continues. So the time in which the machine stood still doesn't
+ * count.
  */
 static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 {
@@ -192,7 +193,7 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 			return -1;
 		if (program->unplug)
 			*plugged += toggle_next(&turn);
-		if (size == 0 && poller.revents != 0) /* closed, but the program lives */
+		if (size == 0 && poller.revents != 0) /* the program has closed its output, but hasn't ended */
 			usleep(TOGGLE_MS * 1000);
 	}
 }
@@ -246,7 +247,7 @@ static void tell_file(int pid, int tid, const char *name)
 	(void)close(fd); /* does nothing for -1 */
 }
 
-/* The numbers of a folder of /proc, one after the other; 0 after the last one. */
+/* Returns the next entry of a folder of /proc that is a number, or 0 after the last one. */
 static int next_number(DIR *folder)
 {
 	struct dirent *entry;
@@ -298,7 +299,7 @@ static void run(const struct program *program)
 	if (pid == 0)
 		become(program, ends[1]);
 	close(ends[1]);
-	if (pid < 0) { /* the runner knows, because the line "@guest end" is missing */
+	if (pid < 0) { /* the runner on the host notices this, because the line "@guest end" is missing */
 		close(ends[0]);
 		return;
 	}

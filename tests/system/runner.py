@@ -36,7 +36,7 @@ def load_summary():
 
 
 def compared(job, program):
-    """Compares doctor's output with the known facts of the row. The result is TAP."""
+    """Compares doctor's output with the known facts of the row. Returns TAP."""
     options = DOCTORS[program.name]
     path = os.path.join(job.folder, f'doctor{"".join(options)}.json')
     start = program.output.find('{')
@@ -47,21 +47,21 @@ def compared(job, program):
 
 
 def mended(output):
-    """cmocka's TAP, corrected for scripts/summary."""
+    """Returns cmocka's TAP, corrected by tests/tap, for scripts/summary."""
     return subprocess.run([os.path.join(SOURCE, 'tests', 'tap'), 'cat'], input=output, capture_output=True, text=True,
                           check=True).stdout
 
 
 def keeps_plan(output):
-    """True if there is a line for every announced test, and at least one. A program that ends early may exit with 0."""
+    """Returns true if TAP has a line for every announced test, and at least one. A program that ends early may exit with 0."""
     announced = sum(map(int, re.findall(r'^1\.\.(\d+)', output, re.MULTILINE)))
     return announced > 0 and announced == len(re.findall(r'^(?:not )?ok\b', output, re.MULTILINE))
 
 
 def entry(job, program):
     """
-    One test of the log. A command of the tool is one result, by its exit status. A test's TAP must be complete, also that of a
-    test that the tool runs.
+    Returns a test's entry in the log. A command of the tool has one result, which follows from its exit status. A test's TAP
+    must be complete, also that of a test that the tool runs.
     """
     end, number = program.end
     output, good = program.output, end == 'exit' and number == 0
@@ -136,7 +136,7 @@ def compared_page(folder):
 
 
 def entries_of(job):
-    """The row's test log."""
+    """Returns the entries of the row's test log."""
     if job.missing:
         return [{'name': job.row.name, 'stdout': f'ok 1 - {job.row.name} # SKIP {job.missing}\n', 'result': 'SKIP',
                  'duration': 0}]
@@ -161,7 +161,7 @@ def write_log(job, entries):
 
 
 def said_by_doctor(job):
-    """The C library and the mode of registrations. In brackets the mode of registrations of full size, if it differs."""
+    """Returns the C library and the mode of registrations; in brackets, the mode of registrations of full size if it differs."""
     try:
         with open(os.path.join(job.folder, 'doctor.json'), encoding='utf-8') as file:
             said = json.load(file)
@@ -235,7 +235,7 @@ def main(arguments):
     if arguments[0] == '--guest':
         _, name, folder, build, *tests = arguments
         rows = choose(rows, [name])
-        # A line for each test, so a test that doesn't exist is noticed.
+        # The selection gets a line for each test, so a test that doesn't exist is an error.
         group, folder = rows[0].programs.split()[0], os.path.realpath(folder)
         selection = [Selected(group, folder, f'[a-z]+/{re.escape(test)}', '120', 'plug', '') for test in tests]
     else:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blocks.c - programs that block or ignore SIGTRAP, or lack what the agent of `rseqkit torture --inside` uses. Each counts with a
- * per-CPU counter meanwhile, and ends with status 0 only if the count is exact and each mask reads back as the program set it.
+ * blocks.c - programs for tests of `rseqkit torture --inside`, whose agent in the process aborts sections by breakpoints. The
+ * programs block or ignore SIGTRAP, or lack resources that the agent uses. Each also counts with a per-CPU counter. It ends with
+ * status 0 only if the count is exact and each signal mask reads back as the program set it.
  *
  * usage: blocks NAME
  */
@@ -32,8 +33,8 @@ static struct rk_counter *counter;
 static volatile sig_atomic_t noted;
 
 /*
- * Each handler and each thread passes sections of its own, so none can use up the breakpoints of the others. The comment in the
- * assembly keeps compilers from joining the functions.
+ * Each handler and each thread executes sections of its own, so none can use up the breakpoints of the others. The comment in the
+ * assembly keeps compilers from merging the functions.
  */
 #define DEFINE_ADDS(name)                                                                                              \
 	static __attribute__((__noinline__)) void name(int times)                                                      \
@@ -151,7 +152,7 @@ static void run_context(void)
 	add_in_context(ADDS);
 }
 
-/* A context whose mask is full, and the functions whose masks have 32 bits. */
+/* Tests a context (makecontext) whose mask blocks all signals, and the old functions whose masks have 32 bits. */
 static int contexts(void)
 {
 	static char stack[65536];
@@ -175,7 +176,7 @@ static int contexts(void)
 	return rk_counter_sum(counter) == 3 * ADDS;
 }
 
-/* An ignored SIGTRAP does nothing, and the default ends the process. */
+/* Checks that a SIGTRAP does nothing while it is ignored, and that it ends the process by default. */
 static int ignores(void)
 {
 	int status;
@@ -227,7 +228,7 @@ static int unregistered(void)
 	return right && rk_counter_sum(counter) == sum;
 }
 
-/* The process can't open any file. */
+/* This process can open no further file. */
 static int exhausted(void)
 {
 	const struct rlimit none = {3, 3};
@@ -237,7 +238,7 @@ static int exhausted(void)
 	return dup(0) == -1 && errno == EMFILE && rk_counter_sum(counter) == ADDS;
 }
 
-/* Another process traces this one by PTRACE_SEIZE. It must see no trap. */
+/* A child counts while this process traces it by PTRACE_SEIZE. This process must see no trap of the child. */
 static int traced(void)
 {
 	int go[2], status, traps = 0;

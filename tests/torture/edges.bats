@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# edges.bats - rseqkit torture with programs that do rare things, and with running processes.
+# edges.bats - tests `rseqkit torture` with programs that do rare things, and with running processes.
 
 load ../cli/helper
 load report
@@ -8,7 +8,7 @@ setup() {
 	need_tracing
 }
 
-# Programs of edges.c.
+# Runs `rseqkit torture` with a program of edges.c, and checks the exit status.
 edges() { # STATUS NAME ARGUMENT...
 	local wanted=$1
 	shift
@@ -31,7 +31,7 @@ edges() { # STATUS NAME ARGUMENT...
 	is "r['spared']" 0
 	expect 0 setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace "$RSEQKIT" torture "$HELPERS/edges" drops
 	assert_says "closes its memory"
-	# Another user can possibly not execute what is in this tree.
+	# Copies the programs, because another user possibly can't execute files in this tree.
 	place=$(mktemp -d)
 	chmod 755 "$place"
 	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"
@@ -144,7 +144,7 @@ library() {
 	wait_until traced $pid
 	sleep 0.5
 	kill -INT $command
-	wait $command || [ $? -eq 3 ] # it was possibly too busy to cover anything
+	wait $command || [ $? -eq 3 ] # 3: the machine was too busy, so the tool aborted no section
 	grep -q "The program goes on" ended
 	untraced $pid
 	kill -USR1 $pid
@@ -190,7 +190,7 @@ library() {
 	"$HELPERS/program" forever 60 >out &
 	pid=$!
 	wait_until grep -q begun out
-	timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1 >report || [ $? -eq 3 ] # too busy to cover anything
+	timeout 60 "$RSEQKIT" torture --pid $pid --rounds 1000000 --time 1 >report || [ $? -eq 3 ] # 3: no section was aborted
 	kill -USR1 $pid
 	wait $pid
 	pid=

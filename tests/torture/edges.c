@@ -87,7 +87,7 @@ static int ignored(void)
 	struct sigaction now;
 
 	raise(SIGTRAP);
-	(void)ptrace(PTRACE_CONT, 0, NULL, NULL); /* names no process, but is a call that the tool watches */
+	(void)ptrace(PTRACE_CONT, 0, NULL, NULL); /* fails, because 0 is no process, but the tool watches this function */
 	return counts() && prctl(PR_GET_DUMPABLE) >= 0 && sigaction(SIGTRAP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
@@ -97,7 +97,7 @@ static int ignores(void)
 	return ignored();
 }
 
-/* Goes on for a while, so that the test sees the tool's message before the end. */
+/* Like ignores(), but runs for 300 ms more, so that the test sees the tool's message before the end. */
 static int ignores_long(void)
 {
 	int right = counts() && ignores();
@@ -114,7 +114,7 @@ static void note(int signal)
 	traps++;
 }
 
-/* A trap with two bytes. */
+/* The program executes a trap instruction of two bytes (int 3), while breakpoints have one byte. */
 static int long_traps(void)
 {
 	signal(SIGTRAP, note);
@@ -126,7 +126,7 @@ static int long_traps(void)
 	return traps == 1 && counts();
 }
 
-/* A child of vfork() wants its parent as its tracer, as a small debugger does. */
+/* A child of vfork() calls PTRACE_TRACEME, as a small debugger lets it do. */
 static int spawns_traced(void)
 {
 	int status;
@@ -143,7 +143,7 @@ static int spawns_traced(void)
 	return status == 0 && counts();
 }
 
-/* The program closes its memory to others before it makes a child, without a call of fork() that the tool sees. */
+/* The program makes itself undumpable, so the tool can't open its memory. Then it makes a child without calling fork(). */
 static int closes(void)
 {
 	int status;
@@ -197,7 +197,7 @@ static void *make_threads(void *argument)
 	return NULL;
 }
 
-/* New threads may use all CPUs that their creator may use. */
+/* Checks that a new thread is allowed to use all CPUs that its creator is allowed to use. */
 static int narrows(void)
 {
 	pthread_t threads[2];
@@ -213,7 +213,7 @@ static int narrows(void)
 	return !__atomic_load_n(&narrowed, __ATOMIC_RELAXED);
 }
 
-/* More children at once than the tracer may have files open. */
+/* The program has more children at the same time than the tracer is allowed to have open files. */
 static int many(void)
 {
 	int pipes[2], status, wrong = 0;
@@ -246,7 +246,7 @@ static _Noreturn void make_children(void)
 	}
 }
 
-/* Processes that make children all the time are killed. The children go on, and end by themselves. */
+/* Processes that make children all the time are killed. Their children continue, and end by themselves. */
 static int orphans(void)
 {
 	int status;
@@ -282,7 +282,7 @@ static void *send_signals(void *argument)
 	return argument;
 }
 
-/* Signals come while the program calls functions that the tracer watches. Then it ignores SIGTRAP. */
+/* Signals come while the program calls functions that the tracer watches. After that, the program ignores SIGTRAP. */
 static int disturbed(void)
 {
 	pthread_t self = pthread_self(), thread;
@@ -301,7 +301,7 @@ static int disturbed(void)
 	return ignores();
 }
 
-/* Counts after the first thread has ended, until the input ends. */
+/* Counts after the first thread has ended, until standard input ends. */
 static void *count_late(void *argument)
 {
 	char byte;
@@ -325,7 +325,7 @@ static int counts_late(void)
 	return 0;
 }
 
-/* Traces a thread until the input ends. */
+/* Traces a thread until standard input ends. */
 static int attaches(void)
 {
 	char byte;
@@ -338,7 +338,7 @@ static int attaches(void)
 	return 1;
 }
 
-/* A child of vfork() counts until the input ends. */
+/* A child of vfork() counts until standard input ends. */
 static int vforks(void)
 {
 	int status;

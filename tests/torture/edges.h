@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* edges.h - what the parts of the program `edges` share. */
+/* edges.h - functions that the parts of the program `edges` (edges.c) share. */
 #ifndef EDGES_H
 #define EDGES_H
 
-/* Counts in this thread. Returns whether the sum is exact. */
+/* Counts in this thread. Returns true if the sum is exact. */
 int counts(void);
 
 /* Counts a few times, in two sections. Doesn't compare the sum. */
@@ -12,7 +12,7 @@ void count_some(void);
 /* The program's arguments after its name. */
 extern char **arguments;
 
-/* edges_modules.c: each function returns whether everything was as without a tracer. */
+/* Functions of edges_modules.c. Each returns true if everything was as it is without a tracer. */
 int maps(void);
 int replaces(void);
 int unlinks(void);
@@ -20,7 +20,7 @@ int moves(void);
 int loads_late(void);
 int alternates(void);
 
-/* edges_races.c */
+/* Functions of edges_races.c. Each returns true if everything was as it is without a tracer. */
 int forks_masked(void);
 int forks_counting(void);
 int forks_forever(void);

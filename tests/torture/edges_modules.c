@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* edges_modules.c - programs that map, move, replace or load code while they are traced, see edges.c. */
+/* edges_modules.c - the programs of edges.c that map, move, replace or load code while they are traced. */
 #define _GNU_SOURCE
 #include "edges.h"
 
@@ -34,8 +34,8 @@ static long find_code(int fd)
 }
 
 /*
- * Maps one page of a library's code. The memory after this page is data of the program, a copy of the bytes that follow in the
- * file. At another place, maps the same code and overwrites it. When a module is loaded, the tool must change neither the data
+ * Maps one page of a library's code. After this page, makes data of the program with the same bytes as the file has after the
+ * page. At another place, maps the same code and overwrites it. When a module is loaded, the tool must change neither the data
  * nor the overwritten code.
  */
 int maps(void)
@@ -76,7 +76,7 @@ static int use(const char *path)
 	return result;
 }
 
-/* Two modules lie in turn at one place. The first two times they are loaded but not used, so their breakpoints stay. */
+/* Two modules are loaded in turn at one address. The first time, neither is used, so the tool's breakpoints in it stay. */
 int alternates(void)
 {
 	ElfW(Addr) last = 0;
@@ -114,7 +114,7 @@ int replaces(void)
 	return fd >= 0 && copy(arguments[0], fd) && use("./replaced.so") && copy(arguments[1], fd) && use("./replaced.so");
 }
 
-/* The program uses a module whose file has gone, after it has loaded another module. */
+/* The program loads a module and deletes its file. Then it loads another module, and uses the first one. */
 int unlinks(void)
 {
 	int fd = open("unlinked.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);
@@ -130,7 +130,7 @@ int unlinks(void)
 	return function != NULL && function() == 0;
 }
 
-/* Copies code to memory without a file, like a program that wants huge pages. Then loads a module. */
+/* Replaces code of the program by a copy in anonymous memory, as programs that want huge pages do. Then loads a module. */
 int moves(void)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)counts & ~(page - 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * edges_races.c - programs whose threads do the same thing at the same time, while they are traced, see edges.c. If a tracer
- * removes a breakpoint for one thread, it misses the other threads there. A child of fork gets the text as it is at the moment
- * of the fork.
+ * edges_races.c - the programs of edges.c whose threads do the same thing at the same time, while they are traced. If a tracer
+ * removes a breakpoint for one thread, other threads pass this place without a trap. A child of fork inherits the code with the
+ * breakpoints that it has at the moment of the fork.
  */
 #define _GNU_SOURCE
 #include "edges.h"
@@ -93,7 +93,7 @@ int forks_counting(void)
 	return make_racing_children(count_all);
 }
 
-/* Forks until the input ends. The children come to sections later, possibly when no tracer is left. */
+/* Forks until standard input ends. The children execute sections 30 ms later, when the tracer possibly has ended. */
 int forks_forever(void)
 {
 	char byte;
@@ -121,7 +121,7 @@ int forks_forever(void)
 	return right;
 }
 
-/* Does this thread block SIGTRAP? Asks /proc, because the tracer watches the C library's functions. */
+/* Returns true if this thread blocks SIGTRAP. Reads /proc, because the tracer watches the C library's functions. */
 static int shows_blocked(void)
 {
 	char text[4096];
@@ -135,7 +135,7 @@ static int shows_blocked(void)
 	return place != NULL && (strtoull(place + 7, NULL, 16) >> (SIGTRAP - 1) & 1) != 0;
 }
 
-/* One thread blocks SIGTRAP and unblocks it again, while others change their masks. */
+/* One thread blocks SIGTRAP and unblocks it again, while other threads change their masks. */
 int masks_race(void)
 {
 	int right = start_helpers(change_masks);
@@ -187,7 +187,7 @@ static int ignores_in_race(void)
 	return 1;
 }
 
-/* Processes ignore SIGTRAP, while their other threads change other actions. */
+/* Processes ignore SIGTRAP, while their other threads change the action of SIGUSR1. */
 int actions_race(void)
 {
 	int right = counts(), status;
@@ -202,7 +202,7 @@ int actions_race(void)
 	return right;
 }
 
-/* Processes are killed while their threads come to breakpoints. */
+/* Processes are killed while their threads hit breakpoints. */
 int is_killed(void)
 {
 	int right = counts(), status;
@@ -228,7 +228,7 @@ static void note_end(int signal)
 	ends++;
 }
 
-/* Counts SIGTERM and SIGHUP until the input ends. Together there must be two. */
+/* Counts the signals SIGTERM and SIGHUP until standard input ends. The sum must be 2. */
 int ends_twice(void)
 {
 	char byte;

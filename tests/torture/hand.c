@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hand.c - sections that are written by hand, without the library, for tests of `rseqkit torture`. x86-64 only.
+ * hand.c - sections in assembly, without the library, for tests of `rseqkit torture`. x86-64 only.
  *
  * usage: hand NAME    adds by this operation; exits with 1 if the count isn't exact
  *
- * As a module it has the function use(), and can be unloaded. With OTHER its section has one instruction more.
+ * Built as a module, it exports the function use(), and can be unloaded. With OTHER its section has one instruction more.
  */
 #define _GNU_SOURCE
 #include <linux/rseq.h>
@@ -31,8 +31,8 @@ static __thread int64_t scratch;
 #define DESCRIPTOR(label, abort) #label ": .long 0, 0\n\t.quad 1f, 2f - 1f, " abort "\n\t"
 
 /*
- * A section of the body, with descriptors and an abort handler. Operand 1 is the address of the count, and operand 2 is 1.
- * Registers rcx and rdi are free.
+ * A section with the instructions `body`, its descriptors and its abort handler. Operand 1 is the address of the count, and
+ * operand 2 is 1. The body is allowed to use registers rcx and rdi.
  */
 #define SECTION(descriptors, body, handler)                                                                             \
 	__asm__ __volatile__ goto(".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n\t" descriptors ".popsection\n\t"       \
@@ -59,7 +59,7 @@ static __thread int64_t scratch;
 
 #define ADD "nop\n\tincq (%1)\n"
 
-/* The section is armed by the second of two descriptors of the same range. */
+/* Two descriptors describe the same instructions. The section stores the address of the second one in rseq_cs. */
 OPERATION(twice, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]")
 
 OPERATION(twice_again, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[aborted]")
@@ -70,10 +70,10 @@ OPERATION(pushes, DESCRIPTOR(3, "4f"), ADD, "pushfq\n\tpopfq\n\tjmp %l[aborted]"
 /* The section changes a register that it only declares as an input. So another try adds another number. */
 OPERATION(clobbers, DESCRIPTOR(3, "4f"), "addq (%1), %2\n\tmovq %2, (%1)\n", "jmp %l[aborted]")
 
-/* The abort handler goes on in the middle of the section, with a count from before the abort. */
+/* The abort handler jumps to the middle of the section, so it uses a count that was loaded before the abort. */
 OPERATION(middle, DESCRIPTOR(3, "4f"), "movq (%1), %%rcx\n7:\tincq %%rcx\n\tmovq %%rcx, (%1)\n", "jmp 7b")
 
-/* Other threads see the words after the count before the commit. */
+/* These sections store to the words after the count before the commit, so other threads see these stores too early. */
 #define LOAD_COUNT "movq (%1), %%rcx\n\t"
 OPERATION(repeats, DESCRIPTOR(3, "4f"), "leaq 8(%1), %%rdi\n\tmovq (%1), %%rax\n\tmovl $2, %%ecx\n\trep stosq\n\tincq (%1)\n",
 	  "jmp %l[aborted]")
@@ -83,7 +83,7 @@ OPERATION(by_segment, DESCRIPTOR(3, "4f"),
 /* Operand 2 is the address of thread-local memory, which no other thread sees. */
 OPERATION(local, DESCRIPTOR(3, "4f"), LOAD_COUNT "movq %%rcx, (%2)\n\tincq (%1)\n", "jmp %l[aborted]")
 
-/* The abort handler runs another section. After both, a third section follows. */
+/* The abort handler runs another section. A third section follows in any case. */
 static void nests(struct rseq *area, int64_t step)
 {
 	goto begin;
@@ -121,7 +121,7 @@ int use(void)
 	return run(twice, 1000);
 }
 
-/* A function of the program's own, with a name of the C library's. */
+/* The program's own function has the name of a function of the C library. */
 long ptrace(long request)
 {
 	return request;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * helpers.c - a program whose malloc has a section, and in which the C library starts a thread that blocks all signals. The
- * thread allocates memory for each expiration of a timer. A breakpoint would kill the process.
+ * helpers.c - a program for tests of `rseqkit torture --inside`. Its malloc() has a section, and the C library starts a thread
+ * that blocks all signals. This thread allocates memory for each expiration of a timer. A breakpoint in the section would kill
+ * the process, because the thread blocks SIGTRAP.
  *
  * Ends with status 0 if the section has counted each allocation.
  */
@@ -23,7 +24,7 @@ static uint64_t counted, expired;
 static char room[64 << 20] __attribute__((__aligned__(64)));
 static size_t used;
 
-/* Memory is never given back. The size is kept before each piece. */
+/* The program never reuses memory. The size of each piece is stored before it. */
 void *malloc(size_t size)
 {
 	size_t length = (size + 31) & ~(size_t)15, at = __atomic_fetch_add(&used, length, __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# inside-edges.bats - rseqkit torture --inside: rare things that need privileges or time.
+# inside-edges.bats - tests `rseqkit torture --inside` in rare situations that need privileges or time.
 
 load ../cli/helper
 load report
@@ -8,7 +8,7 @@ setup() {
 	need_inside
 }
 
-# Runs a script in a PID namespace, where it can choose the numbers of processes.
+# Runs a script in a PID namespace, where it can choose the ids of processes.
 in_namespace() { # SCRIPT
 	unshare -p -f --mount-proc sh -c 'echo 100 >/proc/sys/kernel/ns_last_pid' 2>/dev/null || skip "no PID namespace can be made"
 	expect 0 timeout -s KILL 100 unshare -p -f --kill-child --mount-proc bash -ec "$1"

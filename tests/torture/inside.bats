@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# inside.bats - rseqkit torture --inside: it covers what a tracer covers, and programs see nothing but aborts.
+# inside.bats - tests `rseqkit torture --inside`: its agent aborts the same sections as a tracer, and otherwise changes nothing.
 
 load ../cli/helper
 load report
@@ -36,7 +36,7 @@ all_confirmed="r['injected'] == r['confirmed'] > 5 and r['not_aborted'] == 0"
 	holds "r['injected'] == 0" "sum(s['reached'] for s in r['sections']) == 14"
 }
 
-# Can a process write to its text by /proc/self/mem (proc_mem.force_override)?
+# Succeeds if a process can write to its code by /proc/self/mem (the kernel's proc_mem.force_override).
 kernel_writes_text() {
 	python3 - <<-'EOF'
 		import ctypes, os
@@ -113,7 +113,7 @@ kernel_writes_text() {
 		"[s['covered'] == s['instructions'] for s in r['sections'] if s['symbol'].startswith('add_in_thread')] == [True]"
 }
 
-# Programs of scarce.c.
+# Runs `rseqkit torture --inside` with a program of scarce.c.
 scarce() { # NAME ARGUMENT...
 	echo "$1"
 	torture 0 --inside "${options[@]}" "$HELPERS/scarce" "$@"
@@ -155,7 +155,7 @@ teardown() {
 @test "orphans and daemons: the tool waits for them, and after SIGTERM they go on alone" {
 	torture 0 --inside "$HELPERS/scarce" orphans
 	holds "$all_confirmed"
-	# A child without an agent gets one after the end of its parent.
+	# The child has no agent. It executes a program with the agent after its parent has ended.
 	torture 0 --inside sh -c 'P=$LD_PRELOAD exec env -u LD_PRELOAD sh -c "(sleep 0.3; LD_PRELOAD=\$P exec $HELPERS/program threads) &"'
 	holds "$all_confirmed"
 	torture 0 --inside --rounds 100000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" &

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* named.h - main() of programs that are tortured. A program has several functions; its first argument names one of them. */
+/* named.h - code for main() of programs for tests of `rseqkit torture`. The first argument names one of a program's functions. */
 #ifndef NAMED_H
 #define NAMED_H
 
@@ -9,13 +9,13 @@
 
 struct named {
 	const char *name;
-	int (*run)(void); /* returns whether the program works as it does without torture */
-	int arguments;    /* how many arguments it needs after its name */
+	int (*run)(void); /* returns true if everything was as it is without a tracer or agent */
+	int arguments;    /* how many arguments `run` needs after its name */
 };
 
 /*
- * Runs the function that the first argument names, with a counter and the arguments after the name. Returns the exit status: 0
- * if the function returned true.
+ * Creates the counter, stores the arguments after the name in *rest, and runs the function that the first argument names. Returns
+ * the program's exit status, which is 0 if the function returned true.
  */
 static inline int run_named(const struct named *list, size_t count, int argc, char **argv, struct rk_counter **counter,
 			    char ***rest)

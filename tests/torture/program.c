@@ -34,7 +34,7 @@ static void *add(void *argument)
 	return argument;
 }
 
-/* Counts in this thread and in others. Returns whether the sum is exact. */
+/* Counts in this thread and in other threads. Returns true if the sum is exact. */
 static int counts(void)
 {
 	pthread_t threads[THREADS_MAX];

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# report.bash - reads the reports of `rseqkit torture`.
+# report.bash - functions for tests of `rseqkit torture`. They run the tool and read its reports.
 
-# Skips a test where a program can't be tortured in this way. Goes to the test's folder.
+# Skips the test if `rseqkit torture` refuses to run with these options here. Changes to the test's folder.
 need() { # TEXT_OF_A_REFUSAL OPTION...
 	cd "$BATS_TEST_TMPDIR"
 	"$HELPERS/program" threads || skip "no sections here"
@@ -17,7 +17,7 @@ need_inside() {
 	need "cannot abort from inside here" --inside
 }
 
-# Tortures a program, and checks the exit status. The JSON is then in report.json.
+# Runs `rseqkit torture` with a program, and checks the exit status. Stores the JSON in report.json.
 torture() { # STATUS OPTION... PROGRAM ARGUMENT...
 	local wanted=$1
 	shift

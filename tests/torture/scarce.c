@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scarce.c - programs that use up what `rseqkit torture --inside` needs, or take it from the agent. Each counts with a per-CPU
- * counter, and ends with status 0 only if the count is exact in all its processes.
+ * scarce.c - programs for tests of `rseqkit torture --inside`, which puts an agent into each process. The programs use up
+ * resources that the agent or the tool needs. Each counts with a per-CPU counter, and ends with status 0 only if the count is
+ * exact in all its processes.
  *
  * usage: scarce NAME [ARGUMENT...]
  */
@@ -109,7 +110,7 @@ static int copy(const char *from, const char *to)
 	return fclose(out) == 0;
 }
 
-/* In a child: uses all copies after the parent has unloaded them, and loads another module. */
+/* Runs in a child. Uses all copies of the module after the parent has unloaded them, and loads another module. */
 static int use_late(const int *go)
 {
 	char path[64], byte;
@@ -167,7 +168,7 @@ static int crowds(void)
 	return all_end_well() && counts();
 }
 
-/* From now on the kernel refuses all ways to write to code. */
+/* Installs a filter that refuses all ways to write to code. */
 static int refuse(void)
 {
 	struct sock_filter code[] = {
@@ -185,7 +186,7 @@ static int refuse(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-/* From now on, this process can't write to its code. A program that it executes can't write to its own code. */
+/* After refuse(), neither this process nor a program that it executes can write to its code. */
 static int refused(void)
 {
 	if (!refuse() || !counts())
@@ -197,7 +198,7 @@ static int refused(void)
 	return all_end_well() && counts();
 }
 
-/* The tool reaps orphans: after a while, no process has the number of an orphan any more. */
+/* Checks that the tool reaps orphans: after a while, no process has the id of an orphan any more. */
 static int orphans(void)
 {
 	pid_t all[ORPHANS], pid;
@@ -232,7 +233,7 @@ static bool begins(void)
 	return file != NULL && fclose(file) == 0;
 }
 
-/* A child that outlives the tool makes children itself, and then the file. */
+/* A child outlives the tool, makes children itself, and then creates the file that the argument names. */
 static int outlives(void)
 {
 	if (fork() != 0) {
@@ -250,7 +251,7 @@ static int outlives(void)
 	return fclose(fopen(arguments[0], "w")) == 0;
 }
 
-/* The first process ends at once, and another process goes on until there is a file. Then it makes another file. */
+/* The first process ends at once. A second one counts until the file of the first argument exists, and then creates another. */
 static int daemon_until(void)
 {
 	if (fork() != 0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# torture.bats - rseqkit torture: what is covered, what is found, and that programs see nothing but aborts. edges.bats has
-# what is rare, and tests/torture/every covers all of the library.
+# torture.bats - tests `rseqkit torture`: which instructions it aborts, which faults it finds, and that it otherwise doesn't
+# disturb programs. edges.bats has rare situations. The script `every` aborts all sections of the library.
 
 load ../cli/helper
 load report

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * views.c - a program that blocks SIGTRAP in many ways, and compares the masks that it reads with those that it has set. Each
- * time it also passes a section, for `rseqkit torture --inside`. Ends with status 0 if all masks are right.
+ * views.c - a program for tests of `rseqkit torture --inside`. It blocks SIGTRAP in many ways, and compares the masks that it
+ * reads with those that it has set. Each time it also executes a section. Ends with status 0 if all masks are right.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -126,7 +126,7 @@ static void contexts(void)
 	expect("after the context", 0, 0);
 }
 
-/* An executed program has the mask of its caller, with an agent and without one. */
+/* Checks that an executed program inherits the mask of its caller, with the agent (LD_PRELOAD) and without it. */
 static void executed(const char *self)
 {
 	int status = 0;

@@ -3,8 +3,8 @@
  * wrong.c - operations that are wrong in known ways, for tests of `rseqkit torture`. They are made of the library's primitives,
  * so they are the same on each architecture that has a port.
  *
- * A slot's word is 0 or the slot's own address: each operation stores the address that it has computed. So a store to another
- * CPU's slot shows afterwards.
+ * A slot's word is 0 or the slot's own address: each operation stores the address of the slot that it has computed. So a store to
+ * another CPU's slot is found at the end.
  *
  * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
  *                                       stack of the program's own, `late` after the first thread has ended
@@ -23,7 +23,7 @@
 
 #if RK_HAVE_SECTIONS
 
-/* A store without a declaration, of the slot's address or of the next number. */
+/* Instructions that store the slot's address (STORE_HERE) or add 1 (COUNT_HERE), which the library's primitives don't have. */
 #if defined(__x86_64__)
 #define STORE_HERE(place) "movq %%rax, " place "\n\t"
 #define PLACE(name) "(%[" #name "])"
@@ -60,16 +60,16 @@ static void *base;
 
 OPERATION(right, RK_ASM_INDEX_CPU(RK_ASM_C) STORE_HERE(SLOT) END)
 
-/* An abort between the stores leaves the first one, which other threads see. */
+/* The mistake: if the section is aborted between its two stores, the first one is done, and is done again after the abort. */
 OPERATION(two_stores, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) STORE_HERE(SLOT) END)
 
-/* An abort after the store repeats the section. */
+/* The mistake: the section ends after its commit, so an abort after the store repeats the section. */
 OPERATION(late_end, RK_ASM_INDEX_CPU(RK_ASM_C) COUNT_HERE(SECOND) "nop\n\t" END)
 
-/* The first store has 16 bytes. */
+/* The mistake is that of two_stores, with a first store of 16 bytes. */
 OPERATION(wide, RK_ASM_INDEX_CPU(RK_ASM_C) WIDE_HERE STORE_HERE(SLOT) END)
 
-/* The slot is computed before the section. The caller keeps it when it tries again. */
+/* The mistake: the caller computes the slot before the section, and uses the same slot when it tries again after an abort. */
 OPERATION(stale, RK_ASM_INDEX_CPU(RK_ASM_C) STORE_HERE(PLACE(slot)) END)
 
 static const struct {
@@ -87,7 +87,7 @@ static enum rk_result (*chosen)(void *slot);
 static unsigned long rounds = 3000;
 static volatile int wrong;
 
-/* The slot of the CPU on which the thread runs now. */
+/* Returns the slot of the CPU on which the thread runs now. */
 static void *slot_now(void)
 {
 	return rk_percpu_slot(base, (int)rk_thread_area()->cpu_id_start);
@@ -130,7 +130,7 @@ static int work_and_check(void)
 	return wrong;
 }
 
-/* Works on another stack, which the kernel possibly puts next to the slots. */
+/* The following functions call work() on another stack, which the kernel possibly maps next to the slots. */
 static ucontext_t outside, inside;
 
 static void work_inside(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * banks.h - turns a test of the operations of ops.h into a test of the operations of bank.h. Include this file before
- * the test. The test then works on the bank of each slot. The bank follows the slot's header, struct rk_bank_slot.
- * Each slot has its own page, so that the slot can be found from the address of any word in its bank.
+ * the test. The test then works on the bank of each slot, which is the memory that the slot's first word points to.
+ * Here the bank follows the slot's header, struct rk_bank_slot. Each slot has its own page, so that the slot can be
+ * found from the address of any word in its bank.
  */
 #ifndef BANKS_H
 #define BANKS_H
@@ -48,7 +49,7 @@ static inline int free_with_banks(struct rk_percpu *pool, void *item)
 	return rk_percpu_free(pool, (char *)item - BANKS_HEADER);
 }
 
-/* Returns the address of `word` in the bank that the slot at `index` names now. */
+/* Returns the address of `word` in the bank to which the slot at `index` points now. */
 static inline void *slot_with_banks(const void *word, int index)
 {
 	uintptr_t where = (uintptr_t)word & (BANKS_PAGE - 1);

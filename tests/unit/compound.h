@@ -39,7 +39,7 @@ struct compound {
 
 static struct node nodes[NODES];
 static struct compound *compound;
-static struct node *spilled; /* nodes that threads couldn't push to a list; threads only push to `spilled` */
+static struct node *spilled; /* a list of the nodes that threads couldn't push to a slot's list; no thread pops them again */
 
 static void spill(struct node *node)
 {
@@ -194,7 +194,7 @@ static void use_pointer(struct tally *t, enum index index, int cpu, uint64_t *ra
 	t->through += result == RK_DONE ? (uint64_t)value : 0;
 }
 
-/* Does one operation of each kind, by a kind of index that is drawn at random. Handlers call this function too. */
+/* Does one operation of each kind, by a random kind of index. Handlers call this function too. */
 static void operate_compound(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);
@@ -251,7 +251,7 @@ static void check_log(const struct compound *slot, int index)
 	}
 }
 
-/* Compares the memory with the tallies. Call it after all threads have ended. */
+/* Compares the memory with the sum of all threads' tallies. Call this function after all threads have ended. */
 static void check_compound(const struct tally *all)
 {
 	uint64_t through = 0, stacked = 0, stacked_sum = 0, logged = 0;

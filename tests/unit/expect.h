@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-static int wrong; /* checks that failed */
+static int wrong; /* number of checks that failed */
 
 /*
  * If `condition` is false, counts a failure, and reports it if it is one of the first ten. The caller continues in

@@ -2,15 +2,15 @@
 /*
  * interrupt.h - sends a signal at every instruction of an operation. For each instruction, a new child single-steps
  * the operation up to the instruction, and then continues with a signal. Some faults appear only if a signal comes at
- * one certain instruction. A storm of signals finds such a fault only now and then; this file finds it every time.
- * Each test chooses how the child is registered. Link a test with -z now. Otherwise the child also steps through the
- * instructions of the dynamic linker.
+ * one certain instruction. A timer that sends signals finds such a fault only now and then; this file finds it every
+ * time. The test's prepare() decides whether the child's thread is registered. Link a test with -z now. Otherwise the
+ * child also steps through the instructions of the dynamic linker.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
 #ifndef TEST_SECONDS
-#define TEST_SECONDS 900 /* long, because the test tries each instruction, and other tests of this kind run meanwhile */
+#define TEST_SECONDS 900 /* long, because the test steps through each instruction, and similar tests run at the same time */
 #endif
 #include "test.h"
 #include "urgent.h"
@@ -24,11 +24,11 @@ struct interrupted {
 	void (*operate)(void);   /* the operation that is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
 	int (*judge)(void);      /* runs last; returns 0 if the result is right */
-	bool naive;              /* the test expects a failure; every instruction is tried, even on slow machines */
+	bool naive;              /* true: the operation is wrong, so the test tries every instruction until one fails */
 };
 
 #ifndef INSTRUCTIONS_MAX
-#define INSTRUCTIONS_MAX 300 /* later instructions are repetitions, because stepping into a section aborts it */
+#define INSTRUCTIONS_MAX 300 /* at most so many are tried; each step into a section aborts it, so later ones only repeat it */
 #endif
 /*
  * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER
@@ -40,7 +40,7 @@ struct interrupted {
 
 static const struct interrupted *the_interrupted;
 
-/* Shared with the child: which part of the test the child has reached. */
+/* Shared with the child, which sets `inside` before the operation and `done` after it. */
 static volatile struct {
 	bool inside, done;
 } *progress;
@@ -66,7 +66,7 @@ static void run_stepped(void)
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-	alarm(240); /* a kernel that checks all its locks needs long for each step */
+	alarm(240); /* each step takes long on a kernel with lockdep */
 	raise(SIGSTOP);
 	progress->inside = true;
 	the_interrupted->operate();
@@ -76,7 +76,7 @@ static void run_stepped(void)
 
 /*
  * Steps a child through `count` instructions of the operation, then lets the child continue with a signal. Returns
- * the child's exit status. Sets *last to whether the operation has no further instruction.
+ * the child's exit status. Sets *last to true if the operation ended within these instructions.
  */
 static int interrupt_after(int count, bool *last)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * killed.h - kills a vfork child at each instruction of an operation. After the kill, the parent, its other threads,
- * its forked children and its later vfork children must be able to take everything that the killed child held. If
- * `meanwhile` is set, the child is stopped and not killed, and other threads must not get what the stopped child
- * holds.
+ * its forked children and its later vfork children must be able to take everything on which the killed child had a
+ * claim. If `meanwhile` is set, the child is stopped and not killed. Then other threads must not get anything that
+ * the stopped child has claimed.
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H
 
-#define TEST_SECONDS 900 /* long, because the test tries each instruction, and other tests of this kind run meanwhile */
+#define TEST_SECONDS 900 /* long, because the test steps through each instruction, and similar tests run at the same time */
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>
@@ -19,7 +19,10 @@
 
 #define INSTRUCTIONS_MAX 3000
 
-/* Shared by all processes: where the vfork child is, and whether another thread of its parent has finished. */
+/*
+ * Shared by all processes. The vfork child sets `inside` before the operation and `done` after it. `stands`: the child
+ * is stopped, or waits in its handler. `passed`: `meanwhile` has returned.
+ */
 static volatile struct {
 	bool inside, done, stands, passed;
 } *progress;
@@ -29,8 +32,8 @@ struct killed {
 	void (*operate)(void);   /* runs in a vfork child */
 	int (*judge)(void);      /* runs in the parent, its threads and its children; returns 0 if the result is right */
 	void (*meanwhile)(void); /* NULL: the child is killed; otherwise runs in another thread while the child is stopped */
-	bool inner;              /* the parent vforks inside an inner bracket */
-	bool forks;              /* a handler in the child forks, and then waits for `meanwhile` */
+	bool inner;              /* the parent has called rk_vfork_begin() twice before it vforks */
+	bool forks;              /* a handler in the child forks, and then waits until `meanwhile` has returned */
 };
 
 static const struct killed *the_killed;
@@ -84,7 +87,10 @@ static void judge_everywhere(void)
 	CHECK(the_killed->judge() == 0);
 }
 
-/* A child of fork() inherits its parent's open brackets. It doesn't inherit a bracket that the vfork child opened. */
+/*
+ * Runs in a child of fork(). This child inherits the brackets that its parent opened by rk_vfork_begin(), but no
+ * bracket that the vfork child opened.
+ */
 static int end_brackets(void)
 {
 	CHECK(!the_killed->inner || rk_vfork_end() == 0);
@@ -138,8 +144,8 @@ static pid_t stopped_child_of(pid_t pid)
 
 /*
  * Stops the vfork child after `count` instructions. Then kills the child or lets `meanwhile` run, and waits for the
- * child's parent. Returns the exit status of the parent. Sets *last to whether the operation has no further
- * instruction.
+ * child's parent. Returns the exit status of the parent. Sets *last to true if the operation ended within these
+ * instructions.
  */
 static int stop_after(int count, bool *last)
 {

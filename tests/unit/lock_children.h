@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock_children.h - a per-CPU lock that the forking thread or another thread holds at a fork, and what the child must
- * find.
+ * lock_children.h - for tests of forks while a thread holds a per-CPU lock: functions that hold the lock, and checks
+ * that a child makes.
  */
 #ifndef LOCK_CHILDREN_H
 #define LOCK_CHILDREN_H
@@ -62,8 +62,8 @@ static inline void end_holding(pthread_t thread)
 }
 
 /*
- * Runs in a child that lacks the lock's holder. The first acquisition of the holder's data returns 1, because the
- * owner was lost. All later acquisitions return 0.
+ * Runs in a child that lacks the thread that held the lock. The first acquisition of that thread's slot returns 1,
+ * because the slot's owner was lost. All later acquisitions return 0.
  */
 static inline int half_done(int way)
 {

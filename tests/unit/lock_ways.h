@@ -6,7 +6,12 @@
 #include "refuse.h"
 #include "ways.h"
 
-/* If this thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot. */
+/*
+ * HERE: by a section, on this CPU. HERE_SLOWLY: by the slow function, which first tries the section again.
+ * HERE_BY_OVERFLOW: as a thread without rseq, so the overflow slot. FROM_ELSEWHERE: the slot of CPU `here`, as a remote
+ * owner. FROM_ELSEWHERE_OVERFLOW: the overflow slot, as a remote owner. If this thread can't use sections, HERE and
+ * HERE_SLOWLY acquire the overflow slot.
+ */
 enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
 
 static struct rk_lock *lock;
@@ -84,8 +89,8 @@ static inline int other_waits(enum lock_way way)
 }
 
 /*
- * Checks that every acquisition returns 0, in this thread and in another thread: no slot is held, and no owner was
- * lost.
+ * Checks that every acquisition returns 0, in this thread and in another thread. So no thread holds a slot, and no
+ * owner was lost.
  */
 static inline void all_is_free(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * movers.h - threads that move banks all the time, as remote owners. At each step, such a thread draws a CPU at
- * random, and moves this CPU's bank from its home to a spare place or back. Then the thread overwrites the old place.
- * A thread that still uses an old bank makes the test fail.
+ * movers.h - threads that move banks (the memory that slots point to) all the time, as remote owners. At each step,
+ * such a thread chooses a random CPU, and moves this CPU's bank from its home to a spare place or back. Then the thread
+ * overwrites the old place. A thread that still uses an old bank makes the test fail.
  */
 #ifndef MOVERS_H
 #define MOVERS_H
@@ -29,8 +29,8 @@ static void *as_item(struct rk_percpu *of)
 }
 
 /*
- * Copies the bank, opens the copy, and then overwrites the old bank. So if another thread forks before the copy is open,
- * the child can reopen the old bank, which is still whole.
+ * Copies the bank, makes the slot point to the copy, and only then overwrites the old bank. If another thread forks
+ * before the slot points to the copy, the child can still use the old bank.
  */
 static void move_bank(const struct moved *m, int cpu)
 {
@@ -42,7 +42,7 @@ static void move_bank(const struct moved *m, int cpu)
 		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* also refuses operations by concurrency id */
+	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* fences all CPUs, so operations by concurrency id end, too */
 		EXPECT(bank == home || bank == away);
 		to = bank == home ? away : home;
 		memcpy(to, bank, BANK_SIZE);
@@ -67,7 +67,7 @@ static void move_all_home(const struct moved *m)
 	}
 }
 
-/* Runs in a child, and opens the banks that the parent's movers had closed. */
+/* Runs in a child, and opens the slots that the parent's moving threads had closed. */
 static void reopen_all(void)
 {
 	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)

@@ -17,8 +17,8 @@ struct object {
 };
 
 static struct object objects[OBJECTS];
-static int made;                      /* objects of the supply that were made so far */
-static uint64_t constructed, destructed; /* objects that the callbacks have counted */
+static int made;                      /* number of objects of the supply that were made so far */
+static uint64_t constructed, destructed; /* number of objects that construct() made and that destruct() received */
 static bool barren;                   /* if true, the constructor returns NULL */
 static struct rk_cache *cache;
 static int wrong_objects;
@@ -112,7 +112,7 @@ static inline int count_objects(enum where where)
 	return n;
 }
 
-/* Destroys the cache. Each object that is not in use must have been destructed. */
+/* Destroys the cache. After that, every object that no thread holds must be destructed. */
 static inline void drop(void)
 {
 	int held = count_objects(HELD);

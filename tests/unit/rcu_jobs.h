@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_jobs.h - a domain with a limit, and deferred calls. Each call counts how often it was made. */
+/* rcu_jobs.h - an rcu domain that allows at most CALLS deferred calls, and calls that count how often they were made. */
 #ifndef RCU_JOBS_H
 #define RCU_JOBS_H
 

@@ -35,7 +35,7 @@ static void unlock(struct rk_rcu_section *section, enum way way)
 		rki_rcu_read_unlock_slow(rcu, section, attempt_of(way));
 }
 
-/* Returns true if a reader keeps a grace period from ending. */
+/* Returns true if a grace period doesn't end within a millisecond, because a reader is inside. */
 static bool waits(void)
 {
 	int r = rk_rcu_synchronize_for(rcu, 1000000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refuse.h - functions that install filters of system calls, and functions that bind a thread to CPUs. */
+/* refuse.h - functions that install seccomp filters, and functions that bind a thread to CPUs. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
@@ -15,7 +15,7 @@ static inline void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* If the CPU is offline now, it possibly comes back later. */
+	/* A CPU that is offline now possibly comes back within ten seconds. */
 	for (int tries = 0; sched_setaffinity(0, sizeof(set), &set) != 0; tries++) {
 		CHECK(errno == EINVAL && tries < 10000);
 		usleep(1000);
@@ -35,7 +35,7 @@ static inline bool two_cpus(int cpus[2])
 	return found == 2;
 }
 
-/* Filters the calling thread. With SECCOMP_FILTER_FLAG_TSYNC, filters all threads. */
+/* Installs the filter in the calling thread, or in all threads if `flags` is SECCOMP_FILTER_FLAG_TSYNC. */
 static inline void install_filter(const struct sock_filter *code, size_t length, unsigned flags)
 {
 	struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)(uintptr_t)code};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slice_steps.h - locks that request a slice extension, interrupted at each instruction (interrupt.h). This file
- * stores what the kernel would store. The handler takes other locks, receives a grant, or loses the request. After
- * the last instruction there must be neither a request nor a grant, and the next lock must make a request again.
+ * stores in the area what the kernel would store. The handler takes other locks, stores a grant, or clears the
+ * request. After the last instruction there must be neither a request nor a grant, and the next lock must make a
+ * request again.
  *
  * A test that includes this file defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
  * 0 on success. The test also defines the two functions that are declared below.
@@ -13,8 +14,8 @@
 #include "interrupt.h"
 #include "slices.h"
 
-static void lose_inside(void); /* locks `first`, and loses the request before it unlocks `first` */
-static void take_others(void); /* runs in a handler */
+static void lose_inside(void); /* locks `first`, clears the request as the kernel can do, and unlocks `first` */
+static void take_others(void); /* runs in a handler, and takes `others` */
 
 static LOCK_TYPE first = LOCK_INIT, second = LOCK_INIT, others[2] = {LOCK_INIT, LOCK_INIT};
 

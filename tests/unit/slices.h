@@ -78,8 +78,8 @@ static inline bool can_have(void)
 	} while (0)
 
 /*
- * For tests of the protocol without the kernel: the test stores what the kernel would store. Inside a bracket the
- * thread isn't registered, so the test is allowed to write the fields of the area.
+ * Tests of the protocol need no kernel that has it: the test stores what the kernel would store. begin_fake() calls
+ * rk_vfork_begin(), which unregisters the thread. So the test is allowed to write the fields of the area.
  */
 static struct {
 	volatile uint32_t *flags, *control;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storm.h - threads that start and end, move between CPUs, and are interrupted by handlers and fenced by
- * membarrier(2), while the process forks. The test says what the threads do.
+ * storm.h - a storm: threads start and end, move between CPUs, and are interrupted by handlers and fenced by
+ * membarrier(2), while the process forks. The test says what the threads do. A few launcher threads start these
+ * threads. Each launcher starts one after another, and each thread that it starts is called a life.
  *
  * A storm lasts STRESS_MS / TEST_DIVISOR milliseconds. If STRESS_MS isn't set, USUAL_STRESS_MS replaces it. The storm
  * then continues until everything that the test requires has happened at least once.
@@ -21,9 +22,9 @@
 #define STORM_FORKS 3000 /* forks at most, while enough() is false; 10 ms lie between two forks; fewer on slow machines */
 
 struct storm_thread {
-	int number; /* 0 to storm_count - 1; all lives of one launcher have the same number */
+	int number; /* the launcher's number, 0 to storm_count - 1 */
 	uint64_t random, handler_random;
-	pid_t tid;    /* 0 if there is no thread */
+	pid_t tid;    /* the thread id of the launcher's present life, or 0 */
 	int finished; /* tells the launcher that the life has ended */
 };
 
@@ -32,8 +33,8 @@ struct storm {
 	void (*handle)(struct storm_thread *t); /* runs in a signal handler */
 	void (*end)(struct storm_thread *t);    /* runs at the end of a life, with signals blocked; NULL: nothing runs */
 	int (*child)(void);                     /* runs in the only thread of a child; returns 0 if the result is right */
-	void *(*remote)(void *stop);            /* a thread without signals and moves; ends when *(int *)stop is set */
-	int remotes;
+	void *(*remote)(void *stop);            /* runs in further threads, which aren't moved or signalled, until *(int *)stop */
+	int remotes;                            /* the number of these threads */
 	bool (*enough)(void);                   /* returns true if everything that the test requires has happened */
 };
 
@@ -41,7 +42,7 @@ static struct storm_thread storm_threads[STORM_THREADS_MAX];
 static int storm_count, storm_stop;
 static const struct storm *the_storm;
 static uint64_t storm_lives, storm_moves, storm_signals, storm_fences, storm_forks;
-static __thread struct storm_thread *volatile storm_me; /* the life that this thread runs; the handler reads it */
+static __thread struct storm_thread *volatile storm_me; /* not NULL while this thread is a life; the handler reads it */
 
 static inline bool stopped(void)
 {
@@ -64,7 +65,7 @@ static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *rando
 static void on_storm(int signo)
 {
 	(void)signo;
-	if (storm_me != NULL) /* NULL in a launcher, which possibly has the id of a thread that ended */
+	if (storm_me != NULL) /* is NULL if the signal was for a life that ended, and another thread has the same id now */
 		the_storm->handle(storm_me);
 }
 
@@ -102,8 +103,8 @@ static void storm_start(pthread_t *thread, struct storm_thread *t, unsigned life
 }
 
 /*
- * Starts one life after another. Each life has a thread that is joined or detached, and that is registered by the
- * libc or not registered yet.
+ * Starts one life after another. Each life is joined or detached. At its start it is either registered by the libc,
+ * or not registered yet.
  */
 static void *storm_launch(void *arg)
 {
@@ -124,8 +125,8 @@ static void *storm_launch(void *arg)
 }
 
 /*
- * Some CPUs of the set are possibly offline, or not allowed to this process. If the set has no other CPU, the kernel
- * refuses the set. Otherwise the kernel uses the remaining CPUs.
+ * Binds the thread `tid` to a random set of CPUs. Some CPUs of the set are possibly offline, or not allowed to this
+ * process. The kernel ignores these CPUs, and refuses the set if it has no others.
  */
 static void storm_move(pid_t tid, uint64_t *random)
 {
@@ -158,7 +159,7 @@ static void *storm_agitate(void *arg)
 		uint64_t what = draw(&random) % 16;
 		pid_t tid = __atomic_load_n(&storm_threads[draw(&random) % (unsigned)storm_count].tid, __ATOMIC_ACQUIRE);
 
-		/* The thread has possibly ended by now, and another thread of this process possibly has its number. */
+		/* The thread has possibly ended by now, and another thread of this process possibly has its id. */
 		if (tid != 0 && what < 8)
 			storm_move(tid, &random);
 		else if (tid != 0 && what < 15)

@@ -62,8 +62,8 @@ static void tally_result(struct tally *t, enum rk_result result)
 }
 
 /*
- * Increments a word by compare-and-store. The loaded value is possibly from another CPU, or older than a handler's
- * increment. If the word has another value by then, the store fails.
+ * Increments a word by compare-and-store. The loaded value is possibly the value of another CPU's word, or older than
+ * a handler's increment. If this CPU's word has another value at the store, the store fails.
  */
 static void increment(struct tally *t, enum index index, int cpu)
 {
@@ -87,7 +87,7 @@ static void increment(struct tally *t, enum index index, int cpu)
 	t->swapped[index] += result == RK_DONE;
 }
 
-/* Does one operation of each kind, by a kind of index that is drawn at random. Handlers call this function too. */
+/* Does one operation of each kind, by a random kind of index. Handlers call this function too. */
 static void operate(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);

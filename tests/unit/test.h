@@ -3,10 +3,11 @@
  * test.h - what the unit tests share: cmocka with TAP output, the world in which a test was started, and functions
  * that ask the kernel about registrations.
  *
- * One program runs in several worlds. WORLD=libc: the libc registers threads. WORLD=self: the libc's tunable is off,
- * so this library registers threads. WORLD=foreign: the libc registers its area, but this build ignores that area.
- * WORLD=kernel: the kernel registers threads, by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The
- * meson file sets WORLD together with the other environment variables of that world.
+ * A world is a way in which threads of a process get registered. One program runs in several worlds. WORLD=libc: the
+ * libc registers threads. WORLD=self: glibc.pthread.rseq=0, or a libc without rseq, so this library registers threads.
+ * WORLD=foreign: the libc registers its area, but this build of the library ignores that area. WORLD=kernel: the kernel
+ * registers threads; rseqkit exec --ktls starts the program in a guest. WORLD=none: there is no rseq. The meson file
+ * sets WORLD together with the other environment variables of that world.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -86,7 +87,7 @@ static inline bool world_has_rseq(void)
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL;
 }
 
-/* True if sections work in this build and this world. */
+/* WITH_RSEQ() is true if sections work in this build and this world. */
 #define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
 
 /*
@@ -133,8 +134,8 @@ struct unregistered {
 };
 
 /*
- * Undoes the registration that the libc or the kernel made before this function. Then runs the start routine that the
- * test gave.
+ * Undoes the registration that the new thread possibly got before this function ran. Then runs the start routine that
+ * the test passed to create_unregistered().
  */
 static inline void *start_unregistered(void *arg)
 {
@@ -146,9 +147,9 @@ static inline void *start_unregistered(void *arg)
 }
 
 /*
- * Starts an unregistered thread. A libc that leaves its own area alone still registers threads that a registered
- * thread creates. If the areas are this library's, the library registers every thread before the thread's start
- * routine.
+ * Starts an unregistered thread. A thread is often registered before its start routine. Even with
+ * glibc.pthread.rseq=0, glibc registers a new thread if the thread's creator is registered. And if the areas are this
+ * library's own, the library itself registers every new thread.
  */
 static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
 {
@@ -160,7 +161,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 	return pthread_create(thread, NULL, start_unregistered, start);
 }
 
-/* Skips a test. The reason appears in the report (tests/tap). */
+/* Skips a test. tests/tap puts the reason into the report. */
 #define SKIP(reason)                                                                                                   \
 	do {                                                                                                           \
 		printf("# reason: %s\n", reason);                                                                      \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests caches of objects. Tests each function alone, with and without objects in the depot, and with reclaims. The invariant
- * is the invariant of objects.h.
+ * Tests caches of objects. Tests each function alone, with and without objects in the depot (the store that all CPUs
+ * share), and with reclaims. The invariant is the invariant of objects.h.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -46,8 +46,8 @@ static void options_are_checked(void **state)
 }
 
 /*
- * A get returns the object that was put last. A put moves the object to the array while the array has room, and
- * otherwise to the depot. Gets take objects back from both.
+ * A get returns the object that was put last. A put moves the object to this CPU's array while the array has room, and
+ * otherwise to the depot. Gets take objects from the array and from the depot.
  */
 static void to_and_fro(void **state)
 {
@@ -89,7 +89,7 @@ static void to_and_fro(void **state)
 	drop();
 }
 
-/* If its section is aborted, rk_cache_get_here() returns NULL. So this function tries again. */
+/* Returns an object. If rk_cache_get_here() returns NULL, which it also does after an aborted section, tries again. */
 static void *get_here(void)
 {
 	void *object = NULL;
@@ -139,7 +139,7 @@ static void batches(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* a get makes new objects, and takes none from another CPU's array */
+	pin(rk_cpu()); /* a thread that moved to another CPU would not get the objects of its old CPU's array */
 	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
 		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
 		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
@@ -227,8 +227,8 @@ static void reclaimed(void **state)
 }
 
 /*
- * If the caller has no fence, rk_cache_reclaim() leaves the array's objects where no get finds them. No object is
- * lost, and none is in the cache twice.
+ * A filter refuses every kind of fence. So rk_cache_reclaim() fails, and leaves the array's objects where no get finds
+ * them. A later reclaim that has a fence, or the cache's destruction, still finds each object once.
  */
 static int reclaim_without_a_fence(void)
 {

@@ -6,7 +6,7 @@
 #include "objects.h"
 #include "refuse.h"
 
-/* The tests stay on one CPU, because a get can't take objects from another CPU's array. */
+/* The CPUs that this thread was bound to. The tests stay on one CPU: a get takes no objects from another CPU's array. */
 static cpu_set_t saved;
 
 static int stay(void **state)
@@ -51,7 +51,7 @@ static void callbacks_use_the_cache(void **state)
 	rk_cache_put_batch(cache, held, 100);
 	assert_int_equal(rk_cache_get_batch(cache, held, 10), 10);
 	rk_cache_put_batch(cache, held, 10);
-	barren = true; /* the constructor returns NULL now; the destructor keeps the objects that it gets */
+	barren = true; /* from now on the constructor returns NULL; the destructor keeps the objects that it gets */
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(count_objects(CACHED), 0);
 	assert_int_equal(constructed - destructed, count_objects(HELD));
@@ -98,7 +98,7 @@ static void destruct_many(void *context, void *const *many, size_t count)
 		destruct(context, many[i]);
 }
 
-/* A put for which there is no room destroys a batch. The next puts find room, and destroy nothing. */
+/* A put that finds neither room in the array nor in the depot destructs a batch. The next puts find room. */
 static void batches_are_destructed(void **state)
 {
 	struct rk_cache_options options = {.per_cpu = 64, .batch = 16, .limit = 64, .destruct_batch = destruct_many};

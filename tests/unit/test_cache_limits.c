@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests the limits of caches: the limit of one cache, a budget of several caches, and the number of magazines. */
+/*
+ * Tests the limits of caches: the limit of one cache, a budget that several caches share, and the number of magazines
+ * (batches of objects in the depot).
+ */
 #include "objects.h"
 #include "refuse.h"
 
@@ -14,7 +17,7 @@ static void limits(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* the capacity of another CPU's array is part of the limit */
+	pin(rk_cpu()); /* on a second CPU, the thread would need a second array, whose capacity counts against the limit */
 	for (int overflow = 0; overflow < 2; overflow++) {
 		create(options);
 		for (int i = 0; i < 300; i++)
@@ -89,7 +92,7 @@ static void refilled_at_the_limit(void **state)
 }
 
 /*
- * An object that comes to the depot alone doesn't take a magazine of its own. So there are fewer magazines than
+ * A single object that a put moves to the depot goes into a magazine that has room. So there are fewer magazines than
  * objects.
  */
 static void few_magazines_are_begun(void **state)
@@ -107,7 +110,7 @@ static void few_magazines_are_begun(void **state)
 		assert_int_equal(rk_cache_reclaim(cache, here), 0);
 	}
 	assert_int_equal(destructed, 0);
-	assert_true(stats().in_depot > 2900); /* all except objects that were put after the thread was moved to another CPU */
+	assert_true(stats().in_depot > 2900); /* some puts went to an array, if the thread was moved to another CPU */
 	drop();
 }
 

@@ -10,7 +10,7 @@ static int instructions_max;
 
 #define FILLED 200
 
-static struct object *one; /* the one object of FILLED that the test holds */
+static struct object *one; /* an object that the test holds, while the other FILLED - 1 objects are in the cache */
 
 /* Fills an array and the depot. */
 static void fill(void)
@@ -55,8 +55,8 @@ static void put_one(void)
 }
 
 /*
- * Uses only the depot, because stepping into a section of an array aborts the section, which then repeats. In a
- * bracket a thread has no rseq, so it uses the depot.
+ * Uses only the depot. For an array the thread would use sections, and each step into a section aborts it. Between
+ * rk_vfork_begin() and rk_vfork_end() a thread has no rseq, so it uses the depot.
  */
 static void use_the_depot(void)
 {
@@ -103,7 +103,7 @@ static int all_are_there(void)
 
 /*
  * Another thread forked; this function runs in the child. No object is in the cache twice. The child has lost at most
- * the objects of one magazine and one array.
+ * the objects of one magazine and of one array, which the interrupted thread was moving.
  */
 static int use_in_child(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a cache in a storm (storm.h), while other threads reclaim from its CPUs and trim its depot. The invariant is
- * the invariant of objects.h, and the cache never holds more than its limit. Meanwhile CPUs can go offline and come
- * back.
+ * Tests a cache in a storm (storm.h), while other threads reclaim from its CPUs' arrays and trim its depot. The
+ * invariant is the invariant of objects.h, and the cache never holds more than its limit. CPUs can go offline and come
+ * back during the test.
  */
 #include "objects.h"
 #include "storm.h"
@@ -12,7 +12,7 @@
 
 static uint64_t got, got_in_batches, reclaims, refused, trimmed;
 
-/* Makes objects from a supply. An object that was destructed can be made again. */
+/* The constructor. It makes an object that was never made, or one that was destructed. */
 static void *remake(void *context)
 {
 	for (int i = 0; i < 20; i++) {
@@ -122,8 +122,8 @@ static void *keep_reclaiming(void *stop)
 }
 
 /*
- * On slow CPUs, the reclaiming threads possibly leave no array full enough for a flush. So either a refill or a flush
- * is enough.
+ * A refill moves a batch from the depot to an array, and a flush moves a batch back. On slow CPUs, the reclaiming
+ * threads possibly leave no array full enough for a flush. So either a refill or a flush is enough.
  */
 static bool enough(void)
 {

@@ -99,8 +99,8 @@ static void fork_while_others_come_and_go(void **state)
 }
 
 /*
- * Unregisters the thread, so that its state is as before its first operation. This is only possible if the library
- * registers threads.
+ * Unregisters the thread, so that its state is the state before its first operation. Only possible if this library
+ * registers threads; otherwise does nothing.
  */
 static void before_first_operation(void)
 {
@@ -108,7 +108,7 @@ static void before_first_operation(void)
 		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 }
 
-static bool has_rseq; /* tested before, so that the operation has fewer instructions */
+static bool has_rseq; /* computed before the operation begins, so that the operation has fewer instructions */
 
 static void operate(void)
 {
@@ -116,7 +116,7 @@ static void operate(void)
 	rk_counter_add(counter, 1);
 }
 
-/* The result of fork(). Both the parent and the child continue the interrupted operation. */
+/* The handler's result of fork(). Both the parent and the child continue the interrupted operation. */
 static pid_t forked = -1;
 
 static void fork_and_operate(void)
@@ -149,7 +149,7 @@ static void fork_at_every_instruction(void **state)
 
 extern char **environ;
 
-/* The libc's own vfork children use this thread's area, and don't call the library. */
+/* posix_spawn() makes vfork children that use this thread's area, and that don't call the library. */
 static void spawn_while_others_come_and_go(void **state)
 {
 	char *const arguments[] = {(char *)(uintptr_t)"true", NULL};
@@ -181,8 +181,8 @@ static volatile struct {
 	pid_t child; /* the child's process id, once the child runs */
 	bool sent, left;
 	int in_child, in_parent; /* how often the handler ran in the child and in the parent */
-	bool too_early;          /* the handler ran in the parent before the child had left */
-	bool registers;          /* the handler in the child found a registration or made one */
+	bool too_early;          /* true: the handler ran in the parent before `left` was set */
+	bool registers;          /* true: the handler in the child found a registration or made one */
 } window;
 
 static pthread_t parent;
@@ -244,7 +244,7 @@ static void vfork_with_signals(bool to_child)
 }
 
 /*
- * The child only waits. The parent's handler runs only after the child has left. Then the parent is still registered,
+ * The child only waits. The parent's handler runs only after the child has ended. Then the parent is still registered,
  * if the world has rseq.
  */
 static void signal_to_the_parent_of_a_vfork(void **state)
@@ -264,8 +264,8 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 }
 
 /*
- * Inside the bracket, handlers operate in both processes, by the fallback. The thread that vforks creates the sender
- * inside the bracket, so it isn't registered then.
+ * The vfork is between rk_vfork_begin() and rk_vfork_end(). So the handlers in both processes count in the overflow
+ * slot. The new thread that sends the signals must not register the thread that vforks.
  */
 static void signals_in_the_bracket(void **state)
 {
@@ -288,8 +288,8 @@ static void signals_in_the_bracket(void **state)
 }
 
 /*
- * There is no bracket, and the parent is unregistered. The child's handler gets no registration. The parent can
- * register after the vfork.
+ * The thread vforks without rk_vfork_begin(), and isn't registered. The handler in the child must not register the
+ * child. The parent can register itself after the vfork.
  */
 static void *signals_unregistered(void *arg)
 {

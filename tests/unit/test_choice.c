@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that settings come from the environment that the program was started with, whatever happens to the pointers to its
- * strings before the library's constructor runs. This program executes itself. Its second run changes the pointers before
- * all constructors, as an earlier constructor could do. It exits with two answers: the usual answer, and that without a free
- * descriptor, which doesn't come from /proc.
+ * Tests that settings come from the environment that the program was started with, even if the array of pointers to the
+ * environment's strings is changed before the library's constructor runs. This program executes itself. Its second run
+ * changes the pointers before all constructors, as an earlier constructor could do. Its exit status contains two
+ * answers: the usual one, which comes from /proc, and the one without a free descriptor, which doesn't.
  *
  * This test is linked statically, because it calls functions that aren't exported.
  */
@@ -21,8 +21,8 @@ static const struct {
 	char *strings[4]; /* the environment */
 	char *argument;
 	enum change change;
-	enum rk_choice in_place; /* the answer without a descriptor */
-	enum rk_choice answer;
+	enum rk_choice in_place; /* the answer without a free descriptor */
+	enum rk_choice answer;   /* the usual answer */
 } cases[] = {
 	{"first", {own, other}, other, NOTHING, RK_CHOICE_OWN, RK_CHOICE_OWN},
 	{"last", {other, another, own}, other, NOTHING, RK_CHOICE_OWN, RK_CHOICE_OWN},
@@ -42,7 +42,7 @@ static const struct {
 	{"arguments in another order", {own, other}, other, SWAP_ARGUMENTS, RK_CHOICE_NONE, RK_CHOICE_OWN},
 };
 
-/* Runs before all constructors, without the libc's functions. The arguments are this test's name, the case, and another one. */
+/* Runs before all constructors, so calls no function of the libc. argv[1] is the case, and argv[2] the case's argument. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	char *last = argc == 3 ? argv[2] : NULL;
@@ -71,7 +71,7 @@ static void before_constructors(int argc, char **argv, char **environment)
 
 __attribute__((__section__(".preinit_array"), __used__)) static void (*const first)(int, char **, char **) = before_constructors;
 
-/* Runs after the library's constructor. */
+/* Runs after the library's constructor, and exits with the two answers. */
 __attribute__((__constructor__)) static void answer(int argc, char **argv, char **environment)
 {
 	struct rlimit none = {0, 0};
@@ -86,7 +86,7 @@ __attribute__((__constructor__)) static void answer(int argc, char **argv, char 
 	_exit((int)choice | (int)rk_choice() << 3);
 }
 
-/* Executes this program. */
+/* Executes this program for the case `number`. */
 static int answer_of(int number)
 {
 	char name[] = "test_choice", which[] = {(char)('a' + number), '\0'};

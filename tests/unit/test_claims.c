@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests which thread holds a claim. The tests use the thread itself, its handlers, other threads, children and the
- * threads of children. They also fork at each instruction of a claim.
+ * Tests claims (a claim is a word with the thread number of its holder): which thread can take a claim and which holds
+ * it. The tests take claims in a thread, in its handlers, in other threads, in children and in threads of children.
+ * They also fork at each instruction of taking a claim.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -104,8 +105,8 @@ static int grandchild_of_another(void)
 }
 
 /*
- * A thread that the child creates possibly gets the stack of the lost holder. But the new thread has another thread
- * number than the holder had. So the claim is free for the new thread too.
+ * A thread that the child creates possibly gets the stack of the thread that held the claim in the parent. But the new
+ * thread has another thread number. So it doesn't hold the claim, and can take it.
  */
 static int childs_thread_of_another(void)
 {
@@ -140,7 +141,7 @@ static int in_bare_child(int (*deed)(void))
 static void *fork_beside_holder(void *arg)
 {
 	(void)arg;
-	answer = in_bare_child(child_of_another); /* this thread has no thread number yet */
+	answer = in_bare_child(child_of_another); /* the library has given this thread no thread number yet */
 	if (answer == 0 && !THREAD_SANITIZED) /* ThreadSanitizer can't start threads in a child without fork handlers */
 		answer = in_child(childs_thread_of_another);
 	if (answer == 0)
@@ -150,7 +151,7 @@ static void *fork_beside_holder(void *arg)
 	if (answer == 0 && rk_claim_take_try(&claim) != -EBUSY)
 		answer = 1;
 	if (answer == 0)
-		answer = in_bare_child(child_of_another); /* this thread has a thread number now */
+		answer = in_bare_child(child_of_another); /* now this thread has a thread number */
 	return NULL;
 }
 
@@ -182,7 +183,7 @@ static void held_by_who_had_the_stack(void **state)
 	assert_int_equal(in_child(from_a_threads_stack), 0);
 }
 
-/* A filter refuses gettid(2) and getpid(2). The library still never mistakes one thread for another. */
+/* Even if a filter refuses gettid(2) and getpid(2), the library never mistakes one thread for another. */
 static int without_thread_numbers(void)
 {
 	refuse(SYS_gettid, SYS_getpid, EPERM);
@@ -238,7 +239,7 @@ static void forked_at_every_instruction(void **state)
 
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(in_thread(try_claim), 0); /* sets the process up; this thread has no thread number yet */
+	assert_int_equal(in_thread(try_claim), 0); /* initialises the process; this thread still has no thread number */
 	interrupt_each(&w, 1);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
 	interrupt_each(&w, 1);

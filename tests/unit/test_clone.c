@@ -15,7 +15,7 @@
 
 static struct rk_counter *counter;
 
-/* Results that the thread stores: */
+/* The results of a thread that clone(2) made. The thread stores them here. */
 static volatile struct {
 	int prepared;    /* the result of rk_thread_prepare() */
 	bool registered; /* the kernel says that the thread is registered */
@@ -36,8 +36,8 @@ static int ask(void *arg)
 }
 
 /*
- * Sets a robust list, as a runtime with threads of its own possibly does. By the robust list, the library
- * distinguishes a thread of glibc from a vfork child.
+ * Sets a robust list, as a runtime that makes threads without the libc possibly does. The library takes a thread with a
+ * robust list for a thread of glibc, and a thread without one for a vfork child.
  */
 static int ask_with_robust_list(void *arg)
 {
@@ -76,7 +76,7 @@ static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 enum contents { COPIED, ZERO };
 
 /*
- * Makes TLS by hand: the memory around the thread pointer, and the words in it that point to themselves. If
+ * Makes the TLS of a new thread: the memory around the thread pointer, and the words in it that point to themselves. If
  * `area_is_right`, the area has the contents that any thread's area has before its registration.
  */
 #define TLS_BELOW 4096
@@ -176,8 +176,8 @@ static void shares_registered(void)
 }
 
 /*
- * Checks a thread that no library knows. If the kernel registers every thread that has a thread pointer of its own,
- * the thread is registered. Otherwise it has no rseq.
+ * Checks a thread of which neither the libc nor this library knows. In world kernel, the kernel registers it, because it
+ * has a thread pointer of its own. In other worlds it has no rseq.
  */
 static void is_what_the_kernel_makes_it(void)
 {

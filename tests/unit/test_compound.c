@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests operations on more than the slot's word: each outcome, with each kind of index. Also checks that an operation
- * changes only its targets.
+ * Tests operations that access more than one word of a slot: each outcome, with each kind of index. Also checks that
+ * an operation changes only its targets.
  */
 #include "one_cpu.h"
 
@@ -71,8 +71,8 @@ static void lists_are_last_in_first_out(void **state)
 }
 
 /*
- * The link can be anywhere in its node. Each offset of the link is used twice: as a constant, and as a variable whose
- * value the compiler doesn't know.
+ * Pushes and pops a node whose link is at index `link` of its words. Uses this offset twice: as a constant, and as a
+ * variable whose value the compiler doesn't know.
  */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
@@ -109,7 +109,7 @@ static void links_are_anywhere(void **state)
 	}
 }
 
-/* Checks the word and its neighbours. */
+/* Checks the slot's word, and the words before and after it. */
 #define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_behind)                                                   \
 	do {                                                                                                           \
 		assert_int_equal((slot)->before, wanted_before);                                                       \
@@ -198,8 +198,8 @@ static void copies_every_length(void **state)
 }
 
 /*
- * Makes copies whose lengths the compiler knows. The section can have other code for such a length. `COPY` is the name of a
- * copying function that takes the length.
+ * Makes copies whose lengths the compiler knows. The section can have other code for such a length. `COPY` is the name
+ * of a macro that makes one copy of the given length.
  */
 #define EACH_CONSTANT(COPY)                                                                                            \
 	COPY(0) COPY(1) COPY(7) COPY(8) COPY(9) COPY(12) COPY(15) COPY(16) COPY(17) COPY(20) COPY(24) COPY(28) COPY(32)  \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures the costs of optimised mode and what it saves, as ratios to legacy mode on the running kernel. The test
- * measures a context switch, and a registration together with its undoing. It measures two lengths of the area in the
- * same threads: 32 bytes (legacy mode), and all bytes that the kernel offers (optimised mode).
+ * Compares two modes of rseq on the running kernel: an area of 32 bytes (legacy mode), and an area of all bytes that
+ * the kernel offers (optimised mode). The test measures a context switch, and a registration together with its
+ * undoing, with both modes in the same threads. The results are ratios of optimised mode to legacy mode.
  *
  * Rounds of both modes alternate, and each ratio compares two rounds that follow each other. The test prints the
  * median and the quartiles, and asserts nothing about them. It fails only if it can't measure a mode that the kernel
@@ -19,7 +19,7 @@
 
 static __thread unsigned char room[256] __attribute__((__aligned__(256)));
 static int there[2], back[2];
-static uint32_t length; /* bytes of the area, in this round */
+static uint32_t length; /* the area's length in bytes in the present round */
 static int the_cpu;
 
 static double seconds(void)

@@ -83,8 +83,8 @@ static void *add(void *arg)
 }
 
 /*
- * Returns a number of adds that is high enough for many interruptions. The number is lower if adds are contended
- * atomic adds, because such an add is fifty times slower than a section.
+ * Returns a number of adds that takes long enough for many interruptions. Without rseq, the number is lower, because
+ * contended atomic adds are fifty times slower than sections.
  */
 static int64_t many(void)
 {
@@ -147,7 +147,10 @@ static void resets_lose_nothing(void **state)
 	assert_int_equal(rk_counter_destroy(shared), 0);
 }
 
-/* Inside the bracket, this thread has no rseq. It adds to the overflow slot, and the sum includes these adds. */
+/*
+ * Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. It adds to the overflow slot, and the sum
+ * includes these adds.
+ */
 static void total_without_rseq(void **state)
 {
 	(void)state;

@@ -70,7 +70,7 @@ static void count_in_handler(int signo)
 	(void)rk_cpus_count();
 }
 
-/* A handler reads the list for the first time, on a stack with little more room than the kernel itself needs. */
+/* A handler makes the library read the list for the first time, on an alternate stack that is hardly large enough. */
 static int first_look_on_a_small_stack(void)
 {
 	size_t announced = getauxval(AT_MINSIGSTKSZ), least = announced > 2048 ? announced : 2048;
@@ -94,7 +94,7 @@ static void small_stack(void **state)
 	assert_int_equal(in_child(first_look_on_a_small_stack), 0);
 }
 
-/* A file gives the same result as its text, whatever the number of reads that it takes. */
+/* Parsing a file gives the same result as parsing its text, whatever the number of read() calls that the file takes. */
 static void files(void **state)
 {
 	char text[300] = "", path[40];
@@ -118,7 +118,7 @@ static void files(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(small_stack), /* must run first, because the list must not have been read */
+	cmocka_unit_test(small_stack), /* must run first, before the library has read the list */
 	cmocka_unit_test(parses),
 	cmocka_unit_test(agrees_with_the_machine),
 	cmocka_unit_test(files),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests creating and freeing, interrupted by signal handlers that fork or allocate, or by cancellation. No thread
- * waits for a step that the interrupted thread has not done yet, neither in this process nor in a child.
+ * Tests that per-CPU pools, items and counters can be created and freed while signal handlers fork or allocate, and
+ * while a thread is cancelled. No call of the library waits for an interrupted thread, neither in this process nor in
+ * a child.
  */
 #include "interrupt.h"
 #include "calls.h"
@@ -19,8 +20,8 @@ static void make_shared(void)
 }
 
 /*
- * Allocates and frees items. No other thread has these items: values that are written to them stay. Returns 0, or the
- * line of the check that failed.
+ * Allocates two items, writes to them and frees them. No other thread must get the same items, so the values must stay.
+ * Returns 0, or the line of the check that failed.
  */
 static int use_shared(void)
 {
@@ -43,8 +44,8 @@ static int use_shared(void)
 }
 
 /*
- * Creates and destroys a pool of its own, with contents. This needs more system calls than use_shared() and
- * use_counter() need.
+ * Creates and destroys a pool with initial contents. This needs more system calls than use_shared() and use_counter()
+ * need.
  */
 static int use_own(void)
 {
@@ -83,7 +84,7 @@ static int use_all(void)
 	return line != 0 ? line : use_own();
 }
 
-/* Forks without fork handlers. _Fork() does the same, but not every libc has it. */
+/* Forks without fork handlers, like _Fork(), which not every libc has. */
 static pid_t bare_fork(void)
 {
 	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -95,7 +96,8 @@ static pid_t fork_by(int kind)
 }
 
 /*
- * Runs in a child. All functions work in this child and in its children of both kinds, whatever the fork interrupted.
+ * Runs in a child. Checks that all functions work in this child, in a child that it makes by fork(), and in a child that
+ * it makes by bare_fork().
  */
 static int as_child(void)
 {
@@ -117,7 +119,7 @@ static int as_child(void)
 static int stop, handled, bad_children, first_bad;
 static __thread volatile bool is_child;
 
-/* One half of the children test everything in the handler. The other half first finish the interrupted call. */
+/* Half of the children run as_child() in the handler. The other half first return, and finish the interrupted call. */
 static void fork_in_handler(int signo)
 {
 	int number = __atomic_load_n(&handled, __ATOMIC_RELAXED), saved = errno, status;
@@ -213,7 +215,7 @@ static void handlers_allocate(void **state)
 
 static void *interrupted_item, *handlers_item;
 
-/* Makes the pool get a range first. So the handler only interrupts the taking of an item. */
+/* Makes the pool reserve a range of address space first. So the handler only interrupts the allocation of an item. */
 static void have_a_range(void)
 {
 	void *item;
@@ -238,7 +240,7 @@ static int have_two_items(void)
 	return 0;
 }
 
-/* At each instruction of taking an item, a handler takes another item. */
+/* At each instruction of an allocation, a handler allocates another item. */
 static void taken_at_every_instruction(void **state)
 {
 	static const struct interrupted interrupted = {have_a_range, take_one, take_another, have_two_items, false};
@@ -256,8 +258,8 @@ static pid_t reader = -1;
 static int read_by_child;
 
 /*
- * Forks as a signal handler would at the worst moment: just after an open(). The child continues the interrupted
- * call.
+ * Makes the library's system calls. Just after an open(), forks as a signal handler could do. The child continues the
+ * interrupted call of the library.
  */
 static long called(long number, const long arguments[6])
 {
@@ -286,8 +288,9 @@ static int read_beside_a_child(void)
 }
 
 /*
- * If a descriptor was opened before the fork, parent and child share its position, and each could read only a part of
- * the list. The library reads the list once per process, so this test must be the first.
+ * The library reads the list of possible CPUs from /sys. If it has opened this file before the fork, parent and child
+ * share the file position, so each could read only a part of the list. The library reads the list once per process, so
+ * this test must be the first.
  */
 static void list_of_cpus_beside_a_child(void **state)
 {
@@ -338,7 +341,7 @@ static void *use_cancellable(void *arg)
 	return use_until_stopped(arg);
 }
 
-/* The library loses only what the cancelled thread was creating or freeing. Other threads notice nothing. */
+/* Only the object that the cancelled thread was creating or freeing is lost. All other calls work as before. */
 static int cancelled_anywhere(void)
 {
 	make_shared();

@@ -145,7 +145,7 @@ static void histograms_have_snapshots(void **state)
 }
 
 #ifdef __GLIBC__
-/* No address space has room for such a stack. */
+/* Creating a thread fails, because no address space has room for such a stack. */
 static void threads_that_cannot_be_created(void **state)
 {
 	struct rk_rcu *rcu;
@@ -180,8 +180,8 @@ static int wait_in_vain(void)
 }
 
 /*
- * Only CLOCK_MONOTONIC fails. A filter of system calls has the same effect on a machine where reading the clock takes
- * a system call.
+ * Only CLOCK_MONOTONIC fails. This is how a seccomp filter works on a machine where reading this clock takes a system
+ * call, but reading the coarse clock doesn't.
  */
 static void limits_end_by_the_coarse_clock(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the ends of threads: first use of the library in destructors of any round, signals while threads end, and
- * thousands of detached threads. glibc keeps a thread's memory until the thread's very end. So with glibc, everything
- * works in destructors as it does before them. With musl, the first of this library's destructors ends the
- * registration, and later calls use the fallback.
+ * Tests the ends of threads: first use of the library in destructors of pthread_key_create(), in any round of these
+ * destructors; signals while threads end; and thousands of detached threads. glibc keeps a thread's memory until the
+ * kernel has ended the thread. So with glibc, everything works in destructors as it does before them. With musl, this
+ * library's first destructor undoes the registration, and later calls use the fallback.
  */
 #include "test.h"
 #include <limits.h>
@@ -11,8 +11,8 @@
 #include <sys/time.h>
 
 /*
- * In the last round of destructors, ThreadSanitizer ends its own part of a thread. After that, code that it has
- * compiled can't run in the thread.
+ * In the last round of destructors, ThreadSanitizer frees its own data of the thread. After that, instrumented code
+ * can't run in the thread.
  */
 #define LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - THREAD_SANITIZED)
 
@@ -122,7 +122,7 @@ static void end(int64_t sum)
 	assert_int_equal(failures, 0);
 	assert_int_equal(rk_counter_sum(counter), sum);
 	assert_int_equal(pthread_key_delete(key), 0);
-	usleep(10000); /* enough time for the last instructions of the threads that end last */
+	usleep(10000); /* enough time for threads that are no longer counted in `alive` to end */
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
@@ -184,7 +184,7 @@ static void signals_while_threads_end(void **state)
 	} while (__atomic_load_n(&handled, __ATOMIC_RELAXED) <= 100);
 	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGALRM, SIG_IGN);
-	/* A thread that many_ends() no longer counts can still be in the handler. */
+	/* A thread that is no longer counted in `alive` can still be in the handler. */
 	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)
 		usleep(1000);
 	end(2 * ended * 10 + handled);

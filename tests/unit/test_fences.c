@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests that each kind of fence aborts a section on another CPU, and which CPUs the functions accept. Also tests
- * visits, which replace the kernel's fence if a filter refuses it.
+ * visits: if a filter refuses membarrier(2), the calling thread runs on each CPU for a moment instead.
  */
 #include "refuse.h"
 #include "slots.h"
@@ -30,13 +30,13 @@ static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 #endif
 }
 
-/* A thread that stays in a section on `cpu` until the section is aborted. */
+/* Describes a thread that stays in a section on `cpu` until the section is aborted. */
 struct waiter {
 	int cpu;
 	int inside, over;
 	enum rk_result outcome;
 	const volatile struct rk_area *area;
-	long preemptions; /* preemptions of the thread; a preemption aborts the section, as a fence does */
+	long preemptions; /* how often the thread was preempted; a preemption aborts the section, as a fence does */
 };
 
 static long preemptions_here(void)
@@ -63,8 +63,8 @@ static void *wait_on(void *arg)
 }
 
 /*
- * Fences a section on another CPU. Returns true if it was the fence that aborted the section, and not a preemption.
- * With `by_visit`, always returns true.
+ * Fences another CPU on which a thread is in a section. Returns true if the fence aborted the section, and false if a
+ * preemption possibly did. With `by_visit`, always returns true.
  */
 static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 {
@@ -85,7 +85,7 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
 	for (int i = 0; i < 60000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
 		usleep(1000);
-	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* if the fence didn't work, the section would never end */
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without an effect of the fence, the section would never end */
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(w.outcome == RK_ABORTED);
 	return by_visit || w.preemptions == 0;
@@ -174,7 +174,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
 }
 
-/* The kernel refuses its fence until the process has prepared for fences. Creating closable memory does that. */
+/* membarrier(2) refuses fences until the process has registered for them. rk_percpu_create() of closable memory does that. */
 static void closable_memory_prepares(void **state)
 {
 	struct rk_percpu_options options = {.item_size = 8};

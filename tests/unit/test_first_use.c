@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests counters and groups that are made on first use: by threads that race, with a handler at each instruction, and
- * without memory.
+ * Tests static counters and groups, which the library makes when they are first used: by threads that race, with a
+ * handler at each instruction, and without memory.
  */
 #define INSTRUCTIONS_MAX 2000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -83,7 +83,7 @@ static void made_on_first_use(void **state)
 	}
 }
 
-/* If there is no address space, the library keeps the adds until there is some. */
+/* If there is no address space for a counter, the library keeps the adds until there is some. */
 static int without_memory(void)
 {
 	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};

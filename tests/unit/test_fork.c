@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests fork and vfork. A child keeps registrations and counts. The library refuses to register a vfork child, and
- * the child does its parent no harm.
+ * Tests fork and vfork. A child of fork() keeps registrations and counts. The library refuses to register a vfork
+ * child, and a vfork child does its parent no harm.
  */
 #include "interrupt.h"
 
@@ -115,7 +115,7 @@ static void *vfork_unregistered(void *arg)
 	(void)arg;
 	/*
 	 * The library hasn't run in this thread, so the thread isn't registered. The library must not register the
-	 * thread's vfork child, too.
+	 * thread's vfork child either.
 	 */
 	vfork_and_operate();
 	assert_int_equal(child_adds, 100);
@@ -153,7 +153,7 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_vfork_end(), -EINVAL);
 	assert_int_equal(rk_vfork_begin(), 0);
 	assert_int_equal(rk_vfork_begin(), 0);
-	assert_int_equal(rk_vfork_end(), 0); /* this ends a nested level, so the thread is still in the bracket */
+	assert_int_equal(rk_vfork_end(), 0); /* ends the inner bracket, so the thread is still in the outer bracket */
 	if (world_has_rseq()) {
 		assert_false(kernel_says_any());
 		assert_int_equal(rk_thread_reason(), RK_REASON_VFORK);
@@ -175,8 +175,8 @@ static void bracket_makes_vfork_safe(void **state)
 }
 
 /*
- * Compares words of the area that belong to the kernel. While the area is registered, only the kernel is allowed to
- * store to them.
+ * Returns true if these words of the area are as they were. The words belong to the kernel: while the area is
+ * registered, only the kernel is allowed to store to them.
  */
 static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_start, uint32_t cpu_id, uint32_t flags)
 {
@@ -186,7 +186,7 @@ static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_star
 static volatile int child_begin;
 static volatile bool child_kept_words;
 
-/* The vfork child runs with its parent's area. The parent sleeps meanwhile, so it doesn't write to this area. */
+/* The vfork child runs with its parent's area. The parent sleeps during that time, so the kernel doesn't write its ids. */
 static void vfork_and_bracket(const volatile struct rk_area *area)
 {
 	pid_t pid = vfork();
@@ -232,8 +232,8 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 static volatile int registered_in_child;
 
 /*
- * Runs at each instruction of a bracket: makes a vfork child, which opens a bracket of its own. The child must stay
- * unregistered, whichever step of the bracket its parent was about to do.
+ * Runs at each instruction of rk_vfork_begin() and rk_vfork_end(): makes a vfork child, which also calls these two
+ * functions. The child must stay unregistered, whichever step its parent was about to do.
  */
 static void bracket_in_child(void)
 {
@@ -300,8 +300,8 @@ static void set_timer(int which, long microseconds)
 }
 
 /*
- * A handler opens a bracket at any moment of the interrupted thread's own bracket. Inside the handler's bracket the
- * thread isn't registered. The thread's own bracket stays whole.
+ * A handler opens and ends a bracket (rk_vfork_begin(), rk_vfork_end()) while the interrupted thread opens and ends its
+ * own bracket. Inside the handler's bracket the thread isn't registered. The thread's own bracket isn't disturbed.
  */
 static void brackets_nest_in_handlers(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests lists of nodes. Each function is tested alone, also on the overflow list. Drains are also tested with a
- * signal or a fork at each instruction. The invariant is the invariant of nodes.h.
+ * Tests lists of nodes. Each function is tested alone, also on the list that threads without rseq share. Drains are
+ * also tested with a signal or a fork at each instruction. The invariant is the invariant of nodes.h.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -102,7 +102,7 @@ static void drained(void **state)
 		pin(cpu);
 		for (int i = 0; i < 10; i++)
 			push(count++);
-		if (cpu % 2 == 0) { /* drained once more below, so both of this CPU's banks are used */
+		if (cpu % 2 == 0) { /* drained once more below; each drain of a CPU switches between the CPU's two banks */
 			assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
 			if (WITH_RSEQ())
 				assert_int_equal(hold_all(rest), 10);
@@ -124,8 +124,8 @@ static void drained(void **state)
 }
 
 /*
- * If the caller has no fence, a drain leaves nodes where no pop finds them. No node is lost, and none is in a list
- * twice.
+ * A filter refuses every kind of fence. So a drain fails, and leaves the nodes where no pop finds them. No node is
+ * lost, and none is in a list twice.
  */
 static int drain_without_a_fence(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests lists of nodes in a storm (storm.h), while other threads drain the lists. The invariant is the invariant of
- * nodes.h. Meanwhile CPUs can go offline and come back.
+ * nodes.h. CPUs can go offline and come back during the test.
  */
 #include "nodes.h"
 #include "storm.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests gates. An operation either works on the item that the gate's word names, or is refused. After the word has
- * changed and all CPUs were fenced, no operation works on the old item. A storm (storm.h) checks this. test_window
- * moves threads to another CPU at each instruction of these operations.
+ * Tests gates. A gate is a word that names an item of per-CPU memory. An operation either works on the item that the
+ * word names, or returns that the gate is closed. After the word has changed and all CPUs were fenced, no operation
+ * works on the old item. A storm (storm.h) checks this. test_window.c moves threads to another CPU at each instruction
+ * of these operations.
  */
 #include "storm.h"
 
@@ -16,7 +17,7 @@ static struct rk_percpu *pool;
 static struct words *items[ITEMS];
 static intptr_t gate;
 
-static const volatile intptr_t minus_three = -3; /* not known to the compiler, so no immediate operand */
+static const volatile intptr_t minus_three = -3; /* volatile, so that the compiler can't use an immediate operand */
 
 static int make_items(void **state)
 {
@@ -171,7 +172,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Makes the gate name another item, or no item. After the fence, no thread adds to the old item. */
+/* Makes the gate name another item or no item, again and again. After each fence, no thread adds to the old item. */
 static void *keep_turning(void *stop)
 {
 	uint64_t random = 2463534242;

@@ -41,7 +41,7 @@ static void counts_and_wraps(void **state)
 	rk_counter_group_add(group, 2, 3);
 	rk_counter_group_add(group, 1, 1);
 	counted(-2, 1, INT64_MIN + 2);
-	/* Adds in both planes, sometimes by the overflow slot. */
+	/* Each read switches adds to the other of the group's two sets of words. Some adds go to the overflow slot. */
 	for (int i = 0; i < 10; i++) {
 		rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 		rki_counter_group_add_slow(group, 1, 1, RK_ABORTED);
@@ -117,7 +117,7 @@ static void names_are_walked(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* Creates groups of many sizes. The last counter of each works, even if the memory was another group before. */
+/* Creates groups of many sizes. The last counter of each group works, even if the memory was another group's before. */
 static void every_size(void **state)
 {
 	static int64_t values[RK_COUNTER_GROUP_MAX];
@@ -173,7 +173,7 @@ static void *read_unsuccessfully(void *arg)
 	return arg;
 }
 
-/* Without a fence, the functions still return values. After that, calls that have a fence return exact values. */
+/* If a filter refuses fences, the functions still return values. Later calls without the filter return exact values. */
 static void without_a_fence(void **state)
 {
 	pthread_t thread;
@@ -190,7 +190,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* Inside the bracket, this thread has no rseq. */
+/* Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. */
 static void total_without_rseq(void **state)
 {
 	(void)state;
@@ -205,7 +205,8 @@ static void total_without_rseq(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* An add and a reset, with a signal or a fork at each instruction. `returned` is the sum of what resets returned. */
+/* The following functions test an add and a reset, with a signal or a fork at each instruction. */
+/* `returned`: the sum of the values that resets returned. */
 static int64_t returned;
 static volatile int interrupted;
 
@@ -261,7 +262,7 @@ static int judge_add(void)
 
 /*
  * Another thread forked; this function runs in the child. An interrupted add is counted or not. If the interrupted
- * reset has already stored the new baseline, the child reads 0. In each case the group still works.
+ * reset has already subtracted the values that it returns, the child reads 0. In each case the group still works.
  */
 static int go_on_in_child(void)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. Each
- * thread adds to the group's counters in order, on any CPUs and by any path. So in each read, no counter is above the
- * counter before it. In a histogram, each record is in the right bucket of exactly one reset's result.
+ * Tests groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. A sequence
+ * is one add to each of the group's counters, in order, on any CPUs, by a section or to the overflow slot. So in each
+ * read, no counter is above the counter before it. In a histogram, each record is in the right bucket of exactly one
+ * reset's result.
  */
 #include "expect.h"
 #include "storm.h"
@@ -38,8 +39,8 @@ static void add(size_t first, size_t last, uint64_t *random)
 }
 
 /*
- * Does the second half of a sequence. Any thread possibly did the first half. Returns false if no sequence is half
- * done.
+ * Does the second half of a sequence whose first half this thread or another thread did. Returns false if no sequence
+ * is half done.
  */
 static bool finish_one(uint64_t *random)
 {
@@ -101,8 +102,8 @@ static void take_records(void)
 }
 
 /*
- * If a read includes all adds so far, its values are in order. Values that a reset returns or leaves can be out of
- * order.
+ * Reads the group. If the read succeeds, its values must be in order. Only values that a reset returns, or that are
+ * read after a reset, can be out of order; no thread resets this group.
  */
 static void look(uint64_t *random)
 {

@@ -34,7 +34,7 @@ static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 	return bucket;
 }
 
-/* No value is between two buckets, and no bucket is wider than the header promises. */
+/* Checks that the buckets leave no gap, and that none is wider than rseqkit/histogram.h promises. */
 static void buckets_are_log_linear(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -69,7 +69,7 @@ static void buckets_are_log_linear(void **state)
 	}
 }
 
-/* Clears `lzcnt`, as on a processor that has lzcnt but whose CPUID hides it. The buckets must be the same. */
+/* Clears the histogram's member `lzcnt`, as if the processor lacked this instruction. The buckets must be the same. */
 static void buckets_are_the_same_without_lzcnt(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -93,7 +93,7 @@ static void buckets_are_the_same_without_lzcnt(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-/* The highest value is rounded up to the end of its bucket. One count includes all values above that. */
+/* The histogram's highest value is rounded up to the end of its bucket. One count includes all values above that bucket. */
 static void values_above_are_counted_together(void **state)
 {
 	struct rk_histogram_snapshot *s, *t;

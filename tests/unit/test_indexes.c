@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests which indexes have memory: if the list of CPUs is wrong, sparse or unreadable; if concurrency ids are the
- * indexes; and after the last index.
+ * Tests which indexes of an item have memory, and that others fault. The kernel's list of possible CPUs is wrong, sparse
+ * or unreadable, or concurrency ids are the indexes.
  */
 #include "pools.h"
 #include <sched.h>
@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 
 /*
- * Runs in a child: makes this process read `text` in place of the kernel's list. Returns false if this process isn't
- * allowed to mount.
+ * Runs in a child: mounts a file with `text` over the kernel's list of possible CPUs. Returns false if this process
+ * isn't allowed to mount.
  */
 #define NOT_ALLOWED 77
 
@@ -48,7 +48,7 @@ static int with_too_small_a_list(void)
 
 	if (!show_list("0\n"))
 		return NOT_ALLOWED;
-	CHECK(rk_cpus_count() >= 64); /* the kernel allows other CPUs, so the library assumes all that can exist */
+	CHECK(rk_cpus_count() >= 64); /* the affinity mask has CPUs that the list lacks, so the library assumes more */
 	CHECK(rk_counter_create(&counter) == 0);
 	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
 		cpu_set_t set;
@@ -88,8 +88,8 @@ static int with_a_sparse_list(void)
 }
 
 /*
- * The items have more strides than a process can have mappings. At allocation, the library writes the contents to a
- * page for each CPU: 640 MiB in all.
+ * An item has a stride (256 KiB of address space) for each CPU, which here are more strides than a process can have
+ * mappings. So at allocation, the library writes the initial contents to a page of each stride: 640 MiB in all.
  */
 static int with_the_largest_list(void)
 {
@@ -145,8 +145,8 @@ static int lock_an_orphan(void)
 }
 
 /*
- * If the list lacks a CPU, the CPU can't be fenced. So if the child lacks the holder of this CPU's lock, the child
- * can't take the lock from the holder.
+ * A CPU that the list lacks can't be fenced. So if a thread of the parent holds this CPU's lock at a fork, the child
+ * can't take the lock.
  */
 static int with_a_cpu_left_out(void)
 {
@@ -238,8 +238,8 @@ static void *add_by_id(void *arg)
 }
 
 /*
- * Concurrency ids are dense. An item has memory up to the highest id that a thread had, however many CPUs are
- * possible.
+ * Concurrency ids are small numbers without gaps. An item has memory up to the highest id that a thread had, however
+ * many CPUs are possible.
  */
 static void few_strides_by_id(void **state)
 {
@@ -335,7 +335,7 @@ static void little_address_space(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(list_later), /* must run first, because the list must not have been read */
+	cmocka_unit_test(list_later), /* must run first, before the library has read the list */
 	cmocka_unit_test(wrong_lists),
 	cmocka_unit_test(few_strides_by_id),
 	cmocka_unit_test(beyond_the_last),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests rules for all headers: the caller passes a growing structure together with its size, and each error that a
- * header names has a text.
+ * Tests rules for all headers. A structure that later releases can extend is passed together with its size; callers of
+ * older and newer releases must work. And rk_error_text() has a text for each errno that a header names.
  */
 #include "refuse.h"
 
@@ -52,7 +52,7 @@ static void options_of_other_releases(void **state)
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(ring_options)), -E2BIG);
 	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(cache_options)), -E2BIG);
 
-	/* Some functions tell which option is wrong. */
+	/* rk_percpu_options_fault() says which option is wrong. */
 	assert_string_equal(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options)), rk_error_text(-E2BIG));
 	assert_string_equal(rk_percpu_options_fault(NULL, sizeof(pool_options)), rk_error_text(-EINVAL));
 	assert_null(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options.now)));

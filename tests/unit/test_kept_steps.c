@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a writer that is interrupted twice. The first time, a handler begins a read section; each instruction is
- * tried. The second time, a handler forks; each later instruction is tried. The child keeps the read section and
- * continues the writer's operation. While the read section lasts, the writer must never get the lock, neither in the
- * parent nor in the child.
+ * Tests a writer of a reader-writer lock that is interrupted twice. At one instruction of the writer, a handler begins a
+ * read section. At a later instruction, a handler forks. The test tries each pair of such instructions. The child keeps
+ * the read section and continues the writer's operation. While the read section lasts, the writer must never get the
+ * lock, neither in the parent nor in the child.
  *
  * The thread steps through itself, because a tracer would take too long.
  */
 #include "test.h"
 
 #define INSTRUCTIONS_MAX 1500
-#define FORKS_MAX 100 /* forks at most, at the instructions after the start of the read section */
+#define FORKS_MAX 100 /* a fork is tried at no more than so many instructions after the start of the read section */
 
 #ifdef __x86_64__
 #include <ucontext.h>

@@ -46,15 +46,15 @@ static int ring_works(void)
 
 	CHECK(write_stamped(2) == 0 && rk_ring_merge(ring, count_record, &count) == 0);
 	/*
-	 * A killed child has possibly written its record without counting it. A child that wasn't killed has counted
-	 * its record.
+	 * A killed child has possibly written its record without counting it in `ours`. A child that wasn't killed has
+	 * counted its record.
 	 */
 	CHECK(count == sure || (count == sure + 1 && !progress->passed));
 	written = ours = 0;
 	return 0;
 }
 
-/* The child begins a bracket of its own, inside the bracket of its parent, and writes a record. */
+/* Runs in the vfork child: calls rk_vfork_begin() as the parent has done before, and writes a record. */
 static void write_in_bracket(void)
 {
 	CHECK(rk_vfork_begin() == 0);
@@ -94,7 +94,7 @@ static void create_ring_with_sleeper(void)
 static int sleeper_is_told(void)
 {
 	if (!sleeps || (pid_t)syscall(SYS_gettid) == getpid())
-		return 0; /* only the thread that judge_everywhere() creates continues: children lack the sleeping thread */
+		return 0; /* children lack the sleeping thread, so only the thread that judge_everywhere() creates continues */
 	CHECK(write_stamped(2) == 0);
 	for (int i = 0; !__atomic_load_n(&awake, __ATOMIC_ACQUIRE) && i < 100000; i++)
 		usleep(100);
@@ -121,8 +121,8 @@ static void pop_and_push(void)
 }
 
 /*
- * Pops two nodes, and pushes the first node back. If the stopped child's pop didn't notice this, it would put the
- * second node back into the list (ABA).
+ * Pops two nodes, and pushes the first node back. If the stopped child's pop didn't notice this, it would store the
+ * second node as the list's head, although this thread has taken that node (ABA).
  */
 static void pop_two(void)
 {

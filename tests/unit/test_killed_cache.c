@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests vfork children that are killed or stopped while they get and put objects of a cache. Each object is either in
- * the cache or was got by the child, and the limits are right.
+ * the cache or was got by the child, and the cache's limit and budget are right.
+ *
+ * A vfork child, and its parent between rk_vfork_begin() and rk_vfork_end(), use one magazine of the depot for their
+ * gets and puts: the magazine in hand.
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -18,8 +21,8 @@ static struct rk_cache *cache;
 static struct rk_cache_budget budget;
 static uint64_t objects[OBJECTS + 8];
 static int tried;
-static int sure;   /* objects in the cache, without those that a child put or got */
-static int more;   /* objects that a child has put, minus those that it has got, as far as the child counted them */
+static int sure;   /* number of objects in the cache before the child's gets and puts */
+static int more;   /* number of objects that a child has put minus those that it has got, as far as the child counted */
 static int unsure; /* 1 if a child was possibly killed before it counted */
 
 static void reclaim(void)
@@ -89,7 +92,7 @@ static void fill_hand_beside_others(void)
 	CHECK(rk_vfork_end() == 0);
 }
 
-/* Makes the magazine in hand empty. Other magazines are full. */
+/* Makes the magazine in hand empty, while other magazines are full. */
 static void empty_hand(void)
 {
 	const struct depot *depot;
@@ -189,13 +192,13 @@ static void count_it(void *context, void *object)
 }
 
 /*
- * Objects that a vfork child has put can be trimmed, and are destructed with the cache. Before that, the parent has
- * only created the cache and put one object.
+ * Tests that objects that a vfork child has put can be trimmed, and are destructed with the cache. Before the vfork, the
+ * parent only creates the cache and puts one object.
  */
 static void put_by_a_child(void **state)
 {
 	struct rk_cache_options options = {.limit = 100, .destruct = count_it};
-	static int round; /* static, because vfork() returns twice, and compilers assume that a variable on the stack is lost */
+	static int round; /* static, because compilers warn that vfork() could change a variable on the stack */
 	pid_t pid;
 
 	(void)state;

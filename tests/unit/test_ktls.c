@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests KTLS, data that the kernel maintains for threads, and the same contract on kernels without KTLS. The tests
- * check the provider, the place of the blob, and the accessors, in threads, handlers and children. For world kernel,
- * run rseqkit exec --ktls on a kernel that has the patches in kernel/.
+ * Tests KTLS: a block of data (the blob) that the kernel maintains for each thread, with the thread's area in it. The
+ * functions of ktls.h also work on kernels without KTLS. The tests check the provider of the data, the place of the
+ * blob, and the functions that read it, in threads, handlers and children. For world kernel, run rseqkit exec --ktls on
+ * a kernel that has the patches in kernel/.
  */
 #include "test.h"
 #include <sched.h>
@@ -83,7 +84,7 @@ static void tells_the_layout(void **state)
 	assert_int_equal(larger.more, 0);
 }
 
-/* This test works with any provider. Without KTLS, the function writes nothing. */
+/* This test works with any provider. If the kernel has no KTLS, rk_ktls_query_kernel() writes nothing. */
 static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
@@ -106,8 +107,8 @@ static void tells_what_the_kernel_could_do(void **state)
 }
 
 /*
- * Checks the accessors in the calling thread. Binds the thread to one CPU after another, so that the right answer is
- * known.
+ * Checks the functions that read the blob in the calling thread. Binds the thread to one CPU after another, so that the
+ * right answer is known.
  */
 static int judge(void)
 {
@@ -196,8 +197,8 @@ static void answers_in_handlers(void **state)
 }
 
 /*
- * A thread that undid its registration still gets right answers. In world kernel, the kernel registers the thread
- * again.
+ * A thread that undid its registration still gets right answers. In world kernel, the library then asks the kernel to
+ * register the thread again.
  */
 static void *undo(void *arg)
 {
@@ -209,7 +210,7 @@ static void *undo(void *arg)
 	(void)judge();
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
-	/* After a bracket, the answers are still right. */
+	/* After rk_vfork_begin() and rk_vfork_end(), the answers are still right. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_vfork_begin() == 0 && !kernel_says_any() && rk_vfork_end() == 0);
 	(void)judge();
@@ -246,7 +247,7 @@ static void *go_elsewhere(void *arg)
 	return NULL;
 }
 
-/* If one thread registers a private area, the kernel still registers all other threads. */
+/* In world kernel, if one thread registers a private area, the kernel still registers all other threads. */
 static void a_private_area_is_one_threads_own_affair(void **state)
 {
 	ptrdiff_t offset = rk_ktls_offset();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests levels of the vfork bracket that the library can't distinguish, because there are more levels than rows. Also
- * tests a filter that keeps a process from learning that it is a vfork child.
+ * Tests brackets (from rk_vfork_begin() to rk_vfork_end()) of a thread and of its vfork children. Brackets nest, and
+ * each open bracket is called a level. The library has a table of levels with ROWS rows. If more levels are open, it
+ * can't distinguish all of them. Also tests a filter that keeps a process from learning that it is a vfork child.
  */
 #include "test.h"
 #include "refuse.h"
@@ -70,8 +71,8 @@ static void give_rows_back(int n)
 }
 
 /*
- * The outermost level gets the last row. The killed child's levels have no rows, but the library distinguishes them
- * from the outermost level.
+ * The parent's level gets the last row. The levels of the killed child have no rows, but the library distinguishes them
+ * from the parent's level.
  */
 static int no_further_row(void)
 {
@@ -121,8 +122,8 @@ static int fork_unable_to_tell(void)
 }
 
 /*
- * The vfork child opens no bracket of its own before it forks. So each open level is the parent's. The fork must not
- * mistake such a level for an ended one.
+ * The vfork child opens no bracket before it forks. So both open levels are the parent's. The fork must not end these
+ * levels, although the child can't learn that it is a vfork child.
  */
 static int filter_refuses_to_tell(void)
 {

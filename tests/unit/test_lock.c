@@ -3,7 +3,7 @@
 #include "lock_ways.h"
 #include <limits.h>
 
-/* Two ways can acquire the same slot. If they do, only one acquisition at a time succeeds. */
+/* If two ways of lock_ways.h acquire the same slot, only one of two acquisitions succeeds at a time. */
 static void one_at_a_time(void)
 {
 	int index[LOCK_WAYS];
@@ -138,7 +138,7 @@ static void of_any_size(void **state)
 			its_own_data(sizes[i]);
 }
 
-/* Inside the bracket, this thread has no rseq. */
+/* Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	void *data;
@@ -181,8 +181,8 @@ static void without_any_fence(void **state)
 }
 
 /*
- * If fences no longer work, no thread can take a lock from another CPU. Waiting threads check again without being
- * woken.
+ * A filter refuses every kind of fence to this thread. So the thread can't take a lock from another CPU. While it waits
+ * for a lock of its own CPU, it checks the lock again without being woken.
  */
 static void *without_a_fence(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests which per-CPU locks a child has, in two cases that are hard to recognise: no fork handlers ran, or a thread
- * has the thread pointer of a lost thread.
+ * Tests which per-CPU locks the child of a fork holds, in two cases that are hard to recognise. In the first, no fork
+ * handlers ran. In the second, a new thread of the child has the thread pointer of a thread of the parent.
  */
 #include "lock_children.h"
 
@@ -14,8 +14,8 @@ static int still_mine_alone(int way)
 }
 
 /*
- * The tests fork without fork handlers. First, a thread forks that hasn't used locks yet. Later, look_and_fork() runs
- * in a child: it tries locks in another thread, and then forks again.
+ * The following tests fork without fork handlers. First, a thread forks that hasn't used locks yet. Later,
+ * look_and_fork() runs in a child: it tries locks in another thread, and then forks again.
  */
 static void *make_it(void *arg)
 {
@@ -69,7 +69,10 @@ static void in_children_of_clone(void **state)
 	finish(&allowed);
 }
 
-/* A thread of the child gets the thread pointer of a thread that the child lacks. Then the new thread forks too. */
+/*
+ * The thread pointer of a thread that holds the lock in the parent. In the child, a new thread possibly gets this
+ * thread pointer. Then the new thread forks.
+ */
 static void *pointer_of_holder;
 
 static void *hold_and_tell(void *arg)
@@ -93,7 +96,7 @@ static void *fork_with_that_pointer(void *arg)
 	return NULL;
 }
 
-/* Returns 77 if no thread got the lost thread's pointer. */
+/* Returns 77 if no thread of the child got the thread pointer of the parent's thread. */
 static int with_a_pointer_again(void)
 {
 	pthread_t threads[8];

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If the child lacks
- * a holder, only the next acquisition returns 1.
+ * Tests per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If another thread
+ * held a lock at the fork, the child's first acquisition of this lock returns 1, and later ones return 0.
  */
 #include "lock_children.h"
 #include "wakes.h"
 
-/* Forks again, before a thread of this child has used the lock. */
+/* Runs in a child. Forks again, before any thread of this child has used the lock. */
 static int still_mine_further_on(int way)
 {
 	start();
 	return in_child_with(still_mine, way);
 }
 
-/* The first acquisition can be in a thread that this child creates. */
+/* Like half_done(), but a thread that this child creates makes the first acquisition. */
 static int half_done_first_of_all_elsewhere(int way)
 {
 	bool same = same_data(way_of_other, (enum lock_way)way);
@@ -25,7 +25,7 @@ static int half_done_first_of_all_elsewhere(int way)
 	return rk_lock_destroy(lock);
 }
 
-/* After the acquisition that returned 1, the lock is like any other lock. */
+/* Runs in a child of a child in which an acquisition has returned 1. All acquisitions return 0 now. */
 static int nothing_is_told(void)
 {
 	start();
@@ -95,7 +95,7 @@ static void what_is_others(void **state)
 	finish(&allowed);
 }
 
-/* Closes the lock, and waits for the holder. A child must not mistake the waiting thread for a lost owner. */
+/* Waits for the lock as a remote owner. A child, which lacks this thread, must not take it for a lost owner. */
 static void *wait_for_it(void *arg)
 {
 	pthread_barrier_wait(&there);
@@ -127,7 +127,7 @@ static void beside_one_who_waits(void **state)
 	pthread_barrier_wait(&there);
 	if (same_data(HERE, FROM_ELSEWHERE))
 		wait_for_sleepers(1);
-	else /* the thread has acquired the lock and has ended */
+	else /* the thread waited for another slot than the holder's, so it has acquired the lock and has ended */
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int second = 0; second < LOCK_WAYS; second++)
 		assert_int_equal(in_child_with(half_done, second), 0);
@@ -137,7 +137,7 @@ static void beside_one_who_waits(void **state)
 	finish(&allowed);
 }
 
-/* Without a fence, a thread can't know that no section uses this CPU's data. So the thread gets the overflow slot. */
+/* A filter refuses fences. So the thread can't know that no section uses this CPU's data, and gets the overflow slot. */
 static void *without_a_fence(void *arg)
 {
 	void *data;

@@ -8,7 +8,7 @@
 #include "interrupt.h"
 #include "lock_ways.h"
 
-static volatile int holders; /* threads that hold the interrupted lock, in this process */
+static volatile int holders; /* number of threads of this process that hold the interrupted lock */
 static enum lock_way way;
 static void *taken;
 
@@ -16,7 +16,7 @@ static void start(void)
 {
 	struct rk_lock *first;
 
-	/* First does what each process does only once. Otherwise that would take most of the steps. */
+	/* Uses another lock first, because the first use in a process takes many instructions. */
 	CHECK(rk_lock_create(&first, 8) == 0);
 	lock = first;
 	here = sched_getcpu();
@@ -86,7 +86,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* The forking thread holds `taken`, if it could get it. Its child holds `taken` too. */
+/* Runs in a child of a thread that holds `taken`. The child's thread holds `taken` too. */
 static int hold_on_in_child(void)
 {
 	alarm(60);

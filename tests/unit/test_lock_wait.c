@@ -7,7 +7,7 @@
 #include "wakes.h"
 
 #define TURNS 20
-#define TURNS_MAX 1000 /* turns at most; the loop ends when some waiting threads have slept */
+#define TURNS_MAX 1000 /* the loop ends after TURNS turns if a waiting thread has slept, and otherwise after TURNS_MAX turns */
 #define WAITERS 4
 
 static int had[LOCK_WAYS];

@@ -16,7 +16,7 @@ static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
 	slot->behind = limit;
 }
 
-/* Whether a record has a stamp, and how the stamp is read. */
+/* A record has no stamp (PLAIN) or a stamp. UNORDERED: the clock for the stamp is read without ordering instructions. */
 enum stamp { PLAIN, STAMPED, UNORDERED, STAMPS };
 
 #define APPEND(outcome, index, stamped, release, ...)                                                                  \
@@ -83,8 +83,8 @@ static void appends_every_length(void **state)
 }
 
 /*
- * Appends records whose lengths the compiler knows. Such a record can have a text of its own. The bytes after the room of the
- * record keep their values.
+ * Appends records whose lengths the compiler knows. For such a length, the section can have other instructions. The
+ * bytes after the record's room keep their values.
  */
 static void appends_constant_lengths(void **state)
 {

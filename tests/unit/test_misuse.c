@@ -74,8 +74,8 @@ static int check_in_child(void)
 }
 
 /*
- * In children, the slots of this pool are zero, and the check accepts this. In the parent, a zero that is written
- * after the free is misuse.
+ * In a child, the kernel clears the slots of this pool, and the check accepts freed slots that are zero. In the parent,
+ * a zero that is written to a freed slot is misuse.
  */
 static void zeros_are_misuse_too(void **state)
 {
@@ -96,8 +96,8 @@ static void zeros_are_misuse_too(void **state)
 }
 
 /*
- * Checks run while other threads allocate and free. AddressSanitizer and valgrind report nothing. The checks in
- * children find nothing, and the last check in the parent finds nothing.
+ * Calls rk_percpu_check() while other threads allocate and free. AddressSanitizer and valgrind report nothing. The
+ * checks in children find no misuse, and the last check in the parent finds none.
  */
 static int stop;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests lengths of areas. If the kernel offers the whole feature size, each area of this library has this size, in
+ * Tests lengths of areas. If the kernel announces a feature size above 32, each area of this library has this size, in
  * every thread, however the thread is registered. Other areas have 32 bytes. An area with the whole feature size is
  * in optimised mode. In this mode, the kernel kills a thread that stored to a kernel-owned field.
  */

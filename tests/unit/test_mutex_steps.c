@@ -10,7 +10,7 @@
 #define UNLOCK rk_mutex_unlock
 #include "slice_steps.h"
 
-/* Loses the request, as a thread does in a wait or a system call. */
+/* Clears the request, as the kernel does when the thread waits or makes a system call. */
 static void lose_inside(void)
 {
 	CHECK(rk_mutex_lock(&first) == 0);

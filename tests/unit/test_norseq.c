@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success
- * without effect. This filter is there from the start of the process, or comes later. A second filter comes after
- * everything was prepared, and kills threads that make system calls. All structures still work, and no thread tries
- * to register twice.
+ * without effect. The process has this filter from its start, or installs it later. Other cases call
+ * rk_thread_prepare() in each thread, and then install a filter that kills threads that make system calls. All
+ * structures still work, and no thread tries to register twice.
  *
  * For each case, this program starts itself once more, under the filter: "test_norseq CASE".
  */
@@ -103,8 +103,8 @@ static void start_nothing(void)
 }
 
 /*
- * A new thread tries to register once. After that, the thread's operations make no system call. So they are allowed
- * under a filter that kills.
+ * A new thread tries to register once. After that, the thread's operations make no system call. So a filter that kills
+ * doesn't kill the thread.
  */
 static void *ask_once(void *arg)
 {
@@ -132,8 +132,8 @@ static void asks_once(void)
 }
 
 /*
- * The filter comes after the process has started. Registered threads stay registered. In world self, new threads then
- * work without rseq.
+ * The process installs the filter later. Registered threads stay registered. In world self, threads that start after
+ * the filter work without rseq.
  */
 static void *check_later(void *arg)
 {
@@ -189,7 +189,7 @@ static void without_later(void)
 	CHECK(create_unregistered(&thread, check_later, NULL) == 0);
 	pthread_barrier_wait(&barrier);
 	if (THREAD_SANITIZED)
-		wait_until_others_sleep(); /* after this call the runtime's own thread is registered */
+		wait_until_others_sleep(); /* after this call the sanitizer's own thread is registered */
 	filter_calls(SYS_rseq, SYS_rseq, SECCOMP_RET_ERRNO | EPERM, SECCOMP_FILTER_FLAG_TSYNC);
 	pthread_barrier_wait(&barrier);
 	CHECK(pthread_join(thread, NULL) == 0);
@@ -218,8 +218,8 @@ static void *wait_then_add(void *arg)
 }
 
 /*
- * All threads are prepared. Then one call gives all of them a filter that kills. The test shows that the list of
- * system calls in thread.h is complete.
+ * Each thread calls rk_thread_prepare(). Then one call installs a filter that kills in all of them. The test shows that
+ * the list of system calls in thread.h is complete.
  */
 static void killed_if_it_asks(void)
 {
@@ -242,7 +242,7 @@ static void killed_if_it_asks(void)
 	_exit(0);
 }
 
-/* A thread that wasn't prepared is killed. This shows that the filter of killed_if_it_asks() works. */
+/* A thread that hasn't called rk_thread_prepare() is killed. So the filter of killed_if_it_asks() works. */
 static void killed_unprepared(void)
 {
 	pthread_t thread;

@@ -178,7 +178,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
-	/* Before the way out runs, a handler possibly registers the thread. The way out then finds the right CPU. */
+	/* rki_leave_at(), which sections call without a registration: a handler possibly registers the thread before the call. */
 	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
 	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
@@ -366,8 +366,8 @@ static void exact_under_stress(void **state)
 			assert_int_equal(pthread_create(&threads[i], NULL, increment, &kind), 0);
 		assert_int_equal(pthread_create(&churner, NULL, churn, threads), 0);
 		/*
-		 * The churner must stop before any thread is joined, because a thread's id is only valid until the
-		 * join.
+		 * The thread that runs churn() must stop before any other thread is joined, because it uses the other
+		 * threads' ids, and an id is only valid until the join.
 		 */
 		while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0)
 			usleep(1000);

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 
 /*
- * Uses more ranges than a block of the table has. Each item is found and keeps its own value. Freed items are
- * allocated again.
+ * A pool consists of ranges of address space, which it keeps in a table made of blocks. This test uses more ranges than
+ * one block has entries. Each item is found and keeps its own value. Freed items are allocated again.
  */
 static void many_ranges(void **state)
 {
@@ -40,7 +40,7 @@ static void many_ranges(void **state)
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 }
 
-/* Initial contents must not use up the mappings of the process, however many pools there are. */
+/* The library can map an item's initial contents. It must not use up the process's mappings, however many pools there are. */
 static void bounded_mappings(void **state)
 {
 	enum { POOLS = 3000 };
@@ -67,7 +67,7 @@ static void bounded_mappings(void **state)
 	assert_true(lines < 4096 + 5 * POOLS);
 	for (int i = 0; i < POOLS; i++)
 		destroy(pools[i], items[i]);
-	/* Pools that were destroyed no longer count against the limit. */
+	/* After the other pools were destroyed, the library maps initial contents again, so the item takes no memory. */
 	pools[0] = make(sizeof(initial), &initial, 0);
 	items[0] = alloc(pools[0]);
 	assert_int_equal(committed(rk_percpu_slot(items[0], 0), 1), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests read sections and grace periods: which readers a grace period waits for, and which readers it ignores. Here
+ * Tests read sections and grace periods: which readers a grace period waits for, and which readers it ignores. The
  * readers enter in every possible way, and the tests use every kind of fence.
  */
 #include "rcu_ways.h"
@@ -36,7 +36,7 @@ static void waits_for_those_who_were_there(void **state)
 	destroy();
 }
 
-/* There is a reader at every moment, but each reader leaves soon. So periods end. */
+/* At every moment a reader is inside, but each reader leaves soon. So grace periods end. */
 static void not_for_later_ones(void **state)
 {
 	struct rk_rcu_section *section, *next;
@@ -58,7 +58,10 @@ static void not_for_later_ones(void **state)
 	destroy();
 }
 
-/* A period that has already begun possibly misses what a caller did. So all callers that wait share the next period. */
+/*
+ * A grace period that began before a call of rk_rcu_start() possibly doesn't wait for every reader that the caller must
+ * wait for. So the caller gets the next period, and all callers until then share it.
+ */
 static void periods_are_shared(void **state)
 {
 	struct rk_rcu_section *section;
@@ -119,7 +122,7 @@ static void left_on_another_cpu_in_another_thread(void **state)
 	destroy();
 }
 
-/* Inside the bracket, this thread has no rseq. */
+/* Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct rk_rcu_section *section;
@@ -159,7 +162,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* If fences no longer work, no call reports that a period has ended. Readers still work. */
+/* A filter refuses every kind of fence. So no call reports that a grace period has ended. Readers still work. */
 static int fence_lost(void)
 {
 	struct rk_rcu_section *section;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests deferred calls: each call is made once, after its period has ended, by a thread that runs calls. Also tests
- * the limit, and calls that are refused.
+ * Tests deferred calls: each call is made once, after its grace period has ended, by a thread that calls rk_rcu_run().
+ * Also tests the limit, and calls that are refused.
  */
 #include "rcu_jobs.h"
 #include <time.h>
@@ -87,7 +87,7 @@ static void a_call_may_use_it(void **state)
 	assert_int_equal(rk_rcu_barrier(rcu), 0);
 }
 
-/* One thread only runs calls. Other threads defer calls and wait for them. */
+/* One thread (the runner) only calls rk_rcu_run(). Other threads defer calls and wait for them. */
 static int stop;
 
 static void *keep_running(void *arg)
@@ -99,8 +99,8 @@ static void *keep_running(void *arg)
 }
 
 /*
- * Ends the runner. If the runner sleeps, the deferred call wakes it. A runner that has already seen `stop` ends
- * without making this call. Then the barrier makes it.
+ * Ends the runner. If the runner sleeps, a deferred call wakes it. A runner that has already seen `stop` ends without
+ * making this call. Then rk_rcu_barrier() makes the call.
  */
 static void end_runner(pthread_t runner)
 {
@@ -164,7 +164,7 @@ static void *wait_for_calls(void *arg)
 	return r == 0 ? NULL : arg;
 }
 
-/* A barrier waits until the calls have been made. It isn't enough that a runner has taken them. */
+/* rk_rcu_barrier() waits until the calls have been made. It isn't enough that a runner has taken them off the queue. */
 static void a_barrier_waits_until_they_are_called(void **state)
 {
 	struct rk_rcu_section *section;
@@ -187,8 +187,8 @@ static void a_barrier_waits_until_they_are_called(void **state)
 #define TURNS (int)(ROUNDS(2000) + 1)
 
 /*
- * A runner finds no call, because another thread has taken the only call. That thread leaves the call, because the
- * call's period hasn't ended. The runner must then make the call.
+ * A runner finds no call, because another thread has taken the only call. This other thread puts the call back, because
+ * the call's grace period hasn't ended. The runner must then make the call.
  */
 static void *take_and_leave(void *arg)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests deferred calls in a child: the child makes each of its parent's calls once, whatever the parent's runner was
- * doing.
+ * Tests deferred calls in a child. The child makes each call that the parent has deferred once. The runner is the thread
+ * that makes calls in the parent. The result must not depend on what it was doing at the fork.
  */
 #include "structures/rcu.h"
 #include <semaphore.h>
 #include "rcu_jobs.h"
 
 /*
- * At the first fork, 20 calls wait for a period, which doesn't include the last 10 calls. At the second fork, all
- * calls have been made.
+ * Runs in a child, twice. At the first fork, 20 calls wait for a grace period that has begun, and 10 calls wait for the
+ * next one. At the second fork, all calls have been made in the parent.
  */
 static int called_in_child(void)
 {
@@ -39,8 +39,8 @@ static void called_in_children(void **state)
 }
 
 /*
- * The child lacks the runner, which possibly left calls in two lists at the same time. This test builds each such
- * state, as rcu_calls.c leaves it.
+ * The child lacks the parent's runner. At the fork, the runner possibly had some calls in two lists at the same time.
+ * This test builds each state of the lists that src/structures/rcu_calls.c can leave.
  */
 enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
 

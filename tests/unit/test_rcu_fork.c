@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests read sections in a child. The sections of the child's own thread continue if they are kept. All other
- * sections have ended.
+ * Tests read sections in a child. The read sections of the child's own thread continue if the thread calls
+ * rk_rcu_read_keep(). All other sections have ended.
  */
 #include "rcu_ways.h"
 
@@ -48,8 +48,8 @@ static int mine_goes_on(void)
 }
 
 /*
- * In the parent, the read section keeps a period from ending. The child begins the period again. There, the kept
- * section keeps the period from ending.
+ * In the parent, the read section keeps this grace period from ending. The child begins the period again. In the child,
+ * the kept section keeps the period from ending.
  */
 static uint64_t begun;
 
@@ -64,8 +64,8 @@ static int mine_is_still_in_the_way(void)
 }
 
 /*
- * A read section that isn't kept belongs to no thread of the child. If the child still leaves it, no other section is
- * disturbed, even after three forks in a row.
+ * A read section that isn't kept by rk_rcu_read_keep() belongs to no thread of the child. If the child still leaves it,
+ * this doesn't change how other sections are counted, even after three forks in a row.
  */
 static int left_in_child(int further)
 {

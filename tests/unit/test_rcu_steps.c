@@ -5,7 +5,7 @@
  * thread. In each process, each call is made once. There is one exception. If another thread forked while the
  * interrupted thread was deferring or making a call, this call can be missing in the child.
  */
-#define INSTRUCTIONS_MAX 600 /* twice the steps that code without sections needs; later steps only repeat aborted sections */
+#define INSTRUCTIONS_MAX 600 /* twice what code without sections needs; each step into a section aborts and repeats it */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -107,7 +107,7 @@ static void use_as_well(void)
 }
 
 /*
- * Like use_as_well(), but also calls functions that wait without a limit. Use wait_as_well() only if the interrupted
+ * Like use_as_well(), but also calls functions that wait without a limit. Tests use this handler only if the interrupted
  * thread is in no read section.
  */
 static void wait_as_well(void)
@@ -154,9 +154,9 @@ static void fork_by_another(void)
 }
 
 /*
- * A child inherits this domain. In the child, the first read section or poll opens the domain. Some tests open the
- * domain before the steps begin, and interrupt a later poll. The handler reads or forks. A forked child begins a read
- * section in the handler, and a period must wait for this section.
+ * A domain that a child inherits. In the child, the domain is closed until the first read section or poll opens it. Some
+ * tests open it before the steps begin, and interrupt a later poll. The handler reads or forks. A child that the handler
+ * forks begins a read section in the handler, and a grace period must wait for this section.
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;

@@ -114,8 +114,8 @@ static void nothing(struct rk_rcu_call *call)
 }
 
 /*
- * In the child, only the sections of its one thread can hold up a period, and the thread leaves each section. The
- * child makes no deferred calls, because their memory belongs to the parent's malloc().
+ * In the child, only the read sections of its one thread can hold up a grace period, and the thread leaves each section.
+ * The child makes no deferred calls, because they call free(), and malloc()'s locks are possibly held in the child.
  */
 static int child(void)
 {
@@ -191,9 +191,9 @@ static void never_seen_spoiled(void **state)
 }
 
 /*
- * A reader on one CPU is nearly always in a section, for some tens of microseconds each time. A writer on another CPU
- * changes the phase just when the reader enters again. If the reader were counted in the wrong phase, the writer's
- * next change of the phase wouldn't wait for the reader.
+ * A reader on one CPU is nearly always in a read section, for some tens of microseconds each time. Readers are counted
+ * in one of two sets of words, the phases. A writer on another CPU changes the phase just when the reader enters again.
+ * If the reader were counted in the wrong phase, the writer's next grace period wouldn't wait for the reader.
  */
 static int looks_of_a_reader;
 

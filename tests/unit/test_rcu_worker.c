@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the worker of a domain. The worker makes deferred calls. A domain has only one worker, the worker can be
- * ended, and a child of fork() has no worker.
+ * Tests the worker of an rcu domain: a thread of the library that makes deferred calls. A domain has only one worker,
+ * the worker can be ended, and a child of fork() has no worker.
  */
 #include "rcu_jobs.h"
 #include "refuse.h"
@@ -126,7 +126,7 @@ static void a_child_has_none(void **state)
 	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
 }
 
-/* If the kernel doesn't wipe memory at a fork, the child inherits the state of its parent's worker. */
+/* If the kernel doesn't wipe memory at a fork, the child inherits the data about its parent's worker. */
 static int inherits(void)
 {
 	refuse(SYS_madvise, SYS_madvise, EINVAL);
@@ -147,7 +147,7 @@ static void on_old_kernels(void **state)
 	assert_int_equal(in_child(inherits), 0);
 }
 
-/* A worker whose fences fail tries again and again, runs nothing, and still ends. */
+/* If a filter refuses fences, the worker tries again and again, makes no call, and can still be ended. */
 static int has_no_fence(void)
 {
 	CHECK(start(NULL) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests reference counts: an object is released once, by its last user, by every way to get and put references. Also
- * tests fences that fail.
+ * Tests reference counts: an object is released once, when its last user puts its reference, by every way to get and
+ * put references. Also tests fences that fail.
  */
 #include "ways.h"
 #include "refuse.h"
@@ -118,7 +118,7 @@ static void released_once(void **state)
 	assert_int_equal(all_of_it(), 0);
 }
 
-/* References are taken on one CPU and given back on another. So no single word has the right count. */
+/* References are taken on one CPU and given back on another. So no CPU's word has the right count. */
 static void on_several_cpus(void **state)
 {
 	cpu_set_t allowed;
@@ -146,7 +146,7 @@ static void on_several_cpus(void **state)
 	assert_int_equal(o.released, 1);
 }
 
-/* Inside the bracket, this thread has no rseq. */
+/* Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct object o;
@@ -237,8 +237,8 @@ static void without_any_fence(void **state)
 }
 
 /*
- * If the fences of a thread fail, the thread's kill leaves the objects alive for all users. A later kill by a thread
- * whose fence works succeeds.
+ * If a filter refuses fences to a thread, the thread's kill fails and leaves the objects alive for all users. A later
+ * kill by a thread without the filter succeeds.
  */
 static struct object together[2];
 
@@ -280,8 +280,8 @@ static void a_fence_that_fails(void **state)
 }
 
 /*
- * References are taken on one CPU and given back on another, more often than a word can count. Each single word is
- * then meaningless, and both words wrap around.
+ * References are taken on one CPU and given back on another, more often than a CPU's word can count. Both CPUs' words
+ * wrap around, and only their sum is right.
  */
 static void far_apart(void **state)
 {
@@ -310,7 +310,7 @@ static void far_apart(void **state)
 	}
 }
 
-/* After an object is released, later objects use the memory of its words. */
+/* After an object is released, later objects use the per-CPU memory in which its references were counted. */
 static void leaves_nothing(void **state)
 {
 	uintptr_t lowest = UINTPTR_MAX, highest = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a get, a put, a try and a kill, interrupted at each instruction (interrupt.h). The interruption is a handler
- * that uses the same functions, a fork of the interrupted thread, or a fork of another thread. While a handler has
- * references, they keep the object alive. Each object is released once. If another thread forked, the object possibly
- * stays alive in the child, because the interrupted thread's references stay counted.
+ * Tests functions of reference counts (get, put, get_try, kill), interrupted at each instruction (interrupt.h). The
+ * interruption is a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread.
+ * The references that a handler takes keep the object alive. Each object is released once. If another thread forked,
+ * the object possibly stays alive in the child, because the interrupted thread's references stay counted.
  */
 #include "interrupt.h"
 
@@ -115,7 +115,7 @@ static int judge_given_back(void)
 	return 0;
 }
 
-/* The interrupted thread has at most this many references. The child never gives these references back. */
+/* How many references the interrupted thread has at most. In a child that another thread forked, they are never put. */
 static int stay_at_most;
 
 static int go_on_in_child(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests banks. Each call's result is tested in the thread that works on a bank, in its handler, in another thread,
- * and in a child forked at each instruction of the work. One test opens a slot for the first time in a handler, while
- * the interrupted thread works on this slot. Two tests refuse every fence.
+ * Tests banks (a bank is the memory that a slot's first word points to). Each call's result is tested in the thread that
+ * works on a bank, in its handler, in another thread, and in a child forked at each instruction of the work. One test
+ * opens a slot for the first time in a handler, while the interrupted thread works on this slot. In two tests, a filter
+ * refuses every fence.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -111,7 +112,7 @@ static void closed_slots(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* A thread whose fences fail. After its rk_bank_take(), no thread owns the bank that it took off the slot. */
+/* A filter refuses this thread's fences. So its rk_bank_take() takes the bank off the slot, but no thread owns the bank. */
 static void *take_without_fence(void *arg)
 {
 	void *bank = &bank;
@@ -161,8 +162,8 @@ static void bank_without_a_fence(void **state)
 }
 
 /*
- * The work on a bank, interrupted at every instruction. After `disposed` is set, the old bank belongs to the
- * interrupted thread.
+ * The following functions test work on a bank, interrupted at every instruction. After `disposed` is set, the old bank
+ * belongs to the interrupted thread.
  */
 static volatile bool disposed;
 
@@ -189,8 +190,8 @@ static int worked(void)
 }
 
 /*
- * Another thread forked; this function runs in the child. It takes all banks, with spare banks of its own. It gets
- * each bank once.
+ * Another thread forked; this function runs in the child. It takes one bank after another off the slot, and leaves
+ * other banks there. It must get each bank once.
  */
 static int take_all(void)
 {
@@ -264,8 +265,8 @@ static void handled_at_every_instruction(void **state)
 }
 
 /*
- * A slot that was never opened. While its remote owner takes the bank or opens the slot, a handler opens the slot for
- * the first time.
+ * The following functions use a slot that was never opened. While its remote owner takes the bank or opens the slot, a
+ * handler opens the slot for the first time.
  */
 static volatile int own_answer, first_answer;
 static void *volatile got;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests rings of records and snapshots of them. Tests each function without other threads, also at the end of a lap and
- * with a full ring.
+ * Tests rings of records and snapshots of them. Tests each function without other threads, also where a ring wraps
+ * around, and with a full ring.
  */
 #include "rings.h"
 
@@ -38,7 +38,7 @@ static void options_are_checked(void **state)
 	assert_int_equal(rk_ring_destroy(NULL), 0);
 }
 
-/* Writes and reads records of all lengths, for many laps. */
+/* Writes and reads records of all lengths, until the ring has wrapped around many times. */
 static void first_in_first_out(void **state)
 {
 	uint64_t written = 0, read = 0;
@@ -203,7 +203,7 @@ static void snapshots(void **state)
 		for (int i = 0; i < round * round * 3; i++)
 			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
 		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
-		assert_int_equal(write_one(written++, 100), 0); /* this record goes to another bank */
+		assert_int_equal(write_one(written++, 100), 0); /* goes to the ring's other bank */
 		for (; rk_ring_next(&reader, &record); n++) {
 			assert_true(is_whole(&record));
 			first = n == 0 ? head_of(&record).number : first;
@@ -223,7 +223,7 @@ static void snapshots(void **state)
 	drop();
 }
 
-/* If a thread has no fence, it can't wait for records, and gets no snapshot. No record is lost. */
+/* If a filter refuses fences to a thread, it can't wait for records, and gets no snapshot. No record is lost. */
 static int read_without_a_fence(void)
 {
 	struct rk_ring_options options = {.size = 0};
@@ -266,8 +266,8 @@ static void without_a_fence(void **state)
 	assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(read_all(0), 10);
 	/*
-	 * The next open returns the snapshot that a thread without a fence tried to take. The result 1 says that this
-	 * snapshot was taken before this open.
+	 * open_in_vain() runs in a thread whose fences a filter refuses. The next open returns the snapshot that this
+	 * thread tried to take. The result 1 says that the snapshot is older than this open.
 	 */
 	for (uint64_t i = 0; i < 10; i++)
 		assert_int_equal(write_one(i, 100), 0);

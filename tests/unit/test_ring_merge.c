@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests a merge: records of all CPUs, in the order of their stamps. */
+/* Tests merges of rings. A merge returns the records of all CPUs, in the order of their stamps (times). */
 #include "rings.h"
 
 struct seen {

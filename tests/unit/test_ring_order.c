@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the stamps of different CPUs. Threads write records while they hold a lock, and number them after the write.
- * So the merge must return records whose numbers count up, whichever CPUs wrote them. Only records with equal stamps
- * are an exception; emulators and slow clocks make equal stamps. If a processor read the clock before it had the
- * lock, the stamp would be too early.
+ * Tests that the stamps (times) of records from different CPUs are in order. Two threads write records while they hold
+ * a lock, and then number the records. So a merge must return records whose numbers count up, whichever CPUs wrote them.
+ * Only records with equal stamps are an exception; emulators and slow clocks make equal stamps. If a processor read the
+ * clock before its thread had the lock, the stamp would be too early.
  *
- * The test gives the processor time for this mistake. It loads the address of the lock from memory that is in no near
- * cache. Meanwhile, the processor can execute later instructions, because they need nothing that the other thread has
- * just written.
+ * The test gives processors an opportunity for this mistake. Each thread loads the address of the lock from memory that
+ * isn't in its CPU's cache. While the processor waits for this memory, it can execute later instructions, because they
+ * need nothing that the other thread has just written.
  */
 #include "refuse.h"
 #include "test.h"
@@ -24,7 +24,7 @@ static uint32_t numbers[THREADS][RECORDS];
 static int refused;
 
 static struct place {
-	struct place *next; /* the places form one circle */
+	struct place *next; /* all places form one circle */
 	int *lock;
 } __attribute__((__aligned__(64))) places[PLACES];
 
@@ -38,7 +38,7 @@ static struct {
 
 static void make_circle(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) /* uses a stride that no processor prefetches */
+	for (unsigned i = 0; i < PLACES; i++) /* each next place is so far away that no processor prefetches it */
 		places[i] = (struct place){&places[(i * 5 + 12345) % PLACES], &shared.lock};
 }
 
@@ -48,7 +48,7 @@ struct record {
 
 struct writer {
 	uint32_t number;
-	int cpu, looks; /* `looks`: how many loads lead to the lock */
+	int cpu, looks; /* `looks`: how many places the thread follows before it loads the lock's address */
 	pthread_t thread;
 };
 

@@ -104,7 +104,7 @@ static void write_and_read(void)
 {
 	char buffer[300];
 
-	/* While the interrupted code writes to the overflow ring, this ring possibly drops the handler's records. */
+	/* While the interrupted code writes to the overflow ring, the overflow ring possibly drops the handler's records. */
 	for (int i = 0; i < 5; i++)
 		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
 	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
@@ -186,7 +186,7 @@ static int next_is_told(void)
 	return armed < 0 || (armed == 0 && !is_told()) ? 1 : 0;
 }
 
-/* The interrupted code writes to the overflow ring. So this ring possibly drops the vfork child's record. */
+/* The interrupted code writes to the overflow ring. So the overflow ring possibly drops the vfork child's record. */
 static void write_in_vfork_child(void)
 {
 	char buffer[300];
@@ -201,7 +201,7 @@ static void write_in_vfork_child(void)
 	CHECK(rk_vfork_end() == 0 && pid > 0 && exit_status_of(pid) == 0);
 }
 
-/* If the interrupted write hadn't notified yet, it does so after the handler. */
+/* Runs after the interrupted write, which must have notified the reader if the vfork child's write hasn't. */
 static int is_told_of(void)
 {
 	return is_told() ? 0 : 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests rings in a storm (storm.h). The first ring drops new records if it is full; readers read it by CPU, and merge
- * it. The second ring overwrites old records; readers take snapshots. The invariant is the invariant of records.h.
- * Each record that was written to the first ring, and not reported as dropped, is read. Meanwhile CPUs can go offline
- * and come back.
+ * Tests rings in a storm (storm.h). The first ring drops new records if it is full. Some threads read one CPU's records
+ * of this ring, and others merge the records of all CPUs. The second ring overwrites old records, and threads take
+ * snapshots of it. The invariant is the invariant of records.h. Each record that was written to the first ring, and not
+ * reported as dropped, is read. CPUs can go offline and come back during the test.
  */
 #include "records.h"
 #include "storm.h"

@@ -44,7 +44,7 @@ static void waited_for(void **state)
 	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, 0), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, -1), -EINVAL);
-	for (int i = 0; i < 2; i++) { /* in turn 0, the record comes before the wait; in turn 1, a record was left unread */
+	for (int i = 0; i < 2; i++) { /* i == 0: the record is written before the wait; i == 1: a record was left unread */
 		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 		if (i == 0)
 			usleep(40000);
@@ -149,7 +149,7 @@ static void namesakes(void **state)
 	assert_int_equal(r, 0);
 }
 
-/* Kernels before 4.14 can't wipe pages in children. A filter that refuses the system call has the same effect. */
+/* Kernels before 4.14 lack MADV_WIPEONFORK. A filter that refuses madvise(2) has the same effect. */
 static int told_without_wiped_pages(int error)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -302,8 +302,8 @@ static void two_wait(void **state)
 }
 
 /*
- * While a thread begins to wait, a record is written, and another reader takes this record and arms the ring again.
- * The thread's wait must end all the same, whether or not the thread slept already.
+ * While a thread begins to wait, a record is written, and another reader takes this record and calls rk_ring_arm(). The
+ * thread's wait must end all the same, whether or not the thread slept already.
  */
 #define WAITS 200
 static uint32_t begun, woken_up;

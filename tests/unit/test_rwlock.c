@@ -161,7 +161,7 @@ static void ended_on_another_cpu_in_another_thread(void **state)
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 
-/* Inside the bracket, this thread has no rseq. */
+/* Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct rk_rwlock_section *section;
@@ -200,7 +200,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* If fences no longer work, no thread can write, but all threads can read. */
+/* If a filter refuses fences to a thread, it can't acquire the lock as writer, but all threads can read. */
 static void *write_without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);

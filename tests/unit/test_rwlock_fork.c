@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a reader-writer lock in a child. The child's thread keeps what it held of the lock. If the child lacks the
- * writer, the functions that acquire the lock return 1.
+ * Tests a reader-writer lock in a child. The child's thread is still the writer, or keeps its read sections by
+ * rk_rwlock_read_keep(). If another thread was the writer at the fork, the functions that acquire the lock return 1.
  */
 #include "wakes.h"
 
@@ -74,8 +74,8 @@ static int mine_goes_on(void)
 }
 
 /*
- * A read section that isn't kept belongs to no thread of the child. If the child still ends it, no other section is
- * disturbed, even after three forks in a row.
+ * A read section that isn't kept by rk_rwlock_read_keep() belongs to no thread of the child. If the child still ends it,
+ * this doesn't change how other sections are counted, even after three forks in a row.
  */
 static int ended_in_child(int further)
 {
@@ -119,7 +119,7 @@ static int half_done(int way)
 	return all_is_well();
 }
 
-/* Runs in a child that lacks a writer which was still waiting. */
+/* Runs in a child that lacks a thread which was waiting at the fork to become the writer. */
 static int nothing_done(int way)
 {
 	struct rk_rwlock_section *section;

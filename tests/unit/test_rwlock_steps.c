@@ -9,13 +9,13 @@
 #include "refuse.h"
 
 static struct rk_rwlock *lock;
-static volatile int readers, writers; /* threads of this process that hold the lock */
+static volatile int readers, writers; /* how many threads of this process hold the lock as readers and as writers */
 
 static void start_with(unsigned flags)
 {
 	struct rk_rwlock *first;
 
-	/* First does what each process does only once. Otherwise that would take most of the steps. */
+	/* Uses another lock first, because the first use in a process takes many instructions. */
 	CHECK(rk_rwlock_create(&first, 0) == 0 && rk_rwlock_write_lock(first) == 0 && rk_rwlock_write_unlock(first) == 0);
 	CHECK(rk_rwlock_create(&lock, flags) == 0);
 	readers = writers = 0;
@@ -93,8 +93,8 @@ static void try_both(void)
 }
 
 /*
- * Runs after the operation, in the parent and in a child that continues the operation. Checks that the lock is free and works as
- * it did before the operation.
+ * Runs after the operation, in the parent and in a child that continues the operation. Checks that the lock is free and
+ * works as it did before the operation.
  */
 static int judge(void)
 {
@@ -194,7 +194,7 @@ static void end_writing(void)
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* A lock that a child inherits. The child must open the lock's gate first. */
+/* A lock that a child inherits. In the child, the lock's gate is closed until the first acquisition opens it. */
 static struct rk_rwlock *inherited;
 
 static void inherit(void)

@@ -9,7 +9,7 @@
 #define WORDS 8
 
 static struct rk_rwlock *lock;
-static uint64_t data[WORDS]; /* all words are equal */
+static uint64_t data[WORDS]; /* all words are equal, except while a writer is inside */
 static uint64_t sections, refused, written, given_up;
 
 static void look(uint64_t *random)
@@ -38,8 +38,8 @@ static void leave(struct rk_rwlock_section *section, uint64_t *random)
 }
 
 /*
- * Reads, and sometimes begins a second read section inside the first. The second can begin whether or not a writer
- * waits.
+ * Reads, and sometimes begins a second read section inside the first. The second section can begin whether or not a
+ * writer waits.
  */
 static void use_for(uint64_t *random, int64_t nanoseconds)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests reader-writer locks: which threads wait for which, with either preference, and which threads are woken. */
+/*
+ * Tests reader-writer locks that prefer readers or writers: which threads wait for which, and which threads are woken.
+ */
 #include "rwlock_ways.h"
 #include "wakes.h"
 
@@ -107,7 +109,7 @@ static void *read_in_thread(void *arg)
 }
 
 #define TURNS 20
-#define TURNS_MAX 1000 /* turns at most; the loop ends when some threads have slept */
+#define TURNS_MAX 1000 /* the loop ends after TURNS turns if threads have slept, and otherwise after TURNS_MAX turns */
 
 /* Some threads get the lock without having slept. No thread sleeps while the lock is free. */
 static void woken_when_it_is_free(void **state)

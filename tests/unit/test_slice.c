@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests slice extensions. The test stores what the kernel would store. It checks what the library requests and when,
- * why a request has no effect, and system calls inside a region.
+ * Tests slice extensions. The test stores in the area what the kernel would store. It checks when the library makes and
+ * clears a request, which reason it reports if it can't request, and system calls inside a region. A region is the code
+ * from rk_slice_begin() to rk_slice_end().
  */
 #include "slices.h"
 
@@ -44,7 +45,7 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/* The end of an inner region changes nothing, whatever was stored in place of the request. */
+/* Checks that the end of an inner region changes nothing. `control`: the kernel stores this in place of the request. */
 static void end_around_another(uint32_t control)
 {
 	int outer, inner;
@@ -80,8 +81,8 @@ static void granted_time_is_given_back(void **state)
 }
 
 /*
- * A thread that was preempted has lost its request. An inner region is allowed to make another request, and then ends
- * that request.
+ * The kernel clears a thread's request when it preempts the thread. An inner region is allowed to make another request,
+ * and then clears it.
  */
 static void a_lost_request_is_made_again_inside(void **state)
 {
@@ -104,8 +105,8 @@ static void a_lost_request_is_made_again_inside(void **state)
 }
 
 /*
- * A thread loses a request, for example while it waits for another mutex. The library yields before it requests
- * again. Otherwise the kernel possibly kills the thread.
+ * The kernel clears a request, for example while the thread waits for another mutex. The library yields before it makes
+ * another request. Otherwise the kernel possibly kills the thread.
  */
 static void mutexes_request_again(void **state)
 {
@@ -189,8 +190,8 @@ static void nothing_is_stored_where_it_is_off(void **state)
 }
 
 /*
- * A bracket asks the kernel to enable the extension again. The test stores the flags, because this kernel doesn't use
- * them.
+ * The outer rk_vfork_end() asks the kernel to enable the extension again. The test stores the flags, because this kernel
+ * doesn't use them.
  */
 static void a_bracket_switches_it_on_again(void **state)
 {
@@ -233,7 +234,10 @@ static void the_first_region_registers(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* System calls inside a checked region. A signal handler only runs after the region has ended. */
+/*
+ * The following functions test system calls inside a region that rk_slice_begin_checked() began. Signal handlers only
+ * run after such a region has ended.
+ */
 static volatile sig_atomic_t handled;
 
 static void on_usr1(int signo)
@@ -282,7 +286,7 @@ static void *call_inside(void *unused)
 	return unused;
 }
 
-/* In the child, a new thread gets the memory of a thread that was in a region at the fork. */
+/* Runs in a child. The new thread gets the memory of a thread that was in a region at the fork. */
 static int checked_in_new_thread(void)
 {
 	pthread_t thread;

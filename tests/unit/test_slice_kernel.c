@@ -66,7 +66,7 @@ static int bracket_in_child(void)
 {
 	CHECK(judge_on() == 0);
 	CHECK(rk_vfork_begin() == 0 && rk_slice_thread_reason() == RK_SLICE_VFORK);
-	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* the kernel doesn't use this area inside a bracket */
+	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* the area isn't registered, so the kernel doesn't use it */
 	CHECK(rk_vfork_end() == 0);
 	return judge_on();
 }
@@ -181,9 +181,9 @@ static void time_is_granted(void **state)
 }
 
 /*
- * If a thread keeps a grant too long, a state stays in the kernel until the next system call. If the thread has made
- * another request by then, a kernel that was started with rseq_debug=1 kills the thread. The end of a region clears
- * this state.
+ * If a thread keeps a grant too long, the kernel remembers this until the thread's next system call. If the thread has
+ * made another request by then, a kernel that was started with rseq_debug=1 kills the thread. So the end of a region
+ * makes a system call.
  *
  * To show this, the test also runs without the end of the region. Then a kernel with rseq_debug=1 kills the thread.
  */

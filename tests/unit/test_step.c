@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests threads that are single-stepped. A debugger that single-steps a thread aborts every section, each time.
+ * Tests threads that are single-stepped. A debugger that single-steps a thread aborts each attempt of each section.
  * Structures must still work: after RK_ABORTS_MAX attempts, an operation uses the overflow slot.
  */
 #include "test.h"
@@ -12,8 +12,8 @@ static int64_t adds; /* number of adds; each is single-stepped through RK_ABORTS
 static struct rk_counter *counter;
 
 /*
- * The child counts between two stops. Its exit status is the count in the overflow slot, 98 if the sum is wrong, or
- * 99 if ptrace(2) fails.
+ * Runs in the child. The child adds to a counter while its parent steps it. Its exit status is the count in the
+ * overflow slot, 98 if the sum is wrong, or 99 if ptrace(2) fails.
  */
 static int count_while_stepped(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests all operations and counters at once, in a storm (storm.h) whose handlers use the same words and counters.
- * Meanwhile CPUs can go offline and come back.
+ * Tests all operations and counters at once, in a storm (storm.h) whose handlers use the same words and counters. CPUs
+ * can go offline and come back during the test.
  *
  * The invariant is the invariant of tally.h: the memory contains exactly what the threads have counted as done.
  */
@@ -31,7 +31,7 @@ static void use_a_counter(uint64_t *random)
 	EXPECT(rk_counter_destroy(c) == 0);
 }
 
-/* Allocates an item. The item must be as new, whichever thread wrote to it before. */
+/* Allocates an item. The item must have its initial contents, whichever thread wrote to it before. */
 static void use_an_item(uint64_t *random)
 {
 	struct words *item;
@@ -220,7 +220,7 @@ static bool is_possible(int index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* Looks only at batches that have ended. */
+/* `total` contains the tallies of batches that have ended, so only these count. */
 static bool enough(void)
 {
 	bool done = count_now(&total.popped) > 0 && count_now(&total.unstacked) > 0 && count_now(&total.taken_at_once) > 0 &&
@@ -248,7 +248,7 @@ static void exact_whatever_happens(void **state)
 		assert_int_equal(total.popped + total.unstacked + total.taken_at_once + total.logged + total.through, 0);
 	for (int i = 0; i < INDICES; i++) {
 		assert_true(sum_of(&shared->added[i], false) == total.added[i]);
-		/* Each number has half a word, so only these bits are compared. */
+		/* In a word, a number has half of the bits, so only these bits are compared. */
 		assert_int_equal(sum_of(&shared->swapped[i], true) & LOW, total.swapped[i] & LOW);
 		if (!is_possible(i))
 			assert_int_equal(total.adds[i] + total.swapped[i], 0);

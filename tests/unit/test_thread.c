@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the registration of real threads: owners, queries, counts, and ten thousand short-lived threads. The tests
- * ask both the kernel and the library.
+ * Tests the registration of threads that the libc creates: owners, queries, counts of users, and ten thousand
+ * short-lived threads. The tests ask both the kernel and the library.
  */
 #include "test.h"
 
@@ -107,7 +107,7 @@ static void *look_then_operate(void *arg)
 	seen->reason_before = rk_thread_reason();
 	seen->kernel_before = kernel_says_any();
 	errno = 4711;
-	rki_counter_add_slow(counter, 1, RK_ABORTED); /* the first operation of a thread takes this path, in every build */
+	rki_counter_add_slow(counter, 1, RK_ABORTED); /* in every build, a thread's first operation calls this */
 	(void)rk_thread_prepare();
 	seen->errno_kept = errno == 4711;
 	seen->after = rk_thread_owner();

@@ -220,7 +220,7 @@ static void a_handler_is_refused_what_is_held(void **state)
  */
 static void count_in_handler(void)
 {
-	CHECK(traps < 100); /* the traps are caused by the thread's calls, not by the handler's */
+	CHECK(traps < 100); /* if the handler's own calls were trapped too, there would be no end of traps */
 	rk_counter_group_add(group, 1, 1);
 	CHECK(rk_thread_prepare() < 0);
 }

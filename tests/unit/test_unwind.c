@@ -147,7 +147,7 @@ static void samples(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* libunwind's backtrace() has a fast way of its own, which reads a frame that is marked as a signal's in another way. */
+/* Repeats both tests with libunwind's unw_backtrace(), whose fast path finds the caller of a signal frame in its own way. */
 static void libunwind(void **state)
 {
 	void *library = dlopen("libunwind.so.8", RTLD_NOW);

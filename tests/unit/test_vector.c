@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests vectors: each operation code alone and in random sequences, compared with a plain model, on every possible
- * CPU. Also tests vectors that are refused and must change nothing.
+ * Tests vectors. A vector does several operations on one CPU's data as a single one. Each operation code is tested alone
+ * and in random sequences, compared with a plain model, on every possible CPU. Also tests vectors that are refused and
+ * must change nothing.
  */
 #include "vectors.h"
 
@@ -13,7 +14,7 @@ static uint64_t draw(uint64_t *random)
 	return *random;
 }
 
-/* The model of a shift. It shifts by one bit at a time, while the library uses numbers of four lengths. */
+/* The model of a shift by one bit. It works for any length, while the library has code for numbers of four lengths. */
 static void shift(unsigned char *number, uint32_t length, bool left)
 {
 	uint64_t value = 0;
@@ -50,7 +51,7 @@ static void model(unsigned char *data, const struct rk_vector_op *op, unsigned c
 	}
 }
 
-/* Draws a valid operation at random. The operation copies from `source`, or reads to `destination`; both have SIZE bytes. */
+/* Returns a random valid operation. It copies from `source`, or reads to `destination`; both have SIZE bytes. */
 static struct rk_vector_op draw_op(uint64_t *random, unsigned char *source, unsigned char *destination)
 {
 	struct rk_vector_op op = {.code = (enum rk_vector_code)(RK_VECTOR_COPY + draw(random) % 9)};

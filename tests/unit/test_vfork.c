@@ -3,7 +3,7 @@
  * Tests RK_VFORK: the arguments and results of the two functions that it calls, and children that count and overwrite
  * the stack. Also tests signals, further forks and unwinding at each instruction of RK_VFORK.
  */
-#define INSTRUCTIONS_MAX 2000 /* with musl, the library looks up a thread by its thread id, which takes many instructions */
+#define INSTRUCTIONS_MAX 2000 /* the default of interrupt.h isn't enough for musl, where looking up a thread takes long */
 #include "interrupt.h"
 #include <rseqkit/vfork.h>
 #include <sys/resource.h>
@@ -56,7 +56,7 @@ static int destroy_counter(void **state)
 	return rk_counter_destroy(counter);
 }
 
-/* If the function that runs before the vfork can't prepare the thread, the child gets memory of its own. */
+/* If the function that runs before the vfork returns an error, RK_VFORK forks, so the child gets memory of its own. */
 static void by_fork(void **state)
 {
 	volatile int seen = 0;
@@ -216,7 +216,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
 static bool are_all_found = true;
 
 /*
- * If an unwinder finds vfork_any(), it must also find the function's caller. On arm64, an unwinder can't unwind from
+ * If an unwinder finds vfork_any(), it must also find the caller of vfork_any(). On arm64, an unwinder can't unwind from
  * the entries of a module's PLT.
  */
 static void unwind(void)

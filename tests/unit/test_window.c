@@ -112,7 +112,7 @@ static const struct operation {
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 
-#define SHAPES 3 /* this many operations come first; they begin in different ways, or compare */
+#define SHAPES 3 /* the first SHAPES operations of the table contain every way in which a section begins */
 #define INSTRUCTIONS_MAX 64
 #define STEPS_MAX 100000 /* steps from the child's first stop to the end of the operation */
 
@@ -262,8 +262,8 @@ static void step_through(size_t operation, bool known, uintptr_t *addresses, int
 }
 
 /*
- * Stores the addresses of the operation's instructions, of a run to its end and a run with aborts. Returns their
- * number.
+ * Stores the addresses of the operation's instructions: those of a run without aborts, and those of a run with aborts.
+ * Returns their number.
  */
 static int instructions_of(size_t operation, uintptr_t *addresses)
 {
@@ -276,8 +276,7 @@ static int instructions_of(size_t operation, uintptr_t *addresses)
 
 /*
  * Runs the operation with a migration at each instruction: once without an interruption before, and once with an
- * interruption at each earlier instruction. On slow machines, only the first SHAPES operations are interrupted. These
- * include all ways in which an operation begins.
+ * interruption at each earlier instruction. On slow machines, only the first SHAPES operations are interrupted.
  */
 static int at_every_instruction(size_t operation)
 {

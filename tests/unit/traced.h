@@ -50,8 +50,8 @@ static inline uintptr_t return_address(pid_t pid, const struct user_regs_struct 
 }
 
 /*
- * Waits for the child's next stop. With `go_on`, first lets the child run. Returns the signal that stopped the child, or -1
- * if the child has ended.
+ * Waits until the child stops. If `go_on` is true, first lets the child continue. Returns the signal that stopped the
+ * child, or -1 if the child has ended.
  */
 static inline int stop_signal(pid_t pid, bool go_on)
 {
@@ -65,8 +65,9 @@ static inline int stop_signal(pid_t pid, bool go_on)
 }
 
 /*
- * Runs the child to a breakpoint at `address`, and removes the breakpoint. Returns 1 if the child reached the
- * breakpoint, 0 if the child reached its last stop instead, and -1 if the child has ended.
+ * Sets a breakpoint at `address`, and lets the child continue. If the child reaches the breakpoint, removes it and
+ * returns 1. Returns 0 if the child stopped itself by SIGSTOP first, which children do at their end. Returns -1 if the
+ * child has ended.
  */
 static inline int run_to(pid_t pid, uintptr_t address)
 {

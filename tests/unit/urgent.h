@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * urgent.h - raises the priority of two processes, of which one traces the other. They take turns at every
+ * urgent.h - raises the priority of a tracer and of the process that it single-steps. The two take turns at every
  * instruction. If further processes want the CPU, a fair scheduler gives each of them some milliseconds at each turn.
  * Then a test that needs a second takes minutes. So both processes get a higher priority, if they are allowed to.
  */
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * Raises the priority of the calling process and its child. Processes that they create later don't inherit the
- * priority. Makes system calls, because not every libc has a function for this.
+ * Raises the priority of the calling process and of `child`. Processes that these two create later don't inherit the
+ * priority. The function makes the system calls itself, because not every libc has functions for them.
  */
 static inline void begin_steps(pid_t child)
 {

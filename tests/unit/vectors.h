@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vectors.h - the item that tests of vectors work on. */
+/* vectors.h - an item of closable memory, for tests of vectors (rseqkit/vector.h). */
 #ifndef VECTORS_H
 #define VECTORS_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - counts the threads that sleep, and the threads that the kernel has woken. A waiting thread checks its
- * condition again after some time, even if no thread wakes it. A test can't assert how long this time is. So a test
- * can set `patiently`. Then a thread sleeps until another thread wakes it, or for PATIENCE seconds. If PATIENCE
- * seconds are over, something is wrong.
+ * wakes.h - counts the threads that sleep in futex(2), and the threads that the kernel has woken. A thread that waits
+ * in the library checks its condition again after some time, even if no thread wakes it. So a missing wake-up only
+ * makes the wait longer. To find a missing wake-up, a test can set `patiently`. Then a thread sleeps until another
+ * thread wakes it, or for PATIENCE seconds; after PATIENCE seconds, `overslept` counts it.
  */
 #ifndef WAKES_H
 #define WAKES_H
@@ -13,7 +13,7 @@
 
 #define PATIENCE 20 /* seconds; a wake takes less than a millisecond */
 
-static int sleeping, woken, overslept; /* `overslept`: waits that ended because their time was over */
+static int sleeping, woken, overslept; /* `overslept`: number of waits that ended because their time was over */
 static bool patiently;
 
 static long called(long number, const long arguments[6])

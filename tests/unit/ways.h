@@ -18,10 +18,16 @@ __attribute__((__unused__)) static bool forked;
 			assert_true(condition);                                                                        \
 	} while (0)
 
-/* If a thread can't use the way that a test chooses, the thread uses one of the other two ways. */
+/*
+ * BY_SECTION: by the inline function. BY_OVERFLOW: by the slow function, as a thread without rseq. AFTER_ABORTS: by the
+ * slow function, as after an aborted section. If a thread can't use a section, it uses the overflow slot.
+ */
 enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
 
-/* Returns the result of the first attempt, for a way that isn't BY_SECTION. */
+/*
+ * Tests call a slow function directly, and pass it the result that the section would have had. This function returns
+ * the result that leads to `way`, which isn't BY_SECTION.
+ */
 static inline enum rk_result attempt_of(enum way way)
 {
 	return way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED;

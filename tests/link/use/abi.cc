@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* abi.h from C++17, with no cast and no other header. */
+/* Uses abi.h in C++17, without casts and other headers. */
 #include <rseqkit/abi.h>
 
 int main()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* detail/agreement.h from C++17, with no cast and no other header. */
+/* Uses detail/agreement.h in C++17, without casts and other headers. */
 #include <rseqkit/detail/agreement.h>
 
 int main()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* api.h from C++17, with no cast and no other header. */
+/* Uses api.h in C++17, without casts and other headers. */
 #include <rseqkit/api.h>
 
 int main()

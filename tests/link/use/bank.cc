@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bank.h from C++17, with no cast and no other header. */
+/* Uses bank.h in C++17, without casts and other headers. */
 #include <rseqkit/bank.h>
 
 int main()
@@ -10,7 +10,7 @@ int main()
 
 	if (rk_bank_open_first(&slot, bank) != 0 || rk_bank_open_first(&slot, bank) >= 0)
 		return 1;
-	/* This slot isn't per-CPU memory: no operation may be done on it, so of a CPU that doesn't exist. */
+	/* This slot isn't per-CPU memory, so no operation must be done on it. For CPU -1, which doesn't exist, none is done. */
 	return rk_at_bank_add(&slot, 0, 1, -1) == RK_WRONG_CPU &&
 	       rk_at_bank_compare_exchange_release(&slot, 0, &seen, 1, -1) == RK_WRONG_CPU ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.h from C++17, with no cast of what it takes and gives, and no other header. */
+/* Uses cache.h in C++17, without casts of arguments and results, and without other headers. */
 #include <rseqkit/cache.h>
 
 struct object {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* counter.h from C++17, with no cast and no other header: groups, and what is made on first use. */
+/* Uses counter.h in C++17, without casts and other headers: groups, and counters that are made on first use. */
 #include <rseqkit/counter.h>
 
 static struct rk_counter_static events = RK_COUNTER_STATIC;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist.h from C++17, with no cast and no other header. */
+/* Uses freelist.h in C++17, without casts and other headers. */
 #include <rseqkit/freelist.h>
 
 struct buffer : rk_freelist_node {

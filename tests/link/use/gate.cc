@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.h from C++17, with no cast and no other header. */
+/* Uses gate.h in C++17, without casts and other headers. */
 #include <rseqkit/gate.h>
 
 int main()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.h from C++17, with no cast and no other header. */
+/* Uses histogram.h in C++17, without casts and other headers. */
 #include <rseqkit/histogram.h>
 
 int main()

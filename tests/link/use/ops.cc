@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ops.h from C++17, with no cast and no other header. */
+/* Uses ops.h in C++17, without casts and other headers. */
 #include <rseqkit/ops.h>
 
-/* Memory on the caller's own account: CPU n's slot is n strides behind. */
+/* The caller's own memory instead of an item of a pool. CPU n's slot is n strides after the first byte. */
 static unsigned char memory[2 * RK_STRIDE];
 
 int main()

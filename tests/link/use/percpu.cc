@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu.h, and the operations on its items, from C++17 with no other header and no cast but from void *. */
+/* Uses percpu.h and operations on its items in C++17, without other headers, and with casts only from void *. */
 #include <rseqkit/percpu.h>
 
 int main()

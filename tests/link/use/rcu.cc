@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu.h from C++17, with no cast and no other header. */
+/* Uses rcu.h in C++17, without casts and other headers. */
 #include <rseqkit/rcu.h>
 
 struct object {

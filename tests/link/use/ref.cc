@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ref.h from C++17, with no cast and no other header. */
+/* Uses ref.h in C++17, without casts and other headers. */
 #include <rseqkit/ref.h>
 
 struct object : rk_ref {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* remote.h from C++17, with no cast and no other header. */
+/* Uses remote.h in C++17, without casts and other headers. */
 #include <rseqkit/remote.h>
 
 int main()

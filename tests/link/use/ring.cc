@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h from C++17, with no cast of what it takes, and no other header. */
+/* Uses ring.h in C++17, without casts of arguments, and without other headers. */
 #include <rseqkit/ring.h>
 
 struct event {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A section of a program's own (examples/versioned.h) from C++17, with no cast. */
+/* Uses a section that a program defines itself (examples/versioned.h) in C++17, without a cast. */
 #include <rseqkit/percpu.h>
 #include "../../../examples/versioned.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h and mutex.h from C++17, with no cast and no other header but for errors. */
+/* Uses slice.h and mutex.h in C++17, without casts, and with no other header except for errors. */
 #include <rseqkit/mutex.h>
 
 #include <cerrno>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h from C++17, with no cast and no other header. */
+/* Uses thread.h in C++17, without casts and other headers. */
 #include <rseqkit/thread.h>
 
 int main()

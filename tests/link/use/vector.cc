@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vector.h from C++17, with no cast and no other header. */
+/* Uses vector.h in C++17, without casts and other headers. */
 #include <rseqkit/vector.h>
 
 int main()

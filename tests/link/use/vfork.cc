@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vfork.h from C++17, with no cast. */
+/* Uses vfork.h in C++17, without casts. */
 #include <rseqkit/vfork.h>
 
 #include <sys/wait.h>

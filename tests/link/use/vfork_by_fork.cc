@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* vfork.h as it is on architectures without critical sections. */
+/* Uses vfork.h in C++17, in the form that it has on architectures without critical sections. */
 #define RKI_VFORK_BY_FORK 1
 #include "vfork.cc"
