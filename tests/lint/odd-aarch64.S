@@ -9,7 +9,7 @@
 #define WAYS_OUT(...) mov w0, #0; ret; leave: mov w0, #4; ret; SIGNATURE; abort: __VA_ARGS__
 #define DESCRIPTOR(cs, start, end, abort) TABLE; cs: .long 0, 0; .quad start, end - start, abort; .popsection; POINTER(cs)
 
-/* == commit4: two halves of a word; the commit stores the first one */
+/* == commit4: stores two halves of a word; the commit is the store of the lower half */
 LEAF(commit4)
 	START
 	INDEX
@@ -21,7 +21,7 @@ end:
 END_LEAF(commit4)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == outinit: a result of the caller is cleared first, and stored by the last instruction */
+/* == outinit: first clears the caller's result; the last instruction stores the final one */
 LEAF(outinit)
 	START
 	INDEX
@@ -35,7 +35,7 @@ end:
 END_LEAF(outinit)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == snapshot: copies out of the data by a loop; the copy may start again */
+/* == snapshot: copies a slot to the caller's memory; if the section starts again, it copies everything again */
 LEAF(snapshot)
 	START
 	INDEX
@@ -51,7 +51,7 @@ end:
 END_LEAF(snapshot)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == expected: what was expected is in the caller's memory, which gets the value that was found */
+/* == expected: the expected value is in the caller's memory; code after the section replaces it by the value that was found */
 LEAF(expected)
 	START
 	INDEX
@@ -65,7 +65,7 @@ end:
 END_LEAF(expected)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == outptr: a result goes through a pointer that the caller has in memory */
+/* == outptr: stores a result through a pointer that it loads from the caller's memory */
 LEAF(outptr)
 	START
 	INDEX
@@ -80,7 +80,7 @@ end:
 END_LEAF(outptr)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == used: after a section that only loads, a mark */
+/* == used: only loads; code after the section stores a byte, at the CPU's number */
 LEAF(used)
 	mov w15, #1
 	START
@@ -92,7 +92,7 @@ end:
 END_LEAF(used)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == tagbits: sets a bit: once more changes nothing */
+/* == tagbits: sets a bit before the commit; setting it again changes nothing */
 LEAF(tagbits)
 	START
 	INDEX
@@ -106,7 +106,7 @@ end:
 END_LEAF(tagbits)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == tagatomic: the same, by an atomic instruction */
+/* == tagatomic: like tagbits, but sets the bit with an atomic instruction */
 LEAF(tagatomic)
 	mov x14, #1
 	START
@@ -120,7 +120,7 @@ end:
 END_LEAF(tagatomic)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == maxcsel: keeps the greater value, by a conditional selection */
+/* == maxcsel: before the commit, stores the greater of two values, selected by csel */
 LEAF(maxcsel)
 	START
 	INDEX
@@ -135,7 +135,7 @@ end:
 END_LEAF(maxcsel)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == maxbranch: keeps the greater value, by a branch */
+/* == maxbranch: before the commit, stores the greater of two values, selected by a branch */
 LEAF(maxbranch)
 	START
 	INDEX
@@ -152,7 +152,7 @@ end:
 END_LEAF(maxbranch)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == bytefield: replaces a byte of a word */
+/* == bytefield: before the commit, replaces one byte of a word */
 LEAF(bytefield)
 	START
 	INDEX
@@ -166,7 +166,7 @@ end:
 END_LEAF(bytefield)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == swpstore: a store by an exchange */
+/* == swpstore: before the commit, stores a constant with swp */
 LEAF(swpstore)
 	START
 	INDEX
@@ -179,7 +179,7 @@ end:
 END_LEAF(swpstore)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == pushframe: saves a register on the stack; the handler sets the stack pointer by the frame pointer */
+/* == pushframe: saves a register on the stack in the section; the handler sets the stack pointer from the frame pointer */
 BEGIN(pushframe)
 	START
 	INDEX
@@ -203,7 +203,7 @@ abort:
 END(pushframe)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == latersave: a register that code further down saves */
+/* == latersave: changes x19, which is saved by code at a higher address */
 LEAF(latersave)
 	b 5f
 6:
@@ -229,7 +229,7 @@ abort:
 END_LEAF(latersave)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == vectorsave: a register that is saved in a vector register */
+/* == vectorsave: changes x19, which was saved in a vector register */
 LEAF(vectorsave)
 	fmov d7, x19
 	START
@@ -251,7 +251,7 @@ abort:
 END_LEAF(vectorsave)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == selectbysign: a pointer is chosen by whether the thread is registered */
+/* == selectbysign: before the section, the sign of cpu_id selects a pointer, so an unregistered thread uses other data */
 LEAF(selectbysign)
 	mrs x17, tpidr_el0
 	add x17, x17, x2
@@ -269,7 +269,7 @@ end:
 END_LEAF(selectbysign)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == disarmload: the last instruction clears the descriptor */
+/* == disarmload: only loads; the last instruction clears rseq_cs */
 LEAF(disarmload)
 	START
 	INDEX
@@ -280,7 +280,7 @@ end:
 END_LEAF(disarmload)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == disarmexit: a way out clears the descriptor */
+/* == disarmexit: clears rseq_cs before one of the exits */
 LEAF(disarmexit)
 	START
 	INDEX
@@ -297,7 +297,7 @@ end:
 END_LEAF(disarmexit)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == exclusive: a register is an input on one path, and changed on another */
+/* == exclusive: one path uses a register as an input, and another path overwrites it; the handler starts again */
 LEAF(exclusive)
 again:
 	START
@@ -318,7 +318,7 @@ end:
 END_LEAF(exclusive)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == testalias: cpu_id is tested through another pointer before */
+/* == testalias: cpu_id is tested before the section, through another pointer */
 LEAF(testalias)
 	mrs x12, tpidr_el0
 	add x12, x12, x2
@@ -332,7 +332,7 @@ end:
 END_LEAF(testalias)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == stale16: compares two bytes of cpu_id, through a pointer from memory */
+/* == stale16: compares an index loaded before with two bytes of cpu_id, through a pointer from memory */
 LEAF(stale16)
 	mrs x12, tpidr_el0
 	add x12, x12, x2
@@ -348,7 +348,7 @@ end:
 END_LEAF(stale16)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == stale8: compares cpu_id_start and cpu_id at once */
+/* == stale8: loads cpu_id_start and cpu_id together before the section, and compares both at once in it */
 LEAF(stale8)
 	mrs x12, tpidr_el0
 	add x12, x12, x2
@@ -365,7 +365,7 @@ end:
 END_LEAF(stale8)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == externabort: another descriptor's handler is in another file */
+/* == externabort: there is another descriptor, whose abort handler is in another file */
 LEAF(externabort)
 	START
 	INDEX
@@ -376,7 +376,7 @@ END_LEAF(externabort)
 	DESCRIPTOR(cs, start, end, abort)
 	DESCRIPTOR(csX, start, end, other_abort)
 
-/* == zerodesc: a descriptor that is filled in at run time */
+/* == zerodesc: there is another descriptor, which is all zeros, like one that is filled in at run time */
 LEAF(zerodesc)
 	START
 	INDEX
@@ -387,7 +387,7 @@ END_LEAF(zerodesc)
 	DESCRIPTOR(cs, start, end, abort)
 	TABLE; csX: .long 0, 0; .quad 0, 0, 0; .popsection; POINTER(csX)
 
-/* == duff: jumps into a row of instructions of its own */
+/* == duff: jumps to a computed address among the section's own instructions */
 LEAF(duff)
 	START
 	INDEX
@@ -404,7 +404,7 @@ end:
 END_LEAF(duff)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == datajump: data that look like a jump into the range */
+/* == datajump: data before the section look like a jump into it */
 LEAF(datajump)
 	b 1f
 	.word 0x14000000 + ((start + 4 - .) >> 2)
@@ -417,7 +417,7 @@ end:
 END_LEAF(datajump)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == swparm: stores the descriptor by an exchange */
+/* == swparm: stores the descriptor's address in rseq_cs with swp */
 LEAF(swparm)
 	ARM(cs)
 	add x15, x17, #8
@@ -431,7 +431,7 @@ end:
 END_LEAF(swparm)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == adjacent: the last instruction stores the descriptor of the next section */
+/* == adjacent: the last instruction stores the address of the next section's descriptor in rseq_cs */
 LEAF(adjacent)
 	START
 	INDEX
@@ -451,7 +451,7 @@ END_LEAF(adjacent)
 	DESCRIPTOR(cs, start, end, abort)
 	DESCRIPTOR(csX, s2, e2, abort)
 
-/* == calltest: a function that is called tests cpu_id */
+/* == calltest: a function that is called before the section tests cpu_id */
 BEGIN(calltest)
 	bl helper
 	cbnz w0, leave
@@ -471,7 +471,7 @@ helper:
 END(calltest)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == unchanged: stores what it loaded */
+/* == unchanged: before the commit, stores a value in the same place from which it was loaded */
 LEAF(unchanged)
 	START
 	INDEX
@@ -483,7 +483,7 @@ end:
 END_LEAF(unchanged)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == fixedcpu: the index was loaded before, and a bit of the field is tested */
+/* == fixedcpu: the index was loaded before the section, which tests a bit of cpu_id */
 LEAF(fixedcpu)
 	mrs x12, tpidr_el0
 	add x12, x12, x2
@@ -497,7 +497,7 @@ end:
 END_LEAF(fixedcpu)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == later: code after the section stores something else to the place that it loaded from */
+/* == later: only loads; code after the section stores another value in the same place */
 LEAF(later)
 	START
 	INDEX
@@ -509,7 +509,7 @@ end:
 END_LEAF(later)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == bitselect: takes some bits of a word from another one: once more changes nothing */
+/* == bitselect: before the commit, replaces some bits of a word by another word's; doing it again changes nothing */
 LEAF(bitselect)
 	START
 	INDEX
@@ -525,7 +525,7 @@ end:
 END_LEAF(bitselect)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == threads: the area and another word are thread-local, at offsets that only the linker knows; x8 is the module's block */
+/* == threads: the rseq area and a word are thread-local, at offsets that only the linker knows; x8 is the module's TLS block */
 LEAF(threads)
 	adrp x16, cs
 	add x16, x16, :lo12:cs

@@ -8,7 +8,7 @@
 #define WAYS_OUT(...) xor %eax, %eax; ret; leave: mov $4, %eax; ret; SIGNATURE; abort: __VA_ARGS__
 #define DESCRIPTOR(cs, start, end, abort) TABLE; cs: .long 0, 0; .quad start, end - start, abort; .popsection; POINTER(cs)
 
-/* == commit4: two halves of a word; the commit stores the first one */
+/* == commit4: stores two halves of a word; the commit is the store of the lower half */
 BEGIN(commit4)
 	ARM
 start:
@@ -22,7 +22,7 @@ end:
 END(commit4)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == outinit: a result of the caller is cleared first, and stored by the last instruction */
+/* == outinit: first clears the caller's result; the last instruction stores the final one */
 BEGIN(outinit)
 	ARM
 start:
@@ -37,7 +37,7 @@ end:
 END(outinit)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == snapshot: copies out of the data; the copy may start again */
+/* == snapshot: copies a slot to the caller's memory; if the section starts again, it copies everything again */
 BEGIN(snapshot)
 	mov %rsi, %r9
 	mov %rdx, %r10
@@ -58,7 +58,7 @@ end:
 END(snapshot)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == expected: what was expected is in the caller's memory, which gets the value that was found */
+/* == expected: the expected value is in the caller's memory; code after the section replaces it by the value that was found */
 BEGIN(expected)
 	ARM
 start:
@@ -72,7 +72,7 @@ end:
 END(expected)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == expected2: the same, before a comparison at the end */
+/* == expected2: like expected, but the section itself stores the value that was found, before its last comparison */
 BEGIN(expected2)
 	ARM
 start:
@@ -94,7 +94,7 @@ abort:
 END(expected2)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == outptr: a result goes through a pointer that the caller has in memory */
+/* == outptr: stores a result through a pointer that it loads from the caller's memory */
 BEGIN(outptr)
 	ARM
 start:
@@ -109,7 +109,7 @@ end:
 END(outptr)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == used: after a section that only loads, a mark */
+/* == used: only loads; code after the section stores a byte, at the CPU's number */
 BEGIN(used)
 	ARM
 start:
@@ -121,7 +121,7 @@ end:
 END(used)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == tagbits: sets a bit: once more changes nothing */
+/* == tagbits: sets a bit before the commit; setting it again changes nothing */
 BEGIN(tagbits)
 	ARM
 start:
@@ -137,7 +137,7 @@ end:
 END(tagbits)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == maxcmov: keeps the greater value, by a conditional move */
+/* == maxcmov: before the commit, stores the greater of two values, selected by a conditional move */
 BEGIN(maxcmov)
 	ARM
 start:
@@ -154,7 +154,7 @@ end:
 END(maxcmov)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == maxbranch: keeps the greater value, by a branch */
+/* == maxbranch: before the commit, stores the greater of two values, selected by a branch */
 BEGIN(maxbranch)
 	ARM
 start:
@@ -173,7 +173,7 @@ end:
 END(maxbranch)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == bytefield: replaces a byte of a word */
+/* == bytefield: before the commit, replaces one byte of a word */
 BEGIN(bytefield)
 	ARM
 start:
@@ -189,7 +189,7 @@ end:
 END(bytefield)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == xchgstore: a store by an exchange */
+/* == xchgstore: before the commit, stores a constant with xchg */
 BEGIN(xchgstore)
 	ARM
 start:
@@ -204,7 +204,7 @@ end:
 END(xchgstore)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == pushframe: saves a register on the stack; the handler sets the stack pointer by the frame pointer */
+/* == pushframe: saves a register on the stack in the section; the handler sets the stack pointer from the frame pointer */
 BEGIN(pushframe)
 	push %rbp
 	mov %rsp, %rbp
@@ -233,7 +233,7 @@ abort:
 END(pushframe)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == xchgsave: a register that is saved by an exchange */
+/* == xchgsave: changes %rbx, which xchg saved in another register */
 BEGIN(xchgsave)
 	xchg %rbx, %r11
 	ARM
@@ -256,7 +256,7 @@ abort:
 END(xchgsave)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == xmmsave: a register that is saved in a vector register */
+/* == xmmsave: changes %rbx, which was saved in a vector register */
 BEGIN(xmmsave)
 	movq %rbx, %xmm7
 	ARM
@@ -279,7 +279,7 @@ abort:
 END(xmmsave)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == latersave: a register that code further down pushes */
+/* == latersave: changes %rbx, which is pushed by code at a higher address */
 BEGIN(latersave)
 	jmp 5f
 6:
@@ -305,7 +305,7 @@ abort:
 END(latersave)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == selectbysign: a pointer is chosen by whether the thread is registered */
+/* == selectbysign: before the section, the sign of cpu_id selects a pointer, so an unregistered thread uses other data */
 BEGIN(selectbysign)
 	mov %fs:4(%rdx), %eax
 	test %eax, %eax
@@ -321,7 +321,7 @@ end:
 END(selectbysign)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == disarmload: the last instruction clears the descriptor */
+/* == disarmload: only loads; the last instruction clears rseq_cs */
 BEGIN(disarmload)
 	ARM
 start:
@@ -333,7 +333,7 @@ end:
 END(disarmload)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == disarmexit: a way out clears the descriptor */
+/* == disarmexit: clears rseq_cs before one of the exits */
 BEGIN(disarmexit)
 	ARM
 start:
@@ -349,7 +349,7 @@ end:
 END(disarmexit)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == exclusive: a register is an input on one path, and changed on another */
+/* == exclusive: one path uses a register as an input, and another path overwrites it; the handler starts again */
 BEGIN(exclusive)
 again:
 	ARM
@@ -370,7 +370,7 @@ end:
 END(exclusive)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == testalias: cpu_id is tested through another pointer before */
+/* == testalias: cpu_id is tested before the section, through another pointer */
 BEGIN(testalias)
 	mov %fs:0, %r11
 	add %rdx, %r11
@@ -385,7 +385,7 @@ end:
 END(testalias)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == testalias2: the same, and the descriptor is stored through a pointer to its field */
+/* == testalias2: like testalias, and the store to rseq_cs is through a pointer to this field */
 BEGIN(testalias2)
 	mov %fs:0, %r11
 	lea (%r11,%rdx), %r11
@@ -403,7 +403,7 @@ end:
 END(testalias2)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == stale16: compares two bytes of cpu_id, through a pointer from memory */
+/* == stale16: compares an index loaded before with two bytes of cpu_id, through a pointer from memory */
 BEGIN(stale16)
 	mov %fs:0(%rdx), %r9d
 	mov -8(%rsp), %r11
@@ -418,7 +418,7 @@ end:
 END(stale16)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == stale8: compares cpu_id_start and cpu_id at once */
+/* == stale8: loads cpu_id_start and cpu_id together before the section, and compares both at once in it */
 BEGIN(stale8)
 	mov %fs:0(%rdx), %r9
 	mov -8(%rsp), %r11
@@ -433,7 +433,7 @@ end:
 END(stale8)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == externabort: another descriptor's handler is in another file */
+/* == externabort: there is another descriptor, whose abort handler is in another file */
 BEGIN(externabort)
 	ARM
 start:
@@ -445,7 +445,7 @@ END(externabort)
 	DESCRIPTOR(cs, start, end, abort)
 	DESCRIPTOR(csX, start, end, other_abort)
 
-/* == zerodesc: a descriptor that is filled in at run time */
+/* == zerodesc: there is another descriptor, which is all zeros, like one that is filled in at run time */
 BEGIN(zerodesc)
 	ARM
 start:
@@ -457,7 +457,7 @@ END(zerodesc)
 	DESCRIPTOR(cs, start, end, abort)
 	TABLE; csX: .long 0, 0; .quad 0, 0, 0; .popsection; POINTER(csX)
 
-/* == duff: jumps into a row of instructions of its own */
+/* == duff: jumps to a computed address among the section's own instructions */
 BEGIN(duff)
 	ARM
 start:
@@ -476,7 +476,7 @@ end:
 END(duff)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == datajump: data that look like a jump into the range */
+/* == datajump: data before the section look like a jump into it */
 BEGIN(datajump)
 	jmp 1f
 	.byte 0x90, 0xe9
@@ -491,7 +491,7 @@ end:
 END(datajump)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == xchgarm: stores the descriptor by an exchange */
+/* == xchgarm: stores the descriptor's address in rseq_cs with xchg */
 BEGIN(xchgarm)
 	push %rbp
 	mov %rsp, %rbp
@@ -507,7 +507,7 @@ end:
 END(xchgarm)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == adjacent: the last instruction stores the descriptor of the next section */
+/* == adjacent: the last instruction stores the address of the next section's descriptor in rseq_cs */
 BEGIN(adjacent)
 	ARM
 start:
@@ -528,7 +528,7 @@ END(adjacent)
 	DESCRIPTOR(cs, start, end, abort)
 	DESCRIPTOR(csX, s2, e2, abort)
 
-/* == calltest: a function that is called tests cpu_id */
+/* == calltest: a function that is called before the section tests cpu_id */
 BEGIN(calltest)
 	call helper
 	test %eax, %eax
@@ -544,7 +544,7 @@ helper:
 END(calltest)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == unchanged: stores what it loaded */
+/* == unchanged: before the commit, stores a value in the same place from which it was loaded */
 BEGIN(unchanged)
 	ARM
 start:
@@ -557,7 +557,7 @@ end:
 END(unchanged)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == fixedcpu: the index was loaded before, and is compared with a constant */
+/* == fixedcpu: the index was loaded before the section, which compares cpu_id with a constant */
 BEGIN(fixedcpu)
 	mov %fs:0(%rdx), %r9d
 	ARM
@@ -570,7 +570,7 @@ end:
 END(fixedcpu)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == freshslot: the index on the stack is replaced in the section */
+/* == freshslot: the stack has an index from before the section, which replaces it before use */
 BEGIN(freshslot)
 	mov %fs:0(%rdx), %r9d
 	mov %r9, -8(%rsp)
@@ -592,7 +592,7 @@ end:
 END(freshslot)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == later: code after the section stores something else to the place that it loaded from */
+/* == later: only loads; code after the section stores another value in the same place */
 BEGIN(later)
 	ARM
 start:
@@ -606,7 +606,7 @@ end:
 END(later)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == bitselect: takes some bits of a word from another one: once more changes nothing */
+/* == bitselect: before the commit, replaces some bits of a word by another word's; doing it again changes nothing */
 BEGIN(bitselect)
 	ARM
 start:
@@ -625,7 +625,7 @@ end:
 END(bitselect)
 	DESCRIPTOR(cs, start, end, abort)
 
-/* == threads: the area and another word are thread-local, at offsets that only the linker knows; %rdx is the module's block */
+/* == threads: the rseq area and a word are thread-local, at offsets that only the linker knows; %rdx is the module's TLS block */
 BEGIN(threads)
 	lea cs(%rip), %rax
 	mov %rax, area@dtpoff+8(%rdx)

@@ -25,7 +25,7 @@
 #endif
 	.section .note.GNU-stack, "", %progbits
 
-/* == add: this library's form, with the abort handler out of line */
+/* == add: this library's addition, with the abort handler out of line */
 BEGIN(add)
 	ARM(cs)
 	str x16, [x17, #8]
@@ -58,7 +58,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == near: other ways to arm, to test, to load and to store; a barrier between; the handler returns */
+/* == near: other ways to store to rseq_cs, to test cpu_id, to load and to store; has barriers; the handler returns */
 LEAF(near)
 	adr x16, cs
 	mrs x17, tpidr_el0
@@ -101,7 +101,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == push: by concurrency id, commits with a release; the store to the node is private */
+/* == push: indexes by mm_cid; the commit is a store-release; the store to the node is private */
 LEAF(push)
 	ARM(cs)
 	str x16, [x17, #8]
@@ -144,7 +144,7 @@ cs:
 	EXIT(start, full)
 	PRIVATE(from, to)
 
-/* == compare: the form of librseq: an index from before, the handler inline after the end, the signature as a bare word */
+/* == compare: as in librseq: the index is loaded before, the handler follows the end, and the signature is a plain .word */
 LEAF(compare)
 	mrs x4, tpidr_el0
 	add x4, x4, x3
@@ -184,7 +184,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, different)
 
-/* == spilled: the same, with the index on the stack */
+/* == spilled: like compare, with the index on the stack */
 LEAF(spilled)
 	mrs x4, tpidr_el0
 	add x4, x4, x3
@@ -217,7 +217,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, different)
 
-/* == hoisted: the same in a loop, as clang makes it: a register of its own has the address of the field that is compared */
+/* == hoisted: like compare, in a loop, as clang compiles it: a separate register has the address of cpu_id */
 LEAF(hoisted)
 	mrs x12, tpidr_el0
 again:
@@ -253,7 +253,7 @@ cs:
 	.popsection
 	POINTER(cs)
 
-/* == retry: the handler, in a section of its own, makes a changed register good and starts again; armed through the GOT */
+/* == retry: the handler, in .text.unlikely, restores a changed register and starts again; the GOT has the descriptor's address */
 BEGIN(retry)
 	mrs x8, tpidr_el0
 	ldr x9, [x1]
@@ -297,7 +297,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, empty)
 
-/* == copy: loops, blocks, pairs of vectors, steps, selection, acquire, a saved register, a slot of the own stack */
+/* == copy: has loops, block copies, vector pairs, post-increments, csel, ldapr, a saved register, and a slot in its own frame */
 BEGIN(copy)
 	str x19, [sp, #16]
 	.cfi_offset 19, -16
@@ -368,7 +368,7 @@ cs:
 	EXIT(start, leave)
 	PRIVATE(from, to)
 
-/* == two: one section only loads, and the other one commits by an atomic instruction */
+/* == two: one section only loads, and the other one commits with an atomic instruction */
 BEGIN(two)
 	mrs x9, tpidr_el0
 	add x9, x9, x2
@@ -421,7 +421,7 @@ cs2:
 	EXIT(start, leave)
 	EXIT(start2, leave)
 
-/* == slab: the form of tcmalloc: pointers to the area's fields, a commit of two bytes, a handler that arms again */
+/* == slab: as in tcmalloc: registers point to the rseq fields, the commit stores two bytes, and the handler starts again */
 LEAF(slab)
 	str d8, [sp, #-16]!
 	.cfi_def_cfa_offset 16

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * right-x86_64.S - sections that are right, some of which look odd. The script `fixtures` takes them apart at the lines that
- * begin with "== NAME", and assembles each one with the lines before the first such line. So all of them use the same labels.
+ * right-x86_64.S - sections that are right, some of which look odd. The script `fixtures` splits this file at the lines that
+ * begin with "== NAME", and assembles each part with the lines before the first such line. So all of them use the same labels.
  *
  * With NO_TABLES, descriptors are among other data, and there are no other tables.
  */
@@ -21,7 +21,7 @@
 #endif
 	.section .note.GNU-stack, "", @progbits
 
-/* == add: loads the index itself, and adds */
+/* == add: loads the index in the section; the commit stores a sum */
 BEGIN(add)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -53,7 +53,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == add_in_place: the commit changes memory in place */
+/* == add_in_place: the commit is an addition to memory */
 BEGIN(add_in_place)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -83,7 +83,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == push: a private store through a node, before the commit */
+/* == push: before the commit, stores to a node that is still private */
 BEGIN(push)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -118,7 +118,7 @@ cs:
 	EXIT(start, leave)
 	PRIVATE(from, to)
 
-/* == pop: loads through the loaded pointer; a result in a register that the handler sets, too */
+/* == pop: loads through a pointer that it loaded; the handler sets the result's register, too */
 BEGIN(pop)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -157,7 +157,7 @@ cs:
 	EXIT(start, leave)
 	EXIT(start, empty)
 
-/* == classic: the index is loaded before the section, which compares it */
+/* == classic: the index is loaded before the section, which compares it with cpu_id */
 BEGIN(classic)
 again:
 	mov %fs:0(%rdx), %r9d
@@ -187,7 +187,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, again)
 
-/* == spilled: the same, with the index on the stack */
+/* == spilled: like classic, with the index on the stack */
 BEGIN(spilled)
 again:
 	mov %fs:0(%rdx), %r9d
@@ -215,7 +215,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, again)
 
-/* == cid: indexes by mm_cid, and tests cpu_id, as an unregistered thread reads 0 */
+/* == cid: indexes by mm_cid; tests cpu_id, because mm_cid is 0 in an unregistered thread */
 BEGIN(cid)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -244,7 +244,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == stale_cid: indexes by an mm_cid that was loaded before, and compares it */
+/* == stale_cid: indexes by an mm_cid that was loaded before, and compares it with the current one */
 BEGIN(stale_cid)
 again:
 	mov %fs:24(%rdx), %r9d
@@ -306,7 +306,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == copy: loops, a string instruction, and several paths to the commit */
+/* == copy: copies by a loop or by a string instruction, so several paths lead to the commit */
 BEGIN(copy)
 	mov %rdx, %r8
 	lea cs(%rip), %rax
@@ -354,7 +354,7 @@ cs:
 	EXIT(start, leave)
 	PRIVATE(from, to)
 
-/* == red_zone: keeps values below the stack pointer, and reads its operands there */
+/* == red_zone: stores values below the stack pointer, and loads an operand from there */
 BEGIN(red_zone)
 	mov %rsi, -16(%rsp)
 	lea cs(%rip), %rax
@@ -390,7 +390,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == retry: the handler is in .text.unlikely, and goes back to the store of the descriptor */
+/* == retry: the handler is in .text.unlikely, and goes back to the code that stores to rseq_cs */
 BEGIN(retry)
 	xor %r8d, %r8d
 again:
@@ -425,7 +425,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == saved: uses a register that the function has saved */
+/* == saved: changes a register that the function saved before */
 BEGIN(saved)
 	push %rbx
 	.cfi_adjust_cfa_offset 8
@@ -465,7 +465,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == moves: conditional moves instead of branches; a thread without rseq works on a slot of its own */
+/* == moves: uses conditional moves instead of branches; an unregistered thread gets a slot of its own */
 BEGIN(moves)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -493,7 +493,7 @@ cs:
 	.popsection
 	POINTER(cs)
 
-/* == cells: a cell of the thread's own memory is set, counted, and stored as a whole */
+/* == cells: sets and increments a word of private memory; the commit stores the word's address */
 BEGIN(cells)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -529,7 +529,7 @@ cs:
 	EXIT(start, leave)
 	PRIVATE(from, to)
 
-/* == pointer: the area is addressed by a pointer, and armed by way of the GOT */
+/* == pointer: the rseq area's address is in a register, and the descriptor's address is loaded from the GOT */
 BEGIN(pointer)
 	mov %fs:0, %r11
 	add %rdx, %r11
@@ -561,7 +561,7 @@ cs:
 	POINTER(cs)
 	EXIT(start, leave)
 
-/* == two: two sections in one function; the first one's handler goes to the second one's store */
+/* == two: two sections in one function; the first one's handler goes to the code that starts the second one */
 BEGIN(two)
 	lea cs(%rip), %rax
 	mov %rax, %fs:8(%rdx)
@@ -606,7 +606,7 @@ cs2:
 	EXIT(start, leave)
 	EXIT(start2, leave)
 
-/* == hoisted: a register of its own points to cpu_id; an output register that is also an input is written by the commit */
+/* == hoisted: a separate register has the address of cpu_id; the commit is an xchg, whose register is input and result */
 BEGIN(hoisted)
 	mov %fs:0, %r11
 	add %rdx, %r11
