@@ -154,7 +154,7 @@ RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
 
 /*
  * Does the same as rk_bank_take(), for the slot of the concurrency id `cid`. The function fences all CPUs, because a thread
- * with this id may be on any CPU.
+ * with this id may be on any CPU. Cost: a fence of all CPUs.
  */
 RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 

@@ -119,11 +119,11 @@ RKI_API const char *rk_ring_options_fault(const struct rk_ring_options *options,
  * is open.
  *
  * Returns 0; -EINVAL when `ring` isn't a ring, or was destroyed before; -EUCLEAN as rk_cache_destroy().
- * Context: as rk_ring_create().
+ * Context: as rk_ring_create(). Cost: 3 us; longer if much memory was used.
  */
 RKI_API int rk_ring_destroy(struct rk_ring *ring);
 
-/* Returns the length of the longest record that this ring takes, in bytes. Context: any. */
+/* Returns the length of the longest record that this ring takes, in bytes. Context: any. Cost: nanoseconds. */
 RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
 
 /*
@@ -170,7 +170,7 @@ RKI_INLINE_ALWAYS int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring
  * rk_ring_release() does nothing.
  *
  * Returns 0; -EINVAL when the reader isn't open, or another thread opened the reader.
- * Context: as rk_ring_open().
+ * Context: as rk_ring_open(). Cost: 40 ns.
  */
 RKI_INLINE_ALWAYS int rk_ring_close(struct rk_ring_reader *reader);
 
