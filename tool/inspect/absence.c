@@ -87,7 +87,7 @@ static int32_t find_claim(const struct inspect_look *look, const struct inspect_
 	const struct inspect_places *places = &look->files->places;
 	bool undone = places->libc_size != 0 && !is_any_registered(look);
 	/*
-	 * The C library and this library mark their areas as unused before any thread of the process can sleep. So zeros in
+	 * The C library and librseqkit mark their areas as unused before any thread of the process can sleep. So zeros in
 	 * the area of a sleeping initial thread name CPU 0.
 	 */
 	bool begun = thread->tid == look->pid && thread->status.state == 'S';

@@ -242,7 +242,7 @@ static bool has_registered_thread(const struct inspect_look *look)
 
 /*
  * Marks unregistered threads, so that they are asked again, and returns how many it marked. With `running_only`, marks only
- * runnable threads. If no thread of the process is registered, marks threads only with `some`.
+ * runnable threads. Without `some`, marks no thread unless another thread of the process is registered.
  */
 static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {

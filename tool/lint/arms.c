@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BACK LOADS_MAX /* at most so many instructions of straight code are followed */
-#define AHEAD 16       /* a store is looked for in so many instructions after a reference to a descriptor */
+#define AHEAD 16       /* after a reference to a descriptor, at most so many instructions are searched for its store */
 #define AREA_CS 8      /* offset of the field rseq_cs in the area */
 
 /* Straight code that was followed, up to the instruction `next`. */

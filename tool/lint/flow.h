@@ -56,8 +56,8 @@ void state_begin(struct state *state);
 void state_forget(struct state *state, insn_set registers);
 
 /*
- * Follows one instruction, and changes the state. If the instruction loads, the loaded value is the symbol SYMBOL_LOAD + `load`,
- * and bit `load` of a set of loads. Stores the effect, unless `effect` is NULL.
+ * Follows one instruction, and changes the state. If the instruction loads, the loaded value is the symbol SYMBOL_LOAD + `load`.
+ * In sets of loads, such as tested_loads, this load has the bit `load`. Stores the effect, unless `effect` is NULL.
  */
 void flow_step(const struct flow *flow, const struct insn *insn, unsigned load, struct state *state, struct effect *effect);
 

@@ -45,7 +45,7 @@ struct image {
 	size_t section_count;
 	struct symbol *symbols; /* only symbols in code, sorted by address */
 	size_t symbol_count;
-	uint8_t *got;           /* in an object file: the made-up GOT, by the symbol's index */
+	uint8_t *got;           /* in an object file: the made-up GOT, whose slots are indexed by symbols */
 	uint32_t *offsets;      /* in an object file, by the symbol's index: the made-up distance of an undefined thread-local
 				   symbol from the thread pointer; 0 for other symbols */
 	size_t offset_count;

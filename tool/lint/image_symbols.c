@@ -91,7 +91,10 @@ static void read_unwind_table(struct image *image)
 	}
 }
 
-/* Sorts by address. Among symbols with one address, functions are last, and the largest is the very last. It gets used. */
+/*
+ * Sorts by address. If several symbols have the same address, image_symbol() prefers the last of them. So functions are sorted
+ * last, and the largest function is the very last.
+ */
 static int compare_symbols(const void *left, const void *right)
 {
 	const struct symbol *a = (const struct symbol *)left, *b = (const struct symbol *)right;

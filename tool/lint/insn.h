@@ -30,7 +30,7 @@ typedef uint64_t insn_set;
 enum insn_kind {
 	INSN_PLAIN,       /* continues at the next instruction */
 	INSN_JUMP,        /* always continues at `target` */
-	INSN_BRANCH,      /* continues at `target` or at the next instruction; by flags or a register (cbz, jrcxz) */
+	INSN_BRANCH,      /* continues at `target` or at the next instruction. Flags or a register (cbz, jrcxz) decide */
 	INSN_CALL,        /* a call, direct or indirect; `target` is 0 if it isn't known */
 	INSN_SYSTEM_CALL, /* enters the kernel: syscall, sysenter, int 0x80, svc */
 	INSN_TRAP,        /* raises an exception always: int3, ud2, hlt, brk, udf */

@@ -13,7 +13,7 @@ struct lint_settings {
 	bool all;  /* print notes, not only errors */
 };
 
-/* Returns the more important of two exit codes. Wrong usage is more important than errors, and errors than unknown code. */
+/* Returns the more important of two exit codes. The most important is EXIT_USAGE, then EXIT_FINDINGS, then EXIT_UNSURE. */
 int worse_status(int one, int other);
 
 /*

@@ -178,7 +178,10 @@ bool section_decode(struct section *section, const struct image *image, const st
 	return true;
 }
 
-/* A path arrives with `state` where `place` is the state of the paths until now. Joins both. Returns true if `place` changed. */
+/*
+ * A path arrives at an instruction with `state`. `place` is the state with which other paths have arrived there, if `reached` is
+ * set. Joins both states in `place`. Returns true if `place` changed.
+ */
 static bool arrive(struct state *place, bool *reached, const struct state *state)
 {
 	if (*reached)

@@ -247,8 +247,8 @@ static int undo_stop(struct thread *thread)
 }
 
 /*
- * Finds the address spaces of children whose parents were killed before they reported these children, because they have
- * breakpoints, too. All other threads are stopped.
+ * Finds the address spaces of children whose parents were killed before they reported these children. Such an address space has
+ * breakpoints, too, which must be removed. All other threads are stopped.
  */
 static void adopt_all(struct torture *torture)
 {

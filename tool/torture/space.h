@@ -78,7 +78,7 @@ struct process {
 	struct place resting[RESTS];  /* a place in each section that rests; an element with mapping NULL is unused */
 	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
-	bool inherits;                /* during the first scan: traps that are already in memory are ours */
+	bool inherits;                /* during the first scan: traps that are already in memory are the tool's own */
 	bool unloads;                 /* the program has unloaded a module with sections */
 	uint64_t thread_local;        /* bytes of thread-local memory that each thread has for the modules of the last scan */
 	pid_t paused;                 /* an untraced process that shares this memory, so no breakpoints are set; 0: none */

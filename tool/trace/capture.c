@@ -13,7 +13,7 @@
 #include "tool.h"
 #include "tracefs.h"
 
-#define MEMORY_MAX (256U << 20) /* at most so many bytes of pages are in memory. Then the kernel's buffers fill up */
+#define MEMORY_MAX (256U << 20) /* the tool keeps at most so many bytes of pages, and leaves further ones to the kernel */
 #define PAGES_AT_ONCE 4096 /* a default buffer has fewer pages */
 #define MISSED_BITS 0xc0000000U /* RB_MISSED_EVENTS and RB_MISSED_STORED of kernel/trace/ring_buffer.c */
 

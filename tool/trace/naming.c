@@ -198,7 +198,7 @@ bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *an
 			patience = HURRY_NS;
 	} while (proc_now() - begun < patience);
 	if (n == sizeof(*answer)) {
-		/* The file can have taken over the child, so its strings possibly have no end. */
+		/* A file that is made to harm the tool can have taken over the child. Then the answer's strings lack an end. */
 		answer->symbol[sizeof(answer->symbol) - 1] = answer->file[sizeof(answer->file) - 1] = '\0';
 		return true;
 	}

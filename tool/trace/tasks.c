@@ -111,7 +111,7 @@ void tasks_exec(struct tasks *tasks, const struct capture_event *event)
 		uint64_t tid = (uint64_t)(i == 0 ? event->tid : event->old_tid);
 		uint32_t thread = keys_find(&tasks->thread_keys, tid, 0, 0);
 
-		/* The next event of this id makes a new entry. */
+		/* After this, the next event with this thread id makes a new entry in the list of threads. */
 		if (thread != KEYS_NONE)
 			tasks->threads[thread].over = true;
 	}
