@@ -34,7 +34,7 @@ static unsigned int limit(void)
 		__asm__ volatile("" : : : "memory");
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
-	return ms > 250 ? (unsigned int)(SECONDS * ms / 250) : SECONDS;
+	return ms > 100 ? (unsigned int)(SECONDS * ms / 100) : SECONDS;
 }
 
 static int number(const char *name)
