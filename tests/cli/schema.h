@@ -13,17 +13,15 @@
 
 #include "../unit/test.h"
 
-#define PYTHON "/usr/bin/python3" /* the distribution's, which has the package jsonschema */
-
 static void assert_schema(const char *text)
 {
 	const char *validate = getenv("VALIDATE");
 	char command[4200];
 	FILE *input;
 
-	if (validate == NULL || access(validate, R_OK) != 0 || access(PYTHON, X_OK) != 0)
+	if (validate == NULL || access(validate, X_OK) != 0)
 		return;
-	snprintf(command, sizeof(command), PYTHON " '%s' /dev/stdin >&2", validate);
+	snprintf(command, sizeof(command), "'%s' /dev/stdin >&2", validate);
 	input = popen(command, "w");
 	assert_non_null(input);
 	assert_true(fputs(text, input) >= 0);

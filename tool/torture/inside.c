@@ -234,7 +234,8 @@ int inside_run(const struct torture_settings *settings, struct torture_result *r
 	sigset_t signals, mask;
 	int failed = -1, error = 0;
 
-	if ((result->runs == 0 && (!probe_trap() || !probe_program(settings->command))) || !memory_begin(&inside))
+	inside.moves = probe_trap();
+	if (inside.moves < 0 || (result->runs == 0 && !probe_program(settings->command)) || !memory_begin(&inside))
 		return EXIT_USAGE;
 	result->ended = false;
 	sigemptyset(&signals);

@@ -56,6 +56,7 @@ struct inside {
 	struct torture_result *result;
 	int memory;               /* the file (memfd) of the shared memory, which the agents open */
 	struct agent_shared *shared;
+	int moves;                /* how many bytes a trap moves the instruction pointer (probe_trap()) */
 	uint64_t room, used;      /* bytes of the shared memory: all of them, and those that are in use or were used */
 	uint64_t unable;          /* how many processes can't write to their code */
 	bool full;                /* the shared memory once had no bytes left for a module or a process */
@@ -106,10 +107,11 @@ void life_begin(struct inside *inside);
 void life_end(void);
 
 /*
- * inside_probe.c. probe_trap() returns whether programs can be tortured from inside on this machine. probe_program() returns
- * whether the agent can be preloaded into this program. If not, both print a message.
+ * inside_probe.c. probe_trap() tries a trap in a child, and returns how many bytes it moves the instruction pointer. If programs
+ * can't be tortured from inside on this machine, it returns a negative number. probe_program() returns whether the agent can be
+ * preloaded into this program. If not, both print a message.
  */
-bool probe_trap(void);
+int probe_trap(void);
 bool probe_program(char *const *command);
 
 /*

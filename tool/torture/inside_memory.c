@@ -51,6 +51,7 @@ bool memory_begin(struct inside *inside)
 	inside->shared = (struct agent_shared *)memory;
 	inside->used = sizeof(*inside->shared);
 	inside->shared->tool = getpid();
+	inside->shared->moves = (uint32_t)inside->moves;
 	inside->shared->reach = inside->settings->reach;
 	inside->shared->rounds = inside->settings->rounds;
 	inside->shared->random = inside->settings->random;
@@ -183,10 +184,10 @@ static void fill(const struct module *module, struct agent_section *sections, st
 		insns[i].injected = insn->injected;
 		insns[i].confirmed = insn->confirmed;
 		/*
-		 * After a trap, the instruction pointer is AGENT_TRAP_MOVES bytes further on. If the section's last instruction
+		 * After a trap, the instruction pointer is up to AGENT_TRAP_MOVES_MAX bytes further on. If the section's last instruction
 		 * isn't longer than this, a trap in its place would lead the thread out of the section.
 		 */
-		insns[i].usable = insn->size >= AGENT_TRAP_SIZE && !(insn->last && insn->size <= AGENT_TRAP_MOVES) &&
+		insns[i].usable = insn->size >= AGENT_TRAP_SIZE && !(insn->last && insn->size <= AGENT_TRAP_MOVES_MAX) &&
 				  memcmp(insn->code, trap, AGENT_TRAP_SIZE) != 0;
 		memcpy(insns[i].original, insn->code, AGENT_TRAP_SIZE);
 	}

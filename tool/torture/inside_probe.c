@@ -6,6 +6,7 @@
 #endif
 #include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -19,20 +20,40 @@
 
 #define PROBE_MS 10000
 
+#define NO_TRAP (AGENT_TRAP_MOVES_MAX + 1) /* the exit status of a child whose trap's signal says nothing */
+
+static uintptr_t trap_place;
+
+/* Stores the trap's address to trap_place, and executes the trap. */
+static void trap_here(void)
+{
 #if defined(__x86_64__)
-#define TRAP_HERE ".byte 0xf1\n\t"
-#else
-#define TRAP_HERE ".inst 0xd4200000\n\t"
+	__asm__ __volatile__("leaq 1f(%%rip), %%rax\n\t"
+			     "movq %%rax, %0\n"
+			     "1:\t.byte 0xf1"
+			     : "=m"(trap_place)
+			     :
+			     : "rax", "memory");
+#elif defined(__aarch64__)
+	__asm__ __volatile__("adr x9, 1f\n\t"
+			     "str x9, %0\n"
+			     "1:\t.inst 0xd4200000"
+			     : "=m"(trap_place)
+			     :
+			     : "x9", "memory");
 #endif
+}
 
 static void note_trap(int number, siginfo_t *info, void *context)
 {
+	uintptr_t moved = (uintptr_t)info->si_addr - trap_place;
+
 	(void)number;
 	(void)context;
-	_exit(info->si_code > 0 && info->si_addr != NULL ? 0 : 1);
+	_exit(info->si_code > 0 && moved <= AGENT_TRAP_MOVES_MAX ? (int)moved : NO_TRAP);
 }
 
-/* In a child: does the signal of a trap have the trap's address? Some emulators don't know the instruction int1 or brk. */
+/* In a child: how far is the signal's address behind the trap? Some emulators don't know the instruction int1 or brk. */
 static int try_trap(int out, const void *argument)
 {
 	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};
@@ -44,10 +65,8 @@ static int try_trap(int out, const void *argument)
 	sigaddset(&set, SIGTRAP);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 	(void)sigaction(SIGTRAP, &action, NULL);
-#if defined(__x86_64__) || defined(__aarch64__)
-	__asm__ __volatile__(TRAP_HERE);
-#endif
-	return 1;
+	trap_here();
+	return NO_TRAP;
 }
 
 /*
@@ -72,18 +91,19 @@ static bool is_emulated(void)
 #endif
 }
 
-bool probe_trap(void)
+int probe_trap(void)
 {
 	struct child_result result;
 
 	if (is_emulated()) {
 		complain("cannot abort from inside here: QEMU's emulator stops at the instruction int1. Leave out --inside");
-		return false;
+		return -1;
 	}
 	child_run(try_trap, NULL, PROBE_MS, &result);
-	if (!child_succeeded(&result))
-		complain("cannot abort from inside here: the signal of a trap doesn't say where the trap was. Leave out --inside");
-	return child_succeeded(&result);
+	if (result.end == CHILD_EXITED && result.number <= AGENT_TRAP_MOVES_MAX)
+		return result.number;
+	complain("cannot abort from inside here: the signal of a trap doesn't say where the trap was. Leave out --inside");
+	return -1;
 }
 
 static bool is_asan(int64_t tag, const char *name, void *result)

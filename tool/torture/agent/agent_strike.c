@@ -91,12 +91,12 @@ static bool find(uint64_t address, struct known *known)
 static bool find_trap(const siginfo_t *info, uint64_t ip, struct known *known)
 {
 	if (info->si_code > 0)
-		return find((uint64_t)(uintptr_t)info->si_addr - AGENT_TRAP_MOVES, known);
+		return find((uint64_t)(uintptr_t)info->si_addr - agent_shared->moves, known);
 	/*
 	 * If another process sent SIGTRAP at the same time, the handler gets that signal instead of the trap's. Then the
 	 * instruction pointer is directly after the trap.
 	 */
-	return AGENT_TRAP_MOVES > 0 && find(ip - AGENT_TRAP_MOVES, known);
+	return agent_shared->moves > 0 && find(ip - agent_shared->moves, known);
 }
 
 static uint64_t add_one(uint64_t *count)
@@ -183,7 +183,7 @@ bool agent_strike(const siginfo_t *info, void *context)
 		return false;
 	place = known.insn->address + known.bias;
 	count_thread();
-	if (*ip == place + AGENT_TRAP_MOVES) {
+	if (*ip == place + agent_shared->moves) {
 		add_one(&known.insn->idle);
 		add_one(&agent_shared->idle);
 		clear(&known);

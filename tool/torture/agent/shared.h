@@ -27,16 +27,16 @@ enum {
 };
 
 /*
- * The instruction of a breakpoint, AGENT_TRAP_SIZE bytes. After it, the instruction pointer is AGENT_TRAP_MOVES bytes further on.
- * On x86-64 it is int1, because its signal has the address of the trap, even if the kernel has already moved the thread to the
+ * The instruction of a breakpoint, AGENT_TRAP_SIZE bytes. After it, the instruction pointer is 0 to AGENT_TRAP_MOVES_MAX bytes
+ * further on: see `moves` of struct agent_shared. On x86-64 it is int1, because its signal has the address of the trap, even if the kernel has already moved the thread to the
  * abort handler. The signal of int3 doesn't have this address.
  */
 #if defined(__x86_64__)
 #define AGENT_TRAP {0xf1}
-enum { AGENT_TRAP_SIZE = 1, AGENT_TRAP_MOVES = 1 };
+enum { AGENT_TRAP_SIZE = 1, AGENT_TRAP_MOVES_MAX = 1 };
 #else
 #define AGENT_TRAP {0x00, 0x00, 0x20, 0xd4} /* brk #0 */
-enum { AGENT_TRAP_SIZE = 4, AGENT_TRAP_MOVES = 0 };
+enum { AGENT_TRAP_SIZE = 4, AGENT_TRAP_MOVES_MAX = 0 };
 #endif
 
 enum agent_request {
@@ -105,6 +105,8 @@ struct agent_shared {
 	uint32_t life;         /* the id of the tool's thread. When this thread ends, the kernel sets FUTEX_OWNER_DIED */
 	uint32_t closed;       /* 1: the tool answers no more requests */
 	uint32_t bell;         /* the number of requests until now. The tool waits for requests by this futex */
+	uint32_t moves;        /* after a trap, the instruction pointer is so many bytes behind the trap's first byte. After int1
+				  it is 1, but 0 in guests of KVM on AMD's processors, where KVM doesn't move it */
 	uint32_t reach;        /* this and the two numbers after it: see struct torture_settings */
 	uint64_t rounds, random;
 	uint64_t seed;         /* the state of the random numbers */
