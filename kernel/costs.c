@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * costs.c - measures the start of threads and processes in ticks of the time-stamp counter. Under QEMU's -icount shift=0 a tick
- * is an instruction, of the kernel or of the program. Each line of the output has a name and the ticks of one round.
+ * is an instruction, of the kernel or of the program. Each line of the output has a name and the ticks, the page faults and
+ * the allocated pages of one round.
  *
- * It measures in three ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the kernel
- * registers each thread.
+ * It measures in five ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the kernel
+ * registers each thread. In these ways the area is on a page that a fork child of the C library writes anyway, because its
+ * thread descriptor is there. In "call-page" and "ktls-page" the area or blob has a page of its own. This program then measures
+ * only processes.
+ *
+ * Children that aren't the C library's (bare) make only one system call, which ends them or executes a program, and store
+ * nothing.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +34,14 @@
 #define CLONE_KTLS	(1ULL << 48)
 #define SIG		0x53053053
 #define ROUNDS		2000
+#define EXEC_ROUNDS	200
 
-enum way { NONE, CALL, KTLS };
+enum way { NONE, CALL, KTLS, CALL_PAGE, KTLS_PAGE };
 
 static __thread char blob[512] __attribute__((aligned(128)));
 static char stack[16384] __attribute__((aligned(64)));
 static char tls[1024] __attribute__((aligned(128)));
+static char own_page[4096] __attribute__((aligned(4096)));
 static int running;
 static long length;
 
@@ -108,6 +117,80 @@ static void fork_and_exit(enum way way)
 	waitpid(pid, NULL, 0);
 }
 
+static char *const arguments[] = { "costs", "end", NULL };
+
+/* Starts a child, which executes the program with these arguments, or ends. It makes no other system call. */
+static long start_bare(const struct clone_args *args, const char *program)
+{
+	register const char *path __asm__("r12") = program;
+	register char *const *argv __asm__("r13") = arguments;
+	register char *const *envp __asm__("r14") = arguments + 2;
+	long ret;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "test %%r12, %%r12\n\t"
+			 "jz 2f\n\t"
+			 "mov %%r12, %%rdi\n\t"
+			 "mov %%r13, %%rsi\n\t"
+			 "mov %%r14, %%rdx\n\t"
+			 "mov %[execve], %%eax\n\t"
+			 "syscall\n\t"
+			 "2: xor %%edi, %%edi\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "syscall\n\t"
+			 "1:"
+			 : "=a"(ret)
+			 : "0"(__NR_clone3), "D"(args), "S"(sizeof(*args)), "r"(path), "r"(argv), "r"(envp),
+			   [execve] "i"(__NR_execve), [exit] "i"(__NR_exit)
+			 : "rcx", "rdx", "r11", "memory");
+	return ret;
+}
+
+static void fork_bare(const char *program)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+
+	if (start_bare(&args, program) < 0)
+		abort();
+	waitpid(-1, NULL, 0);
+}
+
+static void bare_fork_and_exit(enum way way)
+{
+	(void)way;
+	fork_bare(NULL);
+}
+
+static void bare_fork_and_exec(enum way way)
+{
+	(void)way;
+	fork_bare("/proc/self/exe");
+}
+
+static void fork_and_exec(enum way way)
+{
+	pid_t pid = fork();
+
+	(void)way;
+	if (pid == 0) {
+		execve("/proc/self/exe", arguments, arguments + 2);
+		_exit(9);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void spawn(enum way way)
+{
+	pid_t pid;
+
+	(void)way;
+	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, arguments, arguments + 2) != 0)
+		abort();
+	waitpid(pid, NULL, 0);
+}
+
 static void vfork_and_exit(enum way way)
 {
 	pid_t pid = vfork();
@@ -130,16 +213,43 @@ static void ping(enum way way)
 		abort();
 }
 
-static void measure(const char *name, void (*function)(enum way), enum way way)
-{
-	uint64_t begin;
+struct counts { uint64_t faults, pages; };
 
-	for (int i = 0; i < ROUNDS / 10; i++)
+/* The faults and the allocated pages of the whole guest, which has nothing else to do. */
+static struct counts count(void)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	struct counts counts = { 0 };
+	unsigned long long value;
+	char name[64];
+
+	while (file != NULL && fscanf(file, "%63s %llu", name, &value) == 2) {
+		if (strcmp(name, "pgfault") == 0)
+			counts.faults += value;
+		if (strncmp(name, "pgalloc_", 8) == 0)
+			counts.pages += value;
+	}
+	if (file == NULL || counts.faults == 0 || counts.pages == 0)
+		abort();
+	fclose(file);
+	return counts;
+}
+
+static void measure(const char *name, void (*function)(enum way), enum way way, int rounds)
+{
+	struct counts before, after;
+	uint64_t begin, end;
+
+	for (int i = 0; i < rounds / 10; i++)
 		function(way);
+	before = count();
 	begin = now();
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		function(way);
-	printf("%s %.1f\n", name, (double)(now() - begin) / ROUNDS);
+	end = now();
+	after = count();
+	printf("%s: %.1f %.1f %.1f\n", name, (double)(end - begin) / rounds, (double)(after.faults - before.faults) / rounds,
+	       (double)(after.pages - before.pages) / rounds);
 	fflush(stdout);
 }
 
@@ -154,7 +264,7 @@ static void switches(void)
 	if (pid == 0)
 		while (read(there[0], &byte, 1) == 1)
 			(void)!write(back[1], &byte, 1);
-	measure("switch there and back", ping, NONE);
+	measure("switch there and back, by pipes", ping, NONE, ROUNDS);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -165,12 +275,30 @@ static void call(const void *arg, long len, int flags, uint32_t sig)
 		abort();
 }
 
-int main(void)
+/*
+ * The place of the area or blob. fork() stores the child's id in the thread descriptor, which begins at the thread pointer and
+ * has some 2300 bytes. The place in glibc 2.36 is 0x2d0.
+ */
+static char *place_of_blob(enum way way)
 {
-	int64_t offset = blob - (char *)__builtin_thread_pointer();
+	const uintptr_t descriptor = (uintptr_t)__builtin_thread_pointer(), tid = descriptor + 0x2d0;
+
+	if (way >= CALL_PAGE)
+		return own_page;
+	if ((tid ^ (uintptr_t)blob) / 4096 != 0 || (tid ^ (uintptr_t)(blob + layout.size - 1)) / 4096 != 0)
+		printf("note: the blob isn't on the page of the thread descriptor\n");
+	return blob;
+}
+
+int main(int argc, char **argv)
+{
+	int64_t offset;
 	const uint32_t signature = SIG;
 	cpu_set_t set;
 
+	(void)argv;
+	if (argc > 1)
+		return 0;
 	/* glibc must not register threads, because this program registers them. */
 	if (!getenv("GLIBC_TUNABLES")) {
 		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
@@ -183,26 +311,33 @@ int main(void)
 	if (syscall(334, &layout, sizeof(layout), KTLS_FLAG, GET_LAYOUT) == 0 &&
 	    (layout.size > sizeof(blob) || layout.alignment > 128))
 		abort();
-	for (enum way way = NONE; way <= KTLS; way++) {
+	for (enum way way = NONE; way <= KTLS_PAGE; way++) {
 		pid_t pid = fork();
 
 		if (pid != 0) {
 			waitpid(pid, NULL, 0);
 			continue;
 		}
-		if (way == CALL)
-			call(blob + layout.rseq_offset, length, 0, SIG);
-		if (way == KTLS) {
+		if (way == CALL || way == CALL_PAGE)
+			call(place_of_blob(way) + layout.rseq_offset, length, 0, SIG);
+		if (way == KTLS || way == KTLS_PAGE) {
+			offset = place_of_blob(way) - (char *)__builtin_thread_pointer();
 			if (syscall(334, &offset, 8, KTLS_FLAG, SET_OFFSET) != 0)
 				_exit(0); /* the kernel has no KTLS */
 			call(&signature, 4, KTLS_FLAG, SET_SIG);
 			call(NULL, 0, KTLS_FLAG, SET_THREAD);
 		}
-		printf("way %s\n", (const char *[]){ "none", "call", "ktls" }[way]);
-		switches();
-		measure("thread", thread, way);
-		measure("fork", fork_and_exit, way);
-		measure("vfork", vfork_and_exit, way);
+		printf("way %s\n", (const char *[]){ "none", "call", "ktls", "call-page", "ktls-page" }[way]);
+		if (way < CALL_PAGE) {
+			switches();
+			measure("thread, from clone3 to its end", thread, way, ROUNDS);
+		}
+		measure("fork, to the child's end", fork_and_exit, way, ROUNDS);
+		measure("fork and exec, to the program's end", fork_and_exec, way, EXEC_ROUNDS);
+		measure("bare fork, to the child's end", bare_fork_and_exit, way, ROUNDS);
+		measure("bare fork and exec, to the program's end", bare_fork_and_exec, way, EXEC_ROUNDS);
+		measure("vfork, to the child's end", vfork_and_exit, way, ROUNDS);
+		measure("posix_spawn, to the program's end", spawn, way, EXEC_ROUNDS);
 		_exit(0);
 	}
 	return 0;
