@@ -14,14 +14,21 @@ struct header_64 {
 	uint64_t current, begin, end;
 };
 
-#define SLAB_16 {.header = sizeof(uint64_t) / sizeof(void *), .reserve = {.mutex = PTHREAD_MUTEX_INITIALIZER}}
-#define SLAB_64                                                                                                        \
-	{.header = sizeof(struct header_64) / sizeof(void *), .wide = true, .reserve = {.mutex = PTHREAD_MUTEX_INITIALIZER}}
+/* A reserve has 1 MiB. Apart from the slabs' other members, all its bytes are 0, so it takes no room in the program's file. */
+#define SLAB(way, bits, words, is_wide)                                                                                \
+	static struct bench_guarded reserve_##way##_##bits = {.mutex = PTHREAD_MUTEX_INITIALIZER};                     \
+	struct bench_slab bench_slab_##way##_##bits = {.header = (words), .wide = (is_wide), .reserve = &reserve_##way##_##bits}
+#define SLAB_16(way) SLAB(way, 16, sizeof(uint64_t) / sizeof(void *), false)
+#define SLAB_64(way) SLAB(way, 64, sizeof(struct header_64) / sizeof(void *), true)
 
 _Static_assert(sizeof(struct header_16) <= sizeof(uint64_t), "SLAB_16 relies on it");
 
-struct bench_slab bench_slab_index_16 = SLAB_16, bench_slab_pointer_16 = SLAB_16, bench_slab_owned_16 = SLAB_16;
-struct bench_slab bench_slab_index_64 = SLAB_64, bench_slab_pointer_64 = SLAB_64, bench_slab_owned_64 = SLAB_64;
+SLAB_16(index);
+SLAB_16(pointer);
+SLAB_16(owned);
+SLAB_64(index);
+SLAB_64(pointer);
+SLAB_64(owned);
 
 #define CACHED(name) __thread struct slab_cached bench_slab_cached_##name = {NULL, SLAB_NO_CPU}
 
@@ -95,11 +102,11 @@ static bool settle(struct bench_slab *slab)
 		void **words = rk_percpu_slot(slab->slots, cpu);
 
 		if (current < slab->header || current > SLAB_WORDS ||
-		    current - slab->header > BENCH_OBJECTS_MAX - slab->reserve.count)
+		    current - slab->header > BENCH_OBJECTS_MAX - slab->reserve->count)
 			return false;
-		cache_mutex_give(&slab->reserve, words + slab->header, current - slab->header);
+		cache_mutex_give(slab->reserve, words + slab->header, current - slab->header);
 	}
-	return bench_cache_has_all(&slab->reserve);
+	return bench_cache_has_all(slab->reserve);
 }
 
 #define SETTLE(name)                                                                                                   \

@@ -42,7 +42,7 @@ struct bench_slab {
 	void *slots; /* the slab of CPU 0 */
 	size_t header; /* the number of words in a header */
 	bool wide;     /* the fields of the header have 64 bits */
-	struct bench_guarded reserve;
+	struct bench_guarded *reserve;
 };
 
 /* An entry of the table of exit points: an exit of the section other than its end. */
@@ -203,7 +203,7 @@ bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool b
 				return NULL;                                                                           \
 		if (popped != SLAB_AT_END)                                                                             \
 			return (void *)popped;                                                                         \
-		return cache_mutex_take(&slab->reserve, &object, 1) == 0 ? object : NULL;                              \
+		return cache_mutex_take(slab->reserve, &object, 1) == 0 ? object : NULL;                               \
 	}                                                                                                              \
                                                                                                                        \
 	static __attribute__((__noinline__)) int slab_push_again_##way##_##bits(void *object, enum slab_result result) \
@@ -216,7 +216,7 @@ bool bench_slab_find(struct bench_slab *slab, struct slab_cached *cached, bool b
 			if (result == SLAB_STALE && !bench_slab_find(slab, cached, bind))                              \
 				return 1;                                                                              \
 		if (result != SLAB_DONE)                                                                               \
-			cache_mutex_give(&slab->reserve, &object, 1);                                                  \
+			cache_mutex_give(slab->reserve, &object, 1);                                                   \
 		return 0;                                                                                              \
 	}                                                                                                              \
                                                                                                                        \
