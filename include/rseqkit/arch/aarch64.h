@@ -272,13 +272,14 @@
  * The signature is a valid instruction, so disassemblers decode the following instructions correctly. The kernel's jump to the
  * abort handler is no indirect branch. So the handler needs no landing pad, even if the processor enforces branch targets.
  */
-#define RKI_ASM_UNWIND(from, to, target) /* on this machine unwinders have no common format for such a frame */
-#define RKI_ASM_ABORT(target, then)                                                                                            \
+#define RKI_ASM_UNWIND_TELL(from)
+#define RKI_ASM_UNWIND(from, to) /* on this machine unwinders have no common format for such a frame */
+#define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
 #define RKI_ASM_GO(place) "b " place "\n\t"
-#define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
+#define RKI_ASM_TELL(code, from) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be the zero register. */
 #define RK_IN(name) [name] "r"(name)

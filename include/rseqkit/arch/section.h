@@ -86,12 +86,13 @@
  *   RKI_ASM_BEGIN              stores the descriptor into the area; this store activates the section, and the start label
  *                              follows at once
  *   RKI_ASM_PIN_HERE           the code of a function that jumps to rk_pin_module() with a label's address as argument
- *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, after its signature: runs `then`, which goes to `target` at
- *                                its end
- *   RKI_ASM_UNWIND(from, to, target)  describes to unwinders the out-of-line code between two labels; the code goes to `target`
- *                                     at its end
+ *   RKI_ASM_ABORT(then)        the abort handler, out of line, after its signature: runs `then`, which ends with a jump
+ *   RKI_ASM_UNWIND(from, to)   describes to unwinders the out-of-line instruction between two labels, as if the section's end
+ *                              had called it
+ *   RKI_ASM_UNWIND_TELL(from)  describes RKI_ASM_TELL, which follows this label; the label `from` "e" follows RKI_ASM_TELL
  *   RKI_ASM_GO(place)          goes to the label
- *   RKI_ASM_TELL(code)         makes `code` the outcome, and goes to the section's end; not in RK_SECTION
+ *   RKI_ASM_TELL(code, from)   makes `code` the outcome, and goes to the section's end; not in RK_SECTION. `from` is the label
+ *                              before it
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for tests of the events that abort a
  *                              section
  *   RKI_AREA_READ              reads a field of the area
@@ -210,11 +211,11 @@
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
 	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
-	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t"  \
-	RKI_ASM_UNWIND(RK_ASM_HERE(label), RK_ASM_HERE(label) "e", RKI_ASM_L(2))
+	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code, RK_ASM_HERE(label))                          \
+	RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t" RKI_ASM_UNWIND_TELL(RK_ASM_HERE(label))
 
 /* An abort handler that sets the outcome, and then goes to the end label. */
-#define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_L(2), RKI_ASM_TELL(code))
+#define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_TELL(code, RKI_ASM_L(4))) RKI_ASM_UNWIND_TELL(RKI_ASM_L(4))
 
 /* The values of enum rk_result, as text for the assembler. */
 #define RK_ASM_UNEQUAL "1"
@@ -241,7 +242,8 @@
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
 		RKI_ASM_TABLE exits RKI_ASM_BEGIN body                                                                 \
-			RKI_ASM_ABORT(RK_ASM_C(aborted), RKI_ASM_GO(RK_ASM_C(aborted)))                                \
+			RKI_ASM_ABORT(RKI_ASM_GO(RK_ASM_C(aborted)))                                                   \
+			RKI_ASM_UNWIND(RKI_ASM_L(4), RKI_ASM_L(4) "e")                                                 \
 		:                                                                                                      \
 		: [area] "r"(rk_area_offset), inputs                                                                   \
 		: "memory", "cc", uses                                                                                 \

@@ -337,13 +337,14 @@
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
 /* The signature is the displacement of a ud1, so disassemblers decode the following instructions correctly. */
-#define RKI_ASM_ABORT(target, then)                                                                                    \
+#define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
-	RKI_ASM_L(4) ":\n\t" then RKI_ASM_L(e4) ":\n\t.subsection 0\n\t"                                             \
-	RKI_ASM_UNWIND(RKI_ASM_L(4), RKI_ASM_L(e4), target)
+	RKI_ASM_L(4) ":\n\t" then RKI_ASM_L(4) "e:\n\t.subsection 0\n\t"
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
-#define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
+#define RKI_ASM_TELL(code, from)                                                                                       \
+	RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) from "g:\n\t" RKI_ASM_GO(RKI_ASM_L(2))
+#define RKI_ASM_UNWIND_TELL(from) RKI_ASM_UNWIND(from, from "g") RKI_ASM_UNWIND(from "g", from "e")
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
