@@ -15,6 +15,13 @@ guest_pack() { # PROGRAM
 		cp "$1" "$work/root/test" && (cd "$work/root" && find . | cpio -o -H newc --quiet >"$work/initramfs")
 }
 
+# Options for guest_boot: two nodes, with a CPU and half of the memory each.
+# shellcheck disable=SC2034
+guest_nodes=(-accel tcg,thread=multi)
+for node in 0 1; do
+	guest_nodes+=(-object "memory-backend-ram,id=node$node,size=256M" -numa "node,cpus=$node,memdev=node$node")
+done
+
 # Boots once. What the guest says goes to work/console.
 guest_boot() { # IMAGE SECONDS CPUS 'ARGUMENTS OF THE KERNEL' [OPTION OF QEMU...]
 	local image=$1 seconds=$2 cpus=$3 arguments=$4
