@@ -19,8 +19,8 @@
  * caller's address is rip (DW_OP_breg16) plus the distance from this instruction to the section's end. The assembler can't
  * compute this distance. But the linker can compute the distance from a place in the table to any label. So the table has two
  * such distances, to the section's end and to the instruction, and unwinders subtract them. The places of the two distances are
- * 6 bytes apart, so the offset is -6. In the CIE, 0x78 is the data alignment factor (-8), 16 is the register of the return address (rip),
- * and 0x1b says that addresses are distances of 4 bytes.
+ * 6 bytes apart, so the offset is -6. In the CIE, 0x78 is the data alignment factor (-8), 16 is the register of the return
+ * address (rip), and 0x1b says that addresses are distances of 4 bytes.
  */
 #ifndef RSEQKIT_ARCH_X86_64_UNWIND_H
 #define RSEQKIT_ARCH_X86_64_UNWIND_H
