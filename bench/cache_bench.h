@@ -3,10 +3,12 @@
  * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
  * time.
  *
- * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and bench_malloc_file()
- * returns the file that the functions are in. A thread writes to each object that it holds, and an asm statement hides the object
- * from the compiler. So no compiler removes an allocation together with its free(). Invariant: no object is handed out twice
- * while it is held. After a slice bench_settle_*() check the invariant, as far as the memory shows it.
+ * A contender that is an allocator is measured by malloc() and free(). The tool starts a process of this program for each
+ * allocator. In this process, malloc() and free() are the allocator's. bench_malloc_file() returns the file that they are in.
+ *
+ * A thread writes to each object that it holds, and an asm statement hides the object from the compiler. So no compiler removes
+ * an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice
+ * bench_settle_*() check the invariant, as far as the memory shows it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H

@@ -9,7 +9,7 @@
 
 #define PROGRAM "rseqkit-bench-first"
 #define NOT_ASKED -2
-#define NUMBERS 4 /* the program prints at most so many numbers */
+#define NUMBERS 4 /* the program prints at most this many numbers */
 
 /* Runs the program once and reads `count` numbers. Sizes of memory are negative if the memory shrank meanwhile. */
 static bool ask(const char *argument, bool quiet, long long *numbers, int count)

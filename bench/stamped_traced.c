@@ -23,7 +23,7 @@
 #include <time.h>
 
 #define MARK 0x5253454bULL /* the upper half of the number in each event, so that the check finds the numbers in a file */
-#define LAST 1000 /* the check looks for so many of the latest events */
+#define LAST 1000 /* the check looks for this many of the latest events */
 
 static uint64_t written; /* the number of events so far */
 static unsigned char found[LAST];

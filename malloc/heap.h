@@ -40,7 +40,10 @@ size_t heap_free_objects(unsigned class);
 /* Returns how many bytes the free objects of all classes have together. */
 size_t heap_idle(void);
 
-/* Returns memory to the kernel, until at most `keep` bytes of free pages are dirty (pages.h). Returns whether it returned any. */
+/*
+ * Gives memory back to the kernel, until at most `keep` bytes of free pages are dirty (pages.h). Returns whether it gave any
+ * memory back.
+ */
 bool heap_trim(size_t keep);
 
 #pragma GCC visibility pop

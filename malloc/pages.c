@@ -22,7 +22,7 @@
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
 #define DIRTY_ALWAYS ((size_t)64 << 20)
-#define DECAY 1 /* at least so many seconds pass between two times that decay() returns pages */
+#define DECAY 1 /* at least this many seconds pass between two times that decay() returns pages */
 #define SETTLED_STEP ((size_t)4 << 20)
 
 struct chunk {
@@ -110,7 +110,7 @@ static struct chunk *make_chunk(unsigned pages)
 
 /*
  * Finds `pages` free pages in a row. Prefers pages that are all dirty, because they have memory already. Maps a new chunk if
- * no chunk has so many pages in a row.
+ * no chunk has that many pages in a row.
  */
 static struct chunk *search(unsigned pages, unsigned *at)
 {
@@ -202,7 +202,7 @@ bool pages_trim(size_t keep)
 }
 
 /*
- * At most once a second, returns dirty_least bytes to the kernel. Since the last time, at least so many bytes were dirty all
+ * At most once a second, returns dirty_least bytes to the kernel. Since the last time, at least that many bytes were dirty all
  * the time, so no run needed them.
  */
 static void decay(void)

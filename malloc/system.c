@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SYSTEM_BLOCK ((size_t)256 * 1024) /* memory for descriptions is mapped in blocks of so many bytes */
+#define SYSTEM_BLOCK ((size_t)256 * 1024) /* memory for descriptions is mapped in blocks of this many bytes */
 
 void *system_map(size_t size, size_t alignment, bool accessible)
 {

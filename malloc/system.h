@@ -44,8 +44,8 @@ enum wish { GUARDS = 2, STATS = 4 };
 bool system_wants(enum wish wish);
 
 /*
- * Remembers which file stderr is, for system_has_same_stderr(). The allocator calls this function at its start in any case,
- * because it possibly can't read the environment yet.
+ * Remembers which file stderr is, for system_has_same_stderr(). The allocator calls this function at its start, even if it
+ * won't print statistics: it possibly can't read RSEQKIT_MALLOC yet.
  */
 void system_keep_stderr(void);
 

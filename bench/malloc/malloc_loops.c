@@ -24,7 +24,7 @@
 #define BATCH 64
 #define HANDED (100 * BATCH) /* the objects that a slice hands over: few, because both threads must run undisturbed */
 #define TURN 250000000     /* the nanoseconds of all slices of a run together */
-#define WALL_MAX 2000000000 /* a run ends after so many nanoseconds, even if other processes use the CPUs */
+#define WALL_MAX 2000000000 /* a run ends after this many nanoseconds, even if other processes use the CPUs */
 #define DELAY_PART 20      /* a slice in which threads waited for a CPU for more than a 20th of the time isn't the best one */
 
 int thread_count;

@@ -12,7 +12,7 @@
  */
 #define SLOTS 1000
 #define REPLACED 20000
-#define RUNNERS 3 /* each thread of the loop starts so many fresh threads in a slice */
+#define RUNNERS 3 /* each thread of the loop starts this many fresh threads in a slice */
 #define SLOT_SIZE_MAX 500
 
 struct slots {
@@ -78,7 +78,7 @@ static long relay(int thread)
  */
 #define KEPT 2000
 #define SHARED 1000
-#define CHAINS 100 /* each thread makes so many chains in a slice */
+#define CHAINS 100 /* each thread makes this many chains in a slice */
 #define CHAIN_SIZE_MAX ((size_t)1 << 20)
 
 struct link {

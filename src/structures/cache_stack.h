@@ -28,7 +28,7 @@
 #define KIND_FRESH ((uint64_t)2 << 62)
 #define KIND ((uint64_t)3 << 62)
 
-#define DONE 1 /* stored in depot->hand.intent once the change was made; no word has this value */
+#define DONE 1 /* replaces the new value in depot->hand.intent when the word has been changed; no word has the value DONE */
 
 struct magazine {
 	uint32_t next;  /* number of the next magazine of the stack; 0: none */

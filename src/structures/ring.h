@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include "sync/bank.h"
 
-#define RING_BLOCKS 8 /* an overwriting ring has so many blocks, and loses the records of one block at a time */
+#define RING_BLOCKS 8 /* the number of blocks of an overwriting ring, which loses the records of one block at a time */
 
 /* The content of a CPU's slot, and of the overflow slot, which writers without rseq share. */
 struct ring_slot {

@@ -14,7 +14,7 @@ void rk_thread_detach(enum rk_reason reason);
 
 /*
  * Registers the calling thread. With KTLS, where the kernel registers threads (ktls/ktls.h), this function uses the kernel's
- * KTLS command instead of rseq(2). So the kernel also maintains the thread id in this thread.
+ * KTLS command instead of rseq(2). So the kernel also keeps the thread id in this thread's KTLS data up to date.
  */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {

@@ -3,8 +3,8 @@
  * test_namespaces.c - tests two namespaces of dlmopen(), each with an early adopter (neighbours/early.c) and a copy of the
  * library.
  *
- * Both copies use the area of the first adopter. They must not raise the second adopter's count. Otherwise the second adopter
- * would treat its own area as registered.
+ * Both copies use the area of the first adopter. They must not raise the second adopter's count of users
+ * (__rseq_refcount). Otherwise the second adopter would treat its own area as registered.
  */
 #include "../unit/test.h"
 #include "load.h"

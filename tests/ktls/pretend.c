@@ -6,12 +6,14 @@
  * can check the library's decisions. Threads are registered when they request it; only a real kernel with KTLS registers threads
  * that make no request.
  *
- * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the blob's size or alignment, in bytes. With "foreign" all threads
- * except the initial thread get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to
- * register an area of FEATURE_SIZE bytes; pretend.c returns their error.
+ * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the size or alignment, in bytes, of the blob. The blob is the memory in
+ * which a kernel with KTLS keeps data of a thread. With "foreign", registration fails with EBUSY in all threads except the
+ * initial thread, as in a thread that has its creator's thread pointer. Kernels before 6.3 refuse to register an area of
+ * FEATURE_SIZE bytes; pretend.c returns their error.
  *
- * Compiled with REFUSED, it answers EPERM to the process's offset, as a filter can. An environment variable can't choose this,
- * because the preloaded library gives the offset before the C library knows the environment.
+ * Compiled with REFUSED, the commands that set the blob's offset from the thread pointer fail with EPERM. In a real process a
+ * seccomp filter can make them fail. An environment variable can't choose this, because librseqkit-preload.so sets the offset
+ * before the C library knows the environment.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

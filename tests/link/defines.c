@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * defines.c - a component defines the public TLS protocol's symbol in the same translation unit that looks for the symbol. With
- * link-time optimisation all translation units of a program become one. Exits with 0 if the lookup finds the symbol's address.
+ * defines.c - a component defines __rseq_abi in the translation unit that also looks up this symbol. With link-time
+ * optimisation all translation units of a program become one. Exits with 0 if the lookup finds the symbol's address.
  */
 #include <rseqkit/embed.h>
 

@@ -5,7 +5,7 @@
 
 #include "neighbour.h"
 
-/* The contents of an unregistered area: "CPU 0", or the value that the kernel's header demands. */
+/* The value of cpu_id in an unregistered area: 0, or RSEQ_CPU_ID_UNINITIALIZED, as <linux/rseq.h> demands. */
 enum foreign_form { FOREIGN_ZEROED, FOREIGN_MARKED };
 
 EXPORTED int foreign_registers(enum foreign_form form, uint32_t signature); /* in this thread; returns 0 or a negative errno */

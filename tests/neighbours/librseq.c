@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq.c - a stand-in for librseq as it is since 2023. If the C library registers threads, librseq uses the C library's
- * areas. Otherwise librseq registers a thread on request, on librseq's own area, and exports the area's offset. If a
+ * librseq.c - a stand-in for librseq as it has been since 2023. If the C library registers threads, librseq uses the C
+ * library's areas. Otherwise librseq registers a thread on request, on librseq's own area, and exports the area's offset. If a
  * registration has succeeded in any thread, and then another registration is refused, librseq ends the process. The symbol of
  * the area, __rseq_abi, isn't exported. Without CALLED the area is the only TLS variable of this library.
  *

@@ -14,7 +14,7 @@
 #include <sys/sysinfo.h>
 
 #define TURNS 2 /* runs with requests, and as many without */
-#define TRIES 5 /* all runs are repeated at most so many times, because a busy machine can spoil the results */
+#define TRIES 5 /* all runs are made at most this many times, because a busy machine can spoil the results */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};

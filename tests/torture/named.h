@@ -9,7 +9,7 @@
 
 struct named {
 	const char *name;
-	int (*run)(void); /* returns true if everything was as it is without a tracer or agent */
+	int (*run)(void); /* returns true if the function saw no difference from a run without a tracer or agent */
 	int arguments;    /* how many arguments `run` needs after its name */
 };
 

@@ -28,7 +28,7 @@ struct interrupted {
 };
 
 #ifndef INSTRUCTIONS_MAX
-#define INSTRUCTIONS_MAX 300 /* at most so many are tried; each step into a section aborts it, so later ones only repeat it */
+#define INSTRUCTIONS_MAX 300 /* at most this many are tried; each step into a section aborts it, so later ones only repeat it */
 #endif
 /*
  * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER

@@ -2,8 +2,10 @@
 /*
  * Tests that settings come from the environment that the program was started with, even if the array of pointers to the
  * environment's strings is changed before the library's constructor runs. This program executes itself. Its second run
- * changes the pointers before all constructors, as an earlier constructor could do. Its exit status contains two
- * answers: the usual one, which comes from /proc, and the one without a free descriptor, which doesn't.
+ * changes the pointers before all constructors, as an earlier constructor could do.
+ *
+ * The second run calls rk_choice() twice, and its exit status contains both answers. At the first call, the library can
+ * read /proc/self/environ. At the second call it can't open this file, because no file descriptor is free.
  *
  * This test is linked statically, because it calls functions that aren't exported.
  */

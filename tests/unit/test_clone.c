@@ -176,8 +176,8 @@ static void shares_registered(void)
 }
 
 /*
- * Checks a thread of which neither the libc nor this library knows. In world kernel, the kernel registers it, because it
- * has a thread pointer of its own. In other worlds it has no rseq.
+ * Checks a thread of which neither the libc nor this library knows. In the world `kernel`, the kernel registers it,
+ * because it has a thread pointer of its own. In other worlds it has no rseq.
  */
 static void is_what_the_kernel_makes_it(void)
 {

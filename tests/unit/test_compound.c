@@ -71,8 +71,8 @@ static void lists_are_last_in_first_out(void **state)
 }
 
 /*
- * Pushes and pops a node whose link is at index `link` of its words. Uses this offset twice: as a constant, and as a
- * variable whose value the compiler doesn't know.
+ * Pushes and pops a node. The node's address is that of the middle one of three words, and its link is `link` bytes
+ * after this address.
  */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
@@ -90,6 +90,7 @@ static void lists_are_last_in_first_out(void **state)
 		}                                                                                                      \
 	} while (0)
 
+/* Each offset is used twice: as a constant, and as a variable whose value the compiler doesn't know. */
 static void links_are_anywhere(void **state)
 {
 	volatile ptrdiff_t word = sizeof(intptr_t), none = 0;
@@ -231,7 +232,10 @@ static void copies_constant_lengths(void **state)
 	}
 }
 
-/* Takes every path through each operation, and checks that each operation keeps the register `name`. */
+/*
+ * Calls operations that return RK_DONE, and checks that each of them keeps the register `name`. The release forms and
+ * copy_out_if_equal aren't checked.
+ */
 #define EXPECT_ALL_KEPT(name, index)                                                                                   \
 	do {                                                                                                           \
 		struct node first = {1, 0};                                                                            \

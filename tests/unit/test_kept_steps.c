@@ -10,7 +10,7 @@
 #include "test.h"
 
 #define INSTRUCTIONS_MAX 1500
-#define FORKS_MAX 100 /* a fork is tried at no more than so many instructions after the start of the read section */
+#define FORKS_MAX 100 /* a fork is tried at no more than this many instructions after the start of the read section */
 
 #ifdef __x86_64__
 #include <ucontext.h>

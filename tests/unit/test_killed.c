@@ -129,7 +129,7 @@ static void pop_two(void)
 	struct rk_freelist_node *first = rki_freelist_pop_slow(list, RK_NO_RSEQ), *second;
 
 	if (first == NULL)
-		return; /* the list looks empty, because the stopped child holds the claim */
+		return; /* the list looks empty: the stopped child holds the claim of the overflow list (rseqkit/freelist.h) */
 	second = rki_freelist_pop_slow(list, RK_NO_RSEQ);
 	CHECK(second != NULL);
 	rki_freelist_push_slow(list, first, first, RK_NO_RSEQ);

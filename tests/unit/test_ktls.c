@@ -2,8 +2,8 @@
 /*
  * Tests KTLS: a block of data (the blob) that the kernel maintains for each thread, with the thread's area in it. The
  * functions of ktls.h also work on kernels without KTLS. The tests check the provider of the data, the place of the
- * blob, and the functions that read it, in threads, handlers and children. For world kernel, run rseqkit exec --ktls on
- * a kernel that has the patches in kernel/.
+ * blob, and the functions that read it, in threads, handlers and children. To run
+ * this test in the world `kernel` (test.h), use rseqkit exec --ktls on a kernel that has the patches in kernel/.
  */
 #include "test.h"
 #include <sched.h>
@@ -197,8 +197,8 @@ static void answers_in_handlers(void **state)
 }
 
 /*
- * A thread that undid its registration still gets right answers. In world kernel, the library then asks the kernel to
- * register the thread again.
+ * A thread that undid its registration still gets right answers. In the world `kernel`, the library then asks the kernel
+ * to register the thread again.
  */
 static void *undo(void *arg)
 {
@@ -247,7 +247,7 @@ static void *go_elsewhere(void *arg)
 	return NULL;
 }
 
-/* In world kernel, if one thread registers a private area, the kernel still registers all other threads. */
+/* In the world `kernel`, if one thread registers a private area, the kernel still registers all other threads. */
 static void a_private_area_is_one_threads_own_affair(void **state)
 {
 	ptrdiff_t offset = rk_ktls_offset();
@@ -255,7 +255,7 @@ static void a_private_area_is_one_threads_own_affair(void **state)
 
 	(void)state;
 	if (world_owner() != RK_OWNER_KERNEL)
-		SKIP("elsewhere whoever has one is expected to have more");
+		SKIP("the kernel doesn't register the threads of this process");
 	assert_int_equal(pthread_create(&thread, NULL, go_elsewhere, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(rk_ktls_provider(), RK_KTLS_KERNEL);

@@ -247,7 +247,7 @@ static void held_in_the_child_as_well(void **state)
 	assert_int_equal(rk_mutex_unlock(&checked), 0);
 }
 
-/* A handler tries the mutex while its thread is at any instruction of these functions. */
+/* A handler tries to lock the mutex. It can interrupt any instruction of rk_mutex_lock() and rk_mutex_unlock(). */
 static volatile sig_atomic_t tries, got;
 
 static void try_it(int signo)

@@ -132,8 +132,8 @@ static void asks_once(void)
 }
 
 /*
- * The process installs the filter later. Registered threads stay registered. In world self, threads that start after
- * the filter work without rseq.
+ * The process installs the filter later. Registered threads stay registered. In the world `self`, threads that start
+ * after the filter work without rseq.
  */
 static void *check_later(void *arg)
 {

@@ -2,8 +2,8 @@
 /*
  * bench.h - the benches and figures of `rseqkit bench`. A bench compares contenders: ways to do one job, of which rseqkit is one.
  * A worker is a process that runs the contenders' loops. A slice is one measured run of such a loop, which takes at most a few
- * milliseconds. A placement is one of many places of the code at which each loop was compiled. A figure is the result for a
- * contender. bench/METHOD.md describes how a figure is made.
+ * milliseconds. Each loop is compiled many times, at different addresses, and each of these copies is a placement. A figure is
+ * the result for a contender. bench/METHOD.md describes how a figure is made.
  *
  * bench.c reads the options, measure.c runs the slices, medians.c makes the figures, bench_report.c prints them, and bench_json.c
  * writes them. Only the workers know which benches and contenders exist. The tool asks a worker for the list.
@@ -19,16 +19,16 @@
 #include "workers.h"
 
 #define BENCH_MAX 64
-#define BENCH_CONTENDERS_MAX 32 /* a bench has at most so many contenders */
+#define BENCH_CONTENDERS_MAX 32 /* a bench has at most this many contenders */
 #define BENCH_PLACEMENTS_MAX 64
 #define BENCH_THREADS_MAX 1024
-#define BENCH_THREAD_COUNTS_MAX 16 /* one run measures with at most so many different numbers of threads */
+#define BENCH_THREAD_COUNTS_MAX 16 /* one run measures at most this many thread counts */
 #define BENCH_ROUNDS_FEW 3	   /* with fewer rounds, figures are noisy */
 
 struct bench_contender {
 	char name[32];
 	enum bench_environment environment;
-	uint64_t iterations; /* a slice has so many iterations; 0: as many as fit into the time of a slice */
+	uint64_t iterations; /* the number of iterations of a slice; 0: as many as fit into the time of a slice */
 };
 
 struct bench {
@@ -48,8 +48,8 @@ struct bench_figure {
 };
 
 /*
- * In some benches the contender BENCH_NOTHING is the loop without an operation. There, this is the time of a contender minus the
- * time of BENCH_NOTHING, for each placement. A difference below the resolution can be negative.
+ * In some benches the contender BENCH_NOTHING is the loop without an operation. In such a bench, struct bench_added is the time
+ * of a contender minus the time of BENCH_NOTHING, for each placement. A difference below the resolution can be negative.
  */
 #define BENCH_NOTHING "nothing"
 struct bench_added {

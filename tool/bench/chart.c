@@ -18,8 +18,8 @@
 #define ROW 20	    /* height of a bar with its margins, in pixels */
 #define BAR 14      /* height of a bar, in pixels */
 #define LINES 300   /* height of a chart whose axis is the number of threads, in pixels */
-#define LOOKS 8	    /* so many different looks of lines exist. The page's CSS has their colours as .c0 to .c7 */
-#define DECADES 100 /* if the end of a logarithmic axis is more than so many times its beginning, it has ticks only at decades */
+#define LOOKS 8	    /* this many different looks of lines exist. The page's CSS has their colours as .c0 to .c7 */
+#define DECADES 100 /* if a logarithmic axis ends at more than this many times its beginning, it has ticks only at decades */
 
 /* An axis, with the values at its ends. */
 struct axis {

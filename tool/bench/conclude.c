@@ -21,7 +21,7 @@
 #include "explain.h"
 #include "load.h"
 
-#define SPREAD_WIDE 1.25 /* a spread is reported if its greatest figure is more than so many times the least */
+#define SPREAD_WIDE 1.25 /* a spread is reported if its greatest figure is more than this many times the least */
 #define SCALES 1.15	 /* a contender takes "about as long" with more threads if its time grows by at most this factor */
 
 /* A contender that is compared with the reference. */

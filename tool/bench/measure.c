@@ -30,7 +30,7 @@
 #define SLICE_MIN_NS 20000.0
 #define ITERATIONS_MIN 32
 #define ITERATIONS_MAX 1000000000000 /* if more iterations seem to fit into a slice, the worker's times must be wrong */
-#define GROWTH_MAX 100 /* a slice has at most so many times the iterations of the last one, whose time is a rough prediction */
+#define GROWTH_MAX 100 /* a slice has at most this many times the iterations of the last one, whose time is a rough prediction */
 /* With the usual numbers of threads a whole run takes less than a minute, however many benches there are. */
 #define SECONDS_DEFAULT_MAX 50.0
 #define THREAD_COUNTS_USUAL 3

@@ -13,7 +13,7 @@
 #include "style.h"
 #include "tool.h"
 
-#define COLUMNS_MANY 3 /* a table with so many or more numbers of threads is possibly wider than a window */
+#define COLUMNS_MANY 3 /* a table with this many or more numbers of threads is possibly wider than a window */
 
 static void put_term(FILE *page, const char *term, const char *text)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAR_MAX 8.0 /* if the greatest value is more than so many times the least, the axis is logarithmic */
+#define LINEAR_MAX 8.0 /* if the greatest value is more than this many times the least, the axis is logarithmic */
 
 bool figure_is_there(const struct figure *figure)
 {

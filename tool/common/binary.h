@@ -30,7 +30,7 @@ void binary_close(struct binary *file);
 typedef bool binary_name(int64_t tag, const char *name, void *argument);
 void binary_names(const struct binary *file, binary_name *function, void *argument);
 
-/* An ELF section in memory, and the strings that the section refers to. A zero byte follows `part`, and another one `strings`. */
+/* An ELF section in memory, and the strings that the section refers to. `part` and `strings` are each followed by a zero byte. */
 struct binary_table {
 	char *part, *strings;
 	uint64_t size, strings_size;

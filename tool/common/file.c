@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-#define TRIES 100 /* so many names are tried for a temporary file, because files of earlier runs possibly have some of them */
+#define TRIES 100 /* this many names are tried for a temporary file, because files of earlier runs possibly have some of them */
 
 static bool refuse(const char *path, int error)
 {

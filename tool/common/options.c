@@ -20,7 +20,7 @@
 
 #define OPTIONS_MAX 32
 #define NAMES_MAX 64   /* bytes for the names of an option in --help */
-#define HELP_COLUMNS 94 /* a line of --help has at most so many columns */
+#define HELP_COLUMNS 94 /* a line of --help has at most this many columns */
 
 bool option_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {

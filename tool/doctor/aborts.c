@@ -25,9 +25,9 @@
 
 #include "probe.h"
 
-#define TRIES 100    /* at most so many attempts are made; each takes a few milliseconds */
+#define TRIES 100    /* at most this many attempts are made; each takes a few milliseconds */
 #define CERTAIN 3    /* if the section reaches its end so often, the event doesn't abort sections */
-#define TICKS 3      /* after so many ticks of the timer the word changes; at least one tick is inside the section */
+#define TICKS 3      /* after this many ticks of the timer the word changes; at least one tick is inside the section */
 #define TICK_US 1000
 
 struct trial {

@@ -68,9 +68,9 @@ struct doctor_neighbours {
 
 struct doctor_facts {
 	struct rk_process_info process;
-	enum rk_owner owner;         /* what rk_thread_owner() and the following two functions of the library return */
-	enum rk_reason reason;
-	enum rk_slice_reason slice_reason;
+	enum rk_owner owner;         /* returned by rk_thread_owner(); RK_OWNER_NONE if a seccomp filter misled the library */
+	enum rk_reason reason;       /* returned by rk_thread_reason() */
+	enum rk_slice_reason slice_reason; /* returned by rk_slice_thread_reason() */
 	enum doctor_cause cause;
 	int rseq_error;              /* errno of the rseq system call in this process; 0 if it works, -1 if unknown */
 	bool announced;              /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
@@ -92,7 +92,8 @@ struct doctor_facts {
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
 	int possible_cpus, highest_cpu; /* how many CPUs the library assumes to be possible, and the highest one's number */
-	bool cpus_listed;            /* the kernel's list has the same highest CPU. Otherwise the library assumes the maximum */
+	/* The kernel's list ends at `highest_cpu`. Otherwise the library assumes every CPU that the kernel could have. */
+	bool cpus_listed;
 	char cpu_list[128];          /* the kernel's list in /sys, right or not; empty if it can't be read */
 	bool has_proc;               /* is /proc mounted? */
 	char failed_probes[320]; /* the probes that failed, for the text of the finding */

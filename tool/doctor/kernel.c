@@ -19,9 +19,9 @@
 #include "probe.h"
 
 #define SLEEPS 2
-#define TRIES 5              /* if so many children are killed at a sleep, the kernel rewrites the ids at every switch */
-#define SPINS 100000         /* after so many looks at an unanswered request, the thread makes the request again */
-#define SLICES 200           /* after so many preemptions without a granted extension, the answer is unknown */
+#define TRIES 5              /* if this many children are killed at a sleep, the kernel rewrites the ids at every switch */
+#define SPINS 100000         /* after this many looks at an unanswered request, the thread makes the request again */
+#define SLICES 200           /* after this many preemptions without a granted extension, the answer is unknown */
 
 /* From include/uapi/linux/prctl.h of kernel 7.0. */
 #define PRCTL_RSEQ_SLICE_EXTENSION 79

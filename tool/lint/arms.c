@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#define BACK LOADS_MAX /* at most so many instructions of straight code are followed */
-#define AHEAD 16       /* after a reference to a descriptor, at most so many instructions are searched for its store */
+#define BACK LOADS_MAX /* at most this many instructions of straight code are followed */
+#define AHEAD 16       /* after a reference to a descriptor, at most this many instructions are searched for its store */
 #define AREA_CS 8      /* offset of the field rseq_cs in the area */
 
 /* Straight code that was followed, up to the instruction `next`. */

@@ -5,7 +5,7 @@
 
 #include "image.h"
 
-#define LABELS_MAX 64 /* between a function's symbol and an address in the function, at most so many symbols are skipped */
+#define LABELS_MAX 64 /* between a function's symbol and an address in the function, at most this many symbols are skipped */
 
 static bool add_start(struct image *image, uint64_t address)
 {

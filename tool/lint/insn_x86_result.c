@@ -2,7 +2,10 @@
 /* insn_x86_result.c - finds the instructions of x86-64 whose results are sums, and fills in these sums. */
 #include "insn_x86.h"
 
-/* Adds `factor` times an operand to a sum. Returns false if this isn't possible, for example for a part of a register. */
+/*
+ * Adds an operand to a sum. Adds `factor` times a constant to sum->constant. For a register or memory, fills in *part; the caller
+ * sets sum->factor. Returns false if the operand can't be in a sum, for example if it's a part of a register.
+ */
 static bool put_part(const cs_x86_op *operand, int64_t factor, struct insn_sum *sum, struct insn_part *part)
 {
 	if (operand->type == X86_OP_IMM) {

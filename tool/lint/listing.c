@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FUNCTION_MAX 0x40000 /* at most so many bytes of a function are decoded */
-#define GUESSED 256	     /* if a function's beginning isn't known, decoding begins at most so many bytes before the address */
-#define TRIES 32	     /* if a function's beginning isn't known, so many beginnings are tried */
+#define FUNCTION_MAX 0x40000 /* at most this many bytes of a function are decoded */
+#define GUESSED 256	     /* if a function's beginning isn't known, decoding begins at most this many bytes earlier */
+#define TRIES 32	     /* if a function's beginning isn't known, this many beginnings are tried */
 
 static int compare_numbers(const void *left, const void *right)
 {

@@ -16,7 +16,11 @@ struct listing {
 	struct insn *insns;  /* bytes that can't be decoded are an unknown instruction of the kind INSN_TRAP */
 	size_t count, room;
 	bool *targets;       /* for each byte: whether an instruction of the listing jumps there */
-	insn_set *copied;    /* for each instruction: registers that the function copies before it, or pushes anywhere */
+	/*
+	 * For each instruction: the registers that earlier instructions copy to another register or to memory, and the registers
+	 * that any instruction of the listing pushes.
+	 */
+	insn_set *copied;
 	bool returns;        /* the function possibly returns */
 	bool guessed;        /* the function's beginning was guessed */
 };
@@ -53,8 +57,8 @@ long listing_index(const struct listing *listing, uint64_t address);
 bool listing_is_joined(const struct listing *listing, size_t number);
 
 /*
- * Does code without jumps lead to this instruction, from the function's beginning, a label or the target of a jump? Otherwise
- * it's possibly data, or only a computed jump leads there.
+ * Is this instruction reached without a jump if execution begins at the function's beginning, a label or a jump's target?
+ * Otherwise it's possibly data, or only a computed jump leads there.
  */
 bool listing_is_code(const struct listings *listings, const struct listing *listing, size_t number);
 

@@ -8,7 +8,7 @@
 
 #include "rules_commit.h"
 
-#define AFTER_MAX 4 /* so many instructions after the end label are examined */
+#define AFTER_MAX 4 /* this many instructions after the end label are examined */
 
 /* Is the node a store that other threads possibly see, or the section's last instruction? */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,

@@ -8,8 +8,8 @@
 #include "check.h"
 
 #define LENGTH_MAX 0x10000 /* a section with more bytes isn't followed */
-#define OTHERS_MAX 8	   /* for one section, at most so many overlapping sections are reported */
-#define SEEN_MAX 1000	   /* one section is compared with at most so many descriptors */
+#define OTHERS_MAX 8	   /* for one section, at most this many overlapping sections are reported */
+#define SEEN_MAX 1000	   /* one section is compared with at most this many descriptors */
 
 /* Returns what happens because the descriptor is wrong; NULL if it is right. name_of_fault() says what is wrong. */
 static const char *fault_of(const struct check *check, const struct descriptor *descriptor)

@@ -25,7 +25,7 @@ static const struct {
 			   "or enters another one"},
 };
 
-#define FOLLOWED_MAX 16 /* so many instructions of the abort handler are examined */
+#define FOLLOWED_MAX 16 /* this many instructions of the abort handler are examined */
 
 /* Does the abort handler set the stack pointer from another register (mov %rbp,%rsp; leave) before it uses the stack pointer? */
 static bool handler_sets_stack(const struct check *check, const struct section *section)

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-#define FOLLOWED_MAX 16 /* after a jump out of the section, so many instructions are followed to a target in the table */
+#define FOLLOWED_MAX 16 /* after a jump out of the section, this many instructions are followed to a target in the table */
 
 /* Does the table __rseq_exit_point_array have this target for the section? Jumps to the abort handler need no entry. */
 static bool is_recorded(const struct check *check, const struct section *section, uint64_t target)

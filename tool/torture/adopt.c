@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * adopt.c - finds out to which address space a new thread or child process belongs. The kernel traces it from its first
- * instruction on.
+ * adopt.c - finds out to which address space a new thread or child process belongs. The kernel makes
+ * the tool the tracer of the new thread or process before that runs its first instruction (PTRACE_O_TRACECLONE and so on).
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -48,7 +48,7 @@ struct process *process_copy(const struct process *parent, pid_t pid, const stru
 		if (settings->random > 0 && !process->spared)
 			fill_random(process, copy);
 	}
-	if (parent->unloads) { /* possibly the parent unloaded the module after the fork, and the child still has it */
+	if (parent->unloads) { /* possibly the parent unloaded a module after the fork, and the child still has this module */
 		process->inherits = process->unloads = true;
 		process_scan(process, pid, settings, result);
 	}

@@ -20,7 +20,7 @@
 #define WAIT_S 1.0
 #define PATIENCE_S 100.0 /* before it detaches, the tool waits so long for all threads: many threads on few CPUs are slow */
 #define SETTLE_S 0.05 /* traced_settle() waits so long for threads in the kernel. A parent in vfork() stays there longer */
-#define LOOK_EVERY 4 /* after so many short sleeps, the tool looks at a thread's state in /proc */
+#define LOOK_EVERY 4 /* after this many short sleeps, the tool looks at a thread's state in /proc */
 
 static void sleep_shortly(void)
 {

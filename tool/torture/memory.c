@@ -10,9 +10,12 @@
 
 #include "space.h"
 
-/* The memory of so many processes is open at a time. A program can have more processes than the tool may have descriptors. */
+/*
+ * The memory of at most this many processes is open at a time. A program can have more processes than the tool may have
+ * descriptors.
+ */
 #define OPENED_MAX 200
-#define OTHERS 16 /* so many descriptors stay free for other purposes */
+#define OTHERS 16 /* this many descriptors stay free for other purposes */
 
 static struct process *opened; /* the processes whose memory is open; the last one that was opened is the first in the list */
 

@@ -33,8 +33,8 @@ struct mapping {
 };
 
 /*
- * A section rests while it has no breakpoints in a random run, until a thread has passed its end. So many sections of a process
- * can rest at once. One isn't enough, because the abort handler of one section can lead to another section.
+ * A section rests while it has no breakpoints in a random run, until a thread has passed its end. At most RESTS
+ * sections of a process can rest at once. One isn't enough, because the abort handler of one section can lead to another section.
  */
 enum { RESTS = 4 };
 

@@ -15,10 +15,10 @@
 #include "tool.h"
 #include "traced.h"
 
-#define REFUSED_MAX 100 /* after so many stops without an abort, an instruction gets no breakpoint any more */
-#define STREAK_MAX 32   /* after so many aborts at one instruction, threads get past it once, to other breakpoints */
+#define REFUSED_MAX 100 /* after this many stops without an abort, an instruction gets no breakpoint any more */
+#define STREAK_MAX 32   /* after this many aborts at one instruction, threads get past it once, to other breakpoints */
 #define AREA_CS 8       /* offset of the field rseq_cs in struct rseq */
-#define LOOK_EVERY 16   /* after so many stops in sections, the tool looks for a handler of SIGTRAP */
+#define LOOK_EVERY 16   /* after this many stops in sections, the tool looks for a handler of SIGTRAP */
 
 /* Has a random run made all its aborts? */
 static bool is_over(const struct torture *torture)

@@ -35,7 +35,7 @@ struct torture_settings {
 /* The number of functions at which the tracer stops threads. enum extra_kind has their order, and describe.c has their names. */
 enum { FUNCTIONS = 6 };
 
-enum { CODE_MAX = 16 }; /* an instruction has at most so many bytes */
+enum { CODE_MAX = 16 }; /* an instruction has at most this many bytes */
 
 enum { SOURCE_MAX = 120, SYMBOL_MAX = 120, STORE_MAX = 64 };
 

@@ -21,10 +21,10 @@
 
 #define AREA_CS 8            /* offset of the field rseq_cs in struct rseq */
 #define AREA_SIZE 64         /* assumed bytes of the area */
-#define RED_ZONE 512         /* so many bytes below the stack pointer belong to the thread */
-#define ABOVE_THREAD 4096    /* so many bytes above the thread pointer belong to the thread */
+#define RED_ZONE 512         /* this many bytes below the stack pointer belong to the thread */
+#define ABOVE_THREAD 4096    /* this many bytes above the thread pointer belong to the thread */
 #define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, opposite to its thread-local memory */
-#define STACK_MAX (8u << 20) /* so many bytes above the stack pointer belong to the process's first thread */
+#define STACK_MAX (8u << 20) /* this many bytes above the stack pointer belong to the process's first thread */
 #define FRAMES_MAX (64u << 10) /* the same as STACK_MAX, for another thread whose stack isn't near its thread pointer */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
 /*

@@ -22,8 +22,8 @@
 
 enum {
 	AGENT_SLOTS = 64,
-	AGENT_REFUSED_MAX = 100, /* after so many visits without an abort, an instruction gets no breakpoint any more */
-	AGENT_STREAK_MAX = 32    /* after so many aborts in a row at one instruction, others of its section get breakpoints */
+	AGENT_REFUSED_MAX = 100, /* after this many visits without an abort, an instruction gets no breakpoint any more */
+	AGENT_STREAK_MAX = 32    /* after this many aborts in a row at one instruction, others of its section get breakpoints */
 };
 
 /*
@@ -105,7 +105,7 @@ struct agent_shared {
 	uint32_t life;         /* the id of the tool's thread. When this thread ends, the kernel sets FUTEX_OWNER_DIED */
 	uint32_t closed;       /* 1: the tool answers no more requests */
 	uint32_t bell;         /* the number of requests until now. The tool waits for requests by this futex */
-	uint32_t moves;        /* after a trap, the instruction pointer is so many bytes behind the trap's first byte. After int1
+	uint32_t moves;        /* after a trap, the instruction pointer is this many bytes after the trap's start. After int1
 				  it is 1, but 0 in guests of KVM on AMD's processors, where KVM doesn't move it */
 	uint32_t reach;        /* this and the two numbers after it: see struct torture_settings */
 	uint64_t rounds, random;
