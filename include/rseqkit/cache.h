@@ -180,9 +180,9 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
  * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last
  * objects of the depot, up to RK_CACHE_BATCH_MAX, while another thread uses the magazine of these objects. In a signal handler,
- * the call possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child
- * gets objects from the depot and puts objects into the depot. If the child is killed during a call, each object belongs
- * either to the child or to the depot.
+ * the call possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a
+ * vfork child gets objects from the depot and puts objects into the depot. If the child is killed during a call, each object
+ * belongs either to the child or to the depot.
  * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can lose a batch. Cost: with rseq 0.6 to 2.5
  * ns, depending on the processor (bench/METHOD.md); without rseq 45 ns. If the call constructs an object, the time of the

@@ -318,7 +318,10 @@ typedef int rk_vfork_child(void *arg, const void *signals);
 RKI_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);
 RKI_API void rk_vfork_unblock(const void *signals);
 
-/* Return texts for people, in static storage. For values that aren't in the enum, the text is "unknown". Context: any. Cost: 2 ns. */
+/*
+ * Return texts for people, in static storage. For values that aren't in the enum, the text is "unknown". Context: any. Cost: 2
+ * ns.
+ */
 RKI_API const char *rk_owner_name(enum rk_owner owner);
 RKI_API const char *rk_reason_text(enum rk_reason reason);
 

@@ -28,8 +28,8 @@ enum {
 
 /*
  * The instruction of a breakpoint, AGENT_TRAP_SIZE bytes. After it, the instruction pointer is 0 to AGENT_TRAP_MOVES_MAX bytes
- * further on: see `moves` of struct agent_shared. On x86-64 it is int1, because its signal has the address of the trap, even if the kernel has already moved the thread to the
- * abort handler. The signal of int3 doesn't have this address.
+ * further on: see `moves` of struct agent_shared. On x86-64 it is int1, because its signal has the address of the trap, even if
+ * the kernel has already moved the thread to the abort handler. The signal of int3 doesn't have this address.
  */
 #if defined(__x86_64__)
 #define AGENT_TRAP {0xf1}
