@@ -28,8 +28,8 @@
  * larger machine. In both cases a thread can run on a CPU whose number is above the highest possible CPU. An access at this
  * CPU's index faults instead of reaching other memory, because the pool reserves the addresses of all indexes below
  * RK_CPUS_MAX. If address space is limited (RLIMIT_AS), the pool reserves addresses only for the CPU numbers that fit into
- * the kernel's CPU masks. On 32-bit machines, or if the kernel refuses that much address space, the pool reserves no
- * addresses above the highest possible CPU.
+ * the kernel's CPU masks, at most a sixteenth of the limit. If these addresses are too many, or the kernel refuses them, or on
+ * 32-bit machines, the pool reserves no addresses above the highest possible CPU.
  *
  * Reserved address space isn't memory, but counts against RLIMIT_AS. If a program without CAP_IPC_LOCK calls
  * mlockall(MCL_CURRENT), reserved address space also counts against RLIMIT_MEMLOCK. mlockall(MCL_FUTURE) doesn't commit

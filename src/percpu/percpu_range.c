@@ -62,24 +62,29 @@ static char *stride_of(const struct range *range, int index)
 	return rk_percpu_slot(range->slot0, index);
 }
 
+#define SPACE_PART 16 /* with a limit on address space, a range reserves at most this part of it for indexes without memory */
+
 /*
  * Returns the number of indexes for which to reserve addresses: the highest number of CPUs that any kernel supports. If the
  * process's address space is limited, or the size of the pool's ranges is (`most`), returns the number that this kernel
- * supports. If pointers have 32 bits, returns 0. In that case only indexes with memory have addresses.
+ * supports. If pointers have 32 bits, or the addresses would be too large a part of the limit, returns 0. In that case only
+ * indexes with memory have addresses.
  */
 static int indexes_to_reserve(const struct rk_percpu *pool)
 {
 	struct {
 		uint64_t now, most;
-	} limit = {0, 0};
+	} limit = {UINT64_MAX, UINT64_MAX};
 	unsigned long mask[RK_CPUS_MAX / BITS];
+	int indexes;
 	long bytes;
 
 	if (INTPTR_MAX == INT64_MAX && pool->most == 0 && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
 	    limit.now == UINT64_MAX)
 		return RK_CPUS_MAX;
 	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
+	indexes = bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
+	return strides(indexes) > limit.now / SPACE_PART ? 0 : indexes;
 }
 
 /* Reserves addresses that are inaccessible. Returns NULL if the kernel refuses. */

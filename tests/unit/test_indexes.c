@@ -5,6 +5,7 @@
  */
 #include "pools.h"
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -334,12 +335,58 @@ static void little_address_space(void **state)
 	assert_int_equal(in_child(with_little_address_space), 0);
 }
 
+/* With a limit that leaves `more` bytes apart from twice the memory of eight pools, they leave room for other mappings. */
+static int with_limit(rlim_t more)
+{
+	rlim_t room = more + 16 * ((rlim_t)highest_possible() + 3) * RK_STRIDE;
+	struct rlimit limit;
+	FILE *size = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+	struct rk_percpu_options options = {.item_size = 8};
+	struct rk_percpu *pool;
+	void *item;
+
+	CHECK(size != NULL && fscanf(size, "%lu", &pages) == 1);
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + room;
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	for (int i = 0; i < 8; i++)
+		CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	CHECK(mmap(NULL, room / 4, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	return 0;
+}
+
+static int with_32_mib(void)
+{
+	return with_limit((rlim_t)32 << 20);
+}
+
+static int with_150_mib(void)
+{
+	return with_limit((rlim_t)150 << 20);
+}
+
+static int with_2_gib(void)
+{
+	return with_limit((rlim_t)2 << 30);
+}
+
+static void limited_address_space(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's own memory counts as well");
+	assert_int_equal(in_child(with_32_mib), 0);
+	assert_int_equal(in_child(with_150_mib), 0);
+	assert_int_equal(in_child(with_2_gib), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(list_later), /* must run first, before the library has read the list */
 	cmocka_unit_test(wrong_lists),
 	cmocka_unit_test(few_strides_by_id),
 	cmocka_unit_test(beyond_the_last),
 	cmocka_unit_test(little_address_space),
+	cmocka_unit_test(limited_address_space),
 };
 
 RUN(tests)
