@@ -225,6 +225,19 @@ static const struct misuse of_caches[] = {
 };
 
 /* Runs `how` in a child and stores its standard error in `text`. Returns the child's wait status. */
+/*
+ * Binds the thread to its CPU. If it moved between two calls of free(), the object would be in the arrays of two CPUs. Then the
+ * allocator would detect the second call only after threads on both CPUs got the object.
+ */
+static void stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
 static int end_of(void (*how)(void), char *text, size_t size)
 {
 	int ends[2], status;
@@ -239,6 +252,7 @@ static int end_of(void (*how)(void), char *text, size_t size)
 		signal(SIGABRT, SIG_DFL);
 		signal(SIGSEGV, SIG_DFL);
 		dup2(ends[1], STDERR_FILENO);
+		stay_here();
 		how();
 		_exit(0);
 	}
