@@ -309,19 +309,27 @@ static void beyond_the_last(void **state)
 		destroy(pools[i], items[i]);
 }
 
-/* If there is little address space, the library reserves less of it for indexes without memory. Pools still work. */
-static int with_little_address_space(void)
+/* Limits this process's address space to `room` bytes more than it has now. Returns false if that can't be done. */
+static bool limit_space(rlim_t room)
 {
 	struct rlimit limit;
 	FILE *size = fopen("/proc/self/statm", "r");
 	unsigned long pages = 0;
+
+	if (size == NULL || fscanf(size, "%lu", &pages) != 1)
+		return false;
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + room;
+	return setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+/* If there is little address space, the library reserves less of it for indexes without memory. Pools still work. */
+static int with_little_address_space(void)
+{
 	struct rk_percpu_options options = {.item_size = 8};
 	struct rk_percpu *pool;
 	void *item;
 
-	CHECK(size != NULL && fscanf(size, "%lu", &pages) == 1);
-	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1 << 30);
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	CHECK(limit_space((rlim_t)1 << 30));
 	CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0);
 	*(int *)rk_percpu_slot(item, highest_possible()) = 1;
 	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 1;
@@ -339,16 +347,11 @@ static void little_address_space(void **state)
 static int with_limit(rlim_t more)
 {
 	rlim_t room = more + 16 * ((rlim_t)highest_possible() + 3) * RK_STRIDE;
-	struct rlimit limit;
-	FILE *size = fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
 	struct rk_percpu_options options = {.item_size = 8};
 	struct rk_percpu *pool;
 	void *item;
 
-	CHECK(size != NULL && fscanf(size, "%lu", &pages) == 1);
-	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + room;
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	CHECK(limit_space(room));
 	for (int i = 0; i < 8; i++)
 		CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0);
 	CHECK(mmap(NULL, room / 4, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
