@@ -265,6 +265,14 @@ could_not_try() { # WANT PROBE...
 	could_not_try "no memory" signal preemption
 }
 
+@test "too few descriptors for a probe's pipe: the limit is named, exit 3" {
+	need_rseq
+	is_sanitized && skip "sanitizers take more descriptors"
+	expect_json 3 with_descriptors 4 "$RSEQKIT" doctor --json
+	could_not_try "not started" mode signal
+	assert_json "any('ulimit -n' in f['advice'] and 'Too many open files' in f['message'] for f in j['findings'] if f['id'] == 'probe-failed')"
+}
+
 @test "signals that are blocked are still seen to abort sections" {
 	need_rseq
 	need_sections

@@ -134,3 +134,8 @@ is_sanitized() {
 need_filter() {
 	"$HELPERS/with_filter" enosys membarrier -- true 2>/dev/null || skip "seccomp filters can't be installed here"
 }
+
+# Runs a command that has descriptors 0 to 2 and can have COUNT descriptors in total.
+with_descriptors() { # COUNT COMMAND...
+	bash -c 'for fd in {3..99}; do eval "exec $fd>&-"; done; ulimit -n "$0" && exec "$@"' "$@"
+}

@@ -133,6 +133,15 @@ time.sleep(60)'
 	assert_json 'j["threads"][0]["owner"] == "libc"'
 }
 
+@test "too few descriptors for the mapped files: the limit is named" {
+	need_libc_registration
+	start sleep 60
+	expect 3 with_descriptors 5 "$RSEQKIT" inspect "$target"
+	assert_says "the limit of open files (ulimit -n) is too low"
+	expect 3 with_descriptors 4 "$RSEQKIT" inspect "$target"
+	assert_says "cannot start the process that reads files, so owners are unknown: Too many open files"
+}
+
 @test "a process that /proc doesn't show isn't called missing" {
 	unshare -m true 2>/dev/null || skip "no mounts can be made here"
 	start sleep 60

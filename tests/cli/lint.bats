@@ -89,6 +89,8 @@ build() { # NAME OPTION...
 	head -c 200 right.o >short.o
 	expect 2 "$RSEQKIT" lint short.o
 	assert_says "short.o: "
+	expect 2 with_descriptors 4 "$RSEQKIT" lint right.o
+	assert_says "cannot start the process that reads it: Too many open files"
 	printf 'int f(void) { return 0; }\n' >f.c
 	build lto.o -c -flto -fno-fat-lto-objects f.c
 	expect 3 "$RSEQKIT" lint lto.o

@@ -7,7 +7,9 @@
 #include "doctor.h"
 #include <rseqkit/detail/agreement.h>
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *doctor_mode_name(enum doctor_mode mode)
 {
@@ -63,6 +65,24 @@ static void conclude_mode(const struct doctor_facts *facts, struct doctor_findin
 		    "the kernel provides no concurrency ids, so operations by concurrency id return RK_NO_RSEQ");
 }
 
+/* Names the probes that failed. If a process couldn't be started, the error says which limit was reached. */
+static void conclude_failures(const struct doctor_facts *facts, struct doctor_findings *findings)
+{
+	const char *advice = "Check whether fork and threads work here, whether memory is short, and whether a filter kills, refuses "
+			     "or delays system calls.";
+
+	if (facts->failed_probes[0] == '\0')
+		return;
+	if (facts->start_error == EMFILE)
+		advice = "Raise the limit of open files (ulimit -n), and run this again.";
+	else if (facts->start_error == EAGAIN)
+		advice = "Raise the limit of processes (ulimit -u, or pids.max of the cgroup), and run this again.";
+	doctor_add(findings, SEVERITY_INFO, "probe-failed", advice,
+	    "some tests were impossible, so some answers are unknown: %s%s%s", facts->failed_probes,
+	    facts->start_error != 0 ? ". A process can't be started: " : "",
+	    facts->start_error != 0 ? strerror(facts->start_error) : "");
+}
+
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings)
 {
 	findings->count = 0;
@@ -100,9 +120,5 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 		doctor_add(findings, SEVERITY_INFO, "no-proc", "Mount /proc, and run this again.",
 		    "/proc is missing, so filters and emulators can't be detected%s",
 		    facts->fresh_owner[0] == '\0' ? ", and no fresh process can be started" : "");
-	if (facts->failed_probes[0] != '\0')
-		doctor_add(findings, SEVERITY_INFO, "probe-failed",
-		    "Check whether fork and threads work here, whether memory is short, and whether a filter kills, refuses or "
-		    "delays system calls.",
-		    "some tests were impossible, so some answers are unknown: %s", facts->failed_probes);
+	conclude_failures(facts, findings);
 }

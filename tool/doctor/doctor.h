@@ -97,6 +97,7 @@ struct doctor_facts {
 	char cpu_list[128];          /* the kernel's list in /sys, right or not; empty if it can't be read */
 	bool has_proc;               /* is /proc mounted? */
 	char failed_probes[320]; /* the probes that failed, for the text of the finding */
+	int start_error;         /* the errno of the last probe that couldn't be started, or 0 */
 };
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };

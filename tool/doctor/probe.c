@@ -124,6 +124,7 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 		return;
 	switch (result->end) {
 	case CHILD_NOT_RUN:
+		facts->start_error = result->number;
 		snprintf(end, room, "%s%s (not started)", comma, what);
 		break;
 	case CHILD_TIMED_OUT:

@@ -7,6 +7,7 @@
 #include "inspect.h"
 
 #include <elfutils/libdwfl.h>
+#include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "common/output.h"
 #include "common/source.h"
 #include "tls.h"
+#include "tool.h"
 
 #define ABI_NAME "__rseq_abi" /* the thread-local variable that components shared as the area before C libraries had one */
 
@@ -26,6 +28,22 @@ struct inspect_symbols {
 	struct inspect_places *places; /* where the search of the modules stores what it finds */
 	bool readable; /* the first bytes of at least one mapped file could be read */
 };
+
+/* Warns once if fewer than two descriptors are free, because mapped_open() opens two at once. */
+static void warn_of_descriptors(void)
+{
+	static bool warned;
+	int first = dup(STDERR_FILENO), second = dup(STDERR_FILENO);
+
+	if (second < 0 && errno == EMFILE && !warned) {
+		complain("the limit of open files (ulimit -n) is too low to read every file, so owners may be unknown");
+		warned = true;
+	}
+	if (first >= 0)
+		close(first);
+	if (second >= 0)
+		close(second);
+}
 
 /*
  * Finds the ELF file of a module. If the module isn't a file, such as the vDSO, libdwfl reads it from the process's memory.
@@ -42,6 +60,8 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 	fd = mapped_open(&((const struct inspect_symbols *)*data)->mapped, name, base);
 	if (fd >= 0)
 		*file_name = strdup(name);
+	else
+		warn_of_descriptors();
 	return fd;
 }
 

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "lint.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -115,7 +116,7 @@ static void explain(const struct child_result *result, char *why, size_t size)
 	else if (result->end == CHILD_EXITED)
 		snprintf(why, size, "reading it takes too much memory; the file is possibly damaged");
 	else
-		snprintf(why, size, "cannot start the process that reads it");
+		snprintf(why, size, "cannot start the process that reads it: %s", strerror(result->number));
 }
 
 /* Reports that a file wasn't checked. */
@@ -142,7 +143,9 @@ static int check(const char *path, const struct lint_settings *settings, const c
 	char why[96];
 
 	fflush(stdout);
-	if (work.report >= 0)
+	if (work.report < 0)
+		result.number = errno;
+	else
 		child_run(check_in_child, &work, LIMIT_S * 1000, &result);
 	if (result.end == CHILD_EXITED && result.size == 1) {
 		copy_report(work.report, before);
