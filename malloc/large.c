@@ -67,7 +67,7 @@ static bool has_description(const struct large *large)
 }
 
 /* Returns the description of a large object. This needs no lock, because only the object's user reads the description. */
-static struct large *large_of(const void *object)
+static inline struct large *large_of(const void *object)
 {
 	struct large *large = map_code(object) == CODE_LARGE ? map_owner(object) : NULL;
 
@@ -211,12 +211,11 @@ static bool resize(struct large *large, size_t size)
 
 void *large_resize(void *object, size_t size)
 {
-	struct large *large;
+	struct large *large = large_of(object);
 	void *moved = NULL;
 
-	if (map_code(object) != CODE_LARGE || size <= SMALL_MAX || size > LARGEST)
+	if (size <= SMALL_MAX || size > LARGEST)
 		return NULL;
-	large = large_of(object);
 	if (large->run.chunk != NULL && large->guard == 0 && up(size, SPAN_SIZE) == large->run.size) {
 		large->size = up(size, PAGE); /* the object keeps the same pages */
 		return object;

@@ -223,14 +223,18 @@ EXPORT void *realloc(void *object, size_t size)
 		free(object);
 		return NULL;
 	}
-	had = usable(object);
-	/* An object of a class that shrinks by at most a quarter stays where it is. */
-	if (size <= had && (size >= had - had / 4 || had <= 64) && map_code(object) != CODE_LARGE)
-		return object;
-	moved = large_resize(object, size);
-	errno = saved;
-	if (moved != NULL)
-		return moved;
+	if (map_code(object) == CODE_LARGE) {
+		moved = large_resize(object, size);
+		errno = saved;
+		if (moved != NULL)
+			return moved;
+		had = large_size(object);
+	} else {
+		had = usable(object);
+		/* An object of a class that shrinks by at most a quarter stays where it is. */
+		if (size <= had && (size >= had - had / 4 || had <= 64))
+			return object;
+	}
 	/* An object above SMALL_MAX gets a run or a mapping instead of whole spans, because it probably grows again. */
 	moved = size <= SMALL_MAX ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
 	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */

@@ -4,17 +4,11 @@
 
 #include "system.h"
 
-#define LEAF_PAGES 65536
 #define LEAF_SHIFT 32
 
 static struct leaf *root[65536];
 struct leaf *map_first;
 uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses */
-
-static bool is_in_window(uintptr_t page)
-{
-	return page - map_first_page < LEAF_PAGES;
-}
 
 void map_begin(void)
 {
@@ -23,21 +17,20 @@ void map_begin(void)
 		map_first_page = ((uintptr_t)map_first >> SPAN_SHIFT) - LEAF_PAGES / 4 * 3;
 }
 
-const struct leaf *map_leaf(const void *address, uintptr_t *number)
+const struct leaf *map_leaf_outside(const void *address)
 {
 	static struct leaf nothing; /* not const, because the zeros of a const object would take space in the file */
-	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT, high = (uintptr_t)address >> LEAF_SHIFT;
+	uintptr_t high = (uintptr_t)address >> LEAF_SHIFT;
 	const struct leaf *leaf = high < 65536 ? __atomic_load_n(&root[high], __ATOMIC_ACQUIRE) : NULL;
 
-	*number = is_in_window(page) ? page - map_first_page : page % LEAF_PAGES;
-	return is_in_window(page) ? map_first : leaf == NULL ? &nothing : leaf;
+	return leaf == NULL ? &nothing : leaf;
 }
 
 bool map_prepare(const void *address, size_t size)
 {
 	uintptr_t first = (uintptr_t)address >> LEAF_SHIFT, last = ((uintptr_t)address + size - 1) >> LEAF_SHIFT;
 
-	if (is_in_window((uintptr_t)address >> SPAN_SHIFT) && is_in_window(((uintptr_t)address + size - 1) >> SPAN_SHIFT))
+	if (map_window_has(address) && map_window_has((const char *)address + size - 1))
 		return true;
 	if (last >= 65536)
 		return false;

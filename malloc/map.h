@@ -23,11 +23,12 @@ enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ }
  * freed, with one exception: the entry of a span that is older than its class's cache has no cache. When an object of such a
  * span is freed, the entry gets the cache.
  */
+#define LEAF_PAGES 65536
 struct leaf {
-	struct rk_cache *caches[65536]; /* the cache to which freed objects of a span go; valid if the inverse isn't 0 */
-	uint32_t inverses[65536];       /* for a span with a cache, size_classes[code].inverse; otherwise 0 */
-	uint8_t codes[65536];
-	void *owners[65536];
+	struct rk_cache *caches[LEAF_PAGES]; /* the cache to which freed objects of a span go; valid if the inverse isn't 0 */
+	uint32_t inverses[LEAF_PAGES];      /* for a span with a cache, size_classes[code].inverse; otherwise 0 */
+	uint8_t codes[LEAF_PAGES];
+	void *owners[LEAF_PAGES];
 };
 
 /*
@@ -40,11 +41,25 @@ extern uintptr_t map_first_page; /* the number of the window's first page in the
 /* Makes the window, if there is memory for it. Runs before all other functions. */
 void map_begin(void);
 
+static inline bool map_window_has(const void *address)
+{
+	return ((uintptr_t)address >> SPAN_SHIFT) - map_first_page < LEAF_PAGES;
+}
+
+/* Returns the leaf of an address outside of the window; see map_leaf(). */
+const struct leaf *map_leaf_outside(const void *address);
+
 /*
  * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. Stores the number of the
  * address's entry. The map ends at 2^48: the kernel maps no memory above this address unless a program asks for that address.
  */
-const struct leaf *map_leaf(const void *address, uintptr_t *number);
+static inline const struct leaf *map_leaf(const void *address, uintptr_t *number)
+{
+	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT;
+
+	*number = map_window_has(address) ? page - map_first_page : page % LEAF_PAGES;
+	return map_window_has(address) ? map_first : map_leaf_outside(address);
+}
 
 static inline unsigned map_code(const void *address)
 {
