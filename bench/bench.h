@@ -24,14 +24,14 @@ enum bench_condition {
 	BENCH_CK_SPINS, /* like BENCH_CK, but each thread needs its own CPU: a thread spins while another thread is preempted */
 	BENCH_URCU, /* the worker was built with liburcu */
 	BENCH_URCU_FLAVOURS, /* the worker was built with the libraries of liburcu's flavours */
-	/* malloc() must be the function of: */
+	/* malloc() must be this allocator's function: */
 	BENCH_GLIBC,
 	BENCH_JEMALLOC,
 	BENCH_MIMALLOC,
 	BENCH_TCMALLOC
 };
 
-/* The result of a loop that measured nothing usable. */
+/* The time that a loop returns if it measured nothing usable. */
 #define BENCH_FAILED UINT64_MAX
 
 struct bench_loop {
@@ -48,7 +48,10 @@ struct bench_loop {
 	 * if the loop has no sum.
 	 */
 	uint64_t (*sum)(void);
-	/* Is called after a slice. Checks the memory and prepares it for the next slice. NULL: nothing is to be done. */
+	/*
+	 * Checks the contender's memory after a slice, and prepares it for the next slice. Returns false if the memory isn't as
+	 * it must be. NULL: there is nothing to check or prepare.
+	 */
 	bool (*settle)(void);
 	uint64_t iterations; /* the number of turns in a slice; 0: as many as fit into its time */
 	/* Returns why the loop can't run here, in static storage; NULL if it can. If `why` is NULL, only `condition` decides. */
@@ -125,7 +128,7 @@ int bench_bare_unregister(void);
 
 /*
  * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time for reading
- * the clock.
+ * the clock. Returns BENCH_FAILED if a thread couldn't be created, or if `operation` returned false.
  */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 

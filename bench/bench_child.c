@@ -79,7 +79,10 @@ static bool ended_well(pid_t pid)
 	return r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Redirects the child's standard streams. The worker's standard output is the socket to the tool, so a child never gets it. */
+/*
+ * Redirects the child's standard streams. This process is the benches' worker (bench.h): its standard output is a socket to
+ * rseqkit bench, and a child must not write to it.
+ */
 static bool direct(posix_spawn_file_actions_t *actions, const struct bench_child *child, int out)
 {
 	bool good = out >= 0 ? posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO) == 0 :

@@ -2,8 +2,9 @@
 /*
  * bench_child.h - starts the programs of the benches whose operation needs a fresh process, and waits until they end.
  *
- * The programs are in the folder of the worker's executable. A fresh process is one that executed a program: a child of fork
- * alone has its parent's pages and its parent's dynamic linking.
+ * The programs are in the folder of the worker's executable. The worker is the process that runs the loops of the benches
+ * (bench.h). A fresh process is one that executed a program: a child of fork alone has its parent's pages and its parent's
+ * dynamic linking.
  */
 #ifndef RK_BENCH_CHILD_H
 #define RK_BENCH_CHILD_H

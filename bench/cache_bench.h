@@ -3,12 +3,12 @@
  * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
  * time.
  *
- * A contender that is an allocator is measured by malloc() and free(). The tool starts a process of this program for each
+ * A contender that is an allocator is measured by malloc() and free(). rseqkit bench starts a process of this program for each
  * allocator. In this process, malloc() and free() are the allocator's. bench_malloc_file() returns the file that they are in.
  *
  * A thread writes to each object that it holds, and an asm statement hides the object from the compiler. So no compiler removes
- * an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice
- * bench_settle_*() check the invariant, as far as the memory shows it.
+ * an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice (one measured
+ * run, bench.h) bench_settle_*() check the invariant, as far as the memory shows it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H
@@ -21,7 +21,7 @@
 
 #define BENCH_OBJECT_SIZE 64
 #define BENCH_BATCH 64         /* the number of objects that one turn of `cache-batch` takes and gives back */
-#define BENCH_OBJECTS_MAX 131072 /* enough for 1024 threads that hold a batch each, and for the objects in arrays */
+#define BENCH_OBJECTS_MAX 131072 /* enough for 1024 threads that hold a batch each, and for the cache's arrays */
 
 struct bench_object {
 	unsigned char touched;
@@ -125,7 +125,7 @@ BENCH_INLINE int cache_malloc_batch(void **objects)
 	return 0;
 }
 
-/* Takes the lock once for `count` objects. If `guarded` has too few objects, makes the missing objects. */
+/* Locks the mutex once for `count` objects. If `guarded` has too few objects, makes the missing objects. */
 BENCH_INLINE int cache_mutex_take(struct bench_guarded *guarded, void **objects, size_t count)
 {
 	size_t there;

@@ -2,10 +2,10 @@
 /*
  * classic.h - the contender `classic`: operations in the shape that users of rseq know.
  *
- * An operation reads cpu_id_start, computes the slot's address in C, and stores the descriptor's address in the area, which
- * begins the section. In the section it compares cpu_id with the number that it read, and does the rest. The operations are
- * written by hand, without the library's primitives, so they stay the same when the primitives change. They have the fastest form
- * that is known:
+ * An operation reads cpu_id_start, computes the address of the slot (this CPU's word) in C, and stores the descriptor's address
+ * in the area, which begins the section. In the section, the operation compares cpu_id with the number that it read before, and
+ * does the rest. The operations are written by hand, without the library's primitives, so they stay the same when the primitives
+ * change. They have the fastest form that is known:
  *
  * - The area's offset is a constant, which the compiler hoists out of loops.
  * - The descriptor's address is an immediate, if the code model allows that.
@@ -30,7 +30,10 @@
 
 #define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
 
-/* Entries of the table of private stores, before the commit, to a place that no other thread reads (doc/sections.md). */
+/*
+ * An entry of the table of private stores. These are stores before the commit, to memory that no other thread reads
+ * (doc/sections.md).
+ */
 #define CLASSIC_DECLARE(from, to)                                                                                      \
 	".pushsection __rseq_private_store_array, \"ao?\", @progbits, .Lop%=\n\t"                                      \
 	".long " from " - .\n\t.long " to " - .\n\t.popsection\n\t"
@@ -95,7 +98,7 @@ static inline intptr_t *classic_slot(void *base, uint32_t cpu)
 	return (intptr_t *)((char *)base + ((uint64_t)cpu << RK_STRIDE_SHIFT));
 }
 
-/* Adds to this CPU's slot. */
+/* Adds `value` to this CPU's slot. */
 static inline enum rk_result classic_try_add(void *base, int64_t value)
 {
 	uint32_t cpu = classic_cpu();

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contenders.h - the list of all contenders, with the bench and the loop of each.
+ * contenders.h - the list of all contenders, with the bench and the loop of each. The contenders of a bench do the same job in
+ * different ways.
  *
  * CONTENDERS(X) is a list of
  *
  *   X(bench, contender, condition, name of the loop, sum, settle, setup, body)
  *
- * struct bench_loop (bench.h) explains most of these words. `setup` comes before the loop, `body` is in the loop. The tool
- * compares all contenders of a bench with the first contender. Contenders that use another contender's loop, or measure the
- * time themselves, are in the table of loops.h.
+ * struct bench_loop (bench.h) explains most of these words. `setup` comes before the loop, `body` is in the loop. rseqkit bench
+ * compares all contenders of a bench with the first contender. Contenders that use another contender's loop, or measure the time
+ * themselves, are in the table of loops.h.
  */
 #ifndef RK_BENCH_CONTENDERS_H
 #define RK_BENCH_CONTENDERS_H

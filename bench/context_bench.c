@@ -34,7 +34,7 @@ int bench_context_create(void)
 	return rk_ring_create(&bench_context_ring, &options, sizeof(options));
 }
 
-/* Reads a CPU's records, and returns how many are as they were written. Sets *whole to false if a record has changed. */
+/* Reads a CPU's records, and returns their number. Sets *whole to false if a record isn't as it was written. */
 static uint64_t read_ring(int cpu, bool *whole)
 {
 	struct rk_ring_reader reader;
@@ -42,7 +42,7 @@ static uint64_t read_ring(int cpu, bool *whole)
 	uint64_t count = 0;
 	int r;
 
-	/* If there is an older snapshot, the second call gives the newer one. */
+	/* The first rk_ring_open() possibly gives an older snapshot. Then the second call gives the newer snapshot. */
 	for (int i = 0; i < 2 && (r = rk_ring_open(bench_context_ring, cpu, &reader, sizeof(reader))) >= 0; i += 2 - r) {
 		while (rk_ring_next(&reader, &record)) {
 			const struct bench_ring_record *data = record.data;

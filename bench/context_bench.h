@@ -18,7 +18,7 @@
 #include "ring_bench.h"
 
 #define BENCH_CONTEXT_SWEEP ((size_t)4 << 20) /* the bytes that a sweep of `context-cold` reads */
-#define BENCH_CONTEXT_COLD 4 /* the number of operations in a slice of `context-cold` */
+#define BENCH_CONTEXT_COLD 4 /* the operations in a slice (one measured run) of `context-cold` */
 
 extern struct rk_ring *bench_context_ring; /* this ring overwrites old records, so it needs no reader */
 extern uint64_t *bench_context_contended;
@@ -45,7 +45,8 @@ uint64_t bench_sum_contended(void);
 	} while (0);
 
 /*
- * Y(X, name, contender, condition, sum, settle, setup, operation). `operation` can use n, the number of operations that are left.
+ * Calls Y(X, name, contender, condition, sum, settle, setup, operation) for each operation. The code `operation` can use n, the
+ * number of operations that are left.
  */
 #define CONTEXT_OPERATIONS(Y, X)                                                                                       \
 	Y(X, counter, "counter", BENCH_ANY, bench_sum_counter, NULL,                                                   \
@@ -77,7 +78,7 @@ uint64_t bench_sum_contended(void);
 	step(first) step(first + 1) step(first + 2) step(first + 3) step(first + 4) step(first + 5) step(first + 6)    \
 	step(first + 7)
 
-/* 48 multiplications, each of which needs the result of the previous multiplication. */
+/* context_chain() makes 48 multiplications, each of which needs the result of the previous multiplication. */
 #define CONTEXT_MULTIPLY(number)                                                                                       \
 	value *= factor;                                                                                               \
 	__asm__ __volatile__("" : "+r"(value));
@@ -93,7 +94,7 @@ BENCH_INLINE uint64_t context_chain(uint64_t value, uint64_t factor)
 	return value;
 }
 
-/* 64 additions, of which none needs the result of another, repeated 25 times. */
+/* context_code() makes 64 additions, of which none needs the result of another, and repeats them 25 times. */
 #define CONTEXT_ADDITION(number)                                                                                       \
 	{                                                                                                              \
 		uint64_t sum = turn + (number) + 1;                                                                    \

@@ -139,8 +139,8 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 	uint64_t sum = 0, clock_ns = UINT64_MAX;
 
 	/*
-	 * glibc registers a new thread if its creator is registered, even if the tunable is off. So this thread is unregistered
-	 * first.
+	 * glibc registers a new thread if the creating thread is registered, even with glibc.pthread.rseq=0. So the calling
+	 * thread, which creates the threads, is unregistered first.
 	 */
 	(void)bench_bare_unregister();
 	for (uint64_t i = 0; i < n; i++) {

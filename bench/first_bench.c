@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* first_bench.c - asks fresh processes what a structure costs (first_bench.h, first_program.c). */
+/* first_bench.c - measures in fresh processes what a structure costs (first_bench.h, first_program.c). */
 #define _GNU_SOURCE
 #include "first_bench.h"
 
@@ -11,7 +11,7 @@
 #define NOT_ASKED -2
 #define NUMBERS 4 /* the program prints at most this many numbers */
 
-/* Runs the program once and reads `count` numbers. Sizes of memory are negative if the memory shrank meanwhile. */
+/* Runs PROGRAM once, and reads `count` numbers from its output. Sizes of memory are negative if the memory shrank meanwhile. */
 static bool ask(const char *argument, bool quiet, long long *numbers, int count)
 {
 	const struct bench_child child = {.program = PROGRAM, .argument = argument, .quiet = quiet};

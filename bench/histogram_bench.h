@@ -2,9 +2,9 @@
 /*
  * histogram_bench.h - the bench `histogram`: the memory of its contenders, and the operation of each.
  *
- * An operation records a value in a histogram of 5 significant bits. All contenders compute the bucket in the same way, from
- * bits and a highest value that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a
- * slice. So values of more than ten powers of two occur, most of them often.
+ * An operation records a value in a histogram of 5 significant bits. All contenders compute the bucket in the same way, from bits
+ * and a highest value that the compiler doesn't know. The recorded value is the number of turns that the loop has left, from a
+ * few hundred thousand down to 1. So the values are of many orders of magnitude.
  */
 #ifndef RK_BENCH_HISTOGRAM_H
 #define RK_BENCH_HISTOGRAM_H

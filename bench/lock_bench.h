@@ -5,7 +5,7 @@
  * `lock`: a thread adds 1 to a word of the current CPU, under a lock. Invariant: no addition is lost.
  *
  * `rwlock`: a thread reads an object under a reader-writer lock. The object and the sums are those of rcu_bench.h. Invariant:
- * after a slice a writer gets the lock at once.
+ * after a slice (one measured run, bench.h) a writer gets the lock at once.
  */
 #ifndef RK_BENCH_LOCK_H
 #define RK_BENCH_LOCK_H
@@ -35,7 +35,7 @@ BENCH_INLINE uint64_t rwlock_ck_read(ck_rwlock_t *lock, const struct bench_rcu_p
 }
 #endif
 
-/* A mutex that replaces the lock: one for each CPU, or one for all. */
+/* The contenders with pthread mutexes use these structs instead of a lock: one for each CPU, or one for all CPUs. */
 struct bench_lock_mutex {
 	pthread_mutex_t mutex;
 	uint64_t word;
@@ -67,7 +67,10 @@ BENCH_INLINE void lock_mutex(struct bench_lock_mutex *lock)
 }
 
 #if BENCH_HAVE_FLOOR
-/* The floor of `lock`. Its words, for the holder's number and for the data, are as far apart as those of an rk_lock. */
+/*
+ * The contender `floor` (floor.h) of the bench `lock`. The words for the holder and for the data are as far apart as those of an
+ * rk_lock.
+ */
 BENCH_INLINE void lock_floor(void *base)
 {
 	volatile intptr_t *slot = floor_slot(base);

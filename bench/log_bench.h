@@ -3,9 +3,9 @@
  * log_bench.h - the bench `log`: records, the memory of its contenders, and the operation of each.
  *
  * An operation appends a record to a ring and counts the record. If each CPU has a ring, the store of the count is the commit,
- * because a reader relies on the count. The caller keeps the count that it expects, as a logger does. It reads the count again if
- * the expected count was wrong: at the first operation, after another thread has appended a record, or after a migration.
- * Invariants: the counts add up to the number of operations (bench_sum_log_*()). Every record below a count is whole
+ * because a reader relies on the count. The caller keeps the count that it expects, as a logger does. The caller reads the count
+ * again if the expected count was wrong: at the first operation, after another thread has appended a record, or after a
+ * migration. Invariants: the counts add up to the number of operations (bench_sum_log_*()). Every record below a count is whole
  * (bench_settle_log_*()).
  */
 #ifndef RK_BENCH_LOG_H
@@ -22,7 +22,7 @@ struct bench_record {
 	uint64_t words[5];
 };
 
-/* A place begins a cache line. */
+/* A place in the ring, for one record. It begins a cache line. */
 struct bench_place {
 	struct bench_record record;
 } __attribute__((__aligned__(64)));
@@ -35,7 +35,10 @@ struct bench_log {
 /* The record that is appended. The compiler of the loops doesn't know its value. */
 extern const struct bench_record bench_record;
 
-/* Two items of rk_percpu with a struct bench_log for each CPU; one log for all threads; one for each thread. */
+/*
+ * The contenders' logs: two rk_percpu items with a struct bench_log for each CPU; one log for all threads; one log for each
+ * thread.
+ */
 extern void *bench_log_rseqkit, *bench_log_classic;
 extern struct bench_log bench_log_shared;
 extern __thread struct bench_log bench_log_thread_local;

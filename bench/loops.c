@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.c - the loops of all contenders (contenders.h, loops.h), once for every placement.
+ * loops.c - the loops of all contenders (contenders.h, loops.h), once for every placement. A placement is a copy of a loop at
+ * other code addresses.
  *
  * All tables have the same order, so a contender's loop has the same index at every placement.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.h - the loop of every contender, at one code placement. loops.c includes this file once for each PLACEMENT. No other
- * file includes it, so it has no include guard.
+ * loops.h - the loop of every contender, at one placement (one of the code addresses at which each loop is compiled). loops.c
+ * includes this file once for each PLACEMENT. No other file includes it, so it has no include guard.
  *
  * Invariant: contenders differ only in the operation. One macro makes all loops, so all have the same skeleton. Loops are never
  * unrolled (-fno-unroll-loops), and the compiler never aligns them (-falign-loops=1 and similar options). PLACEMENT moves the
@@ -9,7 +9,7 @@
  */
 #define NAME(name) BENCH_GLUE(BENCH_GLUE(name, _at_), PLACEMENT)
 
-/* Steps of 9 bytes give even and odd offsets in all parts of a 64-byte line. The padding runs once in a call. */
+/* Steps of 9 bytes give even and odd offsets in all parts of a 64-byte line. The nops run once in a call, before the loop. */
 #define PLACE() __asm__ __volatile__(".balign 64\n\t.rept %c0\n\tnop\n\t.endr" : : "i"(PLACEMENT * 9 % 64))
 
 /* `body` sets `failed` to a value other than 0 if the operation failed. */

@@ -5,7 +5,7 @@
  *
  * In a section a reader loads the published pointer, and a word of the object that it points to. The word is 1 while the object
  * is published, and has another value afterwards. Invariants: the words that readers find add up to the number of their sections,
- * and after a slice no reader is in a section (bench_settle_rcu()).
+ * and after a slice (one measured run, bench.h) no reader is in a section (bench_settle_rcu()).
  *
  * liburcu isn't needed to build. Without it, its contenders are in the list but can't run.
  */
@@ -31,7 +31,7 @@
 #include <urcu/urcu-qsbr.h>
 #endif
 
-#define BENCH_RCU_QUIET 64 /* sections from one quiescent state to the next */
+#define BENCH_RCU_QUIET 64 /* the contender liburcu-qsbr announces a quiescent state after this many sections */
 
 struct bench_rcu_object {
 	uint64_t one;
@@ -111,8 +111,9 @@ BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *
 
 #if BENCH_HAVE_URCU_FLAVOURS
 /*
- * Called before the loop. The thread stays registered until it ends. So the warm-up registers the thread, and the measured time
- * doesn't include the registration. The flavour `bp` registers threads by itself.
+ * These functions register the calling thread with a flavour of liburcu, before its loop. The thread stays registered until it
+ * ends. So the warm-up (an unmeasured run of the loop) registers the thread, and the measured time doesn't include the
+ * registration. The flavour `bp` registers threads by itself.
  */
 void bench_rcu_enter_bp(void);
 void bench_rcu_enter_mb(void);

@@ -149,8 +149,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Normal sections are so short that the check would hardly notice a grace period that doesn't wait for readers. So each reader
- * stays longer in one section. When all readers are in such a section, the writer replaces the object once more.
+ * Normal sections are so short that readers would hardly ever find GONE, even if a grace period didn't wait for readers. So each
+ * reader stays longer in one section. When all readers are in such a section, the writer replaces the object once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {
@@ -189,8 +189,8 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 
 /*
  * Measures with readers on the other CPUs, or without readers. The writer doesn't interrupt a reader that doesn't run, and waits
- * for it only if it is in a section. So a slice in which some readers don't run is faster, and the result is the fastest slice.
- * Therefore such a slice is repeated, as in worker.c.
+ * for this reader only if it is in a section. So a slice (one measured run, bench.h) in which some readers don't run is faster,
+ * and rseqkit bench reports the fastest slice. Therefore such a slice is repeated, as in worker.c.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {

@@ -2,7 +2,7 @@
 /*
  * ref_bench.h - the bench `ref`: a thread takes and gives back a reference to an object that all threads share.
  *
- * Invariant: after a slice only the owner's reference is left, and the object wasn't released.
+ * Invariant: after a slice (one measured run, bench.h) only the owner's reference is left, and the object wasn't released.
  */
 #ifndef RK_BENCH_REF_H
 #define RK_BENCH_REF_H

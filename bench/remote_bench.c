@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote_bench.c - work on another CPU's data, by this library and by other ways (remote_bench.h).
+ * remote_bench.c - work on another CPU's data, by this library and in other ways (remote_bench.h). A bank is a CPU's data that a
+ * thread on another CPU can take away (rseqkit/bank.h).
  *
  * The thread that measures runs on one CPU, and the data belong to another CPU. If that CPU is "idle", this process runs nothing
  * there. If it is "running", a thread there adds to the data as fast as it can. On a machine with one CPU both are the same CPU,
@@ -27,7 +28,7 @@ struct guarded {
 };
 
 static struct rk_percpu *pool;
-static void *item;  /* an item of closable memory */
+static void *item;  /* an item with banks: memory that is RK_PERCPU_CLOSABLE */
 static void *plain; /* an item without banks */
 static void *guarded;
 static int here, there; /* the CPU of the thread that measures, and the other CPU */
@@ -100,7 +101,7 @@ int bench_remote_create(void)
 	return r == 0 && here < 0 ? -ENOSYS : r;
 }
 
-/* The operations of local users. */
+/* Operations of threads on the data of their own CPU. */
 static void add_to_bank(void)
 {
 	(void)rk_cpu_bank_add(item, 0, 1);
@@ -120,7 +121,7 @@ static void add_guarded(void)
 	(void)pthread_mutex_unlock(&own->mutex);
 }
 
-/* The operations of remote owners. They return false if they fail. */
+/* Operations on another CPU's data. They return false if they fail. */
 static bool drain(int cpu)
 {
 	void *bank, *spare;

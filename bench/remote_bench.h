@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote_bench.h - the contenders of `remote` and `bank`: work on another CPU's data, and its cost for local users. The
- * contenders measure the time themselves. The time begins after the start of the thread on the other CPU, and ends before that
- * thread ends.
+ * remote_bench.h - the contenders of the benches `remote` (work on another CPU's data) and `bank` (what such work costs the
+ * threads of that CPU). The contenders measure the time themselves. The time begins after the start of the thread on the other
+ * CPU, and ends before that thread ends.
  */
 #ifndef RK_BENCH_REMOTE_H
 #define RK_BENCH_REMOTE_H

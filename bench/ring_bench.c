@@ -14,8 +14,8 @@
 #define SPINS_BEFORE_YIELD 1000
 #define WAITS_MAX 100000000 /* after this many calls of bench_ring_wait(), about a minute, the bench fails */
 /*
- * How long the reader of `ring-remote` waits when it finds the ring empty. Meanwhile the writer fills a part of the ring. Each
- * look at the ring takes cache lines away from the writer, which costs both threads more than this wait.
+ * The nanoseconds that the reader of `ring-remote` waits when it finds the ring empty. Meanwhile the writer fills a part of the
+ * ring. Each look at the ring takes cache lines away from the writer, which costs both threads more than this wait.
  */
 #define EMPTY_NS 1500
 

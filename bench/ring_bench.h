@@ -5,8 +5,8 @@
  * Each contender has a function NAME_write(), which writes one record, and a function NAME_read(), which reads one. NAME_write()
  * returns false if there is no room, and NAME_read() if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes
  * records of a table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each
- * other's records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is
- * the sum of the records written (bench_settle_ring()).
+ * other's records. Invariants: a record is read as it was written. Over all threads of a slice (one measured run, bench.h), the
+ * sum of the records read is the sum of the records written (bench_settle_ring()).
  *
  * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */
@@ -53,7 +53,8 @@ bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
 /*
- * The cleanup function of a loop's counts. The address of the counts is needed only after the loop, so they can be in registers.
+ * The cleanup function of a loop's counts. The address of the counts is needed only after the loop, so the counts can be in
+ * registers.
  */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
@@ -91,7 +92,7 @@ void bench_ring_leave(struct ring_own *own);
 /* Called after a migration. Opens the reader of a ring that has a record. Returns this record, or NULL if all rings are empty. */
 const struct bench_ring_record *bench_ring_find(struct ring_own *own);
 
-/* The slow paths get a copy, so that the loop can keep the reader in registers. */
+/* Slow paths get a copy of the struct, so that the loop can keep the reader in registers. */
 BENCH_INLINE void ring_own_end(struct ring_own *own)
 {
 	struct ring_own copy = *own;
@@ -200,7 +201,7 @@ extern struct ring_ck bench_ring_mpmc;
 extern __thread struct ring_ck bench_ring_spsc;
 #endif
 
-/* ---- liburcu's queue, one for all. The thread that reads a node keeps it, so a turn changes no thread's number of nodes. */
+/* ---- liburcu's queue, one for all. A thread keeps the nodes that it reads, so it has as many nodes after a turn as before. */
 
 #if BENCH_HAVE_URCU
 struct ring_node {
@@ -257,8 +258,8 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 
 /*
  * Makes a turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many
- * records as it wrote. If it wrote no record, it waits, because threads that share a ring can fill the ring before they read. If
- * there is no record to read, the thread waits for a writer to finish.
+ * records as it wrote. If the thread wrote no record, it waits, because threads that share a ring can fill the ring before they
+ * read. If there is no record to read, the thread waits for a writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \
@@ -282,7 +283,7 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 		release(of);                                                                                           \
 	}
 
-/* A turn of one record, whose loop has only the two operations. */
+/* Makes a turn of one record. If both operations succeed at once, the thread does nothing else. */
 #define RING_ONCE(contender, release, of, n)                                                                           \
 	{                                                                                                              \
 		const struct bench_ring_record *record = ring_record(n);                                               \

@@ -14,7 +14,10 @@ struct header_64 {
 	uint64_t current, begin, end;
 };
 
-/* A reserve has 1 MiB. Apart from the slabs' other members, all its bytes are 0, so it takes no room in the program's file. */
+/*
+ * A contender's reserve has the objects that aren't in a slab. It takes 1 MiB, but its bytes are 0, so it takes no room in the
+ * program's file.
+ */
 #define SLAB(way, bits, words, is_wide)                                                                                \
 	static struct bench_guarded reserve_##way##_##bits = {.mutex = PTHREAD_MUTEX_INITIALIZER};                     \
 	struct bench_slab bench_slab_##way##_##bits = {.header = (words), .wide = (is_wide), .reserve = &reserve_##way##_##bits}
@@ -32,7 +35,7 @@ SLAB_64(owned);
 
 #define CACHED(name) __thread struct slab_cached bench_slab_cached_##name = {NULL, SLAB_NO_CPU}
 
-CACHED(index_16); /* this pointer isn't used, and neither is that of index_64 */
+CACHED(index_16); /* the contenders `index` use neither this pointer nor the next */
 CACHED(index_64);
 CACHED(pointer_16);
 CACHED(pointer_64);

@@ -5,17 +5,18 @@
  *
  * The bench shows what a cached pointer to the slab saves. The variants find the slab in one of three ways:
  *
- *   index     The section loads the CPU's number from the area, tests its sign, and computes the slab's address. pointer   A
- *   thread-local word has the slab's address, and another word has its CPU. The section compares that CPU with the area's number,
- *   so the pointer is right in any process. owned     A thread-local word has the slab's address. The section tests only that the
- *   word isn't 0. For tcmalloc this test is enough, because its word overlaps the field cpu_id_start, so the kernel's store to
- *   that field invalidates the pointer. But then no other component may use the area. In this bench threads are bound to a CPU
- *   instead, so the pointer stays right.
+ * - index: the section loads the CPU's number from the area, tests its sign, and computes the slab's address.
+ * - pointer: a thread-local word has the slab's address, and another word has the number of the slab's CPU. The section compares
+ *   this number with the area's, so the pointer is right in any process.
+ * - owned: a thread-local word has the slab's address. The section tests only that the word isn't 0. For tcmalloc this test is
+ *   enough, because its word overlaps the field cpu_id_start, so the kernel's store to that field invalidates the pointer. But
+ *   then no other component may use the area. In this bench threads are bound to a CPU instead, so the pointer stays right.
  *
  * Each variant exists with fields of 16 bits, as in tcmalloc, and of 64 bits. The fields count words from the slab's beginning. A
  * CPU's slab is the CPU's slot of an item of rk_percpu, so all variants have the same layout as the other structures.
  *
- * Invariant: after a slice each object is in exactly one slab or in the reserve (bench_settle_slab_*()).
+ * Invariant: after a slice (one measured run, bench.h) each object is in exactly one slab or in the reserve
+ * (bench_settle_slab_*()).
  */
 #ifndef RK_BENCH_SLAB_H
 #define RK_BENCH_SLAB_H

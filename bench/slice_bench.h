@@ -2,8 +2,8 @@
 /*
  * slice_bench.h - the benches `slice` and `mutex`.
  *
- * `slice`: a thread adds 1 to its own word, inside a region that requests time. `mutex`: a thread adds 1 to a word under one
- * mutex for all. Invariant: no addition is lost.
+ * `slice`: a thread adds 1 to its own word, inside a region that requests a longer time slice (rseqkit/slice.h). `mutex`: a
+ * thread adds 1 to a word under a mutex that all threads share. Invariant: no addition is lost.
  */
 #ifndef RK_BENCH_SLICE_H
 #define RK_BENCH_SLICE_H
@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <rseqkit/mutex.h>
 
-/* The mutex is alone in its cache lines. */
+/* The mutex and its word are alone in their cache lines. */
 struct bench_mutex {
 	union {
 		struct rk_mutex ours;

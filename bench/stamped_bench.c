@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stamped_bench.c - the ring of the bench `stamped`, and the process with lttng-ust (stamped_bench.h). */
+/* stamped_bench.c - the rings of the bench `stamped`, and the process with lttng-ust (stamped_bench.h). */
 #define _GNU_SOURCE
 #include "stamped_bench.h"
 
@@ -16,13 +16,13 @@
 
 #define DAEMON "rseqkit-bench-lttng"
 #define TRACED "rseqkit-bench-lttng-traced"
-#define SILENCE_MAX_MS 25000 /* the longest wait for an answer; the tool waits longer for the worker's answer */
+#define SILENCE_MAX_MS 25000 /* the longest wait for an answer; rseqkit bench waits longer for this process's answer */
 
 struct rk_ring *bench_stamped_ring, *bench_unordered_ring;
 
 extern char **environ;
 
-/* The process that writes events. */
+/* The process that writes events by lttng-ust. */
 static struct {
 	bool tried, checked;
 	int fd; /* the socket to the process's standard input and output */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stamped_daemon.c - starts a session daemon of LTTng that belongs to the bench `stamped` alone, and then becomes the traced
- * process.
+ * process, which writes events by lttng-ust.
  *
  * usage: stamped_daemon TRACED    executes the program TRACED, stamped_traced.c; if it can't, prints "unavailable WHY"
  *

@@ -2,8 +2,8 @@
 /*
  * start_bench.h - the bench `start`: what a library adds to the time from the start of a process to its end.
  *
- * The process executes a program that does nothing, start_program.c. A slice runs BENCH_START_PROCESSES processes and takes the
- * median of their times. The contenders measure the time themselves.
+ * The process executes a program that does nothing, start_program.c. A slice (one measured run, bench.h) runs
+ * BENCH_START_PROCESSES processes and takes the median of their times. The contenders measure the time themselves.
  */
 #ifndef RK_BENCH_START_H
 #define RK_BENCH_START_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and computes the figures
- * from the answers.
+ * worker.c - a process that runs slices of loops on request (bench.h explains slice, loop, turn and placement). `rseqkit bench`
+ * starts it, sends requests, and computes the figures from the answers.
  *
  * Requests come on standard input, answers go to standard output, one line each:
  *
@@ -98,7 +98,10 @@ static void *slice_thread(void *arg)
 	return NULL;
 }
 
-/* Spreads several threads evenly over the CPUs that the process may use. The scheduler places a single thread. */
+/*
+ * Binds a thread to a CPU, so that the threads are spread evenly over the CPUs that the process may use. If there is only one
+ * thread, leaves it to the scheduler.
+ */
 static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigned thread, unsigned threads)
 {
 	unsigned skip = thread % (unsigned)CPU_COUNT(allowed);
@@ -164,7 +167,7 @@ static void take_time(struct slice *slice, const struct slice_thread *threads)
 	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
 }
 
-/* Is malloc() that of the allocator? The name of its file shows it: libc.so.6 is glibc's. */
+/* Is malloc() the function of this allocator? The name of malloc()'s file shows it: libc.so.6 is glibc's. */
 static bool malloc_is(const char *allocator)
 {
 	const char *path = bench_malloc_file(), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -237,7 +240,10 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
-/* Measures, and prints the time. If no try was good, because the machine is busy, prints the time of the last try. */
+/*
+ * Measures a slice, and prints the time. Repeats the slice if its threads didn't run together, at most TRIES times in all. If no
+ * try was good, because the machine is busy, prints the time of the last try.
+ */
 static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
 	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};

@@ -4,13 +4,14 @@
  * is an instruction, of the kernel or of the program. Each line of the output has a name and the ticks, the page faults and
  * the allocated pages of one round.
  *
- * It measures in five ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the kernel
- * registers each thread. In these ways the area is on a page that a fork child of the C library writes anyway, because its
- * thread descriptor is there. In "call-page" and "ktls-page" the area or blob has a page of its own. This program then measures
- * only processes.
+ * The program measures in five ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the
+ * kernel registers each thread (doc/ktls.md). There, the area is in the blob, the data that the kernel keeps for each thread. In
+ * these three ways the area is on a page that a fork child of the C library writes anyway, because its thread descriptor is
+ * there. In "call-page" and "ktls-page" the area or blob has a page of its own. In these two ways the program measures only
+ * processes.
  *
- * Children that aren't the C library's (bare) make only one system call, which ends them or executes a program, and store
- * nothing.
+ * Children that the program starts without the C library (bare) make only one system call, which ends them or executes a program.
+ * They store nothing.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
@@ -45,7 +46,7 @@ static char own_page[4096] __attribute__((aligned(4096)));
 static int running;
 static long length;
 
-/* The blob's layout. Without KTLS there is no blob, and struct rseq is at its beginning. */
+/* The blob's layout. Without KTLS there is no blob, and the variable `blob` begins with struct rseq. */
 static struct {
 	uint32_t size, alignment;
 	uint64_t rseq_offset;
@@ -59,7 +60,7 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Starts a thread. If `area` isn't NULL, the thread registers it. Then the thread ends. */
+/* Starts a thread. If `area` isn't NULL, the thread registers that area. Then the thread ends. */
 static long start(const struct clone_args *args, void *area)
 {
 	register long len __asm__("r8") = length;
@@ -119,7 +120,10 @@ static void fork_and_exit(enum way way)
 
 static char *const arguments[] = { "costs", "end", NULL };
 
-/* Starts a child, which executes the program with these arguments, or ends. It makes no other system call. */
+/*
+ * Starts a child, which executes the program with these arguments, or ends if `program` is NULL. The child makes no other system
+ * call.
+ */
 static long start_bare(const struct clone_args *args, const char *program)
 {
 	register const char *path __asm__("r12") = program;
@@ -215,7 +219,7 @@ static void ping(enum way way)
 
 struct counts { uint64_t faults, pages; };
 
-/* The faults and the allocated pages of the whole guest, which has nothing else to do. */
+/* Returns the faults and the allocated pages of the whole system, which is a guest that does nothing else. */
 static struct counts count(void)
 {
 	FILE *file = fopen("/proc/vmstat", "r");
@@ -277,7 +281,7 @@ static void call(const void *arg, long len, int flags, uint32_t sig)
 
 /*
  * The place of the area or blob. fork() stores the child's id in the thread descriptor, which begins at the thread pointer and
- * has some 2300 bytes. The place in glibc 2.36 is 0x2d0.
+ * has some 2300 bytes. In glibc 2.36 that id is at 0x2d0.
  */
 static char *place_of_blob(enum way way)
 {

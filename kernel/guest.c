@@ -2,9 +2,10 @@
 /*
  * guest.c - the first process of a guest in which the scripts run-mutants and run-steps run the selftest.
  *
- * The kernel's command line has the numbers of the `first` and the `last` mutant. For each number from `first` to `last` the
- * process switches this mutant on and runs /test. Number 0 means no mutant. The process prints the status of each run, or -1 if
- * it can't switch the mutant on. At the end it powers the guest off.
+ * A mutant is a deliberate bug in the kernel, which the selftest must find. The kernel's command line has the numbers of the
+ * `first` and the `last` mutant. For each number from `first` to `last` the process switches this mutant on and runs /test.
+ * Number 0 means no mutant. The process prints the status of each run, or -1 if it can't switch the mutant on. At the end it
+ * powers the guest off.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.pml - models the bank of one CPU's slot, the memory that has the CPU's data (src/sync/bank.c, vector.c). Two threads
- * on that CPU add to the data. Two remote owners take the bank or run a vector on it. A scheduler preempts and migrates the
- * CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One owner may be missing after any step, as in a
+ * bank.pml - models the bank of one CPU's slot, the memory that has the CPU's data (src/sync/bank.c, vector.c). Two threads on
+ * that CPU add to the data. Two remote owners, threads on other CPUs, take the bank, or run a vector on it: a list of changes
+ * that happen all at once (rseqkit/vector.h). They take turns by a claim, which is like a lock. A scheduler preempts and migrates
+ * the CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One owner may be missing after any step, as in a
  * child that another thread forked.
  *
- * Signal handlers need no process of their own. A handler that interrupts an adding thread acts like the other adding thread:
- * it runs instead, and aborts the section. A handler that interrupts an owner acts like the other owner: it can't take the
- * claim while the claim is held.
+ * Signal handlers need no process of their own. A handler that interrupts an adding thread acts like the other adding thread: it
+ * runs instead, and aborts the section. A handler that interrupts an owner acts like the other owner: it can't take the claim
+ * while the interrupted owner holds the claim.
  *
  * The model checks that no add is lost or counted twice, that no bank has two users, that a vector is done completely or not
  * at all, and that an adding thread never waits.

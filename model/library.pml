@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * library.pml - the steps of registration in src/thread/thread.c, and of brackets (rk_vfork_begin() to rk_vfork_end()) in
- * src/thread/vfork.c. The comments beside the steps quote the code. Models include this file after kernel.pml. The area is A:
- * the copies of the library have agreed on it before (meeting.pml).
+ * src/thread/vfork.c. The comments beside the steps quote the code. Models include this file after kernel.pml. A thread block is
+ * the library's state for a thread. The area is A: the copies of the library have agreed on it before (meeting.pml).
  *
  * A model defines BLOCKS, and some of the other macros:
  *
@@ -192,7 +192,7 @@ inline operation()
 {
 	do
 #ifdef STRANGER
-	:: claims[A] -> break             /* in a child it may run unprotected: see rseqkit/thread.h */
+	:: claims[A] -> break             /* in a vfork child the operation may run unprotected: see rseqkit/thread.h */
 #else
 	:: atomic { claims[A] -> assert(kernel[child] == A); break }
 #endif
@@ -225,7 +225,7 @@ inline close_area()
 		if
 		:: r == OK -> block[b].restore = true
 #ifndef STRANGER
-		:: else                    /* a handler's bracket was faster; only a stranger's child leaves a CPU number */
+		:: else                    /* a handler's bracket has closed A; only a STRANGER's child leaves a CPU number */
 #else
 		:: else ->
 			/* close_leftover(), which blocks signals */

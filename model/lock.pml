@@ -31,11 +31,11 @@ byte held[2];          /* the holder, a local thread, plus 1; 0: none */
 bool closed[2];        /* a remote thread has closed the lock for sections */
 byte claim[2] = NOBODY;
 bool waiting[2];       /* local threads possibly sleep until the lock is free */
-byte turn[2];          /* the word that they sleep on */
+byte turn[2];          /* the word that the local threads sleep on */
 byte asleep[2];        /* the kernel's list of sleepers, a bit for each thread */
 bool wanted[2];        /* the remote thread that closed the lock possibly sleeps until there is no holder */
-byte emptied[2];       /* the word that it sleeps on */
-bool wanting[2];       /* that remote thread sleeps */
+byte emptied[2];       /* the word that this remote thread sleeps on */
+bool wanting[2];       /* this remote thread sleeps */
 byte late[THREADS] = NONE; /* the lock that the thread has unlocked, while other threads don't see this yet */
 byte section[2] = NOBODY;  /* the thread in a section on that CPU */
 byte holders[2];       /* number of threads that hold the lock; only for the checks */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meeting.pml - models how two copies of the library agree on an area if the libc has none: the thread block of one of them,
- * through the rendezvous page. The steps are those of src/thread/process.c and src/thread/rendezvous.c. Copy 0's block is A,
- * copy 1's is B. A thread and its signal handler use one copy each, the same or different ones. Another thread uses both
- * copies, in either order. A stranger, which is another component, may map memory at the page's address at any time. With
- * FAILURES memfd_create may fail at any time, and succeed later, as if no descriptor were free for a while.
+ * which is the copy's state for a thread. The copies agree through the rendezvous page, memory at a fixed address. The steps are
+ * those of src/thread/process.c and src/thread/rendezvous.c. Copy 0's block is A, copy 1's is B. A thread and its signal handler
+ * use one copy each, the same or different ones. Another thread uses both copies, in either order. A stranger, which is another
+ * component, may map memory at the page's address at any time. With FAILURES memfd_create may fail at any time, and succeed
+ * later, as if no descriptor were free for a while.
  *
  * The model checks these claims:
  *

@@ -11,7 +11,7 @@
  * stranger gets a reference, or its attempt fails.
  */
 
-bool open = true;             /* the gate */
+bool open = true;             /* the gate: while it is open, sections count references */
 short word[2];                /* the CPUs' words */
 short count = 3;              /* the shared word, with a reference of each user and of the owner; exact once `alive` is false */
 bool alive = true;

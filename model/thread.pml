@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * thread.pml - models the registration of a thread (src/thread/thread.c, vfork.c). Copies of the library share a thread block
- * or, with BLOCKS=2, have one each. Signal handlers nest two deep. Thread and handlers run operations, call
- * rk_thread_register(), and open brackets (rk_vfork_begin()) around vfork children that use operations.
+ * (the library's state for a thread) or, with BLOCKS=2, have one each. Signal handlers nest two deep. Thread and handlers run
+ * operations, call rk_thread_register(), and open brackets (rk_vfork_begin()) around vfork children that use operations.
  *
  * With STRANGER another component registers the thread at any moment, even a vfork child inside a bracket. In that case
  * operations in the child aren't protected. But when the outermost bracket has ended, the registration is right again.

@@ -5,9 +5,10 @@
  *
  *	loops LOOP THREADS
  *
- * A slice's time is the wall time of each thread, without the time for which the thread waited for a CPU. So the time includes
- * waiting for locks, but not other processes. The figure of a loop over 64 bytes is that of its best slice, because a slice is
- * short. The figure of another loop is the mean of all its slices but the first, so it includes work that happens rarely.
+ * A slice is one run of the loop in all threads at the same time. Its time is the wall time of each thread, without the time for
+ * which the thread waited for a CPU. So the time includes waiting for locks, but not other processes. The figure of a loop over
+ * objects of 64 bytes is the time of its best slice, because a slice is short. The figure of another loop is the mean of all its
+ * slices but the first, so it includes work that happens rarely.
  */
 #define _GNU_SOURCE
 #include "malloc_loops.h"
@@ -23,8 +24,8 @@
 #define OBJECTS 20000 /* the number of small objects that a thread allocates in a slice */
 #define BATCH 64
 #define HANDED (100 * BATCH) /* the objects that a slice hands over: few, because both threads must run undisturbed */
-#define TURN 250000000     /* the nanoseconds of all slices of a run together */
-#define WALL_MAX 2000000000 /* a run ends after this many nanoseconds, even if other processes use the CPUs */
+#define TURN 250000000     /* the process ends when its slices took this many nanoseconds */
+#define WALL_MAX 2000000000 /* the process ends after this many nanoseconds, even if other processes use the CPUs */
 #define DELAY_PART 20      /* a slice in which threads waited for a CPU for more than a 20th of the time isn't the best one */
 
 int thread_count;

@@ -16,18 +16,18 @@
 
 struct loop {
 	const char *name;
-	long (*slice)(int thread);  /* runs in each thread at the same time; returns the number of operations */
+	long (*slice)(int thread);  /* one run of the loop, in all threads at the same time; returns the number of operations */
 	void (*begin)(int thread);  /* runs in each thread before the first slice, or NULL */
 	int threads_multiple;       /* the number of threads has to be a multiple of this number */
-	bool is_whole;              /* the figure is the mean of all slices, and not the best slice */
+	bool is_whole;              /* the figure is the mean of all slices but the first, and not the time of the best slice */
 };
 
-extern const struct loop size_loops[], thread_loops[]; /* each ends with an empty name */
+extern const struct loop size_loops[], thread_loops[]; /* each ends with an entry whose name is NULL */
 extern int thread_count;
 
 /*
- * Adds the time for which the calling thread waited for a CPU to that of the loop's thread with this number. A thread that works
- * for a thread of the loop calls the function before it ends.
+ * Adds the time for which the calling thread waited for a CPU to the time for which the loop's thread number `thread` waited. If
+ * a thread of the loop starts further threads, each of these calls this function before it ends.
  */
 void loop_add_delay(int thread);
 

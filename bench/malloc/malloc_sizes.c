@@ -27,7 +27,7 @@ static void make_place(int thread, size_t count)
 		abort();
 }
 
-/* Replaces a random object of `live` by an object of a random size, `count` times. */
+/* Replaces one of the thread's `live` objects, chosen at random, by an object of a random size. Does this `count` times. */
 static long replace(int thread, size_t live, long count, size_t least, size_t most, bool is_touched)
 {
 	struct place *place = &places[thread];
@@ -141,7 +141,10 @@ static long grow_by_page(int thread)
 	return grow(PAGE, 0, PAGE, 20);
 }
 
-/* Bursts of 25 to 1600 objects of one size, freed in the order of allocation, in the reverse order, and interleaved. */
+/*
+ * Allocates 25 to 1600 objects of one size, and then frees them: in the order of allocation, in the reverse order, or every
+ * fifth.
+ */
 static long bursts(int thread)
 {
 	static const size_t sizes[] = { 16, 24, 48, 64, 100, 160, 256, 400, 640, 1000, 2048, 3000 };

@@ -24,8 +24,8 @@
 #include <rseqkit/percpu.h>
 
 /*
- * So many bytes at the beginning of every slot precede the planes. In the reserve slot they hold struct rki_group_head, in
- * other slots they are unused.
+ * The number of bytes that precede the planes at the beginning of every slot. In the reserve slot these bytes hold struct
+ * rki_group_head; in other slots they are unused.
  */
 #define RKI_GROUP_HEAD 64
 

@@ -15,7 +15,7 @@ struct rki_lock_slot {
 	intptr_t held;           /* number of the thread whose section took the lock; 0: none */
 	intptr_t closed;         /* not 0: a thread on any CPU takes or has the lock, so no section takes it */
 	uint32_t waiting;        /* not 0: a thread waits to be woken */
-	uint32_t freed, emptied; /* futexes: of threads that wait for a free lock; of the thread that closed it */
+	uint32_t freed, emptied; /* futexes: of threads that wait for a free lock; of the thread that closed the lock */
 	uint32_t reserved;
 	struct rk_claim claim; /* held by the thread that closed the lock */
 };
@@ -31,8 +31,8 @@ RKI_BEGIN_DECLS
 RKI_API RKI_ONCE ptrdiff_t rki_number_offset;
 
 /*
- * Returns the calling thread's number. Returns 0 if the thread has none yet, or if its place isn't known. In that case the
- * slow path finds the number.
+ * Returns the calling thread's number. Returns 0 if the thread has no number yet, or if the place of the number isn't known. In
+ * that case the slow path finds the number.
  */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {

@@ -84,8 +84,8 @@ static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_
 }
 
 /*
- * Writes a record by the slow path. A short record is copied to a local variable for it, so that the fast path needn't have
- * the record in memory.
+ * Writes a record by the slow path. For the slow path, a short record is copied to a local variable. So the fast path needn't
+ * have the record in memory.
  */
 static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_copy(struct rk_ring *ring, const void *data,
 										   size_t length, int stamped,
