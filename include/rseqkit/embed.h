@@ -24,7 +24,7 @@
  * memory at that offset. Until a thread is registered at that offset, the cpu_id in its memory is negative.
  *
  * Include this header in source files, but not in public headers, and not in a file that defines __rseq_abi. Each source file
- * that includes it finds the area for itself.
+ * that includes this header finds the area for itself.
  *
  * A C library other than glibc possibly reuses a thread's memory while the thread still runs its last instructions. With such a
  * C library, this header registers a thread only if there is a count, and you must unregister the thread before it ends. With
@@ -777,7 +777,7 @@ RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area
 }
 
 /*
- * Returns the length with which to register the calling thread. If the libc has registered it, only the libc knows the
+ * Returns the length with which to register the calling thread. If the libc has registered the thread, only the libc knows the
  * length. That length is one of two values, so the function tries the larger one.
  */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)

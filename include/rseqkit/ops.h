@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops.h - single operations on per-CPU memory. Each operation is one restartable sequence.
+ * ops.h - single operations on a slot, one CPU's part of per-CPU memory. Each operation is one restartable sequence.
  *
  * Above all: data that an operation stores before its commit is invalid until the slot's word refers to that data. Only threads
  * on the slot's CPU may use operations on a slot. A thread on another CPU must fence or claim first (remote.h).

@@ -115,7 +115,7 @@ enum rk_percpu_misuse {
 	RK_MISUSE_NOT_ALLOCATED = 2,      /* the item was freed, or was never allocated */
 	RK_MISUSE_WRITTEN_AFTER_FREE = 3, /* a freed item's pattern was changed */
 	RK_MISUSE_WRITTEN_PAST_END = 4,   /* the guard after an item was written to */
-	RK_MISUSE_OTHER_POOL = 5          /* another pool with RK_PERCPU_DEBUG has the item. The fault has the item's callers */
+	RK_MISUSE_OTHER_POOL = 5          /* another pool with RK_PERCPU_DEBUG has the item; allocated_by and freed_by are set */
 };
 
 struct rk_percpu_fault {

@@ -28,11 +28,11 @@
  * called a function of claims in the child. If a bare clone() made the child, the thread that forked must also have called a
  * function of claims before the clone(). Otherwise the library treats the thread that forked as a vfork child.
  *
- * Copies of this library. Work on a slot with only one copy. Two copies in a process exclude each other. But in a child of fork,
- * each copy treats the other copy's claims as held. Functions that lock for writing (lock.h) or wait for readers (rcu.h) use
- * claims, too. Suppose that a thread is in such a function of one copy while another thread forks. In the child, such a function
- * of the other copy then waits for the claims that the thread held. Functions without claims work with every copy: they read
- * under rcu.h, add to counters, record in histograms, and write to rings.
+ * Copies of this library. Work on a slot with only one copy. Claims that two copies take in one process exclude each other. But
+ * in a child of fork, each copy treats the other copy's claims as held. Functions that lock for writing (lock.h) or wait for
+ * readers (rcu.h) use claims, too. Suppose that a thread is in such a function of one copy while another thread forks. In the
+ * child, such a function of the other copy then waits for the claims that the thread held. Functions without claims work with
+ * every copy: they read under rcu.h, add to counters, record in histograms, and write to rings.
  *
  * Sums, waits for readers, and other calls that visit the slots of all CPUs need the same set of possible CPUs in all copies.
  * The comment of rk_cpus_count() in percpu.h says in which cases copies have different sets. In these cases make such calls only

@@ -24,7 +24,7 @@
 
 #include <rseqkit/percpu.h>
 
-/* A vector has at most so many operations, and its comparisons, copies and reads have together at most so many bytes. */
+/* The highest number of operations in a vector, and the highest number of bytes in its comparisons, copies and reads together. */
 #define RK_VECTOR_OPS_MAX 16
 #define RK_VECTOR_BYTES_MAX 4096
 
