@@ -16,7 +16,7 @@
 /* A condition for a contender's threads. The tool (rseqkit bench) makes it true. */
 enum bench_condition {
 	BENCH_ANY,  /* works in any thread */
-	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, of any owner */
+	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whichever component registered it */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CPUS, /* the process may use at least two CPUs */

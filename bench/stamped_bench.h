@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stamped_bench.h - the bench `stamped`: records of 64 bits with a stamp of the clock, in buffers that overwrite the oldest.
+ * stamped_bench.h - the bench `stamped`: records of 64 bits with a stamp of the clock, in buffers that overwrite their oldest
+ * records.
  *
  * lttng-ust writes its events in a process of its own (stamped_traced.c), because its library starts threads in each process that
  * is linked with it. That process measures the time.

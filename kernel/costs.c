@@ -5,10 +5,10 @@
  * the allocated pages of one round.
  *
  * The program measures in five ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the
- * kernel registers each thread (doc/ktls.md). There, the area is in the blob, the data that the kernel keeps for each thread. In
- * these three ways the area is on a page that a fork child of the C library writes anyway, because its thread descriptor is
- * there. In "call-page" and "ktls-page" the area or blob has a page of its own. In these two ways the program measures only
- * processes.
+ * kernel registers each thread (doc/ktls.md). There, the area is in the blob, the block of each thread's memory that the kernel
+ * fills. In these three ways the area is on a page that a fork child of the C library writes anyway, because its thread
+ * descriptor is there. In "call-page" and "ktls-page" the area or blob has a page of its own. In these two ways the program
+ * measures only processes.
  *
  * Children that the program starts without the C library (bare) make only one system call, which ends them or executes a program.
  * They store nothing.

@@ -10,8 +10,9 @@
  * runs instead, and aborts the section. A handler that interrupts an owner acts like the other owner: it can't take the claim
  * while the interrupted owner holds the claim.
  *
- * The model checks that no add is lost or counted twice, that no bank has two users, that a vector is done completely or not
- * at all, and that an adding thread never waits.
+ * Each SEED_... macro puts a deliberate bug into the model, which the checker must find. The model checks that no add is lost or
+ * counted twice, that no bank has two users, that a vector is done completely or not at all, and that an adding thread never
+ * waits.
  */
 #ifndef ADDS
 #define ADDS 1 /* how many adds thread 0 makes; OTHERS: thread 1 */

@@ -13,7 +13,8 @@
  *   STRANGER      a component that registers the area in any state
  *   EXITING       the end of a thread whose libc frees its memory while it still runs
  *
- * A variable marked "ghost" isn't part of the code. It is only for the claims that a model checks.
+ * A variable marked "ghost" isn't part of the code. It is only for the claims that a model checks. Each SEED_... macro puts a
+ * deliberate bug into the models, which the checker must find.
  */
 
 typedef thread_block {

@@ -12,7 +12,8 @@
  * store is visible. `late` is such a store; a fence on all CPUs makes it visible. A waiter in the model doesn't check again
  * after a time, so spin reports a lost wake-up as a dead end.
  *
- * The model checks that each lock has at most one holder, and that no thread sleeps for ever.
+ * The model checks that each lock has at most one holder, and that no thread sleeps for ever. Each SEED_... macro puts a
+ * deliberate bug into the model, which the checker must find.
  */
 #define NOBODY 7
 #define NONE 2

@@ -14,6 +14,7 @@
  *   - A copy's decision never changes.
  *
  * The model's memory is sequentially consistent. The code stores the words by compare-and-swap, with acquire and release order.
+ * Each SEED_... macro puts a deliberate bug into the model, which the checker must find.
  */
 #define SELF self
 #define CLAIMS(area) claims[3 * self + area]

@@ -8,7 +8,8 @@
  * A reader may be interrupted at any step, and may migrate between entering and leaving. A signal handler that reads is like
  * one more reader. The reader that it interrupts doesn't run meanwhile, or its section is aborted.
  *
- * The model checks that no reader reads a freed version, that the counts are 0 at the end, and that there is no dead end.
+ * The model checks that no reader reads a freed version, that the counts are 0 at the end, and that there is no dead end. Each
+ * SEED_... macro puts a deliberate bug into the model, which the checker must find.
  */
 #ifndef READS
 #define READS 1 /* number of read sections of reader 0 */

@@ -8,7 +8,8 @@
  * A user may be interrupted at any step. A signal handler that uses the count is like one more user.
  *
  * The model checks that the object isn't released while a user has a reference, and that it is released exactly once. The
- * stranger gets a reference, or its attempt fails.
+ * stranger gets a reference, or its attempt fails. Each SEED_... macro puts a deliberate bug into the model, which the checker
+ * must find.
  */
 
 bool open = true;             /* the gate: while it is open, sections count references */

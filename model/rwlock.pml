@@ -8,7 +8,8 @@
  * A reader may be interrupted at any step. A signal handler that reads is like one more reader.
  *
  * The model checks that no thread reads or writes while a writer writes, and that the counts are 0 at the end. It also checks
- * that there is no dead end, although readers wait for writers, and writers for readers.
+ * that there is no dead end, although readers wait for writers, and writers for readers. Each SEED_... macro puts a deliberate
+ * bug into the model, which the checker must find.
  */
 #define NOBODY 2
 

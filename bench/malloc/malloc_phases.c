@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc_phases.c - measures how much memory a process with the preloaded allocator takes in a phase. Prints the CPU time in
- * seconds, and the largest and the last resident set in KiB.
+ * malloc_phases.c - measures how much memory a process with a preloaded allocator takes in a phase, one of the three kinds of
+ * work below. Prints the CPU time in seconds, and the largest and the last resident set in KiB.
  *
  *	phases steady | drift | random
  *
