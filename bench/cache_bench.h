@@ -3,8 +3,9 @@
  * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
  * time.
  *
- * A contender that is an allocator is measured by malloc() and free(). rseqkit bench starts a process of this program for each
- * allocator. In this process, malloc() and free() are the allocator's. bench_malloc_file() returns the file that they are in.
+ * The contenders of a bench are different ways to do its job. A contender that is an allocator is measured by malloc() and
+ * free(). rseqkit bench starts a process of this program for each allocator. In this process, malloc() and free() are the
+ * allocator's. bench_malloc_file() returns the file that they are in.
  *
  * A thread writes to each object that it holds, and an asm statement hides the object from the compiler. So no compiler removes
  * an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice (one measured

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classic.h - the contender `classic`: operations in the shape that users of rseq know.
+ * classic.h - the contender `classic`: operations in the shape that users of rseq know. Benches compare it with other ways to do
+ * the same job, the other contenders.
  *
  * An operation reads cpu_id_start, computes the address of the slot (this CPU's word) in C, and stores the descriptor's address
  * in the area, which begins the section. In the section, the operation compares cpu_id with the number that it read before, and

@@ -7,8 +7,9 @@
  *   context-code   additions that don't depend on each other, which keep the core busy; about 90 ns
  *   context-cold   a sweep that displaces the operation's data from the first caches; only the operation is timed
  *
- * Each operation is used in all three. The contender `nothing` is the same loop without an operation. The tool subtracts the time
- * of `nothing` from that of each other contender (BENCH_NOTHING in the tool's bench.h).
+ * Each operation is used in all three. A bench has a contender for each operation (bench.h). The contender `nothing` is the same
+ * loop without an operation. The tool subtracts the time of `nothing` from that of each other contender (BENCH_NOTHING in the
+ * tool's bench.h).
  */
 #ifndef RK_BENCH_CONTEXT_H
 #define RK_BENCH_CONTEXT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * data.c - the memory that contenders of several benches use, and functions for contenders that don't use the library.
+ * data.c - the memory that contenders of several benches use, and functions for contenders that don't use the library. The
+ * contenders of a bench are different ways to do its job (bench.h).
  *
  * All contenders with per-CPU data keep these data in the same kind of memory, so that only the operation differs.
  */

@@ -3,9 +3,10 @@
  * first_bench.h - the benches `first` and `second`: the costs of a process's first structure, and of its second structure of the
  * same kind.
  *
- * For each structure there are two contenders: its creation, and its first operation. The contenders measure the time themselves,
- * each time in a fresh process of first_program.c. A slice (one measured run, bench.h) runs BENCH_FIRST_PROCESSES processes and
- * takes the median. The creation's contender also gives the private memory of both steps.
+ * For each structure there are two contenders (bench.h), which are measured separately: its creation, and its first operation.
+ * The contenders measure the time themselves, each time in a fresh process of first_program.c. A slice (one measured run,
+ * bench.h) runs BENCH_FIRST_PROCESSES processes and takes the median. The creation's contender also gives the private memory of
+ * both steps.
  */
 #ifndef RK_BENCH_FIRST_H
 #define RK_BENCH_FIRST_H

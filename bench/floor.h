@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * floor.h - the contender `floor`: the loads and stores of an rseq operation without its critical section.
+ * floor.h - the contender `floor`: the loads and stores of an rseq operation without its critical section. Benches compare it
+ * with other ways to do the same job, the other contenders.
  *
  * The contender stores 0, which names no section, in the area's field for the descriptor. It computes the address of the slot
  * (this CPU's word) from the CPU's number. Then it does the operation's own loads and stores. There is no section, no comparison

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders, and the operation of each.
+ * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders (the ways to do the job, bench.h), and the
+ * operation of each.
  *
  * An operation pops a node and pushes it back. A CPU's list is empty at the first operation on this CPU, or after a thread left
  * the CPU between pop and push. Then an out-of-line function takes a new node from the contender's supply, and the operation

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram_bench.h - the bench `histogram`: the memory of its contenders, and the operation of each.
+ * histogram_bench.h - the bench `histogram`: the memory of its contenders (the ways to do the job, bench.h), and the operation of
+ * each.
  *
  * An operation records a value in a histogram of 5 significant bits. All contenders compute the bucket in the same way, from bits
  * and a highest value that the compiler doesn't know. The recorded value is the number of turns that the loop has left, from a

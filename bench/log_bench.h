@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log_bench.h - the bench `log`: records, the memory of its contenders, and the operation of each.
+ * log_bench.h - the bench `log`: records, the memory of its contenders (the ways to do the job, bench.h), and the operation of
+ * each.
  *
  * An operation appends a record to a ring and counts the record. If each CPU has a ring, the store of the count is the commit,
  * because a reader relies on the count. The caller keeps the count that it expects, as a logger does. The caller reads the count

@@ -3,9 +3,10 @@
  * loops.h - the loop of every contender, at one placement (one of the code addresses at which each loop is compiled). loops.c
  * includes this file once for each PLACEMENT. No other file includes it, so it has no include guard.
  *
- * Invariant: contenders differ only in the operation. One macro makes all loops, so all have the same skeleton. Loops are never
- * unrolled (-fno-unroll-loops), and the compiler never aligns them (-falign-loops=1 and similar options). PLACEMENT moves the
- * loop's head. Constants, for example addresses, are read into local variables before the loop.
+ * Invariant: contenders, the different ways to do a bench's job, differ only in the operation. One macro makes all loops, so all
+ * have the same skeleton. Loops are never unrolled (-fno-unroll-loops), and the compiler never aligns them (-falign-loops=1 and
+ * similar options). PLACEMENT moves the loop's head. Constants, for example addresses, are read into local variables before the
+ * loop.
  */
 #define NAME(name) BENCH_GLUE(BENCH_GLUE(name, _at_), PLACEMENT)
 

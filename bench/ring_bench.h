@@ -2,11 +2,11 @@
 /*
  * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
  *
- * Each contender has a function NAME_write(), which writes one record, and a function NAME_read(), which reads one. NAME_write()
- * returns false if there is no room, and NAME_read() if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes
- * records of a table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each
- * other's records. Invariants: a record is read as it was written. Over all threads of a slice (one measured run, bench.h), the
- * sum of the records read is the sum of the records written (bench_settle_ring()).
+ * Each contender (a way to do the job, bench.h) has a function NAME_write(), which writes one record, and a function NAME_read(),
+ * which reads one. NAME_write() returns false if there is no room, and NAME_read() if there is no record. All rings have
+ * BENCH_RING_SIZE bytes. A thread writes records of a table, reads as many as it wrote, and checks all records that it reads.
+ * Threads that share a ring can read each other's records. Invariants: a record is read as it was written. Over all threads of a
+ * slice (one measured run, bench.h), the sum of the records read is the sum of the records written (bench_settle_ring()).
  *
  * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */

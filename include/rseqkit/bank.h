@@ -14,10 +14,10 @@
  *     | data of CPU 0  |       | data of CPU 1  |       | a spare bank   |
  *     +----------------+       +----------------+       +----------------+
  *
- * Local users load the slot's first word and do their operation in one section. They never store to that word. A remote owner
- * (remote.h) stores the address of a spare bank into the word, and fences the CPU's sections. After the fence the remote owner
- * owns the old bank, because each section that had loaded the old address has finished or aborted. Without a spare bank the
- * remote owner closes the slot.
+ * Local users, the threads on the slot's CPU, load the slot's first word and do their operation in one section. They never store
+ * to that word. A remote owner (remote.h) stores the address of a spare bank into the word, and fences the CPU's sections. After
+ * the fence the remote owner owns the old bank, because each section that had loaded the old address has finished or aborted.
+ * Without a spare bank the remote owner closes the slot.
  *
  * The operations are those of ops.h. They work on the word at offset `where` in the bank:
  *

@@ -6,10 +6,10 @@
  * Above all: destroy a counter only when no thread can add to the counter any more. The library doesn't detect an add to a
  * destroyed counter. Such an add changes the counter that uses the same memory next.
  *
- * An add never fails. A thread with rseq adds to its CPU's slot by one restartable sequence. A thread without rseq adds to
- * the overflow slot by an atomic instruction. A thread whose sequence was aborted RK_ABORTS_MAX times in a row also adds to
- * the overflow slot. Sums include the overflow slot. On 32-bit machines all adds go to the overflow slot, because a section
- * commits by one store, and 64 bits take two stores there.
+ * An add never fails. A thread with rseq adds to its CPU's slot by one restartable sequence. A thread without rseq adds by an
+ * atomic instruction to the overflow slot, which all threads share (percpu.h). A thread whose sequence was aborted RK_ABORTS_MAX
+ * times in a row also adds to the overflow slot. Sums include the overflow slot. On 32-bit machines all adds go to the overflow
+ * slot, because a section commits by one store, and 64 bits take two stores there.
  *
  * Memory: a counter takes 8 bytes for each CPU on which threads add to the counter, and 8 bytes in each of the two shared
  * slots. A counter in a group takes 16 bytes instead of 8. For each CPU a million counters take 8 MiB, and a million counters

@@ -11,8 +11,9 @@
  *	};
  *	int r = rk_percpu_vector(pool, item, cpu, ops, 3);
  *
- * The data is a bank (bank.h). The bank belongs to an item of a pool with RK_PERCPU_CLOSABLE, or to the caller. Local users see
- * all of the vector's effects or none. While the vector runs, the slot is closed, and local users take their fallback.
+ * The data is a bank (bank.h). The bank belongs to an item of a pool with RK_PERCPU_CLOSABLE, or to the caller. Local users, the
+ * threads on that CPU, see all of the vector's effects or none. While the vector runs, the slot is closed, and local users take
+ * their fallback.
  *
  * The function works as follows. It takes the slot's claim (remote.h), closes the slot, and makes the comparisons. It copies
  * the bank to the spare bank, and does the operations on the spare bank. Then one store makes the spare bank the slot's bank.
