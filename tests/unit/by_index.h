@@ -2,7 +2,6 @@
 /*
  * by_index.h - calls an operation (ops.h) with one of three kinds of index, for tests that try all kinds. The index chooses the
  * slot, which is one CPU's copy of per-CPU memory.
- *
  */
 #ifndef BY_INDEX_H
 #define BY_INDEX_H

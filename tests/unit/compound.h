@@ -7,7 +7,6 @@
  * The invariants: each node is either in one list or held by the thread that popped the node. A stack or an array
  * holds exactly the elements that operations have stored and not removed; an operation counts only if it returned
  * RK_DONE. The newest records of a log are whole.
- *
  */
 #ifndef COMPOUND_H
 #define COMPOUND_H

@@ -4,7 +4,6 @@
  * children and its later vfork children must be able to acquire everything that the killed child held. If `meanwhile` is set,
  * the child is stopped and not killed. Then other threads must not get anything that the stopped child holds. A bracket is the
  * code between rk_vfork_begin() and rk_vfork_end(); the parent calls vfork() inside a bracket.
- *
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H

@@ -2,7 +2,6 @@
 /*
  * one_cpu.h - a thread that is bound to one CPU, an item of per-CPU memory, and checks of the results. The thread works on one
  * slot, which is a CPU's copy of the item.
- *
  */
 #ifndef ONE_CPU_H
 #define ONE_CPU_H

@@ -2,7 +2,6 @@
 /*
  * rings.h - a ring of records (ring.h) that one thread writes and reads on one CPU. The invariant is the invariant of
  * records.h.
- *
  */
 #ifndef RINGS_H
 #define RINGS_H

@@ -7,7 +7,6 @@
  *
  * A test that includes this file defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
  * 0 on success. The test also defines the two functions that are declared below.
- *
  */
 #ifndef SLICE_STEPS_H
 #define SLICE_STEPS_H

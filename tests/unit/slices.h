@@ -2,7 +2,6 @@
 /*
  * slices.h - checks whether the kernel has the slice extension, and counts the system calls that the library makes for the
  * extension. With this extension, a thread in a critical section can request a short delay of its preemption.
- *
  */
 #ifndef SLICES_H
 #define SLICES_H
@@ -19,7 +18,6 @@
 /*
  * `switched_on`: calls of the library that enable the extension. `yields`: calls of rseq_slice_yield(2). `yielded_in_time`:
  * those of them that returned 1.
- *
  */
 static int switched_on, yields, yielded_in_time;
 static volatile uint32_t *faked; /* if not NULL, called() clears this word at rseq_slice_yield(2), as the kernel would */
@@ -82,7 +80,6 @@ static inline bool can_have(void)
 /*
  * A test of the protocol needs no kernel that has the extension: the test stores what the kernel would store. begin_fake()
  * calls rk_vfork_begin(), which unregisters the thread. So the test is allowed to write the fields of the area.
- *
  */
 static struct {
 	volatile uint32_t *flags, *control;

@@ -6,7 +6,6 @@
  * The invariant: a tally counts an operation only if it returned RK_DONE. So the sum of a word over its slots equals the sum
  * over the tallies. The words `swapped` hold a number and its complement. So a torn load, or a store of any other value, shows
  * at once.
- *
  */
 #ifndef TALLY_H
 #define TALLY_H

@@ -2,7 +2,6 @@
 /*
  * Tests arrays in slots, and copies out of slots: each outcome, with each kind of index (by_index.h). A slot is one CPU's copy
  * of per-CPU memory. Also checks that an operation changes only its targets.
- *
  */
 #include "one_cpu.h"
 
@@ -11,7 +10,6 @@
 /*
  * Returns the element number `which`; elements are pointers. The array begins at `word` of one_cpu.h's slot. `behind` is the
  * array's capacity, and `bytes` has its elements.
- *
  */
 static void *element(const struct slot *slot, int which)
 {

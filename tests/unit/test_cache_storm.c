@@ -4,7 +4,6 @@
  * a depot that all CPUs share. A reclaim moves the objects of a CPU's array to the depot, and a trim destructs objects of the
  * depot. The invariant is the invariant of objects.h, and the cache never holds more than its limit. CPUs can go offline and
  * come back during the test.
- *
  */
 #include "objects.h"
 #include "storm.h"

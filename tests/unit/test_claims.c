@@ -3,7 +3,6 @@
  * Tests claims: which thread can take a claim, and which thread holds it. A claim is a word with the number of its holder; the
  * library gives each thread a number. The tests take claims in a thread, in its handlers, in other threads, in children and in
  * threads of children. They also fork at each instruction of taking a claim.
- *
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -283,7 +282,6 @@ static void released_at_every_instruction(void **state)
 /*
  * In a forked process whose first thread holds the claim, a vfork child of another thread takes another claim. After that, the
  * library must still know that the first thread holds its claim.
- *
  */
 static void *claim_in_a_vfork_child(void *arg)
 {

@@ -8,7 +8,6 @@
  * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens
  * if the thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations
  * run unprotected. So operations are forbidden in such a thread, as they are in a vfork child.
- *
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that the sums of counters are exact in every world (test.h: a way in which threads get registered), on whichever CPUs
- * the threads run, and while other threads reset the counters.
- *
+ * Tests that the sums of counters are exact on whichever CPUs the threads run, and while other threads reset the counters. The
+ * test runs in every world, which is a way in which threads get registered (test.h).
  */
 #include "test.h"
 
@@ -154,7 +153,6 @@ static void resets_lose_nothing(void **state)
 /*
  * Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. It adds to the overflow slot (the counter's memory for
  * threads without rseq), and the sum includes these adds.
- *
  */
 static void total_without_rseq(void **state)
 {

@@ -3,7 +3,6 @@
  * Tests that counters, pools of per-CPU memory, and the pools' items can be created and freed while signal handlers fork or
  * allocate, and while a thread is cancelled. No call of the library waits for an interrupted thread, neither in this process
  * nor in a child.
- *
  */
 #include "interrupt.h"
 #include "calls.h"

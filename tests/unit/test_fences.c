@@ -2,7 +2,6 @@
 /*
  * Tests that each kind of fence aborts a section (an rseq critical section) on another CPU, and which CPUs the functions
  * accept. Also tests visits: if a filter refuses membarrier(2), the calling thread runs on each CPU for a moment instead.
- *
  */
 #include "refuse.h"
 #include "slots.h"
@@ -11,7 +10,6 @@
 /*
  * Enters a section, and leaves it when this CPU's word in the per-CPU memory `base` changes or the section is aborted. Returns
  * RK_DONE, RK_ABORTED or RK_NO_RSEQ.
- *
  */
 static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 {

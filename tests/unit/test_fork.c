@@ -3,7 +3,6 @@
  * Tests fork and vfork. A child of fork() keeps registrations and counts. The library refuses to register a vfork child, and a
  * vfork child does its parent no harm. A bracket is the code between rk_vfork_begin() and rk_vfork_end(), inside which a thread
  * has no rseq.
- *
  */
 #include "interrupt.h"
 
@@ -307,7 +306,6 @@ static void set_timer(int which, long microseconds)
 /*
  * A handler opens and ends a bracket while the interrupted thread opens and ends its own bracket. Inside the handler's bracket
  * the thread isn't registered. The thread's own bracket isn't disturbed.
- *
  */
 static void brackets_nest_in_handlers(void **state)
 {

@@ -3,7 +3,6 @@
  * Tests lists of nodes. Each function is tested alone, also on the overflow list, which threads without rseq share. A drain
  * takes all nodes of a CPU's list. Drains are also tested with a signal or a fork at each instruction. The invariant is the
  * invariant of nodes.h.
- *
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -128,7 +127,6 @@ static void drained(void **state)
 /*
  * A drain needs a fence, which aborts the critical sections of other threads. A seccomp filter refuses every kind of fence. So
  * a drain fails, and leaves the nodes where no pop finds them. No node is lost, and none is in a list twice.
- *
  */
 static int drain_without_a_fence(void)
 {

@@ -3,7 +3,6 @@
  * Tests counters that are read together. Each function is tested alone: in the usual way, with adds to the overflow slot (the
  * memory for threads without rseq), and without a fence. Adds and resets are also tested with a signal or a fork at each
  * instruction.
- *
  */
 #define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
 #include "interrupt.h"

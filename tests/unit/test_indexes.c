@@ -3,7 +3,6 @@
  * Tests at which indexes an item of per-CPU memory has memory, and that an access at another index faults. An index is a CPU's
  * number or a concurrency id. The memory at an index is a slot. In these tests, the kernel's list of possible CPUs is wrong,
  * sparse or unreadable, or concurrency ids are the indexes.
- *
  */
 #include "pools.h"
 #include <sched.h>
@@ -93,7 +92,6 @@ static int with_a_sparse_list(void)
 /*
  * An item has a stride (256 KiB of address space) for each CPU. With this list, there are more strides than a process can have
  * mappings. So at allocation, the library writes the initial contents to a page of each stride: 640 MiB in all.
- *
  */
 static int with_the_largest_list(void)
 {
@@ -151,7 +149,6 @@ static int lock_an_orphan(void)
 /*
  * A CPU that the list lacks can't be fenced. So if a thread of the parent holds this CPU's lock at a fork, the child can't take
  * this lock. rk_lock_here() takes the lock at RK_INDEX_OVERFLOW instead.
- *
  */
 static int with_a_cpu_left_out(void)
 {

@@ -7,7 +7,6 @@
  *
  * A vfork child, and its parent between rk_vfork_begin() and rk_vfork_end(), use one magazine for their gets and puts: the
  * magazine in hand.
- *
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -197,7 +196,6 @@ static void count_it(void *context, void *object)
 /*
  * Objects that a vfork child has put can be trimmed, and are destructed with the cache. Before the vfork, the parent only
  * creates the cache and puts one object.
- *
  */
 static void put_by_a_child(void **state)
 {

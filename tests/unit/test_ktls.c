@@ -4,7 +4,6 @@
  * of ktls.h also work on kernels without KTLS. The tests check which component provides the data, where the blob is, and the
  * functions that read it, in threads, handlers and children. To run this test in the world `kernel` (test.h), use rseqkit exec
  * --ktls on a kernel that has the patches in kernel/.
- *
  */
 #include "test.h"
 #include <sched.h>

@@ -3,7 +3,6 @@
  * Tests per-CPU locks in a child. Each CPU's part of a lock is a slot. The child's thread holds the locks that it held before
  * the fork. If another thread held a lock at the fork, the child's first acquisition of this lock returns 1, and later ones
  * return 0.
- *
  */
 #include "lock_children.h"
 #include "wakes.h"

@@ -34,7 +34,6 @@ static bool is_own(void)
 /*
  * Returns true if an area of the kernel's size and alignment fits this library's TLS, struct rk_thread_block. This block is
  * aligned to 64 bytes.
- *
  */
 static bool fits_the_block(void)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests operations (ops.h): each outcome of each operation, with each kind of index (this CPU, the concurrency id, a given
- * CPU). Sums stay exact while threads are moved and interrupted in the middle of operations.
- *
+ * Tests operations (ops.h): each outcome of each operation, with each kind of index (this CPU, concurrency id, given CPU). Sums
+ * stay exact while threads are moved and interrupted in the middle of operations.
  */
 #include "refuse.h"
 #include <sys/time.h>
@@ -179,10 +178,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
-	/*
-	 * Sections call rki_leave_at() if the thread isn't registered. A handler possibly registers the thread before this
-	 * call.
-	 */
+	/* A section calls rki_leave_at() if the thread isn't registered. A handler can register the thread before this call. */
 	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
 	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);

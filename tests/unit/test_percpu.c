@@ -2,7 +2,6 @@
 /*
  * Tests per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early. A slot is
  * an item's memory at one index, which is a CPU's number, or negative for threads without rseq.
- *
  */
 #include "committed.h"
 #include <fcntl.h>

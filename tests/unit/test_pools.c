@@ -3,7 +3,6 @@
  * Tests pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse. A closable
  * item has two banks per CPU, of which one is in use (bank.h). Also tests trims, reports, and children in which items begin at
  * zero.
- *
  */
 #include "pools.h"
 #include <sys/mman.h>

@@ -2,7 +2,6 @@
 /*
  * Tests deferred calls in a child. In the child, each call that the parent has deferred is made once. The runner is the thread
  * that makes calls in the parent. The result must not depend on what the runner was doing at the fork.
- *
  */
 #include "structures/rcu.h"
 #include <semaphore.h>

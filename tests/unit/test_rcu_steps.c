@@ -157,7 +157,6 @@ static void fork_by_another(void)
  * An rcu domain that a child inherits. In the child, the domain is closed until the first read section or poll opens it. Some
  * tests open it before the steps begin, and interrupt a later poll. The handler reads or forks. A child that the handler forks
  * begins a read section in the handler, and a grace period must wait for this section.
- *
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;

@@ -23,7 +23,6 @@ static void release(struct rk_ref *ref)
 /*
  * Makes the objects, and takes a reference to `object` and a reference to `second`. The handlers and the functions judge() rely
  * on these references.
- *
  */
 static void start(void)
 {

@@ -4,7 +4,6 @@
  * remote owner is a thread that works on the bank of any CPU. Each call's result is tested in the thread that works on a bank,
  * in its handler, in another thread, and in a child forked at each instruction of the work. One test opens a slot for the first
  * time in a handler, while the interrupted thread works on this slot. In two tests, a seccomp filter refuses every fence.
- *
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
