@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hand.c - sections in assembly, without the library, for tests of `rseqkit torture`. x86-64 only.
+ * hand.c - critical sections in assembly, without the library, for tests of `rseqkit torture`. x86-64 only.
  *
  * usage: hand NAME    adds by this operation; exits with 1 if the count isn't exact
  *
