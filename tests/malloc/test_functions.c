@@ -229,7 +229,10 @@ static const char *text_of(int fd)
 	return text;
 }
 
-/* A thousand objects of one size are counted, and counted as free after they are freed. Their size class has no other objects. */
+/*
+ * The statistics count a thousand objects of one size as in use, and as free after they are freed. Their size class has no
+ * other objects.
+ */
 static void texts_are_true(void **state)
 {
 	static void *held[1000];

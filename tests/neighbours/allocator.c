@@ -101,8 +101,8 @@ static struct list *list_here(void)
 		abort();
 	cpu = ((volatile uint32_t *)mode->area())[1];
 	/*
-	 * In per-CPU mode every thread is registered, except between rk_vfork_begin() and rk_vfork_end(). There the number is
-	 * negative.
+	 * In per-CPU mode every thread is registered, except between rk_vfork_begin() and rk_vfork_end(). There the CPU number
+	 * in the area is negative.
 	 */
 	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
 }

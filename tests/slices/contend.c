@@ -121,7 +121,7 @@ static void work(int loops)
 static void *want_it(void *arg)
 {
 	struct counts own = {0};
-	bool marks = marker != 0 && used->lock != lock_posix; /* for the C library's mutex, the preloaded library marks */
+	bool marks = marker != 0 && used->lock != lock_posix; /* for the libc's mutex, the preloaded library sets the marker */
 
 	CHECK(rk_thread_prepare() == 0 || marker == 0);
 	if (used->lock != lock_posix) {
@@ -204,8 +204,8 @@ static bool are_preempted_less(void)
 	assert_int_equal(shared, in_all);
 	assert_int_equal(off.granted, 0);
 	/*
-	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per region, because the turns with fewer
-	 * preemptions possibly have more regions.
+	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per operation, because the turns with
+	 * fewer preemptions possibly have more operations.
 	 */
 	return on.granted > 0 && in_time * 10 > on.granted * 9 && off.preempted >= 20 &&
 	       on.preempted * off.operations * 2 < off.preempted * on.operations;

@@ -3,10 +3,10 @@
 #ifndef EDGES_H
 #define EDGES_H
 
-/* Counts in this thread. Returns true if the sum is exact. */
+/* Adds to the program's counter in this thread. Returns true if the counter's sum is exact. */
 int counts(void);
 
-/* Counts a few times, in two sections. Doesn't compare the sum. */
+/* Adds to the counter a few times, in two critical sections. Doesn't compare the sum. */
 void count_some(void);
 
 /* The program's arguments after its name. */

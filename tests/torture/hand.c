@@ -112,7 +112,7 @@ static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 	counts[0] = FIRST;
 	for (int64_t i = 0; i < rounds; i++)
 		add(area, add == local ? (int64_t)(intptr_t)&scratch : 1);
-	*(volatile __u64 *)&area->rseq_cs = 0; /* the module can be unloaded */
+	*(volatile __u64 *)&area->rseq_cs = 0; /* so that the module can be unloaded */
 	return counts[0] != FIRST + rounds;
 }
 

@@ -4,7 +4,7 @@
  * library gives each thread a number. The tests take claims in a thread, in its handlers, in other threads, in children and in
  * threads of children. They also fork at each instruction of taking a claim.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 

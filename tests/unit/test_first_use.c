@@ -3,7 +3,7 @@
  * Tests static counters and static groups of counters, which the library makes when they are first used: by threads that race,
  * with a handler at each instruction, and without memory.
  */
-#define INSTRUCTIONS_MAX 2000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 2000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include <sys/resource.h>
 

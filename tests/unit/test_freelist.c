@@ -4,7 +4,7 @@
  * takes all nodes of a CPU's list. Drains are also tested with a signal or a fork at each instruction. The invariant is the
  * invariant of nodes.h.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "nodes.h"
 #include "refuse.h"

@@ -4,7 +4,7 @@
  * memory for threads without rseq), and without a fence. Adds and resets are also tested with a signal or a fork at each
  * instruction.
  */
-#define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 1500 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 

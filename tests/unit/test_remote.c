@@ -5,7 +5,7 @@
  * in its handler, in another thread, and in a child forked at each instruction of the work. One test opens a slot for the first
  * time in a handler, while the interrupted thread works on this slot. In two tests, a seccomp filter refuses every fence.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 #include "slots.h"

@@ -76,7 +76,7 @@ OPERATION(op_gate_add, (gate = (intptr_t)base, rk_gate_add(&gate, 0, 1)))
 OPERATION(op_gate_add_variable, (gate = (intptr_t)base, rk_gate_add(&gate, 0, one)))
 OPERATION(op_gate_enter, (gate = (intptr_t)base, rk_gate_enter(&gate, &popped)))
 
-/* The slot itself is the object. */
+/* versioned_set() changes the object to which `self` points: the slot itself. */
 OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
 
 static const struct operation {
