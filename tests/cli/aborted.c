@@ -15,7 +15,7 @@
  *	again=NAME	first counts, then executes /proc/self/exe as NAME, without `again`, and with the rest of the arguments
  *	unlink		removes its own file first
  *	status=N	exits with N if the count is right
- *	passes		prints the number of passes on stdout
+ *	passes		prints the number of adds on stdout
  */
 #define _GNU_SOURCE
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # bench-workers.bats - tests `rseqkit bench` with workers that are missing or misbehave. The tool waits half a minute for a silent
-# worker. So these tests have their own file, which runs in parallel with the tests that measure.
+# worker (a process that runs the loops). So these tests have their own file, which runs in parallel with the tests that measure.
 
 load helper
 load bench

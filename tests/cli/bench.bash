@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# bench.bash - functions and variables that the test files of `rseqkit bench` share.
+# bench.bash - functions and variables that the test files of `rseqkit bench` share. A bench compares contenders: ways to do one
+# job. A worker is a process that the tool starts, and that runs the contenders.
 
 # Options that give enough time for one round of each contender.
 quickly="--time 0.01"
@@ -12,7 +13,7 @@ assert_bench() {
 		'all(r["rounds"] > 0 for r in j["results"])' "$@"
 }
 
-# Copies the tool to a build tree of its own, in which the given shell script replaces the workers.
+# Copies the tool to a new build tree, in which the given shell script replaces the workers.
 with_worker() {
 	local library
 	library=$(ldd "$RSEQKIT" | awk '/librseqkit/ { print $3 }')
@@ -26,7 +27,7 @@ with_worker() {
 	export LD_LIBRARY_PATH=${library%/*}
 }
 
-# Shell code for a worker: it answers all requests before "run", for a bench with one contender.
+# Shell code for a worker that has one bench with one contender. It answers all requests that come before the request "run".
 list_answers='while read -r request; do case $request in owner) echo libc ;;
 list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" ;; *) %s ;; esac; done'
 

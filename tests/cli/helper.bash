@@ -11,7 +11,7 @@ setup_file() {
 	find_python "$BATS_FILE_TMPDIR/python"
 }
 
-# Checks all JSON that the tests of a file got from the tool. It is checked at once, because starting the validator takes long.
+# Checks all JSON that the tests of a file got from the tool. One validator checks it together, because its start takes long.
 teardown_file() {
 	assert_kept_json "$BATS_FILE_TMPDIR/json"
 }
@@ -56,7 +56,7 @@ wait_until() {
 	return 1
 }
 
-# Repeats the command until it succeeds, at most TRIES times, and prints how often. If it never succeeds, skips the test.
+# Repeats the command until it succeeds, at most TRIES times, and prints the number of tries. If all fail, skips the test.
 try_until() { # TRIES REASON COMMAND...
 	local tries=$1 reason=$2 try
 	shift 2

@@ -41,7 +41,7 @@ load target
 	for _ in $(seq 20); do
 		run "$RSEQKIT" inspect "$target"
 		echo "$output"
-		# On a busy machine inspect may see it each time before the C library has registered it, or may fail to stop it in time.
+		# On a busy machine inspect may see the thread before the C library registers it, or may not stop it in time.
 		[ "$status" -eq 0 ] || [[ "$output" = *"executes one program after another"* && "$status" -eq 3 ]] ||
 			[[ "$output" = *"owners: 1 none"*"[thread-without-rseq]"* && "$status" -eq 1 ]] ||
 			[[ "$output" = *"owners: 1 unknown (not stopped)"*"[not-stopped]"* && "$status" -eq 3 ]]

@@ -2,7 +2,7 @@
 /*
  * look.h - starts target programs, and reads the output of `rseqkit inspect --json` about them.
  *
- * Environment: RSEQKIT and HELPERS, as for inspect.bats.
+ * Environment: RSEQKIT (the tool) and HELPERS (the folder of the programs), as for inspect.bats.
  */
 #ifndef TESTS_CLI_LOOK_H
 #define TESTS_CLI_LOOK_H
@@ -15,7 +15,7 @@
 
 /* Describes how a target program is started, and the started process. */
 struct target {
-	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: it runs under `rseqkit exec --full-size` */
+	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: the target runs under `rseqkit exec --full-size` */
 	const char *preload; /* a module of this directory, or NULL */
 	const char *name, *argument;
 	pid_t pid;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_inspect.c - runs `rseqkit inspect` on processes with known threads. The JSON must describe each thread correctly. This
- * test is a program, so that it also runs in guests, where inspect.bats can't run. Targets are programs of this directory that
- * print "ready".
+ * test is a program, so that it also runs in guests (emulated machines, see tests/system), where inspect.bats can't run.
+ * Targets are programs of this directory that print "ready".
  *
- * Environment: RSEQKIT and HELPERS, as for inspect.bats.
+ * Environment: RSEQKIT (the tool) and HELPERS (the folder of the programs), as for inspect.bats.
  */
 #include "look.h"
 #include <rseqkit/detail/agreement.h>
@@ -133,8 +133,8 @@ static void the_librarys(void **state)
 }
 
 /*
- * Every thread is registered with the kernel's whole feature size, if an area of this size fits the thread block, and otherwise
- * with 32 bytes. The program contains its own copy of the library.
+ * Every thread is registered with the kernel's whole feature size, if an area of this size fits the library's TLS, struct
+ * rk_thread_block, and otherwise with 32 bytes. The program contains its own copy of the library.
  */
 static void of_full_size(void **state)
 {
@@ -225,7 +225,7 @@ static void inside_a_section(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	start(&target);
-	/* A look possibly comes before the thread enters the section, or while the section restarts. */
+	/* Inspect possibly looks before the thread enters the section, or while the section restarts. */
 	for (int i = 0; i < 500 && active == NULL; i++) {
 		forget(&look);
 		look = look_at(&target);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_trace.c - compares `rseqkit trace` and `rseqkit top` with what this kernel's tracefs says. This test is a program, so that
- * it also runs in guests, where trace.bats and top.bats can't run.
+ * test_trace.c - compares `rseqkit trace` and `rseqkit top` with what this kernel's tracefs says. This test is a program, so
+ * that it also runs in guests (emulated machines, see tests/system), where trace.bats and top.bats can't run.
  *
  * The invariant: each test finds the right results without the tool. An instance of tracefs that belongs to the test records the
  * same events as text. The tool must leave no instance, and no changed setting.
  *
- * Environment: RSEQKIT and HELPERS, as for trace.bats. EVENTS has the events of rseq that the kernel must have, sorted and with a
- * comma between them, or "none" for a kernel without tracefs. Without EVENTS, the test accepts any events of the kernel, and
- * skips if this process can't trace.
+ * Environment: RSEQKIT (the tool) and HELPERS (the folder of the programs), as for trace.bats. EVENTS has the events of rseq
+ * that the kernel must have, sorted and with a comma between them, or "none" for a kernel without tracefs. Without EVENTS, the
+ * test accepts any events of the kernel, and skips if this process can't trace.
  */
 #include "traced.h"
 #include "schema.h"

@@ -21,7 +21,7 @@ has_instance() { # PID
 	in_tracefs 'ls instances' | grep -q "^rseqkit-$1-"
 }
 
-# Fails if the process has left an instance.
+# Fails if tracefs still has an instance that the process has made.
 assert_no_instance() { # PID
 	! has_instance "$1" || { echo "process $1 has left an instance"; return 1; }
 }

@@ -243,8 +243,8 @@ static int hide(enum hidden hidden)
 }
 
 /*
- * Starts the tool with the arguments `words`. If `words` begins with a path, starts this program instead. A shell expands the
- * words. The program's output goes to `output`.
+ * Starts the tool with the arguments `words`. If `words` begins with "$HELPERS/", starts this program instead. A shell expands
+ * the words. The program's output goes to `output`.
  */
 static pid_t start(enum hidden hidden, const char *words, int output)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - opens modules for the coexistence tests: copies of the library (copy.h) and neighbours (../neighbours/neighbour.h). */
+/*
+ * load.h - opens modules for the coexistence tests: copies of the library (copy.h), and other components that use rseq, the
+ * neighbours (../neighbours/neighbour.h).
+ */
 #ifndef LOAD_H
 #define LOAD_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_adopter.c - tests early adopters (components that define __rseq_abi) and users of embed.h together with copies of this
- * library. In this file both are called adopters.
+ * library. In this file, early adopters and users of embed.h are both called adopters.
  *
  * The adopter is in the executable, in a library loaded with the executable, or in a library opened by dlopen(). The copy is
  * hidden in a module, or is the shared library. In some threads the adopter is used first, in other threads the copy.
@@ -122,8 +122,8 @@ static int we_first(int threads)
 		visible = false; /* our copy looked for the adopter's symbol before the symbol existed */
 	CHECK(adopter->enter() == 0);
 	/*
-	 * If the copy and the adopter can't see each other, the kernel refuses the adopter's registration. A tagged adopter then
-	 * chooses its slow mode.
+	 * If the copy and the adopter can't see each other, the kernel refuses the adopter's registration. A tagged adopter
+	 * (neighbours/early.c) then chooses its slow mode.
 	 */
 	if (visible || tagged_form)
 		CHECK(adopter->is_fast() == visible);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_bracket.c - tests the bracket around vfork, from rk_vfork_begin() to rk_vfork_end(), in a process with other components.
- * Copies of the library, users of embed.h and an early adopter see that the bracket is open, and don't register the thread. A
- * stranger doesn't know brackets. If it registers the thread inside the bracket, or a vfork child registers the thread's area,
- * rk_vfork_end() returns -ECANCELED.
+ * Copies of the library, users of embed.h and an early adopter (a component that defines __rseq_abi) see that the bracket is
+ * open, and don't register the thread. A stranger, a component that follows no protocol, doesn't know brackets. If it registers
+ * the thread inside the bracket, or a vfork child registers the thread's area, rk_vfork_end() returns -ECANCELED.
  */
 #include "../unit/refuse.h"
 #include "bracket.h"

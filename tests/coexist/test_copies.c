@@ -342,7 +342,7 @@ static struct registration register_foreign(enum foreign how)
 	return register_foreign(PRIVATE);
 }
 
-/* No copy registers a thread in this process. */
+/* Another component has registered the initial thread. So no copy registers a thread in this process. */
 static int foreign_first(int how)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};

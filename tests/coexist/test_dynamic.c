@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_dynamic.c - tests copies and users of embed.h that are loaded after a certain module. The __rseq_abi of this module is in
- * dynamic TLS and visible to all modules. The copies and users must load. They must not use this __rseq_abi, and copies must
- * count exactly.
+ * test_dynamic.c - tests copies of the library and users of embed.h that are loaded after a certain module. The __rseq_abi of
+ * this module is in dynamic TLS and visible to all modules. The copies and users must load. They must not use this __rseq_abi,
+ * and copies must count exactly.
  */
 #include "../unit/test.h"
 #include "load.h"

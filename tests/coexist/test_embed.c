@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_embed.c - loads four modules in every order: two libraries that contain embed.h, and two copies of this library. The
- * program itself contains no copy of this library, and not embed.h.
+ * program itself contains neither a copy of this library nor embed.h.
  *
  * With EARLY the program defines the symbols of the public TLS protocol, __rseq_abi and its count of users. In each thread the
  * four modules (the parties) use one area, the protocol's count stays right, and errno and signal masks are unchanged.
@@ -130,8 +130,8 @@ static void *embedders_alone(void *arg)
 }
 
 /*
- * Creates threads. If the libc doesn't register the initial thread, the new threads begin unregistered: a bracket unregisters
- * their creator, and the libc registers only the children of registered threads.
+ * Creates threads. If the libc doesn't register the initial thread, the new threads begin unregistered: rk_vfork_begin()
+ * unregisters their creator, and the libc registers only the children of registered threads.
  */
 static void threads(void *(*run)(void *), int n)
 {

@@ -15,7 +15,7 @@ static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 
 static struct rk_counter *counter;
 
-/* Allocates until the pool has a second range, then frees everything. */
+/* Allocates until the pool has a second range of address space, then frees everything. */
 static int create(const void *initial)
 {
 	struct rk_percpu_options options = {.item_size = RK_STRIDE / 2, .initial = initial};
@@ -69,7 +69,7 @@ static void stay(void)
 
 /*
  * Uses a free list, a cache, a ring, a counter group and a histogram. The filter allows the system calls of creating and
- * destroying, of claims and of fences.
+ * destroying, of locking (claims) and of fences.
  */
 static int structures(void)
 {
@@ -220,7 +220,10 @@ static int wait_for_records(void)
 	return 0;
 }
 
-/* The write is the thread's first operation that claims a slot, so it makes the system calls for the thread number. */
+/*
+ * The write is the thread's first operation that locks memory, so it makes the system calls for the thread's number, by which
+ * the library knows the holder.
+ */
 static int wake(void)
 {
 	struct rk_ring_options options = {.size = 8192};

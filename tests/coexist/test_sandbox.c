@@ -4,7 +4,7 @@
  * with EPERM, but other threads can still use rseq.
  *
  * The copy must not conclude from the filter's answer that the whole process has no rseq. It must choose the same area as a
- * second copy that is loaded without a filter, earlier or later. Both copies must use sections in other threads.
+ * second copy that is loaded without a filter, earlier or later. Both copies must use rseq in other threads.
  *
  * EPERM can also be the kernel's answer about an existing registration. The copy must not mistake the filter's EPERM for this
  * answer: it must not adopt an unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).

@@ -184,7 +184,7 @@ static int rwlock_of_two(int unused)
 	(void)unused;
 	load_two_copies(copies);
 	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
-	/* After this loop one copy has given out more thread numbers than the other copy. */
+	/* After this loop one copy has given out more thread numbers, by which the library knows threads, than the other copy. */
 	for (int i = 0; i < 5; i++)
 		CHECK(pthread_create(&thread, NULL, write_once, NULL) == 0 && pthread_join(thread, NULL) == 0);
 	CHECK(copies[0]->read_try(lock, &reading) == 0);

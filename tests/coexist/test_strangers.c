@@ -109,7 +109,10 @@ static int nobody_exports_anything(void)
 	return 0;
 }
 
-/* The adopter is loaded with RTLD_LOCAL. Other modules can't see its symbols, but it is able to register threads. */
+/*
+ * An early adopter (a component that defines __rseq_abi) is loaded with RTLD_LOCAL. Other modules can't see its symbols, but
+ * the adopter is able to register threads.
+ */
 static int an_adopter_that_is_not_seen(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);

@@ -3,7 +3,7 @@
  * passes.c - a program with a critical section, for tests of the debugger's commands. It uses the libc's area and doesn't link
  * librseqkit. So the commands are tested on a program as other projects write it.
  *
- *	passes          runs the section twice: to its end, and to its exit
+ *	passes          runs the section twice: to its end, and to the exit that leaves it early
  *	passes threads  first runs the section in a second thread, which ends its registration and sleeps
  *	passes module   loads the module that is the second argument, runs its section, and unloads it
  *	passes wait     waits in its function sleep_here(), outside any section

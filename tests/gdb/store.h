@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store.h - the section that passes.c and its module share. It is in a function whose name is the macro STORE, and has the tables
- * that debuggers read. The section's labels are symbols, so the test finds the same places with every compiler.
+ * store.h - the critical section that passes.c and its module (module.c) share. The section is in a function whose name is the
+ * macro STORE, and has the tables that debuggers read. The section's labels are symbols, so the test finds the same places with
+ * every compiler.
  */
 #include <rseqkit/arch/arch.h>
 #include <stddef.h>

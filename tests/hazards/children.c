@@ -96,8 +96,8 @@ static int rounds(void)
 }
 
 /*
- * Two threads that use one slot on two CPUs lose an increment sooner or later. With the bracket the child counts in the overflow
- * slot, so no increment is lost.
+ * Two threads on two CPUs that use one CPU's memory of the counter lose an increment sooner or later. With the bracket, the
+ * child counts in the memory for threads without rseq, so no increment is lost.
  */
 static int lost(void)
 {

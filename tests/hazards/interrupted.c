@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interrupted.c - shows hazards of signal handlers. In each case except `toggled`, a signal arrives at each instruction of an
- * operation. The operation is a naive component's or this library's.
+ * operation. The operation is this library's, or that of a naive component, which has no safeguards (naive.h).
  *
  *	interrupted CASE
  *
- * The program is linked with the library, and runs in every world in which threads are registered.
+ * The program is linked with the library, and runs in every world of hazards.c. A world says which component registers threads.
  */
 #include "../unit/interrupt.h"
 #include "naive.h"
@@ -60,7 +60,7 @@ static void add_to_counter(void)
 	rk_counter_add(counter, 1);
 }
 
-/* Unregisters the thread by rk_vfork_begin(). After that, the ids in the thread's area tell a component as little as in `own`. */
+/* Unregisters the thread by rk_vfork_begin(). After that, the thread's area has the ids of an unregistered area, as `own` has. */
 static void without_rseq(void)
 {
 	CHECK(rk_vfork_begin() == 0);

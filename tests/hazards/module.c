@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.c - a naive component in a module. It has a section, and registers its own area in TLS, which no other component uses.
- * -DMODEL gives the TLS model of the area. -DALIGNMENT and -DSIZE give the alignment and the size of the TLS object that begins
- * with the area.
+ * module.c - a naive component in a module, which has no safeguards (naive.h). It has a critical section, and registers its own
+ * area in TLS, which no other component uses. -DMODEL gives the TLS model of the area. -DALIGNMENT and -DSIZE give the
+ * alignment and the size of the TLS object that begins with the area.
  */
 #include "module.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c - shows hazards of modules that are loaded and unloaded, and of areas that another component registered. The program
- * itself contains nothing of the library. Modules are naive (module.c) or contain a copy of the library (../coexist/copy.c).
+ * modules.c - shows hazards of modules that are loaded and unloaded, and of areas that another component registered. The
+ * program itself contains nothing of the library. A module is a naive component, which has no safeguards (module.c), or
+ * contains a copy of the library (../coexist/copy.c).
  *
  *	modules CASE [MODULE...]
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * naive.h - the code of a component that knows nothing of this library and has no safeguards: its own system calls, its own
- * section, no protocol.
+ * critical section, no protocol.
  */
 #ifndef NAIVE_H
 #define NAIVE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modes.c - sets up a mode. The mode says which component registers threads in this process:
+ * modes.c - sets up a mode. The mode says which component registers threads in this process. KTLS is data that the kernel keeps
+ * for each thread, with the patches in kernel/.
  *
  *	stock     the C library, unchanged; rseqkit isn't in the process
  *	emulated  rseqkit, because the C library doesn't

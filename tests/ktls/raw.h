@@ -44,7 +44,10 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW_CLONE_CHILD_CLEARTID 0x200000UL
 #define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h with the patches in kernel/ */
 
-/* From include/uapi/linux/rseq.h with the patches in kernel/: a flag of rseq(2), and commands in its last argument. */
+/*
+ * From include/uapi/linux/rseq.h with the patches in kernel/: a flag of rseq(2), and commands in its last argument. With KTLS,
+ * the kernel keeps data for each thread.
+ */
 #define RAW_KTLS (1 << 2)
 #define RAW_KTLS_GET_LAYOUT 1
 #define RAW_KTLS_SET_OFFSET 2

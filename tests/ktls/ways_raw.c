@@ -32,7 +32,7 @@ static void judge_and_operate(void)
 	count_judged(faults);
 }
 
-/* Describes a raw thread. Only one raw thread exists at a time; all use the same thread data and stack. */
+/* Describes a raw thread. Only one raw thread exists at a time. All raw threads use the same thread data and stack. */
 struct raw_thread {
 	char *pointer, *stack;
 	volatile int alive;

@@ -5,8 +5,8 @@
  *	without_libc stock | flag | auto
  *
  * The program makes its own thread data: a page for each thread, with the thread pointer in the middle of the page. After the
- * thread pointer is the blob, in which the kernel keeps the thread's area. For `flag` and `auto` the program sets KTLS up by
- * three system calls. Only for `flag` it clones with CLONE_RSEQ_KTLS. Prints TAP as scenarios.c does.
+ * thread pointer is the blob, in which the kernel keeps the thread's area. For `flag` and `auto` the program sets this up
+ * (KTLS, see kernel/) by three system calls. Only for `flag` it clones with CLONE_RSEQ_KTLS. Prints TAP as scenarios.c does.
  */
 #define RAW_DEFINE
 #include "judge.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.cc - a program of two files with the same inline functions (uses.h). Exits with 0 if operations of both count right. */
+/* main.cc - a program of two files with the same inline functions (uses.h). Exits with 0 if the sum of all adds is right. */
 #include <cstdio>
 #include "uses.h"
 

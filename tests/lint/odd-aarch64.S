@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * odd-aarch64.S - sections that look wrong and are right; see odd-x86_64.S. The lines before the first section of
+ * odd-aarch64.S - critical sections that look wrong and are right; see odd-x86_64.S. The lines before the first section of
  * right-aarch64.S are part of this file, too. x0 is the data, x1 a value or the caller's memory, x2 the area's offset.
  */
 #define START ARM(cs); str x16, [x17, #8]; start:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * odd-x86_64.S - sections that look wrong and are right. Lint may have notes about them, but no error. The lines before the first
- * section of right-x86_64.S are part of this file, too.
+ * odd-x86_64.S - critical sections that look wrong and are right. Lint may have notes about them, but no error. The lines before
+ * the first section of right-x86_64.S are part of this file, too.
  */
 #define ARM lea cs(%rip), %rax; mov %rax, %fs:8(%rdx)
 #define INDEX mov %fs:4(%rdx), %eax; test %eax, %eax; js leave

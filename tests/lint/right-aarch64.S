@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * right-aarch64.S - sections that are right, some of which look odd; see right-x86_64.S. BEGIN and END make a frame with a
+ * right-aarch64.S - right critical sections, some of which look odd; see right-x86_64.S. BEGIN and END make a frame with a
  * landing pad and a signed return address, LEAF and END_LEAF make none.
  */
 	.arch armv8.8-a+mops

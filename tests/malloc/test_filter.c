@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_filter.c - uses the allocator in a sandbox, whose seccomp filter kills the process at each system call that the libc's
- * malloc doesn't make. Most size classes are used for the first time in the sandbox.
+ * malloc doesn't make. A size class is all objects that the allocator rounds up to one size. Most size classes are used for the
+ * first time in the sandbox.
  *
  * Each test runs in a child. Some tests need further system calls, and pass their numbers to enter_sandbox().
  */

@@ -193,7 +193,7 @@ static void numbers_add_up(void **state)
 	free(mapping);
 	now = mallinfo2();
 	assert_int_equal(now.hblks, before.hblks);
-	assert_true(now.uordblks <= before.uordblks + 131072); /* the rest is unused ends of spans, and guards */
+	assert_true(now.uordblks <= before.uordblks + 131072); /* the rest is unused ends of spans (runs of pages), and guards */
 }
 
 /* Reads a number after `word` in the text of malloc_info() or malloc_stats(). */
@@ -229,7 +229,10 @@ static const char *text_of(int fd)
 	return text;
 }
 
-/* A thousand objects of a class are counted, and counted as free after they are freed. Their class has no other objects. */
+/*
+ * The statistics count a thousand objects of one size as in use, and as free after they are freed. Their size class has no
+ * other objects.
+ */
 static void texts_are_true(void **state)
 {
 	static void *held[1000];
@@ -251,7 +254,10 @@ static void texts_are_true(void **state)
 	assert_int_equal(lseek(written, 0, SEEK_SET), 0);
 	assert_int_equal(raise(SIGUSR1), 0);
 	assert_true(used - number_after(strstr(text_of(written), "rseq in this thread"), "]: ") >= 3000);
-	/* The class's cache keeps at least the freed objects for which its arrays and its depot have room. */
+	/*
+	 * The size class's cache keeps at least the freed objects for which its arrays (one per CPU) and its depot (for all
+	 * CPUs) have room.
+	 */
 	assert_true(number_after(text, "in use, ") >= idle);
 	assert_non_null(strstr(text, "per-CPU caches"));
 	assert_int_equal(malloc_info(1, file), EINVAL);

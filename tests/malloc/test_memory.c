@@ -97,7 +97,8 @@ static void little_memory(void **state)
 
 /*
  * The process limits its own address space, after the allocator has reserved the address space that it needs. After that each
- * size class is used, most of them for the first time. Every object is allocated several times, so that its class gets a cache.
+ * size class (all objects that the allocator rounds up to one size) is used, most of them for the first time. Every object is
+ * allocated several times, so that its class gets a cache.
  */
 static int limit_itself(void)
 {
@@ -169,7 +170,7 @@ static void memory_goes_back(void **state)
 /*
  * Objects are freed in random order, so most spans (runs of pages for one size) have an object that a cache keeps. Then the
  * program allocates objects of other sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread
- * stays on one CPU, because the allocator doesn't empty the arrays of other CPUs at this time.
+ * stays on one CPU, because the allocator doesn't empty the caches' arrays of other CPUs at this time.
  */
 static void caches_pin_no_spans(void **state)
 {

@@ -224,7 +224,6 @@ static const struct misuse of_caches[] = {
 	{"small, written to", "written to after", write_to_freed},
 };
 
-/* Runs `how` in a child and stores its standard error in `text`. Returns the child's wait status. */
 /*
  * Binds the thread to its CPU. If it moved between two calls of free(), the object would be in the arrays of two CPUs. Then the
  * allocator would detect the second call only after threads on both CPUs got the object.
@@ -238,6 +237,7 @@ static void stay_here(void)
 	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
+/* Runs `how` in a child and stores its standard error in `text`. Returns the child's wait status. */
 static int end_of(void (*how)(void), char *text, size_t size)
 {
 	int ends[2], status;
@@ -324,8 +324,8 @@ static void free_twice_and_end(void)
 }
 
 /*
- * With RSEQKIT_MALLOC=guard, an access to the last page of a span, or to the page after a large object, is a fault. The second
- * free() of an object then ends the process itself.
+ * With RSEQKIT_MALLOC=guard, an access to the last page of a span (a run of pages for one size), or to the page after a large
+ * object, is a fault. The second free() of an object then ends the process itself.
  */
 static void guards_are_there(void **state)
 {

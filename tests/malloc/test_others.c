@@ -201,7 +201,10 @@ static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void
 		pthread_join(thread, NULL);
 }
 
-/* Returns the bytes that are mapped, but are neither in chunks nor in mappings for objects. */
+/*
+ * Returns the bytes that are mapped, but are neither in the allocator's chunks (large blocks of memory) nor in mappings for
+ * single objects.
+ */
 static long other_memory(void)
 {
 	struct mallinfo2 now = mallinfo2();

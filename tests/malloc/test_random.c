@@ -291,7 +291,7 @@ static int calloc_behind_a_filter(void)
 		CHECK(runs[i] != NULL);
 		memset(runs[i], 0xa5, SIZE);
 	}
-	for (int i = 1; i < RUNS; i += 2) /* only every second object, so chunks stay */
+	for (int i = 1; i < RUNS; i += 2) /* only every second object, so that the allocator unmaps no whole chunk */
 		free(runs[i]);
 	malloc_trim(0);
 	for (int i = 1; i < RUNS; i += 2) {

@@ -45,7 +45,7 @@ static void fork_here(void)
 	CHECK(pid > 0 && exit_status_of(pid) == 0);
 }
 
-/* Blocks SIGCHLD, which would stop the process that is stepped. */
+/* Blocks SIGCHLD. Otherwise the delivery of a SIGCHLD would end a step. */
 static void prepare(void)
 {
 	sigset_t ends;

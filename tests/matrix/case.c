@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case.c - runs one case of the matrix. A case says how a copy of the library is loaded, which other component is in the
- * process, and where the copy is first used. After the first use all parts work under load. The results go to standard output,
- * and `matrix` judges them.
+ * case.c - runs one case of the matrix of processes, which the script `matrix` makes. A case says how a copy of the library is
+ * loaded, which other component is in the process, and where the copy is first used. After the first use all parts work under
+ * load. The results go to standard output, and `matrix` judges them.
  *
  *	case [MODULE] [second=MODULE] [namespace] [global] [pause]
  *

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* part.c - defines the part (part.h). With MATRIX_USE=constructor in the environment, its constructor first uses the copy. */
+/*
+ * part.c - defines the part (part.h). With MATRIX_USE=constructor in the environment, the constructor below makes the first
+ * adds.
+ */
 #include "part.h"
 
 #include <stdlib.h>

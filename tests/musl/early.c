@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.c - a program that was never linked with the library. It contains an early adopter (../neighbours/early.c) or, with
- * EMBEDDED, rseqkit/embed.h. The library is preloaded. It must use the adopter's area, and embed.h must find the library's area.
- * The program prints the owner of the area in its initial thread and in another thread.
+ * early.c - a program that was never linked with the library. It contains an early adopter (a component that defines
+ * __rseq_abi, ../neighbours/early.c) or, with EMBEDDED, rseqkit/embed.h. The library is preloaded. The library must use the
+ * adopter's area, and embed.h must find the library's area. The program prints the owner of the area in its initial thread and
+ * in another thread.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.c - tests that embed.h, with the public protocol's symbols, refuses to register the vfork child of an unregistered
+ * vfork.c - tests that embed.h, in a program that defines __rseq_abi, refuses to register the vfork child of an unregistered
  * thread.
  */
 #define _GNU_SOURCE

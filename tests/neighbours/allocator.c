@@ -100,7 +100,10 @@ static struct list *list_here(void)
 	if (calls == 100 && !mode->work())
 		abort();
 	cpu = ((volatile uint32_t *)mode->area())[1];
-	/* In per-CPU mode every thread is registered, except inside a vfork bracket. In a bracket the number is negative. */
+	/*
+	 * In per-CPU mode every thread is registered, except between rk_vfork_begin() and rk_vfork_end(). There the CPU number
+	 * in the area is negative.
+	 */
 	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
 }
 

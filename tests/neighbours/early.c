@@ -74,7 +74,7 @@ static __thread struct abi abi __attribute__((__tls_model__("initial-exec"))) = 
 #define AREA abi
 #define COUNT (*(volatile uint32_t *)&abi.inside)
 #elif defined(TAGGED)
-/* `below` and the area are adjacent, and the pointer is in both. The pointer's upper half is cpu_id_start. */
+/* The allocator's pointer has 64 bits: its lower half is `below`, and its upper half is cpu_id_start, at the area's beginning. */
 static __thread struct {
 	char unused[28];
 	uint32_t below;

@@ -18,7 +18,7 @@ static volatile void *area(void); /* returns the area, whose length is RK_AREA_L
 
 static __thread bool taken;
 
-/* If its registration is refused, the component works without rseq. */
+/* If the kernel refuses the registration, the component works without rseq. */
 static int enter(void)
 {
 	taken = taken || take();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * own_allocator.c - a program with its own allocator, which lacks only reallocarray(). If the recorder gives this allocator
- * memory of another allocator to free, the program aborts.
+ * own_allocator.c - a program with its own allocator, which lacks only reallocarray(). If the recorder (examples/recorder)
+ * gives this allocator memory of another allocator to free, the program aborts.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - a program for the recorder to record. It makes a known number of calls, in one of several ways.
+ * program.c - a program for the recorder (examples/recorder) to record. It makes a known number of calls, in one of several
+ * ways.
  *
  *	program WAY [COUNT [THREADS]]
  *
@@ -346,7 +347,7 @@ static void end(const char *how)
 		_exit(3);
 	if (strcmp(how, "quick_exit") == 0)
 		quick_exit(4);
-	usleep(200000); /* the reader runs every millisecond if it isn't delayed */
+	usleep(200000); /* the recorder reads the records every millisecond if it isn't delayed */
 	if (strcmp(how, "abort") == 0)
 		abort();
 	if (strcmp(how, "kill") == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_recorder.c - runs programs under the recorder (examples/recorder), and counts the records of the traces. The test needs no
- * other program, so that it can run in guests with other machines and kernels. The script `run` also checks the traces' format,
- * if Python is installed.
+ * test_recorder.c - runs programs under the recorder (examples/recorder), and counts the records of the traces. The test needs
+ * no other program, so that it can run in guests: emulated machines with other processors and kernels. The script `run` also
+ * checks the traces' format, if Python is installed.
  *
  * Environment: RECORDER and PROGRAM are the paths of the recorder and of the program that is recorded.
  */
@@ -164,8 +164,9 @@ static void vfork_children_are_recorded(void **state)
 
 	(void)state;
 	/*
-	 * The children write to the overflow ring. If the recorder's reader is preempted while it holds this ring, a child
-	 * waits only for a short time, and possibly loses records. So the test tries several times.
+	 * The children write to the overflow ring, which is the ring of threads without rseq. If the recorder's reader is
+	 * preempted while it holds this ring, a child waits only for a short time, and possibly loses records. So the test
+	 * tries several times.
 	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {
 		record("67108864", "vforks", "50", "10");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_request.c - tests the example server's parser of HTTP requests with right and wrong requests, and with random requests.
- * Each is also passed to the parser in two parts, cut at every byte. A cut must not change the result.
+ * Each request is also passed to the parser in two parts, cut at every byte. A cut must not change the result.
  */
 #include "../unit/test.h"
 #include <inttypes.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contend.c - runs more threads than CPUs, which all want one lock. In some turns the threads request a time slice extension
- * while they hold the lock, and in as many turns they don't. The test counts how often the lock's holder is preempted, and
- * compares the counts of both kinds of turns. It also prints the number of operations, but doesn't compare it.
+ * contend.c - runs more threads than CPUs, which all want one lock. The test takes turns of TURN_MS. In half of the turns the
+ * threads request a time slice extension while they hold the lock, and in the other half they don't. The test counts how often
+ * the lock's holder is preempted, and compares the counts of both kinds of turns. It also prints the number of operations, but
+ * doesn't compare it.
  *
- *	contend guard | mutex     a spin lock inside a region of slice.h, or rk_mutex; prints TAP, and
- *	                          for each kind of turn a line of JSON
+ *	contend guard | mutex     a spin lock between rk_slice_begin() and rk_slice_end(), or rk_mutex; prints
+ *	                          TAP, and for each kind of turn a line of JSON
  *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
  */
 #include "../unit/calls.h"
@@ -37,8 +38,8 @@ static struct counts of[THREADS_MAX];
 static int64_t waits, given_back, in_all, shared; /* `shared` is guarded by the lock */
 
 /*
- * Counts the library's sleeps, and its yields that came in time. A yield is in time if the grant hadn't expired, and no other
- * system call had ended it.
+ * Counts the library's sleeps, and its calls of rseq_slice_yield(2) that came in time. Such a call is in time if the granted
+ * extension hadn't expired, and no other system call had ended it.
  */
 static long called(long number, const long arguments[6])
 {
@@ -120,7 +121,7 @@ static void work(int loops)
 static void *want_it(void *arg)
 {
 	struct counts own = {0};
-	bool marks = marker != 0 && used->lock != lock_posix; /* if the lock is the libc's mutex, the preloaded library marks */
+	bool marks = marker != 0 && used->lock != lock_posix; /* for the libc's mutex, the preloaded library sets the marker */
 
 	CHECK(rk_thread_prepare() == 0 || marker == 0);
 	if (used->lock != lock_posix) {
@@ -203,8 +204,8 @@ static bool are_preempted_less(void)
 	assert_int_equal(shared, in_all);
 	assert_int_equal(off.granted, 0);
 	/*
-	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per region, because the turns with fewer
-	 * preemptions possibly have more regions.
+	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per operation, because the turns with
+	 * fewer preemptions possibly have more operations.
 	 */
 	return on.granted > 0 && in_time * 10 > on.granted * 9 && off.preempted >= 20 &&
 	       on.preempted * off.operations * 2 < off.preempted * on.operations;

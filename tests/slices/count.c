@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * count.c - takes locks in one of several ways, a known number of times. So the expected report of `rseqkit exec --watch
- * --report` is known, too.
+ * --report` is known, too. A region is the code in which a thread holds at least one lock; the report counts regions.
  */
 #define _GNU_SOURCE
 #include <errno.h>

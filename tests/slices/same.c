@@ -11,7 +11,7 @@
 
 static char **arguments;
 
-/* Runs the program and stores both of its outputs; `way` is exec's option, or NULL. Returns its exit status. */
+/* Runs the program and stores both of its outputs; `way` is exec's option, or NULL. Returns the program's exit status. */
 static int run(const char *way, char output[OUTPUT_MAX])
 {
 	char *list[64] = {arguments[0], (char *)(uintptr_t)"exec", (char *)(uintptr_t)way, (char *)(uintptr_t)"--"};

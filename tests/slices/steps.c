@@ -12,7 +12,7 @@
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static const struct timespec past = {1, 0};
 
-/* A wait for a condition ends the region, so the request is lost. */
+/* A wait for a condition unlocks the mutex, so the request that the lock made is lost. */
 static void lose_inside(void)
 {
 	CHECK(pthread_mutex_lock(&first) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init.c - the first process of a guest. It runs the programs that /programs lists, one after the other, passes on their
- * output, and powers the machine off.
+ * init.c - the first process of an emulated machine (guest). It runs the programs that /programs lists, one after the other,
+ * passes on their output, and powers the machine off.
  *
  * Its own messages are lines that begin with "@guest ":
  *
@@ -166,9 +166,9 @@ static void pass_rest(int in)
 }
 
 /*
- * Passes on the program's output until the program ends or its time is over. Returns its status as waitpid() does, or -1 for a
- * timeout. If the host stops the emulator, the guest's clock continues. So the time in which the machine stood still doesn't
- * count.
+ * Passes on the program's output until the program ends or its time is over. Returns the program's status as waitpid() does, or
+ * -1 for a timeout. If the host stops the emulator, the guest's clock continues. So the time in which the machine stood still
+ * doesn't count.
  */
 static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 {

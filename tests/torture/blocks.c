@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blocks.c - programs for tests of `rseqkit torture --inside`, whose agent in the process aborts sections by breakpoints. The
- * programs block or ignore SIGTRAP, or lack resources that the agent uses. Each also counts with a per-CPU counter. It ends with
- * status 0 only if the count is exact and each signal mask reads back as the program set it.
+ * blocks.c - programs for tests of `rseqkit torture --inside`, which loads code (its agent) into the process. The agent aborts
+ * critical sections by breakpoints. The programs block or ignore SIGTRAP, or lack resources that the agent uses. Each program
+ * also counts with a per-CPU counter. It ends with status 0 only if the count is exact and each signal mask reads back as the
+ * program set it.
  *
  * usage: blocks NAME
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * edges.c - programs that do rare things, which a tracer can disturb, for tests of `rseqkit torture`. A program ends with
- * status 0 only if everything was as without a tracer, and its count is exact.
+ * status 0 only if it saw no difference from a run without a tracer, and its count is exact.
  *
  * usage: edges NAME [ARGUMENT...]
  */

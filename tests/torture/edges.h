@@ -3,16 +3,16 @@
 #ifndef EDGES_H
 #define EDGES_H
 
-/* Counts in this thread. Returns true if the sum is exact. */
+/* Adds to the program's counter in this thread. Returns true if the counter's sum is exact. */
 int counts(void);
 
-/* Counts a few times, in two sections. Doesn't compare the sum. */
+/* Adds to the counter a few times, in two critical sections. Doesn't compare the sum. */
 void count_some(void);
 
 /* The program's arguments after its name. */
 extern char **arguments;
 
-/* Functions of edges_modules.c. Each returns true if everything was as it is without a tracer. */
+/* Functions of edges_modules.c. Each returns true if the program saw no difference from a run without a tracer. */
 int maps(void);
 int replaces(void);
 int unlinks(void);
@@ -20,7 +20,7 @@ int moves(void);
 int loads_late(void);
 int alternates(void);
 
-/* Functions of edges_races.c. Each returns true if everything was as it is without a tracer. */
+/* Functions of edges_races.c. Each returns true if the program saw no difference from a run without a tracer. */
 int forks_masked(void);
 int forks_counting(void);
 int forks_forever(void);

@@ -76,7 +76,10 @@ static int use(const char *path)
 	return result;
 }
 
-/* Two modules are loaded in turn at one address. The first time, neither is used, so the tool's breakpoints in it stay. */
+/*
+ * Loads two modules in turn at one address. Doesn't use a module when it is loaded for the first time. So the breakpoints that
+ * the tool has set in the module stay until it is unloaded.
+ */
 int alternates(void)
 {
 	ElfW(Addr) last = 0;
@@ -114,7 +117,7 @@ int replaces(void)
 	return fd >= 0 && copy(arguments[0], fd) && use("./replaced.so") && copy(arguments[1], fd) && use("./replaced.so");
 }
 
-/* The program loads a module and deletes its file. Then it loads another module, and uses the first one. */
+/* The program loads a module and deletes the module's file. Then the program loads another module, and uses the first one. */
 int unlinks(void)
 {
 	int fd = open("unlinked.so", O_RDWR | O_CREAT | O_CLOEXEC, 0755);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hand.c - sections in assembly, without the library, for tests of `rseqkit torture`. x86-64 only.
+ * hand.c - critical sections in assembly, without the library, for tests of `rseqkit torture`. x86-64 only.
  *
  * usage: hand NAME    adds by this operation; exits with 1 if the count isn't exact
  *
@@ -112,7 +112,7 @@ static int run(void (*add)(struct rseq *area, int64_t step), int64_t rounds)
 	counts[0] = FIRST;
 	for (int64_t i = 0; i < rounds; i++)
 		add(area, add == local ? (int64_t)(intptr_t)&scratch : 1);
-	*(volatile __u64 *)&area->rseq_cs = 0; /* the module can be unloaded */
+	*(volatile __u64 *)&area->rseq_cs = 0; /* so that the module can be unloaded */
 	return counts[0] != FIRST + rounds;
 }
 

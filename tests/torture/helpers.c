@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * helpers.c - a program for tests of `rseqkit torture --inside`. Its malloc() has a section, and the C library starts a thread
- * that blocks all signals. This thread allocates memory for each expiration of a timer. A breakpoint in the section would kill
- * the process, because the thread blocks SIGTRAP.
+ * helpers.c - a program for tests of `rseqkit torture --inside`. Its malloc() has a critical section of restartable sequences,
+ * and the C library starts a thread that blocks all signals. This thread allocates memory for each expiration of a timer. A
+ * breakpoint in the section would kill the process, because the thread blocks SIGTRAP.
  *
  * Ends with status 0 if the section has counted each allocation.
  */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# inside.bats - tests `rseqkit torture --inside`: its agent aborts the same sections as a tracer, and otherwise changes nothing.
+# inside.bats - tests `rseqkit torture --inside`, which loads code (its agent) into the program. The agent must abort the same
+# critical sections as a tracer, and change nothing else.
 
 load ../cli/helper
 load report
@@ -155,7 +156,7 @@ teardown() {
 @test "orphans and daemons: the tool waits for them, and after SIGTERM they go on alone" {
 	torture 0 --inside "$HELPERS/scarce" orphans
 	holds "$all_confirmed"
-	# The child has no agent. It executes a program with the agent after its parent has ended.
+	# The child has no agent. After its parent has ended, the child executes a program, with the agent.
 	torture 0 --inside sh -c 'P=$LD_PRELOAD exec env -u LD_PRELOAD sh -c "(sleep 0.3; LD_PRELOAD=\$P exec $HELPERS/program threads) &"'
 	holds "$all_confirmed"
 	torture 0 --inside --rounds 100000 "$HELPERS/scarce" daemon "$PWD/end" "$PWD/ended" &

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - a module with a section of its own, which program.c, scarce.c and others load. */
+/* module.c - a module with a critical section of its own, which program.c, scarce.c and others load. */
 #include <rseqkit/counter.h>
 
 int use(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - programs that do things which a tracer can disturb, for tests of `rseqkit torture`. Each counts with a per-CPU
- * counter, and ends with status 0 only if the count is exact and everything else was as without a tracer.
+ * program.c - programs that do things which a tracer can disturb, for tests of `rseqkit torture`. Each program counts with a
+ * per-CPU counter, and ends with status 0 only if the count is exact and the program saw no difference from a run without a
+ * tracer.
  *
  * usage: program NAME    forever: prints a line when it has begun, and ends with SIGUSR1. `forever N` has N threads
  */
@@ -166,7 +167,7 @@ static int stops(void)
 }
 
 #ifndef NO_MODULES
-/* A module with sections is loaded, used and unloaded, again and again. */
+/* Loads a module with critical sections, uses and unloads it, again and again. */
 static int loads(const char *path)
 {
 	for (int i = 0; i < 20; i++) {

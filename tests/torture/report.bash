@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # report.bash - functions for tests of `rseqkit torture`. They run the tool and read its reports.
 
-# Skips the test if `rseqkit torture` refuses to run with these options here. Changes to the test's folder.
+# Skips the test if `rseqkit torture` refuses to run with these options on this machine. Changes to the test's folder.
 need() { # TEXT_OF_A_REFUSAL OPTION...
 	cd "$BATS_TEST_TMPDIR"
 	"$HELPERS/program" threads || skip "no sections here"

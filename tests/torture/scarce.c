@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scarce.c - programs for tests of `rseqkit torture --inside`, which puts an agent into each process. The programs use up
- * resources that the agent or the tool needs. Each counts with a per-CPU counter, and ends with status 0 only if the count is
- * exact in all its processes.
+ * scarce.c - programs for tests of `rseqkit torture --inside`, which loads code (its agent) into each process. The programs use
+ * up resources that the agent or the tool needs. Each program counts with a per-CPU counter, and ends with status 0 only if the
+ * count is exact in all its processes.
  *
  * usage: scarce NAME [ARGUMENT...]
  */
@@ -251,7 +251,10 @@ static int outlives(void)
 	return fclose(fopen(arguments[0], "w")) == 0;
 }
 
-/* The first process ends at once. A second one counts until the file of the first argument exists, and then creates another. */
+/*
+ * The first process ends at once. A second process counts until the file of the first argument exists, and then creates another
+ * file.
+ */
 static int daemon_until(void)
 {
 	if (fork() != 0)

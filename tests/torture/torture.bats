@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # torture.bats - tests `rseqkit torture`: which instructions it aborts, which faults it finds, and that it otherwise doesn't
-# disturb programs. edges.bats has rare situations. The script `every` aborts all sections of the library.
+# disturb programs. edges.bats has rare situations. The script `every` aborts all critical sections of the library.
 
 load ../cli/helper
 load report

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * views.c - a program for tests of `rseqkit torture --inside`. It blocks SIGTRAP in many ways, and compares the masks that it
- * reads with those that it has set. Each time it also executes a section. Ends with status 0 if all masks are right.
+ * reads with those that it has set. Each time it also executes a critical section. Ends with status 0 if all masks are right.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -126,7 +126,10 @@ static void contexts(void)
 	expect("after the context", 0, 0);
 }
 
-/* Checks that an executed program inherits the mask of its caller, with the agent (LD_PRELOAD) and without it. */
+/*
+ * Checks that an executed program inherits the mask of its caller, with and without LD_PRELOAD. Through LD_PRELOAD the tool's
+ * library gets into a program.
+ */
 static void executed(const char *self)
 {
 	int status = 0;

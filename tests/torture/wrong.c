@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrong.c - operations that are wrong in known ways, for tests of `rseqkit torture`. They are made of the library's primitives,
- * so they are the same on each architecture that has a port.
+ * wrong.c - operations that are wrong in known ways, for tests of `rseqkit torture`. The operations are made of the library's
+ * primitives, so they are the same on each architecture that has a port.
  *
- * A slot's word is 0 or the slot's own address: each operation stores the address of the slot that it has computed. So a store to
- * another CPU's slot is found at the end.
+ * A slot is one CPU's copy of the per-CPU data. A slot's word is 0 or the slot's own address: each operation stores the address
+ * of the slot that it has computed. So a store to another CPU's slot is found at the end.
  *
  * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
  *                                       stack of the program's own, `late` after the first thread has ended

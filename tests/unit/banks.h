@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * banks.h - turns a test of the operations of ops.h into a test of the operations of bank.h. Include this file before
- * the test. The test then works on the bank of each slot, which is the memory that the slot's first word points to.
- * Here the bank follows the slot's header, struct rk_bank_slot. Each slot has its own page, so that the slot can be
- * found from the address of any word in its bank.
+ * banks.h - turns a test of the operations of ops.h into a test of the operations of bank.h. Include this file before the test.
+ * A slot is one CPU's copy of per-CPU memory. The test then works on the bank of each slot, which is the memory that the slot's
+ * first word points to. In these tests the bank follows the slot's header, struct rk_bank_slot. Each slot has its own page, so
+ * that the slot can be found from the address of any word in its bank.
  */
 #ifndef BANKS_H
 #define BANKS_H

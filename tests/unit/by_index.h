@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * by_index.h - calls an operation by a given kind of index, for tests that try all kinds.
+ * by_index.h - calls an operation (ops.h) with one of three kinds of index, for tests that try all kinds. The index chooses the
+ * slot, which is one CPU's copy of per-CPU memory.
  */
 #ifndef BY_INDEX_H
 #define BY_INDEX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * committed.h - counts the bytes of a range that are in memory or swapped out. The kernel's page map of this process
- * says which pages these are.
+ * committed.h - counts the bytes of an address range that are in memory or swapped out, without those that belong to a file.
+ * /proc/self/pagemap says which pages these are.
  */
 #ifndef COMMITTED_H
 #define COMMITTED_H
@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 /*
- * In an entry of the page map, bit 63 says that the page is present. Bit 62 says that the page is swapped out. Bit 61
+ * In an entry of /proc/self/pagemap, bit 63 says that the page is present. Bit 62 says that the page is swapped out. Bit 61
  * says that the page belongs to a file. See the kernel's Documentation/admin-guide/mm/pagemap.rst.
  */
 static inline size_t committed(const void *from, size_t size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, the operations on them that need more than
- * one word, and checks of the results.
+ * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, the operations on them that need more than one word,
+ * and checks of the results. A slot is one CPU's copy of this memory. A tally is a thread's own count of what the thread has
+ * done (tally.h).
  *
  * The invariants: each node is either in one list or held by the thread that popped the node. A stack or an array
  * holds exactly the elements that operations have stored and not removed; an operation counts only if it returned
@@ -24,7 +25,7 @@ struct node {
 
 struct compound {
 	intptr_t list[INDICES];
-	intptr_t through[INDICES], target[INDICES]; /* each word of `through` points to the `target` of its slot */
+	intptr_t through[INDICES], target[INDICES]; /* in each slot, through[i] points to target[i] */
 	struct {
 		intptr_t depth, elements[DEPTH];
 	} stack[INDICES];
@@ -83,7 +84,9 @@ static void use_list(struct tally *t, enum index index, int cpu, uint64_t *rando
 	push_somewhere(t, node, (enum index)(draw(random) % INDICES));
 }
 
-/* Removes the last element, if the depth and this element are still the values that the caller loaded before. */
+/*
+ * Removes the last element of a stack, if the stack's depth is still `depth`, and the element is still the one that was loaded.
+ */
 static void unstack(struct tally *t, enum index index, int cpu, intptr_t depth)
 {
 	intptr_t seen, *word = &compound->stack[index].depth, *last = &compound->stack[index].elements[depth - 1];
@@ -142,10 +145,7 @@ static void use_log(struct tally *t, enum index index, int cpu, uint64_t *random
 	t->logged += result == RK_DONE;
 }
 
-/*
- * Takes the last `count` elements of the array at once, if the array's state is still `state`, which was loaded
- * before.
- */
+/* Takes the last `count` elements of the array at once, if the array's state is still `state`, which the caller loaded. */
 static void take_from_array(struct tally *t, enum index index, int cpu, intptr_t state, int count)
 {
 	intptr_t got[DEPTH], *word = &compound->array[index].head.state;

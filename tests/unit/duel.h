@@ -30,7 +30,7 @@ static void *duel_on(void *arg)
 
 static void duel(void (*one)(bool slowly, uint64_t *random), void (*other)(uint64_t *random))
 {
-	const uint64_t least = SLOWNESS() < 10 ? 10 : 2; /* the least number of turns in each quarter */
+	const uint64_t least = SLOWNESS() < 10 ? 10 : 2; /* in each quarter, the second function runs at least this many times */
 	int first = -1, second = -1;
 	cpu_set_t allowed;
 

@@ -24,11 +24,11 @@ struct interrupted {
 	void (*operate)(void);   /* the operation that is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
 	int (*judge)(void);      /* runs last; returns 0 if the result is right */
-	bool naive;              /* true: the operation is wrong, so the test tries every instruction until one fails */
+	bool naive;              /* true: the operation has a fault, so the test tries every instruction until the fault shows */
 };
 
 #ifndef INSTRUCTIONS_MAX
-#define INSTRUCTIONS_MAX 300 /* at most this many are tried; each step into a section aborts it, so later ones only repeat it */
+#define INSTRUCTIONS_MAX 300 /* tries at most this many; a step into a critical section aborts it, so more steps only repeat it */
 #endif
 /*
  * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER

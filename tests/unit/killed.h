@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * killed.h - kills a vfork child at each instruction of an operation. After the kill, the parent, its other threads,
- * its forked children and its later vfork children must be able to take everything on which the killed child had a
- * claim. If `meanwhile` is set, the child is stopped and not killed. Then other threads must not get anything that
- * the stopped child has claimed.
+ * killed.h - kills a vfork child at each instruction of an operation. After the kill, the parent, its other threads, its forked
+ * children and its later vfork children must be able to acquire everything that the killed child held. If `meanwhile` is set,
+ * the child is stopped and not killed. Then other threads must not get anything that the stopped child holds. A bracket is the
+ * code between rk_vfork_begin() and rk_vfork_end(); the parent calls vfork() inside a bracket.
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H

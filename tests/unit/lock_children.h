@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock_children.h - for tests of forks while a thread holds a per-CPU lock: functions that hold the lock, and checks
- * that a child makes.
+ * lock_children.h - for tests of forks while a thread holds a per-CPU lock: functions that hold the lock, and checks that a
+ * child makes. Each CPU's part of the lock is a slot.
  */
 #ifndef LOCK_CHILDREN_H
 #define LOCK_CHILDREN_H

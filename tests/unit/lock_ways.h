@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lock_ways.h - a per-CPU lock, the ways to acquire it, and the results that another thread gets. */
+/*
+ * lock_ways.h - a per-CPU lock, the ways to acquire it, and the results that another thread gets. Each CPU's part of the lock
+ * is a slot.
+ */
 #ifndef LOCK_WAYS_H
 #define LOCK_WAYS_H
 
@@ -7,10 +10,10 @@
 #include "ways.h"
 
 /*
- * HERE: by a section, on this CPU. HERE_SLOWLY: by the slow function, which first tries the section again.
- * HERE_BY_OVERFLOW: as a thread without rseq, so the overflow slot. FROM_ELSEWHERE: the slot of CPU `here`, as a remote
- * owner. FROM_ELSEWHERE_OVERFLOW: the overflow slot, as a remote owner. If this thread can't use sections, HERE and
- * HERE_SLOWLY acquire the overflow slot.
+ * HERE acquires this CPU's slot by a section (an rseq critical section). HERE_SLOWLY calls the slow function, which first tries
+ * the section again. HERE_BY_OVERFLOW acquires the slot of threads without rseq, the overflow slot. A remote owner is a thread
+ * that names the slot: with FROM_ELSEWHERE the slot of CPU `here`, and with FROM_ELSEWHERE_OVERFLOW the overflow slot. If this
+ * thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot.
  */
 enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * movers.h - threads that move banks (the memory that slots point to) all the time, as remote owners. At each step,
- * such a thread chooses a random CPU, and moves this CPU's bank from its home to a spare place or back. Then the thread
- * overwrites the old place. A thread that still uses an old bank makes the test fail.
+ * movers.h - threads that move banks all the time. A slot is one CPU's copy of per-CPU memory, and its bank is the memory that
+ * the slot points to (bank.h). At each step, such a thread chooses a random CPU, and moves this CPU's bank from its home to a
+ * spare place or back. Then the thread overwrites the old place. A thread that still uses an old bank makes the test fail.
  */
 #ifndef MOVERS_H
 #define MOVERS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * one_cpu.h - a thread that is bound to one CPU, an item whose slot the thread works on, and checks of the results.
+ * one_cpu.h - a thread that is bound to one CPU, an item of per-CPU memory, and checks of the results. The thread works on one
+ * slot, which is a CPU's copy of the item.
  */
 #ifndef ONE_CPU_H
 #define ONE_CPU_H
@@ -60,7 +61,10 @@ static bool works(enum index index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* Returns the slot that operations by `index` use. This process has one thread, so its concurrency id is 0. */
+/*
+ * Returns the slot that operations use with this kind of index (by_index.h). This process has one thread, so its concurrency id
+ * is 0.
+ */
 static struct slot *slot_of(enum index index)
 {
 	return rk_percpu_slot(item, index == BY_CID ? 0 : cpu);
@@ -108,7 +112,7 @@ static struct slot *slot_of(enum index index)
 		assert_int_equal(kept_result_, RK_DONE);                                                               \
 	} while (0)
 
-/* Runs check(name, index) for each register that sections use. */
+/* Runs check(name, index) for each register that the critical sections use. */
 #if defined(__x86_64__)
 #define EACH_REGISTER(check, index)                                                                                    \
 	do {                                                                                                           \

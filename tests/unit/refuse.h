@@ -15,7 +15,7 @@ static inline void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* A CPU that is offline now possibly comes back within ten seconds. */
+	/* If the CPU is offline, waits up to ten seconds until it comes back. */
 	for (int tries = 0; sched_setaffinity(0, sizeof(set), &set) != 0; tries++) {
 		CHECK(errno == EINVAL && tries < 10000);
 		usleep(1000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rings.h - a ring that one thread writes and reads on one CPU. The invariant is the invariant of records.h.
+ * rings.h - a ring of records (ring.h) that one thread writes and reads on one CPU. The invariant is the invariant of
+ * records.h.
  */
 #ifndef RINGS_H
 #define RINGS_H

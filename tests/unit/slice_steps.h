@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice_steps.h - locks that request a slice extension, interrupted at each instruction (interrupt.h). This file
- * stores in the area what the kernel would store. The handler takes other locks, stores a grant, or clears the
- * request. After the last instruction there must be neither a request nor a grant, and the next lock must make a
- * request again.
+ * slice_steps.h - locks whose holder requests a slice extension (a short delay of its preemption), interrupted at each
+ * instruction (interrupt.h). This file stores in the area what the kernel would store. The handler takes other locks, stores a
+ * grant, or clears the request. After the last instruction there must be neither a request nor a grant, and the next lock must
+ * make a request again.
  *
  * A test that includes this file defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
  * 0 on success. The test also defines the two functions that are declared below.

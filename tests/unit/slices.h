@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.h - checks whether the kernel has the slice extension, and counts the system calls that the library makes
- * for the extension.
+ * slices.h - checks whether the kernel has the slice extension, and counts the system calls that the library makes for the
+ * extension. With this extension, a thread in a critical section can request a short delay of its preemption.
  */
 #ifndef SLICES_H
 #define SLICES_H
@@ -16,11 +16,11 @@
 #define SYS_SLICE_YIELD 471
 
 /*
- * `switched_on`: calls of the library that enable the extension. `yields`: calls of the yield. `yielded_in_time`: yields for
- * which the kernel returned 1.
+ * `switched_on`: calls of the library that enable the extension. `yields`: calls of rseq_slice_yield(2). `yielded_in_time`:
+ * those of them that returned 1.
  */
 static int switched_on, yields, yielded_in_time;
-static volatile uint32_t *faked; /* if not NULL, called() clears this word at a yield, as the kernel would */
+static volatile uint32_t *faked; /* if not NULL, called() clears this word at rseq_slice_yield(2), as the kernel would */
 
 static long called(long number, const long arguments[6])
 {
@@ -78,8 +78,8 @@ static inline bool can_have(void)
 	} while (0)
 
 /*
- * Tests of the protocol need no kernel that has it: the test stores what the kernel would store. begin_fake() calls
- * rk_vfork_begin(), which unregisters the thread. So the test is allowed to write the fields of the area.
+ * A test of the protocol needs no kernel that has the extension: the test stores what the kernel would store. begin_fake()
+ * calls rk_vfork_begin(), which unregisters the thread. So the test is allowed to write the fields of the area.
  */
 static struct {
 	volatile uint32_t *flags, *control;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slots.h - an item of per-CPU memory, for tests that work on the data of other CPUs. */
+/* slots.h - an item of per-CPU memory, for tests that work on the data of other CPUs. A slot is one CPU's copy of the item. */
 #ifndef SLOTS_H
 #define SLOTS_H
 

@@ -29,7 +29,7 @@ struct storm_thread {
 };
 
 struct storm {
-	void (*live)(struct storm_thread *t);   /* one life: some batches, or until stopped() */
+	void (*live)(struct storm_thread *t);   /* runs one life: some batches of operations, or until stopped() */
 	void (*handle)(struct storm_thread *t); /* runs in a signal handler */
 	void (*end)(struct storm_thread *t);    /* runs at the end of a life, with signals blocked; NULL: nothing runs */
 	int (*child)(void);                     /* runs in the only thread of a child; returns 0 if the result is right */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what the thread has done.
+ * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what the thread has done (its tally). A
+ * slot is one CPU's copy of these words.
  *
- * The invariant: a tally counts an operation only if it returned RK_DONE. So the sum of a word over its slots equals
- * the sum over the tallies. Words that are swapped hold a number and its complement. So a torn load, or a store of
- * any other value, shows at once.
+ * The invariant: a tally counts an operation only if it returned RK_DONE. So the sum of a word over its slots equals the sum
+ * over the tallies. The words `swapped` hold a number and its complement. So a torn load, or a store of any other value, shows
+ * at once.
  */
 #ifndef TALLY_H
 #define TALLY_H

@@ -87,7 +87,7 @@ static inline bool world_has_rseq(void)
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL;
 }
 
-/* WITH_RSEQ() is true if sections work in this build and this world. */
+/* WITH_RSEQ() is true if rseq critical sections work in this build and this world. */
 #define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
 
 /*

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests arrays in slots, and copies out of slots: each outcome, with each kind of index. Also checks that an
- * operation changes only its targets.
+ * Tests arrays in slots, and copies out of slots: each outcome, with each kind of index (by_index.h). A slot is one CPU's copy
+ * of per-CPU memory. Also checks that an operation changes only its targets.
  */
 #include "one_cpu.h"
 
 #define CAPACITY 5
 
 /*
- * Returns the address of an element. The array begins at `word` of one_cpu.h's slot. `behind` is the array's
- * capacity, and `bytes` has its elements.
+ * Returns the element number `which`; elements are pointers. The array begins at `word` of one_cpu.h's slot. `behind` is the
+ * array's capacity, and `bytes` has its elements.
  */
 static void *element(const struct slot *slot, int which)
 {
@@ -65,7 +65,7 @@ static void last_in_first_out(void **state)
 	}
 }
 
-/* The count of moved elements wraps around. The length stays right. */
+/* The array counts the elements that were pushed or popped. When this count wraps around, the array's length stays right. */
 static void the_count_wraps(void **state)
 {
 	void *got;

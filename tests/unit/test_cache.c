@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests caches of objects. Tests each function alone, with and without objects in the depot (the store that all CPUs
- * share), and with reclaims. The invariant is the invariant of objects.h.
+ * Tests caches of objects. A cache keeps objects in one array per CPU, and in a depot that all CPUs share. A reclaim moves the
+ * objects of a CPU's array to the depot. Tests each function alone, with and without objects in the depot, and with reclaims.
+ * The invariant is the invariant of objects.h.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -227,8 +228,9 @@ static void reclaimed(void **state)
 }
 
 /*
- * A filter refuses every kind of fence. So rk_cache_reclaim() fails, and leaves the array's objects where no get finds
- * them. A later reclaim that has a fence, or the cache's destruction, still finds each object once.
+ * A reclaim needs a fence, which ends the critical sections of other threads. A seccomp filter refuses every kind of fence. So
+ * rk_cache_reclaim() fails, and leaves the array's objects where no get finds them. A later reclaim that has a fence, or the
+ * cache's destruction, still finds each object once.
  */
 static int reclaim_without_a_fence(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets
- * objects from the cache. Also tests the destructor of batches.
+ * Tests callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets objects
+ * from the cache. Also tests the destructor of batches. A cache keeps objects in one array per CPU, and in a depot that all
+ * CPUs share.
  */
 #include "objects.h"
 #include "refuse.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the limits of caches: the limit of one cache, a budget that several caches share, and the number of magazines
- * (batches of objects in the depot).
+ * Tests the limits of caches: the limit of one cache, a budget that several caches share, and the number of magazines. A cache
+ * keeps objects in one array per CPU, and in a depot that all CPUs share. The depot's objects are in magazines (batches).
  */
 #include "objects.h"
 #include "refuse.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a reclaim, gets and puts by the depot, and batches, with a signal or a fork at each instruction. The
- * invariant is the invariant of objects.h.
+ * Tests caches with a signal or a fork at each instruction: a reclaim, gets and puts by the depot, and batches. A cache keeps
+ * objects in one array per CPU, and in a depot that all CPUs share. A reclaim moves the objects of a CPU's array to the depot.
+ * The invariant is the invariant of objects.h.
  */
 static int instructions_max;
 #define INSTRUCTIONS_MAX instructions_max
@@ -55,8 +56,8 @@ static void put_one(void)
 }
 
 /*
- * Uses only the depot. For an array the thread would use sections, and each step into a section aborts it. Between
- * rk_vfork_begin() and rk_vfork_end() a thread has no rseq, so it uses the depot.
+ * Uses only the depot. For an array the thread would use critical sections, and each step into such a section aborts it.
+ * Between rk_vfork_begin() and rk_vfork_end() a thread has no rseq, so it uses the depot.
  */
 static void use_the_depot(void)
 {
@@ -102,8 +103,8 @@ static int all_are_there(void)
 }
 
 /*
- * Another thread forked; this function runs in the child. No object is in the cache twice. The child has lost at most
- * the objects of one magazine and of one array, which the interrupted thread was moving.
+ * Another thread forked; this function runs in the child. No object is in the cache twice. The child has lost at most the
+ * objects of one magazine (a batch in the depot) and of one array, which the interrupted thread was moving.
  */
 static int use_in_child(void)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests a cache in a storm (storm.h), while other threads reclaim from its CPUs' arrays and trim its depot. The
- * invariant is the invariant of objects.h, and the cache never holds more than its limit. CPUs can go offline and come
- * back during the test.
+ * Tests a cache in a storm (storm.h), while other threads reclaim and trim. A cache keeps objects in one array per CPU, and in
+ * a depot that all CPUs share. A reclaim moves the objects of a CPU's array to the depot, and a trim destructs objects of the
+ * depot. The invariant is the invariant of objects.h, and the cache never holds more than its limit. CPUs can go offline and
+ * come back during the test.
  */
 #include "objects.h"
 #include "storm.h"

@@ -99,8 +99,8 @@ static void fork_while_others_come_and_go(void **state)
 }
 
 /*
- * Unregisters the thread, so that its state is the state before its first operation. Only possible if this library
- * registers threads; otherwise does nothing.
+ * Unregisters the thread, so that its state is the state before its first operation. This is possible only if this library
+ * registers threads. Otherwise this function does nothing.
  */
 static void before_first_operation(void)
 {
@@ -116,7 +116,7 @@ static void operate(void)
 	rk_counter_add(counter, 1);
 }
 
-/* The handler's result of fork(). Both the parent and the child continue the interrupted operation. */
+/* The result of the handler's fork(). Both the parent and the child continue the interrupted operation. */
 static pid_t forked = -1;
 
 static void fork_and_operate(void)
@@ -244,8 +244,8 @@ static void vfork_with_signals(bool to_child)
 }
 
 /*
- * The child only waits. The parent's handler runs only after the child has ended. Then the parent is still registered,
- * if the world has rseq.
+ * The child only waits. The parent's handler runs only after the child has ended. Then the parent is still registered, if the
+ * test runs in a world (test.h) that has rseq.
  */
 static void signal_to_the_parent_of_a_vfork(void **state)
 {
@@ -264,8 +264,9 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 }
 
 /*
- * The vfork is between rk_vfork_begin() and rk_vfork_end(). So the handlers in both processes count in the overflow
- * slot. The new thread that sends the signals must not register the thread that vforks.
+ * The vfork is between rk_vfork_begin() and rk_vfork_end(). So the handlers in both processes add to the overflow slot, which
+ * is the counter's memory for threads without rseq. The new thread that sends the signals must not register the thread that
+ * vforks.
  */
 static void signals_in_the_bracket(void **state)
 {

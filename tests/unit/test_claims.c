@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests claims (a claim is a word with the thread number of its holder): which thread can take a claim and which holds
- * it. The tests take claims in a thread, in its handlers, in other threads, in children and in threads of children.
- * They also fork at each instruction of taking a claim.
+ * Tests claims: which thread can take a claim, and which thread holds it. A claim is a word with the number of its holder; the
+ * library gives each thread a number. The tests take claims in a thread, in its handlers, in other threads, in children and in
+ * threads of children. They also fork at each instruction of taking a claim.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -239,7 +239,7 @@ static void forked_at_every_instruction(void **state)
 
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(in_thread(try_claim), 0); /* initialises the process; this thread still has no thread number */
+	assert_int_equal(in_thread(try_claim), 0); /* initialises the library; this thread still has no thread number */
 	interrupt_each(&w, 1);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
 	interrupt_each(&w, 1);
@@ -280,8 +280,8 @@ static void released_at_every_instruction(void **state)
 }
 
 /*
- * In a forked process whose first thread holds the claim, a vfork child takes another claim. After that, the library
- * must still know that the first thread holds its claim.
+ * In a forked process whose first thread holds the claim, a vfork child of another thread takes another claim. After that, the
+ * library must still know that the first thread holds its claim.
  */
 static void *claim_in_a_vfork_child(void *arg)
 {

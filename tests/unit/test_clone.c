@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests threads that clone(2) made, without the C library. Some of these threads have their creator's TLS, the other
- * threads have TLS of their own. Each thread calls the library. Its creator's registration must stay as it was, and
- * counts must be exact. The library either refuses the thread or gives it an area of its own.
+ * Tests threads that clone(2) made, without the C library. Some of these threads have their creator's TLS, the other threads
+ * have TLS of their own. Each thread calls the library. Its creator's registration must stay as it was, and the sums of
+ * counters must be exact. A world is a way in which threads get registered (test.h). The library either refuses the thread or
+ * gives it an area of its own.
  *
  * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens
  * if the thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations
@@ -125,7 +126,7 @@ static void begin(void)
 	CHECK(rk_counter_create(&counter) == 0);
 }
 
-/* Checks that the creator is registered, if the world has rseq, and that its counts are still exact. */
+/* Checks that the creator is registered, if the world has rseq, and that the counter's sum is still exact. */
 static void unharmed(int64_t sum)
 {
 	if (world_has_rseq()) {

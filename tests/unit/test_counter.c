@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that the sums of counters are exact in every world, on whichever CPUs the threads run, and while other
- * threads reset the counters.
+ * Tests that the sums of counters are exact on whichever CPUs the threads run, and while other threads reset the counters. The
+ * test runs in every world, which is a way in which threads get registered (test.h).
  */
 #include "test.h"
 
@@ -38,7 +38,10 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_destroy((struct rk_counter *)((char *)c + 4)), -EINVAL);
 	assert_int_equal(rk_counter_destroy(c), 0);
 	assert_int_equal(rk_counter_destroy(c), -EINVAL);
-	/* A counter in reused memory starts at 0, without the baseline of the former counter. */
+	/*
+	 * A counter in reused memory starts at 0. A reset stores a baseline, which sums subtract; the former counter's baseline
+	 * must not remain.
+	 */
 	assert_int_equal(rk_counter_create(&d), 0);
 	rk_counter_add(d, 9);
 	(void)rk_counter_reset(d);
@@ -148,8 +151,8 @@ static void resets_lose_nothing(void **state)
 }
 
 /*
- * Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. It adds to the overflow slot, and the sum
- * includes these adds.
+ * Between rk_vfork_begin() and rk_vfork_end(), this thread has no rseq. It adds to the overflow slot (the counter's memory for
+ * threads without rseq), and the sum includes these adds.
  */
 static void total_without_rseq(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that per-CPU pools, items and counters can be created and freed while signal handlers fork or allocate, and
- * while a thread is cancelled. No call of the library waits for an interrupted thread, neither in this process nor in
- * a child.
+ * Tests that counters, pools of per-CPU memory, and the pools' items can be created and freed while signal handlers fork or
+ * allocate, and while a thread is cancelled. No call of the library waits for an interrupted thread, neither in this process
+ * nor in a child.
  */
 #include "interrupt.h"
 #include "calls.h"

@@ -191,7 +191,7 @@ static void signals_while_threads_end(void **state)
 	alarm(TEST_SECONDS);
 }
 
-/* Ends without rk_thread_unregister(). After that, the counter must still be exact. */
+/* Calls rk_thread_register(), and ends without rk_thread_unregister(). After that, the counter must still be exact. */
 static void *keep_a_user(void *arg)
 {
 	int r = rk_thread_register();

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that each kind of fence aborts a section on another CPU, and which CPUs the functions accept. Also tests
- * visits: if a filter refuses membarrier(2), the calling thread runs on each CPU for a moment instead.
+ * Tests that each kind of fence aborts a section (an rseq critical section) on another CPU, and which CPUs the functions
+ * accept. Also tests visits: if a filter refuses membarrier(2), the calling thread runs on each CPU for a moment instead.
  */
 #include "refuse.h"
 #include "slots.h"
 #include <sys/resource.h>
 
 /*
- * Enters a section, and leaves it when the slot's word changes or the section is aborted. Returns RK_DONE, RK_ABORTED
- * or RK_NO_RSEQ.
+ * Enters a section, and leaves it when this CPU's word in the per-CPU memory `base` changes or the section is aborted. Returns
+ * RK_DONE, RK_ABORTED or RK_NO_RSEQ.
  */
 static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 {
@@ -85,7 +85,7 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
 	for (int i = 0; i < 60000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
 		usleep(1000);
-	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without an effect of the fence, the section would never end */
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* if the fence had no effect, the section would never end */
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(w.outcome == RK_ABORTED);
 	return by_visit || w.preemptions == 0;
@@ -174,7 +174,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
 }
 
-/* membarrier(2) refuses fences until the process has registered for them. rk_percpu_create() of closable memory does that. */
+/* membarrier(2) refuses fences until the process has registered for them. rk_percpu_create() of closable memory registers it. */
 static void closable_memory_prepares(void **state)
 {
 	struct rk_percpu_options options = {.item_size = 8};

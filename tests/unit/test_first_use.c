@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests static counters and groups, which the library makes when they are first used: by threads that race, with a
- * handler at each instruction, and without memory.
+ * Tests static counters and static groups of counters, which the library makes when they are first used: by threads that race,
+ * with a handler at each instruction, and without memory.
  */
-#define INSTRUCTIONS_MAX 2000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 2000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include <sys/resource.h>
 
@@ -113,7 +113,7 @@ static void kept_until_there_is_memory(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(kept_until_there_is_memory), /* must run first, because there must be no pool yet */
+	cmocka_unit_test(kept_until_there_is_memory), /* must run first, before the library has reserved memory for counters */
 	cmocka_unit_test(at_every_instruction),
 	cmocka_unit_test(made_on_first_use),
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests fork and vfork. A child of fork() keeps registrations and counts. The library refuses to register a vfork
- * child, and a vfork child does its parent no harm.
+ * Tests fork and vfork. A child of fork() keeps registrations and counts. The library refuses to register a vfork child, and a
+ * vfork child does its parent no harm. A bracket is the code between rk_vfork_begin() and rk_vfork_end(), inside which a thread
+ * has no rseq.
  */
 #include "interrupt.h"
 
@@ -19,7 +20,7 @@ static int fork_child(void)
 		rk_counter_add(counter, 1);
 	if (rk_counter_sum(counter) != before + 1000)
 		return 3;
-	/* The child has as many explicit users as its parent. */
+	/* The child's thread has as many users (calls of rk_thread_register()) as its parent's. */
 	if (rk_thread_users() != (world_has_rseq() ? 2 : 0))
 		return 4;
 	return 0;
@@ -186,7 +187,10 @@ static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_star
 static volatile int child_begin;
 static volatile bool child_kept_words;
 
-/* The vfork child runs with its parent's area. The parent sleeps during that time, so the kernel doesn't write its ids. */
+/*
+ * The vfork child runs with its parent's area. The parent sleeps during that time, so the kernel doesn't write the parent's CPU
+ * ids into the area.
+ */
 static void vfork_and_bracket(const volatile struct rk_area *area)
 {
 	pid_t pid = vfork();
@@ -300,8 +304,8 @@ static void set_timer(int which, long microseconds)
 }
 
 /*
- * A handler opens and ends a bracket (rk_vfork_begin(), rk_vfork_end()) while the interrupted thread opens and ends its
- * own bracket. Inside the handler's bracket the thread isn't registered. The thread's own bracket isn't disturbed.
+ * A handler opens and ends a bracket while the interrupted thread opens and ends its own bracket. Inside the handler's bracket
+ * the thread isn't registered. The thread's own bracket isn't disturbed.
  */
 static void brackets_nest_in_handlers(void **state)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests lists of nodes. Each function is tested alone, also on the list that threads without rseq share. Drains are
- * also tested with a signal or a fork at each instruction. The invariant is the invariant of nodes.h.
+ * Tests lists of nodes. Each function is tested alone, also on the overflow list, which threads without rseq share. A drain
+ * takes all nodes of a CPU's list. Drains are also tested with a signal or a fork at each instruction. The invariant is the
+ * invariant of nodes.h.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "nodes.h"
 #include "refuse.h"
@@ -71,7 +72,7 @@ static void overflow(void **state)
 	assert_int_equal(hold_all(rest), 2);
 	assert_int_equal(rk_freelist_drain(list, RK_INDEX_OVERFLOW, &rest), 0);
 	assert_null(rest);
-	/* After an abort, the slow functions try the section again. */
+	/* After an abort, the slow functions try the critical section again. */
 	nodes[0].held = 0;
 	rki_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_ABORTED);
 	assert_ptr_equal(rki_freelist_pop_slow(list, RK_ABORTED), &nodes[0].link);
@@ -102,7 +103,7 @@ static void drained(void **state)
 		pin(cpu);
 		for (int i = 0; i < 10; i++)
 			push(count++);
-		if (cpu % 2 == 0) { /* drained once more below; each drain of a CPU switches between the CPU's two banks */
+		if (cpu % 2 == 0) { /* drained again below; each drain switches to the other of a CPU's two lists */
 			assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
 			if (WITH_RSEQ())
 				assert_int_equal(hold_all(rest), 10);
@@ -124,8 +125,8 @@ static void drained(void **state)
 }
 
 /*
- * A filter refuses every kind of fence. So a drain fails, and leaves the nodes where no pop finds them. No node is
- * lost, and none is in a list twice.
+ * A drain needs a fence, which aborts the critical sections of other threads. A seccomp filter refuses every kind of fence. So
+ * a drain fails, and leaves the nodes where no pop finds them. No node is lost, and none is in a list twice.
  */
 static int drain_without_a_fence(void)
 {
@@ -173,7 +174,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(rk_freelist_destroy(list, NULL), 0);
 }
 
-/* A drain, and a pop of the overflow list, with a signal or a fork at each instruction. */
+/* The following functions test a drain, and a pop of the overflow list, with a signal or a fork at each instruction. */
 static struct rk_freelist_node *volatile got;
 static volatile int taken, taken_by_handler;
 

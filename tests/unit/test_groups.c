@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests counters that are read together. Each function is tested alone: in the usual way, with adds to the overflow
- * slot, and without a fence. Adds and resets are also tested with a signal or a fork at each instruction.
+ * Tests counters that are read together. Each function is tested alone: in the usual way, with adds to the overflow slot (the
+ * memory for threads without rseq), and without a fence. Adds and resets are also tested with a signal or a fork at each
+ * instruction.
  */
-#define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 1500 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -173,7 +174,10 @@ static void *read_unsuccessfully(void *arg)
 	return arg;
 }
 
-/* If a filter refuses fences, the functions still return values. Later calls without the filter return exact values. */
+/*
+ * If a seccomp filter refuses fences (membarrier(2) and moves to another CPU), the functions still return values. Later calls
+ * without the filter return exact values.
+ */
 static void without_a_fence(void **state)
 {
 	pthread_t thread;
@@ -206,7 +210,7 @@ static void total_without_rseq(void **state)
 }
 
 /* The following functions test an add and a reset, with a signal or a fork at each instruction. */
-/* `returned`: the sum of the values that resets returned. */
+/* The sum of the values that resets returned. */
 static int64_t returned;
 static volatile int interrupted;
 

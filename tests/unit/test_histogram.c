@@ -278,7 +278,7 @@ static void refuses(void **state)
 
 static struct rk_histogram_snapshot *before;
 
-/* Records without rseq, and reads without a fence. */
+/* Runs in a child. Resets, records and reads while a seccomp filter refuses fences. */
 static int read_without_a_fence(void)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);

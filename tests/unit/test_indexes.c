@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests which indexes of an item have memory, and that others fault. The kernel's list of possible CPUs is wrong, sparse
- * or unreadable, or concurrency ids are the indexes.
+ * Tests at which indexes an item of per-CPU memory has memory, and that an access at another index faults. An index is a CPU's
+ * number or a concurrency id. The memory at an index is a slot. In these tests, the kernel's list of possible CPUs is wrong,
+ * sparse or unreadable, or concurrency ids are the indexes.
  */
 #include "pools.h"
 #include <sched.h>
@@ -89,7 +90,7 @@ static int with_a_sparse_list(void)
 }
 
 /*
- * An item has a stride (256 KiB of address space) for each CPU, which here are more strides than a process can have
+ * An item has a stride (256 KiB of address space) for each CPU. With this list, there are more strides than a process can have
  * mappings. So at allocation, the library writes the initial contents to a page of each stride: 640 MiB in all.
  */
 static int with_the_largest_list(void)
@@ -146,8 +147,8 @@ static int lock_an_orphan(void)
 }
 
 /*
- * A CPU that the list lacks can't be fenced. So if a thread of the parent holds this CPU's lock at a fork, the child
- * can't take the lock.
+ * A CPU that the list lacks can't be fenced. So if a thread of the parent holds this CPU's lock at a fork, the child can't take
+ * this lock. rk_lock_here() takes the lock at RK_INDEX_OVERFLOW instead.
  */
 static int with_a_cpu_left_out(void)
 {
@@ -207,7 +208,7 @@ static int without_descriptors(void)
 
 static int reads_the_list(void)
 {
-	/* The C library reads this list too, or counts the directory's entries of CPUs. */
+	/* sysconf() reads this list too, or counts the CPUs' folders beside it. */
 	return rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF) ? 0 : 1;
 }
 
@@ -343,7 +344,7 @@ static void little_address_space(void **state)
 	assert_int_equal(in_child(with_little_address_space), 0);
 }
 
-/* With a limit that leaves `more` bytes apart from twice the memory of eight pools, they leave room for other mappings. */
+/* Limits the address space to twice what eight pools need, and `more` bytes. The pools must leave room for other mappings. */
 static int with_limit(rlim_t more)
 {
 	rlim_t room = more + 16 * ((rlim_t)highest_possible() + 3) * RK_STRIDE;

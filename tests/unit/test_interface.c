@@ -133,7 +133,7 @@ static void read_headers(const char *folder)
 	while ((entry = readdir(dir)) != NULL) {
 		FILE *file;
 
-		/* embed.h doesn't need this library. */
+		/* Skips embed.h, which doesn't need this library. */
 		if (strstr(entry->d_name, ".h") == NULL || strcmp(entry->d_name, "embed.h") == 0)
 			continue;
 		assert_true(snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < (int)sizeof(path));

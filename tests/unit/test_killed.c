@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests vfork children that are killed or stopped while they write to a ring or use a list of nodes. */
+/* Tests vfork children that are killed or stopped while they write to a ring or use a list of nodes (killed.h). */
 #include "killed.h"
 #include "records.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests vfork children that are killed or stopped while they get and put objects of a cache. Each object is either in
- * the cache or was got by the child, and the cache's limit and budget are right.
+ * Tests vfork children that are killed or stopped while they get and put objects of a cache. Each object is either in the cache
+ * or was got by the child, and the cache's limit and budget are right. A cache keeps objects in one array per CPU, and in a
+ * depot that all CPUs share. The depot's objects are in magazines (batches). A reclaim moves the objects of a CPU's array to
+ * the depot.
  *
- * A vfork child, and its parent between rk_vfork_begin() and rk_vfork_end(), use one magazine of the depot for their
- * gets and puts: the magazine in hand.
+ * A vfork child, and its parent between rk_vfork_begin() and rk_vfork_end(), use one magazine for their gets and puts: the
+ * magazine in hand.
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -192,8 +194,8 @@ static void count_it(void *context, void *object)
 }
 
 /*
- * Tests that objects that a vfork child has put can be trimmed, and are destructed with the cache. Before the vfork, the
- * parent only creates the cache and puts one object.
+ * Objects that a vfork child has put can be trimmed, and are destructed with the cache. Before the vfork, the parent only
+ * creates the cache and puts one object.
  */
 static void put_by_a_child(void **state)
 {

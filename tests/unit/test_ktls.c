@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests KTLS: a block of data (the blob) that the kernel maintains for each thread, with the thread's area in it. The
- * functions of ktls.h also work on kernels without KTLS. The tests check the provider of the data, the place of the
- * blob, and the functions that read it, in threads, handlers and children. To run
- * this test in the world `kernel` (test.h), use rseqkit exec --ktls on a kernel that has the patches in kernel/.
+ * Tests KTLS: a block of data (the blob) that the kernel maintains for each thread, with the thread's area in it. The functions
+ * of ktls.h also work on kernels without KTLS. The tests check which component provides the data, where the blob is, and the
+ * functions that read it, in threads, handlers and children. To run this test in the world `kernel` (test.h), use rseqkit exec
+ * --ktls on a kernel that has the patches in kernel/.
  */
 #include "test.h"
 #include <sched.h>

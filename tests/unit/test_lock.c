@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests per-CPU locks: which thread gets which lock, by every way to acquire a lock. */
+/* Tests per-CPU locks: which thread gets which slot, by every way to acquire a lock. Each CPU's part of a lock is a slot. */
 #include "lock_ways.h"
 #include <limits.h>
 
@@ -181,8 +181,8 @@ static void without_any_fence(void **state)
 }
 
 /*
- * A filter refuses every kind of fence to this thread. So the thread can't take a lock from another CPU. While it waits
- * for a lock of its own CPU, it checks the lock again without being woken.
+ * A filter refuses every kind of fence to this thread. So the thread can't take a lock by rk_lock_cpu(), which needs a fence.
+ * While it waits for a lock of its own CPU, it checks the lock again without being woken.
  */
 static void *without_a_fence(void *arg)
 {

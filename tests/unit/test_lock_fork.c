@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If another thread
- * held a lock at the fork, the child's first acquisition of this lock returns 1, and later ones return 0.
+ * Tests per-CPU locks in a child. Each CPU's part of a lock is a slot. The child's thread holds the locks that it held before
+ * the fork. If another thread held a lock at the fork, the child's first acquisition of this lock returns 1, and later ones
+ * return 0.
  */
 #include "lock_children.h"
 #include "wakes.h"
@@ -25,7 +26,7 @@ static int half_done_first_of_all_elsewhere(int way)
 	return rk_lock_destroy(lock);
 }
 
-/* Runs in a child of a child in which an acquisition has returned 1. All acquisitions return 0 now. */
+/* Runs after an acquisition has returned 1, in the same child or in its child. All acquisitions return 0 now. */
 static int nothing_is_told(void)
 {
 	start();
@@ -95,7 +96,7 @@ static void what_is_others(void **state)
 	finish(&allowed);
 }
 
-/* Waits for the lock as a remote owner. A child, which lacks this thread, must not take it for a lost owner. */
+/* Waits for the slot of CPU `here`. A child, which lacks this thread, must not take this thread for a lost owner. */
 static void *wait_for_it(void *arg)
 {
 	pthread_barrier_wait(&there);
@@ -137,7 +138,10 @@ static void beside_one_who_waits(void **state)
 	finish(&allowed);
 }
 
-/* A filter refuses fences. So the thread can't know that no section uses this CPU's data, and gets the overflow slot. */
+/*
+ * A seccomp filter refuses fences. So the thread can't know that no critical section uses this CPU's data, and gets the
+ * overflow slot.
+ */
 static void *without_a_fence(void *arg)
 {
 	void *data;

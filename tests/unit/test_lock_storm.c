@@ -104,7 +104,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Acquires the locks of one CPU after another, as a remote owner. */
+/* Acquires the locks of random CPUs, by rk_lock_cpu_for(). */
 static void *go_round(void *stop)
 {
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
@@ -171,7 +171,7 @@ static void in_a_storm(void **state)
 	count();
 }
 
-/* A holder runs on one CPU. A remote owner on another CPU acquires the same lock at any moment. */
+/* A thread uses the lock of its own CPU. A remote owner, a thread on another CPU, acquires the same lock at any moment. */
 static int its_cpu;
 
 static void one_here(bool slowly, uint64_t *random)

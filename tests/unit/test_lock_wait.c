@@ -79,8 +79,8 @@ static void woken_when_it_is_free(void **state)
 }
 
 /*
- * A thread holds the lock by a section, while a remote owner waits for this thread. If the first thread then wants
- * the lock as a remote owner, or by a section again, it gets an error and doesn't wait.
+ * A thread acquires its CPU's lock by a critical section, and another thread waits for this lock by rk_lock_cpu(). If the first
+ * thread then wants the lock by rk_lock_cpu(), or by a critical section again, it gets an error and doesn't wait.
  */
 static void *close_it(void *arg)
 {

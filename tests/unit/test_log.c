@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests logs in slots: appended records of every length, each outcome, with each kind of index. Also checks that an
- * operation changes only its targets.
+ * Tests logs in slots: appended records of every length, each outcome, with each kind of index (by_index.h). A slot is one
+ * CPU's copy of per-CPU memory. Also checks that an operation changes only its targets.
  */
 #include "one_cpu.h"
 

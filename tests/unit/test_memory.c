@@ -18,7 +18,7 @@ struct account {
 	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* the number of parts, and how many of them have each flag */
 	int closed_parts, closed_not_dumped;
 	unsigned long in_memory_for_good;               /* KiB, from the lines "Locked:" */
-	size_t committed;                               /* committed bytes of the strides */
+	size_t committed;                               /* bytes that are in memory or swapped out */
 	bool has_flags;
 };
 

@@ -186,7 +186,7 @@ static void told(void **state)
 	}
 }
 
-/* In debug mode, the largest items have no room for a guard. */
+/* In debug mode, the largest items have no room for a guard, which is memory after the item that no thread may write to. */
 static void debug_mode_of_large_items(void **state)
 {
 	static const size_t sizes[] = {RK_STRIDE - 8, RK_STRIDE, RK_STRIDE + 1};

@@ -32,7 +32,8 @@ static bool is_own(void)
 }
 
 /*
- * Returns true if an area of the kernel's size and alignment fits the thread block. The block is aligned to 64 bytes.
+ * Returns true if an area of the kernel's size and alignment fits this library's TLS, struct rk_thread_block. This block is
+ * aligned to 64 bytes.
  */
 static bool fits_the_block(void)
 {

@@ -132,8 +132,8 @@ static void asks_once(void)
 }
 
 /*
- * The process installs the filter later. Registered threads stay registered. In the world `self`, threads that start
- * after the filter work without rseq.
+ * The process installs the filter later. Registered threads stay registered. In the world `self` (test.h: this library
+ * registers threads), threads that start after the filter work without rseq.
  */
 static void *check_later(void *arg)
 {
@@ -218,7 +218,7 @@ static void *wait_then_add(void *arg)
 }
 
 /*
- * Each thread calls rk_thread_prepare(). Then one call installs a filter that kills in all of them. The test shows that
+ * Each thread calls rk_thread_prepare(). Then one call installs, in all these threads, a filter that kills. The test shows that
  * the list of system calls in thread.h is complete.
  */
 static void killed_if_it_asks(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests operations: each outcome of each operation, with each kind of index. Sums stay exact while threads are moved
- * and interrupted in the middle of operations.
+ * Tests operations (ops.h): each outcome of each operation, with each kind of index (this CPU, concurrency id, given CPU). Sums
+ * stay exact while threads are moved and interrupted in the middle of operations.
  */
 #include "refuse.h"
 #include <sys/time.h>
@@ -178,7 +178,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
-	/* rki_leave_at(), which sections call without a registration: a handler possibly registers the thread before the call. */
+	/* A section calls rki_leave_at() if the thread isn't registered. A handler can register the thread before this call. */
 	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
 	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
@@ -253,7 +253,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(*(int64_t *)rk_percpu_slot(item, -1), before[1]);
 }
 
-/* While the thread is moved, rk_cpu() agrees with the kernel. */
+/* After the thread has moved to a CPU, rk_cpu() returns this CPU. */
 static void current_cpu(void **state)
 {
 	cpu_set_t saved;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early.
+ * Tests per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early. A slot is
+ * an item's memory at one index, which is a CPU's number, or negative for threads without rseq.
  */
 #include "committed.h"
 #include <fcntl.h>
@@ -89,7 +90,7 @@ static void initial_contents(void **state)
 	for (int zero = 0; zero < 2; zero++) {
 		struct rk_percpu *pool = make(sizeof(initial), 0, zero ? NULL : initial, 0);
 		const char *expected = zero ? zeros : initial;
-		void *items[3000]; /* more items than one range has */
+		void *items[3000]; /* more items than one range of address space has */
 
 		for (size_t k = 0; k < 3000; k++) {
 			assert_int_equal(rk_percpu_alloc(pool, &items[k]), 0);

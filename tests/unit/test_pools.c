@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse.
- * Also tests trims, reports, and children in which items begin at zero.
+ * Tests pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse. A closable
+ * item has two banks per CPU, of which one is in use (bank.h). Also tests trims, reports, and children in which items begin at
+ * zero.
  */
 #include "pools.h"
 #include <sys/mman.h>

@@ -144,7 +144,7 @@ static void without_rseq(void **state)
 	destroy();
 }
 
-/* If no fence has ever worked, readers use the overflow slot. */
+/* If no fence has ever worked, readers use the overflow slot, which is the domain's memory for threads without rseq. */
 static int never_fenced(void)
 {
 	forked = true;
@@ -162,7 +162,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* A filter refuses every kind of fence. So no call reports that a grace period has ended. Readers still work. */
+/* A seccomp filter refuses every kind of fence. So no call reports that a grace period has ended. Readers still work. */
 static int fence_lost(void)
 {
 	struct rk_rcu_section *section;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests deferred calls in a child. The child makes each call that the parent has deferred once. The runner is the thread
- * that makes calls in the parent. The result must not depend on what it was doing at the fork.
+ * Tests deferred calls in a child. In the child, each call that the parent has deferred is made once. The runner is the thread
+ * that makes calls in the parent. The result must not depend on what the runner was doing at the fork.
  */
 #include "structures/rcu.h"
 #include <semaphore.h>

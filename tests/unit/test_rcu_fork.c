@@ -64,8 +64,8 @@ static int mine_is_still_in_the_way(void)
 }
 
 /*
- * A read section that isn't kept by rk_rcu_read_keep() belongs to no thread of the child. If the child still leaves it,
- * this doesn't change how other sections are counted, even after three forks in a row.
+ * A read section that isn't kept by rk_rcu_read_keep() belongs to no thread of the child. If the child still leaves this
+ * section, the child's other sections stay counted, even after three forks in a row.
  */
 static int left_in_child(int further)
 {

@@ -5,7 +5,7 @@
  * thread. In each process, each call is made once. There is one exception. If another thread forked while the
  * interrupted thread was deferring or making a call, this call can be missing in the child.
  */
-#define INSTRUCTIONS_MAX 600 /* twice what code without sections needs; each step into a section aborts and repeats it */
+#define INSTRUCTIONS_MAX 600 /* twice what is needed without rseq; each step into a critical section aborts and repeats it */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -46,7 +46,7 @@ static void start(void)
 		defer_one();
 }
 
-/* Reads by the overflow slot, and then by a section. */
+/* Enters and leaves a read section as a thread without rseq, and then by an rseq critical section. */
 static void read_section(void)
 {
 	struct rk_rcu_section *section = rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
@@ -154,9 +154,9 @@ static void fork_by_another(void)
 }
 
 /*
- * A domain that a child inherits. In the child, the domain is closed until the first read section or poll opens it. Some
- * tests open it before the steps begin, and interrupt a later poll. The handler reads or forks. A child that the handler
- * forks begins a read section in the handler, and a grace period must wait for this section.
+ * An rcu domain that a child inherits. In the child, the domain is closed until the first read section or poll opens it. Some
+ * tests open it before the steps begin, and interrupt a later poll. The handler reads or forks. A child that the handler forks
+ * begins a read section in the handler, and a grace period must wait for this section.
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;

@@ -21,8 +21,8 @@ static void release(struct rk_ref *ref)
 }
 
 /*
- * Makes the objects, and takes a reference to `object` and a reference to `second`. Handlers and judges rely on these
- * references.
+ * Makes the objects, and takes a reference to `object` and a reference to `second`. The handlers and the functions judge() rely
+ * on these references.
  */
 static void start(void)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests banks (a bank is the memory that a slot's first word points to). Each call's result is tested in the thread that
- * works on a bank, in its handler, in another thread, and in a child forked at each instruction of the work. One test
- * opens a slot for the first time in a handler, while the interrupted thread works on this slot. In two tests, a filter
- * refuses every fence.
+ * Tests banks. A slot is one CPU's copy of per-CPU memory, and a bank is the memory that a slot's first word points to. A
+ * remote owner is a thread that works on the bank of any CPU. Each call's result is tested in the thread that works on a bank,
+ * in its handler, in another thread, and in a child forked at each instruction of the work. One test opens a slot for the first
+ * time in a handler, while the interrupted thread works on this slot. In two tests, a seccomp filter refuses every fence.
  */
-#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
+#define INSTRUCTIONS_MAX 3000 /* interrupt.h's default is only enough for critical sections */
 #include "interrupt.h"
 #include "refuse.h"
 #include "slots.h"

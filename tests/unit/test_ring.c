@@ -203,7 +203,7 @@ static void snapshots(void **state)
 		for (int i = 0; i < round * round * 3; i++)
 			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
 		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
-		assert_int_equal(write_one(written++, 100), 0); /* goes to the ring's other bank */
+		assert_int_equal(write_one(written++, 100), 0); /* goes to other memory than the snapshot's */
 		for (; rk_ring_next(&reader, &record); n++) {
 			assert_true(is_whole(&record));
 			first = n == 0 ? head_of(&record).number : first;
@@ -223,7 +223,7 @@ static void snapshots(void **state)
 	drop();
 }
 
-/* If a filter refuses fences to a thread, it can't wait for records, and gets no snapshot. No record is lost. */
+/* If a seccomp filter refuses fences to a thread, the thread can't wait for records, and gets no snapshot. No record is lost. */
 static int read_without_a_fence(void)
 {
 	struct rk_ring_options options = {.size = 0};

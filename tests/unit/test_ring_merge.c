@@ -21,7 +21,10 @@ static int see(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* Writes records on all CPUs in turn, and to the overflow ring. The merge returns them in the order of writing. */
+/*
+ * Writes records on all CPUs in turn, and to the overflow ring, which is the ring of threads without rseq. The merge returns
+ * them in the order of writing.
+ */
 static void merged(void **state)
 {
 	struct seen seen = {.stop_at = 1000};

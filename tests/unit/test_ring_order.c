@@ -17,7 +17,7 @@
 #define THREADS 2
 #define RECORDS 50000 /* records that each thread writes in a round */
 #define ROUNDS 16
-#define PLACES (1 << 17) /* number of places, of 64 bytes each */
+#define PLACES (1 << 17) /* number of places; each has 64 bytes, and contains the lock's address */
 
 static struct rk_ring *ring;
 static uint32_t numbers[THREADS][RECORDS];
@@ -79,7 +79,7 @@ static void *write_records(void *arg)
 
 struct seen {
 	uint32_t records, changes, wrong, equal;
-	uint32_t latest, before; /* the latest number so far, and the latest number with a lower stamp */
+	uint32_t latest, before; /* the highest number so far, and the highest number with a lower stamp */
 	uint64_t time;
 	int cpu;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests reading a ring, taking a snapshot of a ring, and writing to the overflow ring, with a signal or a fork at
- * each instruction.
+ * Tests reading a ring, taking a snapshot of a ring, and writing to the overflow ring, with a signal or a fork at each
+ * instruction. The overflow ring is the ring of threads without rseq.
  */
 #define INSTRUCTIONS_MAX 2000
 #include "interrupt.h"
@@ -73,7 +73,7 @@ static int all_was_read(void)
 	return next_number == FILLED ? 0 : 1;
 }
 
-/* If a handler took a snapshot, its records are gone. The other records are still in order. */
+/* If a handler took a snapshot, the snapshot's records are gone. The other records are still in order. */
 static int some_were_read(void)
 {
 	read_rest();

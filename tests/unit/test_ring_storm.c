@@ -20,8 +20,8 @@ static struct rk_ring *ring, *overwriting;
 static uint64_t next_number[WRITERS], kept[WRITERS], dropped, written[WRITERS];
 
 /*
- * For each index and each writer: the number of the last record that was read. A reader of an index holds a claim, so
- * no other reader uses the same row at the same time.
+ * For each index and each writer: the number of the last record that was read. An index has only one reader at a time, so no
+ * other reader uses the same row.
  */
 static uint64_t seen[INDEXES][WRITERS], seen_in_snapshots[INDEXES][WRITERS];
 static uint64_t read_of[WRITERS], reads, merges, snapshots, in_snapshots, wakes;

@@ -245,7 +245,10 @@ static void snapshots_of_before(void **state)
 	drop();
 }
 
-/* Two readers wait, each for the records of another index. Each reader is woken, whatever the other reader does. */
+/*
+ * Two readers wait, one for the records of this CPU, and one for the records of threads without rseq. Each reader is woken,
+ * whatever the other reader does.
+ */
 static uint64_t consumed[2];
 static int written_all, ended;
 

@@ -200,7 +200,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* If a filter refuses fences to a thread, it can't acquire the lock as writer, but all threads can read. */
+/* If a seccomp filter refuses fences to a thread, the thread can't acquire the lock as writer, but all threads can read. */
 static void *write_without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);

@@ -57,7 +57,7 @@ static int others_are_over(void)
 {
 	alarm(60);
 	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* there is no writer, so the call doesn't wait */
-	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* after the first read, readers use sections again */
+	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* after the first read, readers use critical sections again */
 	rk_rwlock_read_unlock(lock, mine);
 	CHECK(rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
@@ -74,8 +74,8 @@ static int mine_goes_on(void)
 }
 
 /*
- * A read section that isn't kept by rk_rwlock_read_keep() belongs to no thread of the child. If the child still ends it,
- * this doesn't change how other sections are counted, even after three forks in a row.
+ * A read section that isn't kept by rk_rwlock_read_keep() belongs to no thread of the child. If the child still ends this
+ * section, the child's other sections stay counted, even after three forks in a row.
  */
 static int ended_in_child(int further)
 {
@@ -100,7 +100,7 @@ static int still_the_writer(void)
 	return all_is_well();
 }
 
-/* Runs in a child that lacks the writer. */
+/* Runs in a child. The lock's writer was another thread of the parent, which the child lacks. */
 static int half_done(int way)
 {
 	struct rk_rwlock_section *section;

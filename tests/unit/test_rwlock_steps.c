@@ -194,7 +194,10 @@ static void end_writing(void)
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* A lock that a child inherits. In the child, the lock's gate is closed until the first acquisition opens it. */
+/*
+ * A lock that a child inherits. In the child, the lock's gate (a word that readers check) is closed until the first acquisition
+ * opens it.
+ */
 static struct rk_rwlock *inherited;
 
 static void inherit(void)

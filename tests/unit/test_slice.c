@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests slice extensions. The test stores in the area what the kernel would store. It checks when the library makes and
- * clears a request, which reason it reports if it can't request, and system calls inside a region. A region is the code
- * from rk_slice_begin() to rk_slice_end().
+ * Tests slice extensions: a thread requests a short delay of its preemption, and the kernel grants the request. The test stores
+ * in the area what the kernel would store. It checks when the library makes and clears a request, which reason it reports if it
+ * can't request, and system calls inside a region. A region is the code from rk_slice_begin() to rk_slice_end().
  */
 #include "slices.h"
 
@@ -45,7 +45,7 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/* Checks that the end of an inner region changes nothing. `control`: the kernel stores this in place of the request. */
+/* Checks that the end of an inner region changes nothing. `control` is what the kernel stores in place of the request. */
 static void end_around_another(uint32_t control)
 {
 	int outer, inner;

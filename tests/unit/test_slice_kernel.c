@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests slice extensions on a kernel that has them: what disables the extension and enables it again, and whether
- * time is granted and given back. Also tests what a grant leaves in the kernel.
+ * Tests slice extensions (short delays of a preemption) on a kernel that has them. A region is the code from rk_slice_begin()
+ * to rk_slice_end(). The tests check what disables the extension and enables it again, and whether time is granted and given
+ * back. Also tests what a grant leaves in the kernel.
  */
 #include "slices.h"
 #include "refuse.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests threads that are single-stepped. A debugger that single-steps a thread aborts each attempt of each section.
- * Structures must still work: after RK_ABORTS_MAX attempts, an operation uses the overflow slot.
+ * Tests threads that are single-stepped. A debugger that single-steps a thread aborts each attempt of each section. Structures
+ * must still work: after RK_ABORTS_MAX attempts, an operation uses the overflow slot, which is the memory for threads without
+ * rseq.
  */
 #include "test.h"
 #include "urgent.h"

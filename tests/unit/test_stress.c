@@ -52,8 +52,8 @@ static void use_an_item(uint64_t *random)
 }
 
 /*
- * Operates without a registration for a while, as around a vfork. Counters continue in the overflow slot, even in
- * handlers.
+ * Operates without a registration for a while, as around a vfork. Counters continue in the overflow slot (the memory for
+ * threads without rseq), even in handlers.
  */
 static void use_the_bracket(struct storm_thread *t)
 {
@@ -110,7 +110,7 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
-		fold_and_forget(mine); /* not only in end(), because a life possibly lasts longer than the storm */
+		fold_and_forget(mine); /* not only in end(), because this thread possibly lasts longer than the storm */
 	}
 }
 

@@ -10,7 +10,7 @@ static int64_t overflow_of(const struct rk_counter *counter)
 	return *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
 }
 
-/* In every world that has rseq, the initial thread is registered from the start of the process. */
+/* In every world (test.h) that has rseq, the initial thread is registered from the start of the process. */
 static void initial_thread_is_registered(void **state)
 {
 	struct rk_process_info info = process_info();
@@ -118,7 +118,7 @@ static void *look_then_operate(void *arg)
 	return NULL;
 }
 
-/* Queries register no thread. The thread's first operation registers it, but counts no explicit user. */
+/* Queries register no thread. The thread's first operation registers it, but counts no user, as rk_thread_register() does. */
 static void first_operation_registers(void **state)
 {
 	struct seen seen;
@@ -217,7 +217,7 @@ static void ten_thousand_threads(void **state)
 	pthread_attr_destroy(&detached);
 	assert_int_equal(rk_counter_sum(shared), 20 * (int64_t)threads);
 	assert_true(right);
-	/* If rseq works, these adds don't use the overflow slot. */
+	/* If rseq works, these adds don't use the overflow slot, which is the counter's memory for threads without rseq. */
 	if (WITH_RSEQ())
 		assert_int_equal(overflow_of(shared), 0);
 	else

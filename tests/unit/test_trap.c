@@ -175,7 +175,7 @@ static void each_call_is_trapped(void **state)
 	}
 }
 
-/* Runs in a handler, in the middle of a period that the interrupted thread has begun. */
+/* Runs in a handler, in the middle of a grace period that the interrupted thread has begun. */
 static void use_in_handler(void)
 {
 	struct rk_rwlock_section *section;

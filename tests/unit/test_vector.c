@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests vectors. A vector does several operations on one CPU's data as a single one. Each operation code is tested alone
- * and in random sequences, compared with a plain model, on every possible CPU. Also tests vectors that are refused and
- * must change nothing.
+ * Tests vectors. A vector does several operations on one CPU's data as a single one. A CPU's slot points to its bank, which is
+ * the data in use (bank.h). Each operation code is tested alone and in random sequences, compared with a plain model, on every
+ * possible CPU. Also tests vectors that are refused and must change nothing.
  */
 #include "vectors.h"
 
@@ -222,7 +222,9 @@ static void refused(void **state)
 	assert_int_equal(slot_of(here)->taken, 0);
 }
 
-/* Vectors on a slot that was never opened, is closed, is claimed, or whose bank was taken without rk_bank_done(). */
+/*
+ * Runs vectors on a slot that was never opened, is closed, belongs to a thread, or whose bank was taken without rk_bank_done().
+ */
 static void states(void **state)
 {
 	const struct rk_vector_op add = {.code = RK_VECTOR_ADD, .length = 8, .operand = 1};
@@ -244,7 +246,7 @@ static void states(void **state)
 	assert_ptr_equal(bank, own[1]);
 	assert_int_equal(rk_bank_done(item, here), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESHUTDOWN);
-	slot->taken = (intptr_t)own[1]; /* the state that a remote owner leaves if it ends before rk_bank_done() */
+	slot->taken = (intptr_t)own[1]; /* the state that a thread leaves if it ends before rk_bank_done() */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
 	assert_int_equal(own[1][0], 1);
 	assert_null(rk_percpu_spare(pool, item, here));

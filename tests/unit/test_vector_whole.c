@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that a vector is done whole or not at all: while other threads use the data or run vectors, and with a signal
- * or a fork at each instruction.
+ * Tests that a vector is done whole or not at all: while other threads use the data or run vectors, and with a signal or a fork
+ * at each instruction. A vector does several operations on one CPU's data (its bank).
  */
-#define INSTRUCTIONS_MAX 4000 /* most instructions are in claims; stepping aborts the section, which isn't repeated */
+#define INSTRUCTIONS_MAX 4000 /* most instructions lock and unlock the slot; a step aborts the section, which isn't repeated */
 #include "interrupt.h"
 #include "vectors.h"
 #include <time.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops an operation at each of its instructions in turn, moves the operation's thread to another CPU, and lets the
- * thread continue. After the move, the thread must store nothing in the first CPU's slot. A stress test finds an
- * unprotected instruction, before or after a section, only once in a while. This test finds it every time.
+ * Stops an operation at each of its instructions in turn, moves the operation's thread to another CPU, and lets the thread
+ * continue. After the move, the thread must store nothing in the first CPU's slot, which is its copy of per-CPU memory. A
+ * stress test finds an unprotected instruction, before or after a section, only once in a while. This test finds it every time.
  *
  * A tracer stops the thread by a breakpoint. To find the addresses of the instructions, the tracer first steps
  * through the operation.
@@ -76,7 +76,7 @@ OPERATION(op_gate_add, (gate = (intptr_t)base, rk_gate_add(&gate, 0, 1)))
 OPERATION(op_gate_add_variable, (gate = (intptr_t)base, rk_gate_add(&gate, 0, one)))
 OPERATION(op_gate_enter, (gate = (intptr_t)base, rk_gate_enter(&gate, &popped)))
 
-/* The slot itself is the object. */
+/* versioned_set() changes the object to which `self` points: the slot itself. */
 OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
 
 static const struct operation {

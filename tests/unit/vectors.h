@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* vectors.h - an item of closable memory, for tests of vectors (rseqkit/vector.h). */
+/*
+ * vectors.h - an item of closable memory (each CPU has two banks, of which one is in use), for tests of vectors
+ * (rseqkit/vector.h).
+ */
 #ifndef VECTORS_H
 #define VECTORS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways.h - the ways by which a thread enters and leaves a structure that counts threads per CPU, and assertions that
- * also work in children.
+ * ways.h - the ways by which a thread enters and leaves a structure that counts threads per CPU (an rcu domain, a lock or a
+ * reference count). Also assertions that work in children.
  */
 #ifndef WAYS_H
 #define WAYS_H
@@ -19,8 +19,9 @@ __attribute__((__unused__)) static bool forked;
 	} while (0)
 
 /*
- * BY_SECTION: by the inline function. BY_OVERFLOW: by the slow function, as a thread without rseq. AFTER_ABORTS: by the
- * slow function, as after an aborted section. If a thread can't use a section, it uses the overflow slot.
+ * BY_SECTION calls the inline function, which has a critical section. BY_OVERFLOW calls the slow function, as a thread without
+ * rseq. AFTER_ABORTS calls the slow function, as after an aborted section. If a thread can't use a section, it uses the
+ * overflow slot, which is the memory for threads without rseq.
  */
 enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
 

@@ -10,7 +10,7 @@ int main()
 
 	if (rk_bank_open_first(&slot, bank) != 0 || rk_bank_open_first(&slot, bank) >= 0)
 		return 1;
-	/* This slot isn't per-CPU memory, so no operation must be done on it. For CPU -1, which doesn't exist, none is done. */
+	/* The slot isn't per-CPU memory, so nothing must be stored to it. Operations for CPU -1, which doesn't exist, fail. */
 	return rk_at_bank_add(&slot, 0, 1, -1) == RK_WRONG_CPU &&
 	       rk_at_bank_compare_exchange_release(&slot, 0, &seen, 1, -1) == RK_WRONG_CPU ? 0 : 1;
 }
