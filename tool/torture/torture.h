@@ -87,17 +87,18 @@ struct segment {
 	uint64_t offset, size, address;
 };
 
+/* A function at which the tracer stops threads. */
 struct torture_function {
 	uint64_t address;    /* the address in the file; 0: this file doesn't define the function */
 	uint64_t room;       /* the address of CODE_MAX bytes of the file's code that nothing uses; 0: none */
 	uint8_t code[CODE_MAX]; /* the function's first instruction */
 	uint8_t size;        /* bytes of this instruction; 0: unknown */
-	bool movable;        /* this instruction does the same at another address */
+	bool movable;        /* this instruction does the same if it is copied to another address */
 };
 
 struct module {
 	char *path;
-	dev_t map_device;    /* the device in /proc/PID/maps. On some file systems stat(2) returns another one */
+	dev_t map_device;    /* the device in /proc/PID/maps. On some file systems stat(2) returns another device */
 	ino_t inode;
 	struct stat file;    /* the file's status when it was read; a file that was rewritten since is another module */
 	struct torture_function functions[FUNCTIONS];

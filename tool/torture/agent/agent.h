@@ -15,7 +15,10 @@
 
 #include "shared.h"
 
-/* The memory that the agent shares with the tool, and this process's cell there. NULL until the tool has accepted the process. */
+/*
+ * The memory that the agent shares with the tool (shared.h), and this process's entry there, its cell. agent_cell is NULL until
+ * the tool has accepted the process.
+ */
 extern struct agent_shared *agent_shared;
 extern uint64_t agent_room; /* bytes of the shared memory */
 extern struct agent_cell *agent_cell;
