@@ -13,8 +13,8 @@
 #include "tool.h"
 #include "tracefs.h"
 
-#define MEMORY_MAX (256U << 20) /* the tool keeps at most so many bytes of pages, and leaves further ones to the kernel */
-#define PAGES_AT_ONCE 4096 /* a default buffer has fewer pages */
+#define MEMORY_MAX (256U << 20) /* the tool keeps at most this many bytes of pages, and leaves further pages in the kernel */
+#define PAGES_AT_ONCE 4096 /* pages of one CPU; a buffer of the default size has fewer */
 #define MISSED_BITS 0xc0000000U /* RB_MISSED_EVENTS and RB_MISSED_STORED of kernel/trace/ring_buffer.c */
 
 /* Types of entries, see include/linux/ring_buffer.h. */
@@ -249,8 +249,8 @@ static uint32_t read_word(const struct capture_cursor *cursor, size_t at)
 }
 
 /*
- * Decodes the next event of a page that this tool knows. Returns false at the end of the page. If an entry reaches beyond the
- * end, counts this in *damaged, and also returns false.
+ * Decodes the page's next event of a kind that this tool knows. Returns false at the end of the page. If an entry reaches beyond
+ * the page's end, counts the page in *damaged, and also returns false.
  */
 static bool next_in_block(const struct capture *capture, struct capture_cursor *cursor, struct capture_event *event,
 			  uint64_t *damaged)

@@ -35,7 +35,7 @@ void launch_stop(struct launch *launch);
 
 /*
  * From now on, SIGINT, SIGTERM, SIGHUP and SIGQUIT don't end this process. It notes each of these signals that it doesn't ignore.
- * A write to a closed pipe returns an error.
+ * From now on, a write to a closed pipe returns an error, and SIGPIPE is ignored.
  */
 void launch_note_signals(void);
 
