@@ -92,7 +92,7 @@ struct doctor_facts {
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
 	int possible_cpus, highest_cpu; /* how many CPUs the library assumes to be possible, and the highest one's number */
-	/* The kernel's list ends at `highest_cpu`. Otherwise the library assumes every CPU that the kernel could have. */
+	/* The kernel's list ends at `highest_cpu`. If it doesn't, the library assumes every CPU that the kernel could have. */
 	bool cpus_listed;
 	char cpu_list[128];          /* the kernel's list in /sys, right or not; empty if it can't be read */
 	bool has_proc;               /* is /proc mounted? */
@@ -121,7 +121,7 @@ void doctor_examine(struct doctor_facts *facts);
 
 /*
  * environment.c: finds why rseq isn't available, by what can be seen in the process and in /proc. Also sets the facts on which
- * this depends.
+ * this cause depends.
  */
 void doctor_look_around(struct doctor_facts *facts);
 
