@@ -24,12 +24,12 @@
 #include "tool.h"
 
 /*
- * Before a read(), the buffer has at least so many free bytes. The first buffer has so many bytes more than the size from
+ * Before a read(), the buffer has at least this many free bytes. The first buffer has this many bytes more than the size from
  * fstat(), which is 0 for files in /proc.
  */
 #define READ_STEP ((size_t)64 * 1024)
 
-#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* one read() gets at most so many bytes; then the shown progress is updated */
+#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* one read() gets at most this many bytes; then the shown progress is updated */
 
 static bool refuse(const char *path, const char *what)
 {

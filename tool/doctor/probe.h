@@ -66,8 +66,8 @@ bool doctor_pin(int cpu);
 int doctor_cpu(void);
 
 /*
- * Returns the lowest CPU, other than `cpu`, on which the calling thread is allowed to run; CPU_NONE if there is no such CPU;
- * CPU_UNKNOWN if the kernel's answer can't be right.
+ * Returns the lowest CPU, other than `cpu`, on which the calling thread is allowed to run; CPU_NONE if there is no such CPU.
+ * Returns CPU_UNKNOWN if the kernel's answer can't be right.
  */
 enum { CPU_NONE = -1, CPU_UNKNOWN = -2 };
 int doctor_other_cpu(int cpu);

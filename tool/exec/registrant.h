@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-/* The component that was found. If there are several components, the greatest of their values is returned. */
+/* The kind of the component that was found. If there are several components, the greatest of their values is returned. */
 enum registrant {
 	REGISTRANT_NONE,
 	REGISTRANT_EARLY,   /* a component that exports __rseq_abi. Each librseqkit in the process then also uses this area */
