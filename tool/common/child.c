@@ -2,8 +2,8 @@
 /*
  * child.c - runs a function in a child process with a time limit.
  *
- * When the limit is reached, the child is killed, even if it writes without end, hangs in a system call, or has closed its end of
- * the pipe through which it reports.
+ * When the limit is reached, the child is killed, even if it writes without end or hangs in a system call. It is also killed if
+ * it has closed its end of the pipe through which it reports.
  */
 #define _GNU_SOURCE
 #include "child.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - tests of `rseqkit doctor` for what this kernel does to registered threads: which events abort their sections, when
- * it writes the CPU ids of their areas, and whether it grants time slice extensions.
+ * kernel.c - tests of `rseqkit doctor`. They find what this kernel does to registered threads: which events abort their sections,
+ * when it writes the CPU ids of their areas, and whether it grants time slice extensions.
  *
  * Each test runs in a child, as in probes.c, and causes the event itself. A registration of full size is tested separately only
  * if it differs from the registration in force.
