@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arms.h - the code before a section's start label. Its last instruction activates (arms) the section: it stores the descriptor's
- * address in the area's field rseq_cs.
+ * arms.h - the code before a critical section's start label. Its last instruction activates (arms) the section: it stores the
+ * descriptor's address in the area's field rseq_cs. A listing (listing.h) has the instructions of a function, and a flow (flow.h)
+ * follows values through them.
  */
 #ifndef RK_TOOL_LINT_ARMS_H
 #define RK_TOOL_LINT_ARMS_H

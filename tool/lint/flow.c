@@ -112,7 +112,7 @@ bool flow_is_descriptor(const struct flow *flow, uint64_t number)
 	return low < flow->descriptor_count && flow->descriptors[low] == number;
 }
 
-/* Is the address constant, and the word at this address that of a descriptor, as in a GOT slot? Such a word never changes. */
+/* Is the address constant, and is the word there the address of a descriptor, as in a GOT slot? Such a word never changes. */
 static bool is_constant_word(const struct flow *flow, const struct value *address, uint64_t *word)
 {
 	return address->linear && address->count == 0 && flow->image != NULL &&

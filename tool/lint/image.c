@@ -41,7 +41,7 @@ bool image_number(const struct image *image, uint64_t address, size_t size, uint
 
 	*number = 0;
 	if (bytes != NULL)
-		memcpy(number, bytes, size); /* both architectures are little-endian, and so are the machines that run this */
+		memcpy(number, bytes, size); /* the files and the machine are x86-64 or aarch64, so little-endian */
 	return bytes != NULL;
 }
 

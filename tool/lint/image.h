@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image.h - an ELF file as one address space.
+ * image.h - an image: an ELF file as one address space, for `rseqkit lint` and `rseqkit torture`.
  *
  * The addresses in a program or shared object are those of its section headers, or of its segments if it has no section headers.
  * Dynamic relocations are applied for the load address 0. The sections of an object file get made-up addresses, one after

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_aarch64_data.c - the instructions of aarch64 that compute with general registers. */
+/*
+ * insn_aarch64_data.c - fills in `struct insn` (insn.h) for the instructions of aarch64 that compute with general registers. A
+ * result that is a sum is first + second * factor + constant.
+ */
 #include "insn_aarch64.h"
 
 static uint64_t mask_of(uint32_t word)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_x86.c - the port to x86-64: what its instructions read, write and jump to.
+ * insn_x86.c - the port to x86-64: fills in `struct insn` (insn.h), which says what an instruction reads, writes and jumps to.
  *
  * The invariant: an instruction is `unknown` if the table has no row for it, or if its operands don't fit the row.
  */

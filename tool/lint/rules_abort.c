@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_abort.c - the rule "clobber": a section that starts again must not read a register that its first attempt has changed.
+ * rules_abort.c - the rule "clobber" of `rseqkit lint`: a critical section that starts again must not read a register that its
+ * first attempt has changed.
  *
- * This file follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
+ * The rule follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
  * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether a
  * path with branches or calls is taken isn't known, so the finding is a note. It is also a note if the register possibly has the
  * same value at the second attempt.

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_commit.c - the rules "commit", "off-by-one" and "long-commit": a section must end with its commit.
+ * rules_commit.c - the rules "commit", "off-by-one" and "long-commit" of `rseqkit lint`: a critical section must end with its
+ * commit.
  *
- * The commit is a store by the section's last instruction. A store that is declared as private is no commit.
+ * The commit is a store by the section's last instruction. A private store, which no other thread sees, is declared in the table
+ * __rseq_private_store_array, and is no commit.
  */
 #include <stdlib.h>
 
