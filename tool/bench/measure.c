@@ -182,7 +182,7 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 
 /*
  * Returns how many iterations the next slice has, from the time of an iteration in the fastest slice so far. If that slice was
- * disturbed, the number is too low. It grows after a faster slice.
+ * disturbed, the number is too low, and grows after a faster slice.
  */
 static uint64_t slice_iterations(const struct bench_contender *contender, double fastest_ns, double slice_ns)
 {

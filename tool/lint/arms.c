@@ -85,7 +85,9 @@ static bool is_store(const struct insn *insn, unsigned *which)
 	return false;
 }
 
-/* Is the instruction an atomic exchange of 8 bytes or the like, which can store the descriptor's address, too? */
+/*
+ * Does the instruction update 8 bytes of memory? Such an instruction, for example xchg, can store the descriptor's address, too.
+ */
 static bool is_update(const struct insn *insn)
 {
 	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;

@@ -256,7 +256,9 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 	return sum;
 }
 
-/* Returns the result of an instruction whose result is no sum. It derives from all sources except registers of addresses. */
+/*
+ * Returns the result of an instruction whose result is no sum. This value derives from all sources except registers of addresses.
+ */
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;

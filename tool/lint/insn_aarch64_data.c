@@ -18,7 +18,7 @@ static struct insn_sum *put_result(uint32_t word, int8_t to, struct insn *insn)
 	return &insn->sum;
 }
 
-/* Discards the sum, because the result isn't a sum. It derives from everything that the instruction reads. */
+/* Discards the sum, because the result isn't a sum. The result derives from everything that the instruction reads. */
 static void put_mix(struct insn *insn)
 {
 	insn->sum = (struct insn_sum){.to = NO_REGISTER};
@@ -244,7 +244,7 @@ static void put_compare(uint32_t word, struct insn *insn)
 	insn->measures = true;
 }
 
-/* rmif, setf8, setf16. They don't change all flags, so the new flags also derive from the old ones. */
+/* rmif, setf8, setf16. These instructions don't change all flags, so the new flags also derive from the old ones. */
 static void put_flags(uint32_t word, struct insn *insn)
 {
 	insn->reads = arm_set(arm_general(word, RN));

@@ -139,7 +139,7 @@ void process_resume(struct process *process, const struct place *place);
 
 /*
  * pass.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
- * this isn't possible. extra_remove_copies() removes all copies. Call the latter only while no thread executes a copy.
+ * this isn't possible. extra_remove_copies() removes all copies. Call extra_remove_copies() only while no thread executes a copy.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
 void extra_remove_copies(struct process *process);

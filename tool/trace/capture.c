@@ -188,7 +188,10 @@ void capture_pump(struct capture *capture)
 	uint64_t before = proc_now();
 
 	for (size_t i = 0; i < capture->instance.cpu_count; i++)
-		/* The number of pages is limited, because a buffer that fills as fast as it's read must not delay the others. */
+		/*
+		 * The number of pages is limited, because a buffer that fills as fast as it's read must not delay other CPUs'
+		 * buffers.
+		 */
 		for (int most = PAGES_AT_ONCE; most > 0 && read_page(capture, &capture->streams[i]); most--)
 			;
 	capture->complete = before;

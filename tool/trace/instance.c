@@ -181,8 +181,8 @@ static size_t count_threads(pid_t pid)
 
 /*
  * The kernel's filter set_event_pid is a list of threads, not of processes. The kernel also adds the threads that a listed thread
- * starts. A thread that isn't listed yet can start others meanwhile. So this function lists the process's threads again as long
- * as their number changes.
+ * starts. A thread that isn't listed yet can start other threads meanwhile. So this function lists the process's threads again as
+ * long as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {
