@@ -72,7 +72,7 @@ static void show_progress(size_t before, size_t now)
 	print_progress(text);
 }
 
-/* Reads a whole file. `expected` is its size from fstat(), and `before` is the size of all files that were read before. */
+/* Reads a whole file. `expected` is the file's size from fstat(), and `before` is the size of all files that were read before. */
 static bool read_all(const char *path, int fd, size_t expected, size_t before, struct demo_file *file)
 {
 	size_t limit = input_limit() - before;

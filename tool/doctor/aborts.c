@@ -41,7 +41,7 @@ struct trial {
 	bool happened;    /* the event happened inside the section */
 	bool over;        /* the thread has left its section */
 	enum lack lack;   /* what was missing to cause the event */
-	long preemptions; /* how often the thread was preempted between two moments before and after the section */
+	long preemptions; /* how often the thread was preempted between a moment before the section and one after it */
 	int cpu_after;    /* the thread's CPU after the section */
 };
 

@@ -55,7 +55,7 @@ struct doctor_slice {
 struct doctor_behaviour {
 	enum answer ids_rewritten;  /* does the kernel write the ids at each switch, even if they didn't change? */
 	enum answer ids_guarded;    /* does the kernel kill a thread that stores to an id? */
-	enum answer aborts[EVENTS]; /* does the event abort a section? After a preemption the thread stays on its CPU */
+	enum answer aborts[EVENTS]; /* does the event abort a section? The tested preemption leaves the thread on its CPU */
 	struct doctor_slice slice;
 };
 

@@ -5,7 +5,7 @@
  * its field cpu_id isn't negative.
  *
  * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, except if
- * the environment forbids it. If the C library has an area and no thread is registered, its registration was refused. The tool
+ * the environment forbids it. If the C library has an area and no thread is registered, the registration was refused. The tool
  * can't read the rules of a seccomp filter. So if a filter is in force, the tool assumes it to be the cause.
  */
 #include "inspect.h"

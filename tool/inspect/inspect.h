@@ -156,7 +156,7 @@ struct inspect_place {
 };
 
 /* Does the environment with which a process was started stop the C library, or librseqkit, from registering threads? */
-enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* it does */ };
+enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* the environment does */ };
 
 #define CLAIMS_NO_CPU (-1)
 
@@ -191,7 +191,7 @@ struct inspect_look {
 	uint64_t image;        /* see inspect_image() */
 	char name[64];
 	bool announced;        /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
-	uint32_t feature_size; /* this size in bytes; the original size if the kernel announces none */
+	uint32_t feature_size; /* the announced size in bytes; the original size if the kernel announces none */
 	struct inspect_thread *threads;
 	size_t count;
 	struct inspect_files *files;

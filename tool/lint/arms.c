@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define BACK LOADS_MAX /* at most this many instructions of straight code are followed */
-#define AHEAD 16       /* after a reference to a descriptor, at most this many instructions are searched for its store */
+/* The tool searches at most this many instructions after a reference to a descriptor for the store of the address. */
+#define AHEAD 16
 #define AREA_CS 8      /* offset of the field rseq_cs in the area */
 
 /* Straight code that was followed, up to the instruction `next`. */

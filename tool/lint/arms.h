@@ -14,7 +14,7 @@ enum arms_result {
 	ARMS_RIGHT,   /* the instruction before the start label stores the descriptor's address */
 	ARMS_UNKNOWN, /* no store of the descriptor's address was found before the start label */
 	ARMS_LIKELY,  /* the instruction before the start label stores eight bytes, whose value isn't known */
-	ARMS_EARLY,   /* an earlier instruction stores the descriptor's address, and others follow before the start label */
+	ARMS_EARLY,   /* an earlier instruction stores the descriptor's address; more instructions follow before the start label */
 	ARMS_NARROW,  /* the instruction before the start label stores fewer than eight bytes of this address */
 	ARMS_OTHER    /* the instruction before the start label stores the address of another section's descriptor */
 };

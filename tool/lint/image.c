@@ -117,7 +117,7 @@ static bool place_section(GElf_Shdr *header, uint64_t *next)
 	return true;
 }
 
-/* Adds a region for each section that is in memory and has bytes in the file. Returns what is wrong, or NULL. */
+/* Adds a region for each ELF section that is in memory and has bytes in the file. Returns what is wrong, or NULL. */
 static const char *add_sections(struct image *image, uint8_t *bytes, size_t size)
 {
 	uint64_t next = 0x10000, taken = 0;

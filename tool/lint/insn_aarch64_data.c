@@ -270,7 +270,7 @@ const struct arm_class arm_data[] = {
 	{0x7fe00000, 0x1ac00000, put_two_sources, true},
 	{0x7fe00000, 0x5ac00000, put_one_source, true},
 	{0x7fe00000, 0x1b000000, put_three_sources, false},
-	{0xff600000, 0x9b200000, put_three_sources /* the long ones */, false},
+	{0xff600000, 0x9b200000, put_three_sources /* smaddl, umaddl and the like */, false},
 	{0xff60fc00, 0x9b407c00, put_three_sources /* smulh, umulh */, false},
 	{0, 0, NULL, false},
 };

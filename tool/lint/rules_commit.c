@@ -12,7 +12,10 @@
 
 #define AFTER_MAX 4 /* this many instructions after the end label are examined */
 
-/* Is the node a store that other threads possibly see, or the section's last instruction? */
+/*
+ * Is the node a store that other threads possibly see? A store that is declared as private counts only if it is the section's
+ * last instruction.
+ */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
 		       const struct node *node)
 {

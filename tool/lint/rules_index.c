@@ -10,7 +10,7 @@
 
 /* How a section uses the fields of the area. */
 struct use {
-	uint8_t own, stale;  /* fields from which it computes addresses: loaded in the section, and before the section */
+	uint8_t own, stale;  /* fields from which the section computes addresses: loaded in the section, and before the section */
 	uint64_t place;      /* the instruction of the first access by a field that was loaded before the section */
 	uint64_t own_place;  /* the instruction of the first access by a field that was loaded in the section */
 	uint8_t tested;      /* fields on which conditions depend */

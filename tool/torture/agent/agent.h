@@ -23,7 +23,7 @@ extern struct agent_shared *agent_shared;
 extern uint64_t agent_room; /* bytes of the shared memory */
 extern struct agent_cell *agent_cell;
 
-/* The process to which this address space belongs. A child of vfork has it, too, but another process id. */
+/* The process to which this address space belongs. A child of vfork uses this address space, too, but has another process id. */
 extern pid_t agent_process;
 
 /* The tool reads this random number from the process's memory, and so knows that this process has made the request. */

@@ -64,7 +64,7 @@ static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 	return true;
 }
 
-/* True if the kernel refused a write to text by /proc/self/mem. Some kernels allow it only to tracers. */
+/* True if the kernel refused a write to text by /proc/self/mem. Some kernels allow such writes only to tracers. */
 static bool is_refused;
 
 /* Opens /proc/self/mem each time: a child of fork must not write to its parent's memory, and the program can close any file. */
