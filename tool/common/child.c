@@ -24,7 +24,7 @@
 
 /*
  * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs, so
- * the child is also slow. So at most LATE_MS of an interval count.
+ * the child is also slow. So at most LATE_MS of each interval count towards the limit.
  */
 struct patience {
 	int64_t left_ms, asked_ms; /* the time that is left, and the time of the last check */

@@ -59,11 +59,11 @@ struct doctor_behaviour {
 	struct doctor_slice slice;
 };
 
-/* Other components in this process, found by the symbols of modules. Each member is the file of such a module, or empty. */
+/* Other components in this process, found by the symbols of modules. Each member is the file of a module, or empty. */
 struct doctor_neighbours {
-	char early[256];   /* defines an __rseq_abi that other modules can see */
-	char hidden[256];  /* defines an __rseq_abi that other modules can't see */
-	char librseq[256]; /* defines librseq's functions */
+	char early[256];   /* of a module that defines an __rseq_abi that other modules can see */
+	char hidden[256];  /* of a module that defines an __rseq_abi that other modules can't see */
+	char librseq[256]; /* of a module that defines librseq's functions */
 };
 
 struct doctor_facts {

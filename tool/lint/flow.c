@@ -119,7 +119,7 @@ static bool is_constant_word(const struct flow *flow, const struct value *addres
 	       image_number(flow->image, (uint64_t)address->constant, 8, word) && flow_is_descriptor(flow, *word);
 }
 
-/* Returns the value that load `number` reads. */
+/* Returns the value that a load reads. `number` is the load's number in sets of loads. */
 static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address,
 			 unsigned number, const struct state *state)
 {

@@ -63,8 +63,10 @@ struct torture_insn {
 	char source[SOURCE_MAX]; /* file:line, or "" */
 	/*
 	 * Counts. `reached`: visits of threads that the kernel protects by the section's descriptor. `idle`: visits of other
-	 * threads, for example of threads without a registration. `confirmed`: aborts after which the thread was at the abort
-	 * handler.
+	 * threads, for example of threads without a registration. `injected`: attempts to make the kernel abort the section
+	 * here. `confirmed`: attempts after which the thread was at the abort handler. `migrated`: attempts for which the tool
+	 * moved the thread to another CPU, and another thread then passed the section on the old CPU. `watched`: how often
+	 * watch.c checked the store.
 	 */
 	uint64_t reached, idle, injected, confirmed, migrated, watched;
 	double watch_at;     /* the store isn't watched again before this time */
@@ -125,6 +127,7 @@ struct violation {
 struct torture_result {
 	struct module *modules;
 	struct violation *violations;
+	/* Sums of the instructions' counts (struct torture_insn). `unmigrated`: with --migrate, attempts not in `migrated`. */
 	uint64_t injected, confirmed, migrated, unmigrated;
 	uint64_t refused;    /* stops in a section after which the kernel didn't divert the thread to the abort handler */
 	uint64_t idle;       /* visits of threads without protection */

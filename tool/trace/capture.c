@@ -70,7 +70,7 @@ static int read_formats(struct capture *capture, int root)
 		return report_unknown("events/rseq/rseq_ip_fixup/format");
 	if (capture->updates && !format_read_event(root, "rseq/rseq_update", update_fields, &capture->update))
 		return report_unknown("events/rseq/rseq_update/format");
-	/* If the kernel doesn't have this event, the tool notices another program in the same process only by its addresses. */
+	/* If the kernel doesn't have this event, the tool notices an exec only by the addresses of the new program. */
 	(void)format_read_event(root, "sched/sched_process_exec", exec_fields, &capture->exec);
 	return EXIT_CLEAN;
 }
