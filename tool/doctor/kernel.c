@@ -119,7 +119,7 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 static int try_slices(int out, volatile struct rk_area *area)
 {
 	union {
-		uint8_t bytes[4]; /* request, granted */
+		uint8_t bytes[4]; /* the first two are the request and the grant */
 		uint32_t word;
 	} control, requested = {.bytes = {1, 0}};
 	long last = doctor_preemptions() + SLICES;

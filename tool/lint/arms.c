@@ -263,8 +263,8 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 		fields[i - begin] = fields_alike(insn, arm);
 		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
 		/*
-		 * A called function possibly tests the field, or registers the thread. Then the code after the call tests its
-		 * result.
+		 * A called function possibly tests the field, or registers the thread. Then the code after the call tests the
+		 * function's result.
 		 */
 		calls |= insn->kind == INSN_CALL;
 		tested |= calls && effect.tested_vague ? FIELD_CPU : 0;

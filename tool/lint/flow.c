@@ -229,7 +229,10 @@ static struct value part_of(const struct insn_part *part, const struct state *st
 	}
 }
 
-/* Is the expression still right if the upper half of its register becomes 0? It is for fields, and for at most 4 loaded bytes. */
+/*
+ * Is the expression still right if the upper half of its register becomes 0? Constants below 2^32, fields of the area, and loads
+ * of at most 4 bytes are.
+ */
 static bool fits_word(const struct value *value, const struct insn *insn)
 {
 	if (value->count == 0)

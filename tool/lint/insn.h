@@ -119,7 +119,7 @@ struct span {
 struct insn_wanted {
 	const struct span *ranges;     /* the scan finds each jump, branch or call whose target is in one of these ranges */
 	size_t range_count;
-	const uint64_t *addresses;     /* it finds each instruction that computes one of these, or its page (adrp) */
+	const uint64_t *addresses;     /* the scan finds each instruction that computes one of these addresses, or its page (adrp) */
 	size_t address_count;
 };
 

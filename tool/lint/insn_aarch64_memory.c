@@ -185,7 +185,7 @@ static void put_pair(uint32_t word, struct insn *insn)
 		put_step(distance, form == 3, insn);
 }
 
-/* Exclusive loads and stores. A store writes to the register Rs whether the store took place. */
+/* Exclusive loads and stores. A store also writes its success or failure to the register Rs. */
 static void put_exclusive(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);

@@ -225,7 +225,7 @@ static uint8_t trap_size(const uint8_t *code, size_t size, uint8_t decoded)
 		return decoded;
 	form = code[at + 2] & 7;
 	kind = code[at + 2] >> 6;
-	if (kind != 3 && form == 4) { /* a byte with index and base */
+	if (kind != 3 && form == 4) { /* the next byte has the index and the base */
 		form = code[at + 3] & 7;
 		more++;
 	}

@@ -211,7 +211,7 @@ static bool is_breakpoint(const struct thread *thread)
 {
 	int code = code_of(thread);
 
-	return code == SI_KERNEL || (code == TRAP_BRKPT && machine_trap_moves == 0); /* x86, arm64 */
+	return code == SI_KERNEL || (code == TRAP_BRKPT && machine_trap_moves == 0); /* x86 has SI_KERNEL, arm64 TRAP_BRKPT */
 }
 
 /*
