@@ -34,7 +34,10 @@ static void put_clause(const char *text, const char *special)
 	}
 }
 
-/* Does the same for a text between zsh's single quotes. At a single quote in the text, ends the quoting and begins it again. */
+/*
+ * Prints a text up to its first semicolon or full stop, for use between zsh's single quotes. At a single quote in the text, ends
+ * the quoting and begins it again.
+ */
 static void put_zsh_clause(const char *text)
 {
 	for (; *text != '\0' && *text != ';' && !(text[0] == '.' && text[1] == ' '); text++)
@@ -157,7 +160,10 @@ static void put_fish_takers(const struct option_row *options)
 	}
 }
 
-/* Prints the beginning of a line, with the condition under which fish offers what follows. NULL: before any command. */
+/*
+ * Prints the beginning of a line, with the condition under which fish offers the rest of the line: after the command. If
+ * `command` is NULL, the condition is that there is no command yet.
+ */
 static void put_fish_condition(const struct command *command)
 {
 	if (command == NULL) {

@@ -27,11 +27,11 @@ struct settings {
 	double seconds;
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
 	unsigned thread_counts;
-	const char *output; /* a file, or NULL */
+	const char *output; /* the file of --output, or NULL */
 	struct file file;   /* the file `output`, after it is opened */
-	const char *plot;   /* a folder, or NULL */
-	const char *report; /* a folder, or NULL */
-	const char *from;   /* a file, or NULL */
+	const char *plot;   /* the folder of --plot, or NULL */
+	const char *report; /* the folder of --report, or NULL */
+	const char *from;   /* the file of --from, or NULL */
 	bool json, list;
 };
 
@@ -208,7 +208,7 @@ static int run_benches(struct bench_run *run, struct settings *s, char **names)
 		bench_print_list(run);
 		return EXIT_CLEAN;
 	}
-	/* Check this before measuring, because measuring takes about a minute. */
+	/* Check the outputs before measuring, because measuring takes about a minute. */
 	if ((s->output != NULL && !file_open(&s->file, s->output)) || !can_show(s))
 		return EXIT_USAGE;
 	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))

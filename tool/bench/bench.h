@@ -57,7 +57,7 @@ struct bench_added {
 	double min, median, max;
 };
 
-/* One contender of a bench, measured with one number of threads. */
+/* The data of one contender of a bench, for one number of threads. */
 struct bench_cell {
 	double fastest[BENCH_MODES]; /* nanoseconds per iteration in the fastest slice so far; 0 before the first slice */
 	double best[BENCH_MODES][BENCH_PLACEMENTS_MAX]; /* CPU nanoseconds per operation in the best slice of each placement */
@@ -68,7 +68,7 @@ struct bench_cell {
 	char unavailable[BENCH_WHY_SIZE]; /* why the contender can't run here; empty if it can run */
 };
 
-/* One bench, measured with one number of threads. The slices of its contenders are interleaved. */
+/* The data of one bench, for one number of threads. The slices of the bench's contenders are interleaved. */
 struct bench_group {
 	struct bench *bench;
 	unsigned threads;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_json.c - writes the figures of `rseqkit bench` as JSON, with a description of the machine. */
+/*
+ * bench_json.c - writes the figures of `rseqkit bench` as JSON, with a description of the machine. A contender is one of the ways
+ * to do a bench's job, and a group is a bench with one number of threads. The contender BENCH_NOTHING is a loop without an
+ * operation.
+ */
 #define _GNU_SOURCE
 #include "bench.h"
 

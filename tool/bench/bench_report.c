@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_report.c - prints the figures of `rseqkit bench` as tables. */
+/*
+ * bench_report.c - prints the figures of `rseqkit bench` as tables. A contender is one of the ways to do a bench's job, and a
+ * group is a bench with one number of threads. The contender BENCH_NOTHING is a loop without an operation.
+ */
 #define _GNU_SOURCE
 #include "bench.h"
 

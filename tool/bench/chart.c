@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chart.c - draws the charts of the report (page.h).
+ * chart.c - draws the charts of the page that `rseqkit bench --report` writes (page.h). A contender is one of the ways to do a
+ * bench's job.
  *
  * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. So a chart is as wide as the reader's
  * window, and its text is as large as the page's. Colours come from the page's CSS, which defines them for light and dark pages.
@@ -78,7 +79,7 @@ void page_chart_shapes(FILE *page)
 	fputs("</defs></svg>\n", page);
 }
 
-/* Draws lines at the ticks of the axis and at 1, in a picture of this height. */
+/* Draws lines across a picture of this height: at each tick of the axis, and at 1. */
 static void put_grid(FILE *page, const struct axis *axis, int height)
 {
 	for (double tick = 0; (tick = next_tick(axis, tick)) != 0;)
@@ -88,7 +89,7 @@ static void put_grid(FILE *page, const struct axis *axis, int height)
 		height);
 }
 
-/* Draws the bar of a contender for one number of threads, with the spread, and with the ratio as a number. */
+/* Draws the bar of a contender for one number of threads, its spread, and its ratio as a number. */
 static void put_bar(FILE *page, const struct axis *axis, const struct figure *f, double of, int series, int y)
 {
 	double base = place(axis, axis->logarithmic ? 1 : 0), end = place(axis, f->median / of);

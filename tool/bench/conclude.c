@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conclude.c - writes conclusions from the figures of a bench as sentences (conclude.h, page.h).
+ * conclude.c - writes conclusions from the figures of a bench as sentences (conclude.h, page.h). A contender is one of the ways
+ * to do the bench's job. A group has the figures of all contenders for one number of threads. A placement is a copy of a
+ * contender's loop at another address.
  *
  * The reference is the bench's first contender with a figure, with which others are compared. A spread is the range from a
  * contender's least to its greatest figure over all placements. Two contenders whose spreads overlap count as equally fast,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude.h - writes conclusions from figures as sentences, for the text output and for the report (page.h). */
+/*
+ * conclude.h - writes conclusions from the figures of `rseqkit bench` as sentences, for the text output and for the page of
+ * --report (page.h).
+ */
 #ifndef RK_TOOL_BENCH_CONCLUDE_H
 #define RK_TOOL_BENCH_CONCLUDE_H
 

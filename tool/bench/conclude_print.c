@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude_print.c - prints the conclusions for all benches in lines that fit a terminal. */
+/* conclude_print.c - prints the conclusions for all benches of `rseqkit bench` in lines that fit a terminal. */
 #include "conclude.h"
 
 #include <stdio.h>

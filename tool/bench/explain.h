@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * explain.h - texts for the report: what a contender is, what it needs, and when it is the right choice.
+ * explain.h - texts for the page of `rseqkit bench --report`. A contender is one of the ways to do a bench's job. A text says
+ * what the contender is, what it needs, and when it is the right choice.
  *
- * Only the workers know which contenders exist. A contender without an explanation is shown without one. A test checks that
- * every contender of `rseqkit bench --list` has an explanation.
+ * Only the workers, the programs that run the loops, know which contenders exist. If a contender has no explanation here, the
+ * page shows none. A test checks that every contender of `rseqkit bench --list` has an explanation.
  */
 #ifndef RK_TOOL_BENCH_EXPLAIN_H
 #define RK_TOOL_BENCH_EXPLAIN_H

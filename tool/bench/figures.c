@@ -18,7 +18,7 @@
 #define SECONDS_MAX 1e9
 #define KIB_MAX 1e9
 
-/* A place in a report, for messages. */
+/* A place in the JSON, for messages. */
 struct place {
 	const char *source, *array;
 	size_t index;
@@ -289,7 +289,7 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 	    !take_count(report, "placements", 1, UINT32_MAX, &figures->placements, &top) ||
 	    !take_number(report, "seconds", 0, SECONDS_MAX, &figures->seconds, &top))
 		return false;
-	/* Reports of earlier releases lack "benches". The contenders of such a report are in the order of their results. */
+	/* The JSON of earlier releases lacks "benches". In such JSON the contenders are in the order of their results. */
 	if (member(report, "benches") != NULL && !take_all(figures, report, source, "benches", take_bench))
 		return false;
 	if (!take_all(figures, report, source, "results", take_result) ||

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * figures.h - the figures of a run of `rseqkit bench`, read from its JSON, for pictures and the report.
+ * figures.h - the figures of a run of `rseqkit bench`, read from its JSON, for pictures (--plot) and the HTML page (--report). A
+ * contender is one of the ways to do a bench's job. A placement is a copy of a contender's loop at another address. The spread of
+ * a figure is the range over all placements.
  *
- * The invariant: pictures and the report are made from the JSON alone, whether the JSON is new or from a file. All of the
- * JSON is checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names
- * can be part of file names. All other text is printable ASCII, and must still be quoted. Each number of a figure is from
- * 1e-4 to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times
- * have the same order, and are from -1e12 to 1e12.
+ * The invariant: pictures and the page are made from the JSON alone, whether the JSON is new or from a file. All of the JSON is
+ * checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names can be part of
+ * file names. All other text is printable ASCII, and must still be quoted. Each number of a figure is from 1e-4 to 1e12
+ * nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times (struct bench_added) have
+ * the same order, and are from -1e12 to 1e12.
  */
 #ifndef RK_TOOL_BENCH_FIGURES_H
 #define RK_TOOL_BENCH_FIGURES_H
@@ -52,12 +54,12 @@ struct figures {
 };
 
 /*
- * Reads the figures of a report. `source` names the report in messages. If the report is wrong, or memory is short, prints a
- * message and returns false.
+ * Reads the figures from the JSON object `report`. `source` names this object in messages. If the JSON is wrong, or memory is
+ * short, prints a message and returns false.
  */
 bool figures_take(struct figures *figures, json_object *report, const char *source);
 
-/* Reads the figures of the report in a file. Fails like figures_take(). */
+/* Reads the figures from the JSON in a file. Fails like figures_take(). */
 bool figures_read(struct figures *figures, const char *path);
 
 /* Releases memory. Can be called after any failure. */
@@ -69,8 +71,8 @@ void figures_release(struct figures *figures);
 bool figure_is_there(const struct figure *figure);
 
 /*
- * Returns the median of the group's reference. All medians of the group are divided by this median. The group's `reference`
- * must not be -1.
+ * Returns the median of the group's reference. In ratios, all medians of the group are divided by this median. The group's
+ * `reference` must not be -1.
  */
 double figures_reference(const struct figures_group *group);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* html.c - writes text into the HTML of a report, see html.h. */
+/* html.c - writes text into the HTML page of `rseqkit bench --report`, see html.h. */
 #include "html.h"
 
 void html_put(FILE *page, const char *text)

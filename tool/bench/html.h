@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* html.h - writes text into the HTML of a report. */
+/* html.h - writes text into the HTML page of `rseqkit bench --report`. */
 #ifndef RK_TOOL_BENCH_HTML_H
 #define RK_TOOL_BENCH_HTML_H
 

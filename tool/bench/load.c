@@ -16,8 +16,8 @@
 #define TICKS_MIN 50 /* with fewer ticks the share is unknown, because the kernel counts only whole ticks */
 
 /*
- * The kinds of ticks in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. Two more kinds follow there, the
- * ticks of guests, but user and nice already contain them.
+ * The kinds of ticks in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. After them /proc/stat also has the
+ * ticks of guests, but user and nice already contain these.
  */
 enum { IDLE = 3, IOWAIT = 4, KINDS = 8 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - measures how busy the CPUs are with other work while `rseqkit bench` runs. */
+/* load.h - measures how busy the CPUs are with other work while `rseqkit bench` and its workers run. Workers run the loops. */
 #ifndef RK_TOOL_BENCH_LOAD_H
 #define RK_TOOL_BENCH_LOAD_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * measure.c - runs the slices of `rseqkit bench`, from which medians.c makes the figures.
+ * measure.c - runs the slices of `rseqkit bench`, from which medians.c makes the figures. A contender is one of the ways to do a
+ * bench's job. A worker is a process that runs the contenders' loops. A slice is one measured run of a loop. A placement is a
+ * copy of a loop at another address.
  *
  * The invariant: one slice runs at a time, and contenders are interleaved slice by slice. A round of a group (one bench, one
  * number of threads) runs every contender, in the PIE and in the non-PIE worker, at every placement. The groups take turns
@@ -79,7 +81,7 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 	return worker;
 }
 
-/* Finds the environment that a contender needs, which the worker's list names. Returns false if the name is unknown. */
+/* Finds the environment for the condition that the worker's list names for a contender. Returns false if there is none. */
 static bool environment_of(const char *condition, enum bench_environment *environment)
 {
 	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0 || strcmp(condition, "glibc") == 0)
@@ -180,7 +182,7 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 
 /*
  * Returns how many iterations the next slice has, from the time of an iteration in the fastest slice so far. If that slice was
- * disturbed, the number is too low. It grows after a faster slice.
+ * disturbed, the number is too low, and grows after a faster slice.
  */
 static uint64_t slice_iterations(const struct bench_contender *contender, double fastest_ns, double slice_ns)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* medians.c - makes the figures of `rseqkit bench` from the best slices of each placement. */
+/*
+ * medians.c - makes the figures of `rseqkit bench` from the best slice of each placement. A slice is one measured run of a
+ * contender's loop. A placement is a copy of this loop at another address. The contender BENCH_NOTHING is an empty loop.
+ */
 #include "bench.h"
 
 #include <stdlib.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* page.c - writes the report's page: the machine, the method, the conclusions, the charts and the tables (page.h). */
+/*
+ * page.c - writes the page of `rseqkit bench --report`: the machine, the method, the conclusions, the charts and the tables
+ * (page.h). A contender is one of the ways to do a bench's job. The reference is the contender with which the others are
+ * compared.
+ */
 #define _GNU_SOURCE
 #include "html.h"
 #include "page.h"

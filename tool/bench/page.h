@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page.h - the report: one self-contained page of HTML with charts, tables and conclusions.
+ * page.h - the report of `rseqkit bench --report`: one self-contained page of HTML with charts, tables and conclusions.
  *
  * The invariant: all conclusions are computed from the figures. All text that comes from the JSON is written by html_put(), and
  * the page forbids the browser to load or run anything.

@@ -3,7 +3,7 @@
  * plot.c - runs gnuplot and checks the pictures that it makes (plot.h).
  *
  * gnuplot reads the script from a memfd and writes the pictures to memfds, so an incomplete picture never gets into the folder.
- * gnuplot reads no configuration. This file checks that each picture ends like a complete one, because gnuplot doesn't report
+ * gnuplot reads no configuration. plot.c checks that each picture ends like a complete one, because gnuplot doesn't report
  * failed writes.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - makes pictures of the figures with gnuplot. The picture BENCH-ratio shows the ratios of a bench. If the bench was
- * measured with several numbers of threads, BENCH-threads shows its times. Each picture is a .svg file and a .png file.
+ * plot.h - makes pictures of the figures of `rseqkit bench` with gnuplot. The picture BENCH-ratio shows the ratios of a bench. If
+ * the bench was measured with several numbers of threads, BENCH-threads shows its times. Each picture is a .svg file and a .png
+ * file.
  */
 #ifndef RK_TOOL_BENCH_PLOT_H
 #define RK_TOOL_BENCH_PLOT_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ratios.c - selects figures for pictures and the report, and computes ratios, ranges and texts (figures.h). */
+/*
+ * ratios.c - selects figures of `rseqkit bench` for its pictures and its page, and computes ratios, ranges and texts (figures.h).
+ */
 #define _GNU_SOURCE
 #include "figures.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* script.c - writes the script with which gnuplot makes pictures of figures (script.h). */
+/* script.c - writes the script with which gnuplot makes pictures of the figures of `rseqkit bench` (script.h). */
 #define _GNU_SOURCE
 #include "script.h"
 
@@ -151,7 +151,7 @@ static void put_log_axis(FILE *script, char axis, double least, double greatest,
 }
 
 /*
- * Writes a block of data for each number of threads: each line has the median ratio, the row, the least and the greatest ratio,
+ * Writes a block of data for each number of threads. Each line has the median ratio, the row, the least and the greatest ratio,
  * and the text beside the bar. A row is a position on the vertical axis, in heights of a bar, negative downwards. Between the
  * bars of two contenders 0.8 such heights are left.
  */

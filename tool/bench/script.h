@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * script.h - describes pictures of the figures in gnuplot's language.
+ * script.h - describes pictures of the figures of `rseqkit bench` in gnuplot's language.
  *
  * The invariant: the only paths in the script are /proc/self/fd/N of open files. In texts, each character that could have a
  * meaning in gnuplot is written as its number. So no text can end its quotes or be executed. A series is the bars of one number
- * of threads, or the line of one contender. Series differ in patterns and shapes as well as in colours, so they are also distinct
- * in black and white.
+ * of threads, or the line of one contender, which is one of the ways to do the bench's job. Series differ in patterns and shapes
+ * as well as in colours, so they are also distinct in black and white.
  */
 #ifndef RK_TOOL_BENCH_SCRIPT_H
 #define RK_TOOL_BENCH_SCRIPT_H

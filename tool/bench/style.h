@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * style.h - the CSS of the report: light or dark according to the reader's setting, for narrow and wide windows, and for paper.
+ * style.h - the CSS of the page of `rseqkit bench --report`: light or dark as the reader has set, for any window, and for paper.
  * Only page.c includes this file. There are two strings, because compilers limit the length of a string.
  */
 #ifndef RK_TOOL_BENCH_STYLE_H

@@ -33,7 +33,7 @@ struct bench_worker {
 	int fd;    /* the socket, for both directions */
 	const char *name;
 	size_t size; /* bytes in `received` */
-	size_t returned; /* the number of bytes at the beginning of `received` that are the line returned last */
+	size_t returned; /* the number of bytes of the last returned line, which is at the beginning of `received` */
 	char received[4096];
 };
 

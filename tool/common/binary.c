@@ -2,7 +2,7 @@
 /*
  * binary.c - reads names and symbols of an ELF file, see binary.h.
  *
- * This file reads by pread() and doesn't map files. If a mapped file is truncated, the kernel kills a process that reads the
+ * binary.c reads by pread() and doesn't map files. If a mapped file is truncated, the kernel kills a process that reads the
  * mapping.
  */
 #define _GNU_SOURCE

@@ -2,7 +2,8 @@
 /*
  * child.c - runs a function in a child process with a time limit.
  *
- * At the limit the child is killed, even if it writes without end, hangs in a system call, or has closed its end of the pipe.
+ * When the limit is reached, the child is killed, even if it writes without end or hangs in a system call. It is also killed if
+ * it has closed its end of the pipe through which it reports.
  */
 #define _GNU_SOURCE
 #include "child.h"
@@ -17,16 +18,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 1000 /* the tool waits so long for the end of a killed child */
+#define GRACE_MS 1000 /* the tool waits at most this long for the end of a killed child */
 
 #define LATE_MS 50
 
 /*
  * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs, so
- * the child is also slow. So at most LATE_MS of an interval count.
+ * the child is also slow. So at most LATE_MS of each interval count towards the limit.
  */
 struct patience {
-	int64_t left_ms, asked_ms; /* the time that is left, and when the limit was checked last */
+	int64_t left_ms, asked_ms; /* the time that is left, and the time of the last check */
 };
 
 static int64_t now_ms(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - reads options and their arguments, and prints a command's help. Both follow the command's description in
- * tool/commands.c.
+ * options.c - reads options and their arguments, and prints a command's help. Reading and help both use the command's description
+ * in tool/commands.c.
  *
  * A numeric argument must be a number and nothing else. A number out of range is an error.
  */

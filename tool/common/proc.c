@@ -28,7 +28,7 @@ static bool read_file(pid_t tid, const char *name, char *text, size_t size)
 	return n > 0;
 }
 
-/* In /proc/TID/stat the name in parentheses can contain anything, so the last parenthesis ends it. The start time is field 22. */
+/* In /proc/TID/stat the name in parentheses can contain any byte, so it ends at the last ')'. The start time is field 22. */
 bool proc_thread(pid_t tid, struct proc_thread *thread)
 {
 	char text[1024], *begin, *end;

@@ -30,6 +30,7 @@ struct demo_counts {
 	uint64_t of[DEMO_EVENTS];
 };
 
+/* The methods of counting: per-CPU counters of rseqkit, counters that all threads share and add to atomically, or a mutex. */
 enum demo_method { DEMO_RSEQKIT, DEMO_SHARED_ATOMIC, DEMO_MUTEX, DEMO_METHODS };
 
 const char *demo_method_name(enum demo_method method);

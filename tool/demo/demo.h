@@ -7,7 +7,7 @@
 
 #include "verify.h"
 
-#define DEMO_ROUNDS 3 /* each method has so many rounds, interleaved. The number is odd, so that one round is the median */
+#define DEMO_ROUNDS 3 /* rounds of each method, interleaved. The number is odd, so that one round is the median */
 
 struct demo_result {
 	struct demo_reference reference;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo_report.c - prints the demo's result as text or as JSON. */
+/* demo_report.c - prints the result of `rseqkit demo` as text or as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -24,12 +24,12 @@
 #include "tool.h"
 
 /*
- * Before a read(), the buffer has at least so many free bytes. The first buffer has so many bytes more than the size from
+ * Before a read(), the buffer has at least this many free bytes. The first buffer has this many bytes more than the size from
  * fstat(), which is 0 for files in /proc.
  */
 #define READ_STEP ((size_t)64 * 1024)
 
-#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* one read() gets at most so many bytes; then the shown progress is updated */
+#define SHOW_STEP ((size_t)64 * 1024 * 1024) /* one read() gets at most this many bytes; then the shown progress is updated */
 
 static bool refuse(const char *path, const char *what)
 {
@@ -72,7 +72,7 @@ static void show_progress(size_t before, size_t now)
 	print_progress(text);
 }
 
-/* Reads a whole file. `expected` is its size from fstat(), and `before` is the size of all files that were read before. */
+/* Reads a whole file. `expected` is the file's size from fstat(), and `before` is the size of all files that were read before. */
 static bool read_all(const char *path, int fd, size_t expected, size_t before, struct demo_file *file)
 {
 	size_t limit = input_limit() - before;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aborts.c - finds which events abort a critical section on this kernel.
+ * aborts.c - finds which events abort a critical section on this kernel, for `rseqkit doctor`.
  *
- * A thread spins in a section until a word changes. The event happens while the thread is in the section, and the word changes
- * only after the event. So the event aborts the section, or the section reaches its end. An abort counts only if the event is its
- * only possible cause. The thread's count of preemptions shows whether there is another cause. If there is, the thread enters the
- * section again. After TRIES attempts the answer is unknown.
+ * A test of one event (a probe) runs in a child process. A thread of it spins in a section until a word changes. The event
+ * happens while the thread is in the section, and the word changes only after the event. So the event aborts the section, or the
+ * section reaches its end. An abort counts only if the event is its only possible cause. The thread's count of preemptions shows
+ * whether there is another cause. If there is, the thread enters the section again. After TRIES attempts the answer is unknown.
  *
  *   signal      a timer sends the signal; a thread that sent it would preempt the section
  *   preemption  a thread on the same CPU sees that the section has begun, so this thread has preempted the section
@@ -26,7 +26,7 @@
 #include "probe.h"
 
 #define TRIES 100    /* at most this many attempts are made; each takes a few milliseconds */
-#define CERTAIN 3    /* if the section reaches its end so often, the event doesn't abort sections */
+#define CERTAIN 3    /* if the section reaches its end this many times, the event doesn't abort sections */
 #define TICKS 3      /* after this many ticks of the timer the word changes; at least one tick is inside the section */
 #define TICK_US 1000
 
@@ -41,7 +41,7 @@ struct trial {
 	bool happened;    /* the event happened inside the section */
 	bool over;        /* the thread has left its section */
 	enum lack lack;   /* what was missing to cause the event */
-	long preemptions; /* how often the thread was preempted between two moments before and after the section */
+	long preemptions; /* how often the thread was preempted between a moment before the section and one after it */
 	int cpu_after;    /* the thread's CPU after the section */
 };
 
@@ -199,7 +199,7 @@ static bool is_by_event(const struct trial *trial, bool aborted)
 	}
 }
 
-/* Makes the thread execute the section once, and causes the event meanwhile. Returns false if the attempt proves nothing. */
+/* Executes the section once in this thread, and causes the event meanwhile. Returns false if the attempt proves nothing. */
 static bool attempt(struct trial *trial, enum passage *passage)
 {
 	if (!doctor_pin(trial->cpu)) {
@@ -227,7 +227,7 @@ struct abort_probe {
 static bool prepare(int out, const struct abort_probe *probe, struct trial *trial)
 {
 	const struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
-	/* This must be computed before doctor_area() replaces the registration that the library knows. */
+	/* The thread pointer is computed before doctor_area() replaces the registration that the library knows. */
 	const char *thread_pointer = (const char *)(uintptr_t)rk_thread_area() - rk_area_offset;
 	struct rk_percpu *pool;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diagnosis.c - derives findings from the facts. Each finding states a fact, the effect of this fact, and what to do.
+ * diagnosis.c - derives findings from the facts that the tests of `rseqkit doctor` have established. Each finding states a fact,
+ * the effect of this fact, and what to do.
  *
  * Programs can rely on the findings' ids, which never change. The texts can change.
  */
@@ -22,8 +23,8 @@ const char *doctor_severity_name(enum severity severity)
 }
 
 /*
- * Returns advice on how to get the optimised mode. The advice depends on the owner of the areas. On some architectures the
- * thread block can't be an area (abi.h).
+ * Returns advice on how to get the optimised mode. The advice depends on the owner, the component that registers the areas. On
+ * some architectures the thread block, librseqkit's own room for an area, can't be an area (abi.h).
  */
 static const char *unused_mode_advice(const struct doctor_facts *facts)
 {

@@ -55,15 +55,15 @@ struct doctor_slice {
 struct doctor_behaviour {
 	enum answer ids_rewritten;  /* does the kernel write the ids at each switch, even if they didn't change? */
 	enum answer ids_guarded;    /* does the kernel kill a thread that stores to an id? */
-	enum answer aborts[EVENTS]; /* does the event abort a section? After a preemption the thread stays on its CPU */
+	enum answer aborts[EVENTS]; /* does the event abort a section? The tested preemption leaves the thread on its CPU */
 	struct doctor_slice slice;
 };
 
-/* Other components in this process, found by the symbols of modules. Each member is the file of such a module, or empty. */
+/* Other components in this process, found by the symbols of modules. Each member is the file of a module, or empty. */
 struct doctor_neighbours {
-	char early[256];   /* defines an __rseq_abi that other modules can see */
-	char hidden[256];  /* defines an __rseq_abi that other modules can't see */
-	char librseq[256]; /* defines librseq's functions */
+	char early[256];   /* of a module that defines an __rseq_abi that other modules can see */
+	char hidden[256];  /* of a module that defines an __rseq_abi that other modules can't see */
+	char librseq[256]; /* of a module that defines librseq's functions */
 };
 
 struct doctor_facts {
@@ -92,7 +92,7 @@ struct doctor_facts {
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
 	int possible_cpus, highest_cpu; /* how many CPUs the library assumes to be possible, and the highest one's number */
-	/* The kernel's list ends at `highest_cpu`. Otherwise the library assumes every CPU that the kernel could have. */
+	/* The kernel's list ends at `highest_cpu`. If it doesn't, the library assumes every CPU that the kernel could have. */
 	bool cpus_listed;
 	char cpu_list[128];          /* the kernel's list in /sys, right or not; empty if it can't be read */
 	bool has_proc;               /* is /proc mounted? */
@@ -121,7 +121,7 @@ void doctor_examine(struct doctor_facts *facts);
 
 /*
  * environment.c: finds why rseq isn't available, by what can be seen in the process and in /proc. Also sets the facts on which
- * this depends.
+ * this cause depends.
  */
 void doctor_look_around(struct doctor_facts *facts);
 

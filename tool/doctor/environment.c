@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment.c - finds why rseq isn't available, by what can be seen in the process and in /proc.
+ * environment.c - finds why rseq isn't available, by what `rseqkit doctor` can see in its own process and in /proc.
  *
  * The doctor names a cause only if the facts exclude all other causes. For example, it names a seccomp filter if one is in force
  * and the kernel announces rseq, but the system call fails. It names an emulator if the emulator's own files are mapped.

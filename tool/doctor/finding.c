@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* finding.c - adds a finding to the list of findings. */
+/* finding.c - adds a finding to the list of findings of `rseqkit doctor`. */
 #include "doctor.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - finds what this kernel does to registered threads: which events abort their sections, when it writes the CPU ids of
- * their areas, and whether it grants time slice extensions.
+ * kernel.c - tests of `rseqkit doctor`. They find what this kernel does to registered threads: which events abort their sections,
+ * when it writes the CPU ids of their areas, and whether it grants time slice extensions.
  *
  * Each test runs in a child, as in probes.c, and causes the event itself. A registration of full size is tested separately only
  * if it differs from the registration in force.
@@ -119,7 +119,7 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 static int try_slices(int out, volatile struct rk_area *area)
 {
 	union {
-		uint8_t bytes[4]; /* request, granted */
+		uint8_t bytes[4]; /* the first two are the request and the grant */
 		uint32_t word;
 	} control, requested = {.bytes = {1, 0}};
 	long last = doctor_preemptions() + SLICES;

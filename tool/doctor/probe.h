@@ -67,6 +67,7 @@ int doctor_cpu(void);
 
 /*
  * Returns the lowest CPU, other than `cpu`, on which the calling thread is allowed to run; CPU_NONE if there is no such CPU.
+ * Returns CPU_UNKNOWN if the kernel's answer can't be right.
  */
 enum { CPU_NONE = -1, CPU_UNKNOWN = -2 };
 int doctor_other_cpu(int cpu);

@@ -119,8 +119,8 @@ static int probe_system_call(int out, const void *argument)
 		_exit(0);
 	}
 	/*
-	 * There is no result if an emulator ran vfork() as fork(), or if a filter refused vfork(). In this case try in this
-	 * process.
+	 * There is no result if an emulator ran vfork() as fork(), or if a filter refused vfork(). In both cases, this process
+	 * itself makes the call.
 	 */
 	dprintf(out, "%d", error >= 0 ? error : try_system_call());
 	return 0;
@@ -165,8 +165,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 
 	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
 	/*
-	 * On a machine with one CPU, only a preemption makes the kernel check the CPU id. It possibly comes only after the child
-	 * has written its last letter.
+	 * On a machine with one CPU, only a preemption makes the kernel check the CPU id. This preemption possibly comes only
+	 * after the child has written its last letter.
 	 */
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))

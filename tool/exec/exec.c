@@ -2,9 +2,9 @@
 /*
  * exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
- * The process of `rseqkit exec` itself executes the program, so there is no additional process. It changes only LD_PRELOAD and
+ * The process of `rseqkit exec` itself executes the program, so there is no additional process. exec changes only LD_PRELOAD and
  * the environment variables that the options need. The dynamic linker can silently ignore a preloaded library, or end the program
- * because of it. So this file checks for both cases before the program starts, and reports them.
+ * because of this library. So exec checks for both cases before the program starts, and reports them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,8 +76,8 @@ static void warn_of_slices(void)
 
 /*
  * Sets the environment so that glibc doesn't register threads, and librseqkit uses these areas. glibc uses the last of several
- * rseq tunables, so this function appends one to GLIBC_TUNABLES. If the last one already stops glibc, it appends nothing, because
- * some versions of glibc fail with many tunables.
+ * rseq tunables, so this function appends one to GLIBC_TUNABLES. If the last one already stops glibc, this function appends
+ * nothing, because some versions of glibc fail with many tunables.
  */
 static bool choose(enum areas areas)
 {
@@ -96,9 +96,9 @@ static bool choose(enum areas areas)
 
 /*
  * May librseqkit-preload.so be preloaded into this program, although the program possibly registers threads itself? The preloaded
- * library uses the registrations of a librseq that it can see, and shares an exported __rseq_abi. Areas that it can't see would
- * conflict with its own areas, because in each thread the kernel accepts only the first registration. If the C library registers
- * threads, no other component can.
+ * library uses the registrations of a librseq that it can see, and shares an exported __rseq_abi. Areas that the library can't
+ * see would conflict with its own areas, because in each thread the kernel accepts only the first registration. If the C library
+ * registers threads, no other component can.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {

@@ -23,7 +23,7 @@
 #include "preload.h"
 #include "versions.h"
 
-/* An interpreter can be a script itself. The kernel follows at most so many of them. */
+/* An interpreter can be a script itself. The kernel follows at most this many interpreters. */
 #define INTERPRETERS_MAX 5
 
 void program_begin(struct program_search *search, const char *name)
@@ -234,8 +234,8 @@ static void end_reading(const struct beginning *beginning)
 static const char is_static[] = "it is statically linked";
 
 /*
- * Returns why an ELF file of this kind can't have preloaded libraries; NULL if it can. Its dynamic linker must be of the same C
- * library and architecture as this program's. Stores the path of the file's dynamic linker in `linker`.
+ * Returns why an ELF file of this kind can't have preloaded libraries; NULL if it can. The file's dynamic linker must be of the
+ * same C library and architecture as this program's. Stores the path of the file's dynamic linker in `linker`.
  */
 static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
@@ -323,7 +323,7 @@ const char *program_objection(char path[PATH_MAX], char *const *arguments, const
 {
 	/*
 	 * The first round checks the program, and the following rounds its interpreters. For an interpreter `arguments` is NULL,
-	 * because it gets other arguments.
+	 * because an interpreter gets other arguments.
 	 */
 	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
 		const char *objection = NULL;

@@ -2,9 +2,9 @@
 /*
  * registrant.c - finds out whether a program contains or needs a component that itself registers threads, see registrant.h.
  *
- * This file searches for libraries where the dynamic linker searches first, and in the usual folders. It doesn't read the
- * linker's cache (ld.so.cache), so it doesn't find a library that is only in the cache. But it recognises a program that needs
- * librseq by the name of the needed library.
+ * The code of this file searches for libraries where the dynamic linker searches first, and in the usual folders. It doesn't read
+ * the linker's cache (ld.so.cache), so it doesn't find a library that is only in the cache. But it recognises a program that
+ * needs librseq by the name of the needed library.
  */
 #define _GNU_SOURCE
 #include "registrant.h"
@@ -21,14 +21,14 @@
 #include "common/binary.h"
 #include "common/self.h"
 
-#define OBJECTS_MAX 128 /* the program and its libraries: at most so many are examined */
+#define OBJECTS_MAX 128 /* at most this many files are examined: the program and its libraries */
 #define LIBRSEQ "librseq.so"
 
 struct search {
 	char *paths[OBJECTS_MAX]; /* the program and its libraries, each once, in the dynamic linker's order */
 	size_t count;
 	const char *object; /* the program or library that is being examined */
-	char *folders;      /* the folders in its DT_RPATH or DT_RUNPATH, or NULL */
+	char *folders;      /* the folders in the DT_RPATH or DT_RUNPATH of `object`, or NULL */
 	enum registrant found;
 	char *where;        /* see exec_find_registrant() */
 };

@@ -10,10 +10,10 @@
 
 #include <limits.h>
 
-/* The component that was found. If there are several components, the greatest of their values is returned. */
+/* The kind of the component that was found. If there are several components, the greatest of their values is returned. */
 enum registrant {
 	REGISTRANT_NONE,
-	REGISTRANT_EARLY,   /* a component that exports __rseq_abi. Each librseqkit in the process then also uses this area */
+	REGISTRANT_EARLY,   /* a component that exports __rseq_abi. Each librseqkit in the process also uses __rseq_abi as its area */
 	REGISTRANT_PRIVATE, /* a component with an __rseq_abi, or a librseq, that no other module can see */
 	REGISTRANT_LIBRSEQ  /* a librseq that other modules can see. librseqkit then uses librseq's registrations */
 };

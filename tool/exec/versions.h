@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versions.h - checks whether a C library has the symbol versions that a preloaded library needs. The dynamic linker of the same
- * build leads to the C library.
+ * versions.h - checks for `rseqkit exec` whether a C library has the symbol versions that a preloaded library needs. The C
+ * library is in the folder of its dynamic linker.
  */
 #ifndef RK_TOOL_EXEC_VERSIONS_H
 #define RK_TOOL_EXEC_VERSIONS_H

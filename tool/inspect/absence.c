@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * absence.c - finds why the threads of a process aren't registered, as far as this can be known from outside the process.
+ * absence.c - finds why the threads of a process aren't registered, as far as this can be known from outside the process, for
+ * `rseqkit inspect`. A look is one examination of all threads of the process. The area of an unregistered thread claims a CPU if
+ * its field cpu_id isn't negative.
  *
  * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, except if
- * the environment forbids it. If the C library has an area and no thread is registered, its registration was refused. The tool
- * can't read the rules of a seccomp filter. So if there is one, it is assumed to be the cause.
+ * the environment forbids it. If the C library has an area and no thread is registered, the registration was refused. The tool
+ * can't read the rules of a seccomp filter. So if a filter is in force, the tool assumes it to be the cause.
  */
 #include "inspect.h"
 
@@ -13,7 +15,7 @@
 
 #include "common/tunables.h"
 
-#define ENVIRONMENT_MAX (8L << 20) /* at most so many bytes are read. The kernel allows fewer at the start of a program */
+#define ENVIRONMENT_MAX (8L << 20) /* at most this many bytes are read. The kernel allows fewer at the start of a program */
 
 /* Some programs write their title over their environment. The first string of such an environment has no '='. */
 static void read_environment(pid_t tid, struct inspect_files *files)
@@ -58,8 +60,8 @@ static bool is_any_registered(const struct inspect_look *look)
 }
 
 /*
- * Returns the cpu_id of the area at an address, or CLAIMS_NO_CPU if it is negative. A thread that has just started has an area of
- * zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
+ * Returns the cpu_id of the area at an address, or CLAIMS_NO_CPU if cpu_id is negative or can't be read. A thread that has just
+ * started has an area of zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {

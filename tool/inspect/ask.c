@@ -234,8 +234,8 @@ static int ask_all(int out, const void *argument)
 }
 
 /*
- * Starts a tracer that asks the questions one after the other. Returns how many of them it asked before it ended: each of these
- * has an outcome.
+ * Starts a tracer that asks the questions one after the other. Returns how many questions the tracer asked before it ended. Each
+ * of these questions has an outcome.
  */
 static size_t ask_in_child(struct question *questions, size_t count)
 {

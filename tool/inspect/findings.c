@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* findings.c - evaluates a look: owners, valid fields, findings, and the exit status. */
+/*
+ * findings.c - evaluates a look of `rseqkit inspect`, which is one examination of all threads of a process: owners of the
+ * registrations, valid fields of areas, findings, and the exit status.
+ */
 #include "inspect.h"
 
 #include "tool.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inspect.h - the result of one look of `rseqkit inspect` at a process, and the functions that collect and print this result.
+ * inspect.h - the result of one look of `rseqkit inspect` at a process, and the functions that collect and print this result. A
+ * look examines all threads of the process once. An owner is the component that registered a thread.
  *
  * The invariants: only inspect_ask() stops a thread of the process, and only for the few system calls that need a stopped
  * thread. All other work, such as reading symbols, is done afterwards, while no thread is stopped. The files that the process
@@ -43,7 +44,7 @@ struct inspect_answer {
 	struct inspect_descriptor descriptor;
 	bool has_area;           /* `area` could be read */
 	bool has_descriptor;     /* `descriptor` could be read */
-	double stopped;          /* the thread was stopped for at most so many seconds */
+	double stopped;          /* the thread was stopped for at most this many seconds */
 };
 
 /* Can registers be read on this architecture? */
@@ -155,7 +156,7 @@ struct inspect_place {
 };
 
 /* Does the environment with which a process was started stop the C library, or librseqkit, from registering threads? */
-enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* it does */ };
+enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* the environment does */ };
 
 #define CLAIMS_NO_CPU (-1)
 
@@ -190,7 +191,7 @@ struct inspect_look {
 	uint64_t image;        /* see inspect_image() */
 	char name[64];
 	bool announced;        /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
-	uint32_t feature_size; /* this size in bytes; the original size if the kernel announces none */
+	uint32_t feature_size; /* the announced size in bytes; the original size if the kernel announces none */
 	struct inspect_thread *threads;
 	size_t count;
 	struct inspect_files *files;
@@ -216,9 +217,9 @@ bool inspect_read_files(struct inspect_look *look);
 void inspect_forget_files(struct inspect_look *look);
 
 /*
- * These functions are for the child. inspect_symbols_open() opens the symbols of the process that has the living thread `tid`,
- * and returns NULL if they can't be read. inspect_symbols_close() releases them. inspect_symbols_places() finds the offsets of
- * known owners' areas. inspect_symbols_locate() finds the place of an address.
+ * These functions are for the child that reads files (reader.c). inspect_symbols_open() opens the symbols of the process that has
+ * the living thread `tid`, and returns NULL if they can't be read. inspect_symbols_close() releases them.
+ * inspect_symbols_places() finds the offsets of known owners' areas. inspect_symbols_locate() finds the place of an address.
  */
 struct inspect_symbols;
 struct inspect_symbols *inspect_symbols_open(pid_t tid);
@@ -226,7 +227,7 @@ void inspect_symbols_close(struct inspect_symbols *symbols);
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
 
-/* In the child: reads the environment, and fills in `claimed_cpu`. look->files->places must be set. */
+/* In this child: reads the environment, and fills in `claimed_cpu`. look->files->places must be set. */
 void inspect_read_absence(pid_t tid, const struct inspect_look *look);
 
 /* Returns why no thread is registered. The look's files must have been read. */

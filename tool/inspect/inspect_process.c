@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inspect_process.c - looks once at all threads of a process.
+ * inspect_process.c - looks once at all threads of a process, for `rseqkit inspect` (the tool). To ask a thread is to stop it and
+ * to read its registration (ask.c).
  *
  * Threads can start and end during the look. Ended threads are left out, and the list is read until it has no new thread.
  */
@@ -20,7 +21,7 @@
 #include "common/proc.h"
 #include "tool.h"
 
-#define ROUNDS_MAX 8           /* the list of threads is read at most so often */
+#define ROUNDS_MAX 8           /* the list of threads is read at most this many times */
 #define CHANCES 20            /* attempts, because threads can be about to be registered, and the process can execute programs */
 #define CHANCES_REFUSED 3     /* attempts if the registration or ptrace was possibly refused */
 #define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would be enough */
@@ -113,7 +114,7 @@ static struct inspect_thread *find_thread(const struct inspect_look *look, pid_t
 	return NULL;
 }
 
-/* Adds an empty entry. */
+/* Adds an empty element to the look's list of threads. */
 static struct inspect_thread *add_thread(struct inspect_look *look)
 {
 	if ((look->count & (look->count - 1)) == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader.c - reads the files that a process has mapped, in a child of the tool.
+ * reader.c - reads the files that a process has mapped, in a child of `rseqkit inspect` (the tool).
  *
- * This tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
+ * The tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
  * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
  * child can open only files that the process itself can open. The child's time and memory are limited, and its death does no
  * harm. The child stores its results in shared memory.

@@ -145,7 +145,7 @@ static bool is_public(const struct search *search, bool in_dynamic_table, const 
 	return in_dynamic_table ? visibility == STV_DEFAULT || visibility == STV_PROTECTED : !search->is_dynamic;
 }
 
-/* Adds the offset of the __rseq_abi that a module defines or uses, if it can be found. */
+/* Adds the offset of the __rseq_abi that a module defines or uses, if this offset can be found. */
 static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	bool public = is_public(search, in_dynamic_table, symbol);
@@ -171,7 +171,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 		add_offset(offsets, offset);
 }
 
-/* If the symbol leads to an area, adds the area's offset. `address` is the symbol's address in the process, except in TLS. */
+/* If the symbol leads to an area, adds the area's offset. `address` is the symbol's address in the process; unused for TLS. */
 static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
 		     const GElf_Sym *symbol)
 {
@@ -270,7 +270,7 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 	return DWARF_CB_OK;
 }
 
-/* Reads the rendezvous page, if the copies of this library in the process have made one. */
+/* Reads the rendezvous page, if the copies of librseqkit in the process have made one to agree on an area. */
 static void read_rendezvous(pid_t tid, struct inspect_places *places)
 {
 	struct rk_rendezvous meeting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - prints one look at a process as text.
+ * table.c - prints one look of `rseqkit inspect` at a process as text.
  *
  * Threads with the same name and form of registration can share a line. Without --all, unregistered threads with the same name
  * always share a line, because their lines would be equal. Registered threads share lines only if the table would otherwise be

@@ -17,10 +17,10 @@
 
 #include "inspect.h"
 
-#define RELOCATIONS_MAX (1UL << 20) /* at most so many relocations of a module are read */
-#define OFFSETS_MAX 4096           /* at most so many relocations with offsets are examined. Modules have a few */
-#define CHUNK 256                  /* so many relocations are read at once */
-#define DYNAMIC_MAX 256            /* at most so many entries of the dynamic section are read */
+#define RELOCATIONS_MAX (1UL << 20) /* at most this many relocations of a module are read */
+#define OFFSETS_MAX 4096           /* at most this many relocations with offsets are examined. Modules have a few */
+#define CHUNK 256                  /* this many relocations are read at once */
+#define DYNAMIC_MAX 256            /* at most this many entries of the dynamic section are read */
 
 struct module {
 	pid_t tid;
@@ -113,8 +113,8 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 		tls->symbol = offset;
 	} else if (symbol.st_shndx != SHN_UNDEF && !tls->has_base) {
 		/*
-		 * If another module defines the symbol that was used, this base is wrong. This does no harm, because then there
-		 * is no area at the resulting address.
+		 * If the dynamic linker used another module's definition of the symbol, this base is wrong. This does no harm,
+		 * because then there is no area at the resulting address.
 		 */
 		tls->has_base = true;
 		tls->base = (int64_t)((uint64_t)offset - symbol.st_value);

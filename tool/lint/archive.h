@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* archive.h - the members of an archive (ar), in GNU's and BSD's form. */
+/* archive.h - reads the members of an archive (made by ar), in GNU's and BSD's form, for `rseqkit lint`. */
 #ifndef RK_TOOL_LINT_ARCHIVE_H
 #define RK_TOOL_LINT_ARCHIVE_H
 

@@ -2,16 +2,17 @@
 /*
  * arms.c - finds the stores that activate sections: each stores a descriptor's address in the area's field rseq_cs.
  *
- * Straight code is code without jumps into it or out of it. This file follows values through the straight code that ends at the
- * start label. So it recognises such a store by the stored value, whether lea, an immediate, a GOT slot, or adrp and add made the
- * address.
+ * Straight code is code without jumps into it or out of it. arms_look() follows values through the straight code that ends at a
+ * section's start label. So it recognises such a store by the stored value, whether lea, an immediate, a GOT slot, or adrp and
+ * add made the address.
  */
 #include "arms.h"
 
 #include <string.h>
 
 #define BACK LOADS_MAX /* at most this many instructions of straight code are followed */
-#define AHEAD 16       /* after a reference to a descriptor, at most this many instructions are searched for its store */
+/* The tool searches at most this many instructions after a reference to a descriptor for the store of the address. */
+#define AHEAD 16
 #define AREA_CS 8      /* offset of the field rseq_cs in the area */
 
 /* Straight code that was followed, up to the instruction `next`. */
@@ -85,7 +86,9 @@ static bool is_store(const struct insn *insn, unsigned *which)
 	return false;
 }
 
-/* An atomic exchange can store the descriptor, too. */
+/*
+ * Does the instruction update 8 bytes of memory? Such an instruction, for example xchg, can store the descriptor's address, too.
+ */
 static bool is_update(const struct insn *insn)
 {
 	return insn->memories == 1 && insn->memory[0].access == ACCESS_UPDATE && insn->memory[0].width == 8;
@@ -102,7 +105,7 @@ static uint8_t fields_of(const struct trace *trace, const struct flow *flow, con
 	return found;
 }
 
-/* Adds the word `cell` to arming->slots if its value derives from fields, and its distance from the register `base` is known. */
+/* Adds the word `cell` to arming->slots if its value derives from the fields `held`, and its distance from `base` is known. */
 static void find_slot(const struct trace *trace, const struct cell *cell, int8_t base, uint8_t held, struct arming *arming)
 {
 	struct slot slot = {.base = base, .fields = held};
@@ -112,8 +115,8 @@ static void find_slot(const struct trace *trace, const struct cell *cell, int8_t
 }
 
 /*
- * Fills in `placed`, `distance`, `stale` and `slots`. `area` is the area's address, as an expression of the registers at the
- * beginning of the trace.
+ * Fills in the members `placed`, `distance`, `stale` and `slots` of *arming. `area` is the area's address, as an expression of
+ * the registers at the beginning of the trace.
  */
 static void find_registers(const struct trace *trace, const struct value *area, struct arming *arming)
 {
@@ -205,7 +208,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	}
 	if (stored != 0)
 		return ARMS_OTHER;
-	/* If the last store can be that to rseq_cs, the earlier store possibly went to other memory. Then it isn't an error. */
+	/* If the last store can be that to rseq_cs, the earlier store possibly went to other memory, and isn't an error. */
 	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;
@@ -259,7 +262,10 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 		}
 		fields[i - begin] = fields_alike(insn, arm);
 		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
-		/* A called function possibly tests the field, or registers the thread. Then the code tests its result. */
+		/*
+		 * A called function possibly tests the field, or registers the thread. Then the code after the call tests the
+		 * function's result.
+		 */
 		calls |= insn->kind == INSN_CALL;
 		tested |= calls && effect.tested_vague ? FIELD_CPU : 0;
 		for (unsigned k = 0; k < BACK; k++)

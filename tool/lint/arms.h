@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arms.h - the code before a section's start label. Its last instruction activates (arms) the section: it stores the descriptor's
- * address in the area's field rseq_cs.
+ * arms.h - the code before a critical section's start label. Its last instruction activates (arms) the section: it stores the
+ * descriptor's address in the area's field rseq_cs. A listing (listing.h) has the instructions of a function, and a flow (flow.h)
+ * follows values through them.
  */
 #ifndef RK_TOOL_LINT_ARMS_H
 #define RK_TOOL_LINT_ARMS_H
@@ -13,7 +14,7 @@ enum arms_result {
 	ARMS_RIGHT,   /* the instruction before the start label stores the descriptor's address */
 	ARMS_UNKNOWN, /* no store of the descriptor's address was found before the start label */
 	ARMS_LIKELY,  /* the instruction before the start label stores eight bytes, whose value isn't known */
-	ARMS_EARLY,   /* an earlier instruction stores the descriptor's address, and others follow before the start label */
+	ARMS_EARLY,   /* an earlier instruction stores the descriptor's address; more instructions follow before the start label */
 	ARMS_NARROW,  /* the instruction before the start label stores fewer than eight bytes of this address */
 	ARMS_OTHER    /* the instruction before the start label stores the address of another section's descriptor */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - the check of one ELF file: what the rules look at, and what they find. */
+/* check.h - the check of one ELF file by the rules of `rseqkit lint` (doc/lint.md): what they look at, and what they find. */
 #ifndef RK_TOOL_LINT_CHECK_H
 #define RK_TOOL_LINT_CHECK_H
 

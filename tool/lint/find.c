@@ -3,7 +3,7 @@
  * find.c - finds the descriptors of critical sections, and the entries of the other tables.
  *
  * The tables are ELF sections: __rseq_cs has descriptors, __rseq_cs_ptr_array has pointers to descriptors. If a file has neither
- * of these ELF sections, the tool searches the data for descriptors. A descriptor that was found so counts only if the signature
+ * of these ELF sections, the tool searches the data for descriptors. A descriptor from this search counts only if the signature
  * precedes its abort handler. In one large program, over a hundred other words looked like descriptors without the signature.
  */
 #include "find.h"

@@ -28,7 +28,7 @@ struct found {
 	bool has_exits;                 /* the file has the table __rseq_exit_point_array */
 	struct way_out *exits;
 	size_t exit_count;
-	struct span *private;           /* entries of __rseq_private_store_array: the stores of these instructions are private */
+	struct span *private;           /* __rseq_private_store_array: instructions with stores that only their thread sees */
 	size_t private_count;
 };
 

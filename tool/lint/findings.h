@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* findings.h - what the rules find in one section. */
+/* findings.h - what the rules of `rseqkit lint` find in one critical section: errors and notes. */
 #ifndef RK_TOOL_LINT_FINDINGS_H
 #define RK_TOOL_LINT_FINDINGS_H
 

@@ -112,14 +112,14 @@ bool flow_is_descriptor(const struct flow *flow, uint64_t number)
 	return low < flow->descriptor_count && flow->descriptors[low] == number;
 }
 
-/* Is the address constant, and the word at this address that of a descriptor, as in a GOT slot? Such a word never changes. */
+/* Is the address constant, and is the word there the address of a descriptor, as in a GOT slot? Such a word never changes. */
 static bool is_constant_word(const struct flow *flow, const struct value *address, uint64_t *word)
 {
 	return address->linear && address->count == 0 && flow->image != NULL &&
 	       image_number(flow->image, (uint64_t)address->constant, 8, word) && flow_is_descriptor(flow, *word);
 }
 
-/* Returns the value that load `number` reads. */
+/* Returns the value that a load reads. `number` is the load's number in sets of loads. */
 static struct value load(const struct flow *flow, const struct insn_memory *memory, const struct value *address,
 			 unsigned number, const struct state *state)
 {
@@ -229,7 +229,10 @@ static struct value part_of(const struct insn_part *part, const struct state *st
 	}
 }
 
-/* Is the expression still right if the upper half of its register becomes 0? It is for fields, and for at most 4 loaded bytes. */
+/*
+ * Is the expression still right if the upper half of its register becomes 0? Constants below 2^32, fields of the area, and loads
+ * of at most 4 bytes are.
+ */
 static bool fits_word(const struct value *value, const struct insn *insn)
 {
 	if (value->count == 0)
@@ -256,7 +259,9 @@ static struct value sum_of(const struct insn *insn, const struct state *state, c
 	return sum;
 }
 
-/* Returns the result of an instruction whose result is no sum. It derives from all sources except registers of addresses. */
+/*
+ * Returns the result of an instruction whose result is no sum. This value derives from all sources except registers of addresses.
+ */
 static struct value mixture(const struct insn *insn, const struct state *state, const struct value *loaded)
 {
 	insn_set addresses = 0, sources;

@@ -42,7 +42,7 @@ struct effect {
 	struct value addresses[2]; /* the addresses of the operands insn->memory[] */
 	struct value loaded;       /* the value that the first loading operand loads */
 	struct value stored;       /* the value that is stored, as far as it comes from registers, constants and loads */
-	uint8_t tested;            /* if the instruction has a condition: the fields of the area on which it depends */
+	uint8_t tested;            /* if the instruction has a condition: the fields of the area on which the condition depends */
 	bool tested_number;        /* the condition possibly compares with another number than 0 */
 	uint64_t tested_loads;     /* loads on which the condition depends */
 	bool tested_vague;         /* the condition possibly depends on any field */
@@ -52,7 +52,10 @@ struct effect {
 /* Begins: the value of each register is an input, and nothing is known about memory. */
 void state_begin(struct state *state);
 
-/* Call this for calls and unknown instructions. These registers, the flags and all memory have unknown values then. */
+/*
+ * Call this for a call or an unknown instruction. Afterwards the values of these registers, of the flags and of all memory are
+ * unknown.
+ */
 void state_forget(struct state *state, insn_set registers);
 
 /*

@@ -41,7 +41,7 @@ bool image_number(const struct image *image, uint64_t address, size_t size, uint
 
 	*number = 0;
 	if (bytes != NULL)
-		memcpy(number, bytes, size); /* both architectures are little-endian, and so are the machines that run this */
+		memcpy(number, bytes, size); /* the files and the machine are x86-64 or aarch64, so little-endian */
 	return bytes != NULL;
 }
 
@@ -117,7 +117,7 @@ static bool place_section(GElf_Shdr *header, uint64_t *next)
 	return true;
 }
 
-/* Adds a region for each section that is in memory and has bytes in the file. Returns what is wrong, or NULL. */
+/* Adds a region for each ELF section that is in memory and has bytes in the file. Returns what is wrong, or NULL. */
 static const char *add_sections(struct image *image, uint8_t *bytes, size_t size)
 {
 	uint64_t next = 0x10000, taken = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image.h - an ELF file as one address space.
+ * image.h - an image: an ELF file as one address space, for `rseqkit lint` and `rseqkit torture`.
  *
  * The addresses in a program or shared object are those of its section headers, or of its segments if it has no section headers.
- * Dynamic relocations are applied for the load address 0. The sections of an object file get made-up addresses, one after
+ * Dynamic relocations are applied for the load address 0. The ELF sections of an object file get made-up addresses, one after
  * another, and its relocations are applied. Its undefined symbols and the slots of its GOT also get addresses.
  *
  * The invariant: all memory of the image is read by image_at(), which checks the bounds. Numbers from the file are never trusted.
@@ -18,7 +18,7 @@
 
 #include "insn.h"
 
-/* One section or segment that the program has in memory, without parts that have no bytes in the file. */
+/* One ELF section or segment that the program has in memory, without parts that have no bytes in the file. */
 struct region {
 	uint64_t address, size;
 	uint8_t *bytes;     /* these bytes in the private mapping of the file */
@@ -38,10 +38,10 @@ struct image {
 	Elf *elf;
 	bool object;            /* this is an object file, so addresses are made up */
 	bool fixed;             /* this is a program that is loaded at its own addresses (ET_EXEC) */
-	bool absent;            /* a section of code has no bytes in the file */
+	bool absent;            /* an ELF section of code has no bytes in the file */
 	struct region *regions; /* sorted by address */
 	size_t region_count;
-	uint64_t *section_addresses; /* by the section's index; 0 for a section that isn't in memory */
+	uint64_t *section_addresses; /* by the ELF section's index; 0 for one that isn't in memory */
 	size_t section_count;
 	struct symbol *symbols; /* only symbols in code, sorted by address */
 	size_t symbol_count;
@@ -81,7 +81,7 @@ bool image_decode(const struct image *image, struct decoder *decoder, uint64_t a
 /* Is the address in a region with code? */
 bool image_is_code(const struct image *image, uint64_t address);
 
-/* Reads the symbols and the starts of functions. Only the following two functions need them. */
+/* Reads the symbols and the starts of functions. image_symbol(), image_function() and listings (listing.h) need them. */
 void image_read_symbols(struct image *image);
 
 /*

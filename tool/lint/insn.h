@@ -98,8 +98,8 @@ struct insn {
 	bool measures;     /* the instruction compares with a constant other than 0 */
 	bool sets_flags;   /* the new flags derive from everything that the instruction reads */
 	uint64_t target;   /* where a jump, branch or direct call leads */
-	insn_set reads;    /* registers whose value matters, also for addresses and stores. It doesn't matter in `xor r,r` and the
-			      like, whose result is a constant */
+	insn_set reads;    /* registers whose value matters, also for addresses and stores. The value doesn't matter in `xor r,r` and
+			      the like, whose result is a constant */
 	insn_set writes;
 	insn_set partly;   /* registers of `writes` that keep a part of their old value (x86-64: writes of 1 and 2 bytes) */
 	insn_set stored;   /* registers whose value a store writes to memory; without the registers of its address */
@@ -119,7 +119,7 @@ struct span {
 struct insn_wanted {
 	const struct span *ranges;     /* the scan finds each jump, branch or call whose target is in one of these ranges */
 	size_t range_count;
-	const uint64_t *addresses;     /* it finds each instruction that computes one of these, or its page (adrp) */
+	const uint64_t *addresses;     /* the scan finds each instruction that computes one of these addresses, or its page (adrp) */
 	size_t address_count;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64.c - the port to aarch64: finds an instruction's class, and fills in jumps and system instructions.
+ * insn_aarch64.c - the port to aarch64: finds an instruction's class, and fills in `struct insn` (insn.h) for jumps and system
+ * instructions.
  *
  * The port reads the fields of the instruction word, by the classes of the Arm architecture reference manual (part C4). It uses
  * capstone only to know which words are instructions. capstone 4.0 lacks newer instructions, whose classes have `newer`. The

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_aarch64_data.c - the instructions of aarch64 that compute with general registers. */
+/*
+ * insn_aarch64_data.c - fills in `struct insn` (insn.h) for the instructions of aarch64 that compute with general registers. A
+ * result that is a sum is first + second * factor + constant.
+ */
 #include "insn_aarch64.h"
 
 static uint64_t mask_of(uint32_t word)
@@ -15,7 +18,7 @@ static struct insn_sum *put_result(uint32_t word, int8_t to, struct insn *insn)
 	return &insn->sum;
 }
 
-/* Discards the sum, because the result isn't a sum. It derives from everything that the instruction reads. */
+/* Discards the sum, because the result isn't a sum. The result derives from everything that the instruction reads. */
 static void put_mix(struct insn *insn)
 {
 	insn->sum = (struct insn_sum){.to = NO_REGISTER};
@@ -241,7 +244,7 @@ static void put_compare(uint32_t word, struct insn *insn)
 	insn->measures = true;
 }
 
-/* rmif, setf8, setf16. They don't change all flags, so the new flags also derive from the old ones. */
+/* rmif, setf8, setf16. These instructions don't change all flags, so the new flags also derive from the old ones. */
 static void put_flags(uint32_t word, struct insn *insn)
 {
 	insn->reads = arm_set(arm_general(word, RN));
@@ -267,7 +270,7 @@ const struct arm_class arm_data[] = {
 	{0x7fe00000, 0x1ac00000, put_two_sources, true},
 	{0x7fe00000, 0x5ac00000, put_one_source, true},
 	{0x7fe00000, 0x1b000000, put_three_sources, false},
-	{0xff600000, 0x9b200000, put_three_sources /* the long ones */, false},
+	{0xff600000, 0x9b200000, put_three_sources /* smaddl, umaddl and the like */, false},
 	{0xff60fc00, 0x9b407c00, put_three_sources /* smulh, umulh */, false},
 	{0, 0, NULL, false},
 };

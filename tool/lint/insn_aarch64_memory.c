@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64_memory.c - fills in the loads and stores of aarch64.
+ * insn_aarch64_memory.c - fills in `struct insn` (insn.h) for the loads and stores of aarch64.
  *
- * This file treats accesses with acquire or release order like plain accesses, because no rule depends on the order.
+ * Accesses with acquire or release order are treated like plain accesses, because no rule of `rseqkit lint` depends on the order.
  */
 #include "insn_aarch64.h"
 
@@ -116,7 +116,7 @@ static void put_unscaled(uint32_t word, struct insn *insn)
 		put_step(distance, form == 3, insn);
 }
 
-/* ldr, str, prfm and their like with an index. The structure has no index of 32 bits. */
+/* ldr, str, prfm and their like with an index. struct insn_memory can't express an index of 32 bits. */
 static void put_indexed(uint32_t word, struct insn *insn)
 {
 	struct transfer transfer;
@@ -185,7 +185,7 @@ static void put_pair(uint32_t word, struct insn *insn)
 		put_step(distance, form == 3, insn);
 }
 
-/* Exclusive loads and stores. A store writes to Rs whether it took place. */
+/* Exclusive loads and stores. A store also writes its success or failure to the register Rs. */
 static void put_exclusive(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);

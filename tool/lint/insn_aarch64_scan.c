@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_aarch64_scan.c - finds instructions that jump into a wanted range, or compute a wanted address or its page. */
+/*
+ * insn_aarch64_scan.c - finds instructions of aarch64 that jump into a wanted range, or compute a wanted address or its page.
+ * struct insn_wanted (insn.h) has the wanted ranges and addresses.
+ */
 #include "insn_aarch64.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_aarch64_vector.c - fills in common instructions of aarch64 that compute with vector registers.
+ * insn_aarch64_vector.c - fills in `struct insn` (insn.h) for common instructions of aarch64 that compute with vector registers.
  *
- * Values in vector registers are never sums. So this file only notes which registers an instruction reads and writes.
+ * Values in vector registers are never sums. So only the registers that an instruction reads and writes are filled in.
  */
 #include "insn_aarch64.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn_x86.c - the port to x86-64: what its instructions read, write and jump to.
+ * insn_x86.c - the port to x86-64: fills in `struct insn` (insn.h), which says what an instruction reads, writes and jumps to.
  *
  * The invariant: an instruction is `unknown` if the table has no row for it, or if its operands don't fit the row.
  */
@@ -225,7 +225,7 @@ static uint8_t trap_size(const uint8_t *code, size_t size, uint8_t decoded)
 		return decoded;
 	form = code[at + 2] & 7;
 	kind = code[at + 2] >> 6;
-	if (kind != 3 && form == 4) { /* a byte with index and base */
+	if (kind != 3 && form == 4) { /* the next byte has the index and the base */
 		form = code[at + 3] & 7;
 		more++;
 	}

@@ -8,9 +8,9 @@
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 
 /*
- * Flags of a row. X86_SETS: the instruction sets the processor's flags. X86_USES: it reads them. X86_LOCKS: it is xchg, which
- * is atomic in memory even without a lock prefix. X86_AGAIN, X86_MAYBE, X86_TOGGLES: see `again`, `maybe` and `toggles` in
- * insn.h.
+ * Flags of a row. X86_SETS: the instruction sets the processor's flags. X86_USES: it reads the processor's flags. X86_LOCKS: it
+ * is xchg, which is atomic on a memory operand even without a lock prefix. X86_AGAIN, X86_MAYBE, X86_TOGGLES: see `again`,
+ * `maybe` and `toggles` in insn.h.
  */
 enum { X86_SETS = 1, X86_USES = 2, X86_AGAIN = 4, X86_MAYBE = 8, X86_LOCKS = 16, X86_TOGGLES = 32 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_x86_result.c - finds the instructions of x86-64 whose results are sums, and fills in these sums. */
+/*
+ * insn_x86_result.c - finds the instructions of x86-64 whose results are sums (struct insn_sum of insn.h), and fills in these
+ * sums.
+ */
 #include "insn_x86.h"
 
 /*

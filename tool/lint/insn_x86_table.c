@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_x86_table.c - what each instruction of x86-64 reads and writes. */
+/* insn_x86_table.c - a table of what each instruction of x86-64 reads and writes. struct x86_row (insn_x86.h) is a row. */
 #include "insn_x86.h"
 
 #define A (1 << RAX)

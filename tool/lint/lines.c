@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines.c - source lines and unwind information, by libdw.
+ * lines.c - source lines and unwind information, read by libdw.
  *
  * libdwfl (a part of libdw) also applies the relocations of an object file's debug information. It makes up its own addresses for
- * the sections of such a file. So this file converts addresses of the image to those of libdwfl.
+ * the sections of such a file. So addresses of the image (image.h) are converted to those of libdwfl.
  */
 #include "lines.h"
 
@@ -72,7 +72,7 @@ struct lines *lines_open(const struct image *image, int fd)
 		.section_address = dwfl_offline_section_address,
 	};
 	struct lines *lines = (struct lines *)calloc(1, sizeof(*lines));
-	int own = dup(fd); /* libdwfl closes it */
+	int own = dup(fd); /* libdwfl closes this copy */
 
 	if (lines == NULL || own < 0)
 		goto failed;
@@ -138,7 +138,7 @@ const char *lines_find(struct lines *lines, uint64_t address, int *line)
 }
 
 /*
- * Reads the unwind information from the image, where it is relocated. libdwfl doesn't relocate it in object files.
+ * Reads the unwind information from the image, which is relocated. libdwfl doesn't relocate this information in object files.
  */
 static void read_unwind(struct lines *lines)
 {

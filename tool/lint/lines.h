@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines.h - source lines and unwind information of an ELF file, by libdw. */
+/* lines.h - source lines and unwind information of an ELF file for `rseqkit lint`, read by libdw. */
 #ifndef RK_TOOL_LINT_LINES_H
 #define RK_TOOL_LINT_LINES_H
 

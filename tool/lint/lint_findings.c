@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lint_findings.c - collects the errors and notes that the rules find. */
+/* lint_findings.c - collects the errors and notes that the rules of `rseqkit lint` find. */
 #include "findings.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lint_report.h - prints what was found in one file, as text or as JSON. */
+/* lint_report.h - prints what `rseqkit lint` has found in one file, as text or as JSON. */
 #ifndef RK_TOOL_LINT_REPORT_H
 #define RK_TOOL_LINT_REPORT_H
 

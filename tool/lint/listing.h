@@ -2,9 +2,9 @@
 /*
  * listing.h - a listing: the instructions of one function, one after another.
  *
- * Decoding begins where the function begins, and begins anew at each start label and each abort handler. So the signature before
- * an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the function's
- * beginning is guessed. Then only the instructions just before the address in question are reliable.
+ * Decoding begins where the function begins, and begins anew at each critical section's start label and abort handler. So the
+ * signature before an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the
+ * function's beginning is guessed. Then only the instructions just before the address in question are reliable.
  */
 #ifndef RK_TOOL_LINT_LISTING_H
 #define RK_TOOL_LINT_LISTING_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* places.c - finds out what is known about the memory that a section accesses. */
+/* places.c - finds out what is known about the memory that a critical section accesses, see places.h. */
 #include "places.h"
 
 bool place_is_comparable(const struct value *address)
@@ -78,8 +78,8 @@ bool value_is_of_cpu(const struct section *section, const struct value *value)
 }
 
 /*
- * Is every other access of the section to the same address plus a constant, or to an address that the section loaded? Accesses to
- * the area and the stack don't count. Loads from which the address itself derives don't count either.
+ * Does every other access of the section go to the same address plus a constant, or to an address that the section loaded?
+ * Accesses to the area and the stack don't count. Loads from which the address itself derives don't count either.
  */
 static bool is_alone(const struct section *section, const struct flow *flow, const struct value *address)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * places.h - what is known about the memory that a section accesses.
+ * places.h - what is known about the memory that a critical section accesses. A node is an instruction of the section
+ * (section.h).
  *
  * Two addresses are compared only if both are expressions of inputs (the registers at the start label) and fields of the area. An
  * address that the section has loaded is never compared.

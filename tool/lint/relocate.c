@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relocate.c - applies relocations to an image.
+ * relocate.c - applies relocations to an image, which is an ELF file as one address space (image.h).
  *
  * A relocation that is unknown, damaged or outside the image isn't applied. Then the code or the descriptor that needs it has the
- * address 0, and the rules report that they can't decide.
+ * address 0, and the rules of `rseqkit lint` report that they can't decide.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +102,9 @@ static void put_address(const struct relocation *relocation, uint64_t distance)
 	put_field(relocation, distance >> 2, 5, 19);
 }
 
-/* Applies a relocation whose result is the distance of a thread-local variable. Returns false if it has another type. */
+/*
+ * Applies a relocation whose result is the distance of a thread-local variable. Returns false for a relocation of another type.
+ */
 static bool apply_aarch64_thread(const struct relocation *r)
 {
 	uint64_t sum = r->thread + (uint64_t)r->addend;
@@ -225,7 +227,7 @@ static GElf_Word section_of(const GElf_Sym *symbol, GElf_Word extended)
 
 /* The section SHT_SYMTAB_SHNDX of an object file: large indexes of the sections of symbols. */
 struct extended {
-	size_t table; /* the index of the symbol table to which they belong; 0 if there are none */
+	size_t table; /* the index of the symbol table to which these indexes belong; 0 if there are none */
 	Elf_Data *indexes;
 };
 
@@ -278,8 +280,8 @@ static void make_got(struct image *image, Elf_Data *symbols, Elf_Data *extended,
 }
 
 /*
- * Returns the distance of a symbol from the thread pointer. Only differences between two such distances matter. Those of
- * variables that the file defines differ as their addresses do. Those of undefined variables are made up.
+ * Returns the distance of a symbol from the thread pointer. Only differences between two such distances matter. The distances of
+ * variables that the file defines differ as their addresses do. The distances of undefined variables are made up.
  */
 static uint64_t thread_offset(const struct image *image, size_t index, uint64_t address)
 {

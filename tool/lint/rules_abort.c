@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_abort.c - the rule "clobber": a section that starts again must not read a register that its first attempt has changed.
+ * rules_abort.c - the rule "clobber" of `rseqkit lint`: a critical section that starts again must not read a register that its
+ * first attempt has changed.
  *
- * This file follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
+ * The rule follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
  * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether a
- * path with branches or calls is taken isn't known, so the finding is a note. It is also a note if the register possibly has the
- * same value at the second attempt.
+ * path with branches or calls is taken isn't known, so the finding is a note. The finding is also a note if the register possibly
+ * has the same value at the second attempt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static insn_set follow(const struct check *check, const struct section *section,
 		if (place->address - section->start < section->end - section->start ||
 		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
 			return 0;
-		/* The instruction that stores the descriptor's address also reads registers. They must be unchanged, too. */
+		/* The instruction that stores the descriptor's address also reads registers. These must be unchanged, too. */
 		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
 			return place->changed & insn.reads;
 		place->changed &= ~insn.writes;

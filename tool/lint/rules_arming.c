@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_arming.c - the rules "pre-arm", a part of "twice", and "entry": a section must be entered only at its start label,
- * directly after the store of its descriptor's address.
+ * rules_arming.c - the rules "pre-arm", a part of "twice", and "entry" of `rseqkit lint`. A critical section must be entered only
+ * at its start label, directly after the store of its descriptor's address.
  */
 #include <inttypes.h>
 
@@ -25,7 +25,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 			  "the rest isn't 0");
 		break;
 	case ARMS_OTHER:
-		/* Several descriptors can have this start label, and the store is that of another one. */
+		/* If several descriptors have this start label, the stored address is possibly that of another one of them. */
 		if (starts_at(&check->starts, section->start) > 1)
 			break;
 		add_error(findings, "pre-arm", place,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_commit.c - the rules "commit", "off-by-one" and "long-commit": a section must end with its commit.
+ * rules_commit.c - the rules "commit", "off-by-one" and "long-commit" of `rseqkit lint`: a critical section must end with its
+ * commit.
  *
- * The commit is a store by the section's last instruction. A store that is declared as private is no commit.
+ * The commit is a store by the section's last instruction. A private store, which no other thread sees, is declared in the table
+ * __rseq_private_store_array, and is no commit.
  */
 #include <stdlib.h>
 
@@ -10,7 +12,10 @@
 
 #define AFTER_MAX 4 /* this many instructions after the end label are examined */
 
-/* Is the node a store that other threads possibly see, or the section's last instruction? */
+/*
+ * Is the node a store that other threads possibly see? A store that is declared as private counts only if it is the section's
+ * last instruction.
+ */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
 		       const struct node *node)
 {

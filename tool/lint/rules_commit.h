@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rules_commit.h - finds a section's commit, which is the section's last instruction if this instruction stores. */
+/*
+ * rules_commit.h - finds a critical section's commit, which is the section's last instruction if this instruction stores. A node
+ * is an instruction of the section (section.h), and a flow follows values through it (flow.h).
+ */
 #ifndef RK_TOOL_LINT_RULES_COMMIT_H
 #define RK_TOOL_LINT_RULES_COMMIT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_descriptor.c - the rules "descriptor", "abort", "overlap", and a part of "twice": the kernel must accept the descriptor,
- * and no section may overlap another one.
+ * rules_descriptor.c - the rules "descriptor", "abort", "overlap", and a part of "twice" of `rseqkit lint`: the kernel must
+ * accept the descriptor, and no critical section may overlap another one.
  */
 #include <inttypes.h>
 

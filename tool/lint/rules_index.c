@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_index.c - the rules "stale-index", "other-field" and "unregistered": a section must use the right index for its data.
+ * rules_index.c - the rules "stale-index", "other-field" and "unregistered" of `rseqkit lint`: a critical section must use the
+ * right index for its data.
  *
  * The index is a field of the area, such as cpu_id. A section must either load the index itself, or compare the field with an
  * index that was loaded before the section.
@@ -9,7 +10,7 @@
 
 /* How a section uses the fields of the area. */
 struct use {
-	uint8_t own, stale;  /* fields from which it computes addresses: loaded in the section, and before the section */
+	uint8_t own, stale;  /* fields from which the section computes addresses: loaded in the section, and before the section */
 	uint64_t place;      /* the instruction of the first access by a field that was loaded before the section */
 	uint64_t own_place;  /* the instruction of the first access by a field that was loaded in the section */
 	uint8_t tested;      /* fields on which conditions depend */
@@ -33,7 +34,9 @@ static bool stores_to(const struct section *section, const struct slot *slot)
 	return false;
 }
 
-/* If the node loads a word from the stack that code before the section stored: returns the fields from which it derives. */
+/*
+ * If the node loads a word from the stack that code before the section stored, returns the fields from which this word derives.
+ */
 static uint8_t fields_kept(const struct section *section, size_t number)
 {
 	const struct node *node = &section->nodes[number];
@@ -68,7 +71,7 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-/* Is the address possibly in the area, though this isn't known? It isn't if it derives from a register that holds an index. */
+/* Is the address possibly in the area, though this isn't known? An address that derives from a register with an index isn't. */
 static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))

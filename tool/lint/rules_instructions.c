@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_instructions.c - the rules "call", "system-call", "trap", "indirect" and "stack": instructions that a section must not
- * have. Only instructions to which a path from the start label leads count.
+ * rules_instructions.c - the rules "call", "system-call", "trap", "indirect" and "stack" of `rseqkit lint`: instructions that a
+ * critical section must not have. Only instructions to which a path from the start label leads count.
  */
 #include "check.h"
 

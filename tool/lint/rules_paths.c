@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_paths.c - the rules "exit" and "callee-saved". A jump out of a section must be in the table __rseq_exit_point_array, and
- * the section must not change a register that the function has to preserve and hasn't saved.
+ * rules_paths.c - the rules "exit" and "callee-saved" of `rseqkit lint`. A jump out of a critical section must be in the table
+ * __rseq_exit_point_array. A section must not change a register that the function has to preserve and hasn't saved.
  */
 #include <inttypes.h>
 

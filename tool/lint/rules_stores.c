@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_stores.c - the rules "restart", "store", "disarm" and a part of "commit": a section must not change visible data before
- * its commit.
+ * rules_stores.c - the rules "restart", "store", "disarm" and a part of "commit" of `rseqkit lint`: a critical section must not
+ * change visible data before its commit. A node is an instruction of the section (section.h).
  *
  * Before the commit, a section may store to its thread's stack, and to memory that no other thread sees before the commit.
  */
@@ -11,7 +11,7 @@
 
 #define AREA_CS 8 /* offset of the field rseq_cs in the area */
 
-/* Does a path from the node reach the end label, or another store than one to the stack? */
+/* Does a path from the node reach the end label, or a store that isn't to the stack? */
 static bool goes_on(const struct check *check, const struct section *section, size_t number)
 {
 	bool *seen = (bool *)calloc(section->count, sizeof(bool)), on = seen == NULL;
@@ -38,8 +38,8 @@ static bool goes_on(const struct check *check, const struct section *section, si
 }
 
 /*
- * Does the node store to rseq_cs only when the section has done its work? It does as the section's last instruction, and on a
- * path that leaves the section without a commit.
+ * Does the node store to rseq_cs only when the section has done its work? This is so if the node is the section's last
+ * instruction, or is on a path that leaves the section without a commit.
  */
 static bool is_last_of_protection(const struct check *check, const struct section *section, const struct flow *flow,
 				  size_t number)

@@ -2,9 +2,9 @@
 /*
  * scan.c - searches all code of a file for jumps into critical sections from outside, and for stores of descriptors' addresses.
  *
- * First the port's scan searches the bytes of the code, which is fast, because it decodes nothing. Then this file decodes the
- * functions around the hits. A hit counts only if the listing has such an instruction there. On x86-64 fewer than one hit in a
- * hundred is one.
+ * First the scan of the architecture's port (insn.h) searches the bytes of the code, which is fast, because it decodes nothing.
+ * Each place that it finds is a hit. Then the functions around the hits are decoded into listings (listing.h). A hit counts only
+ * if the listing has such an instruction there. On x86-64 fewer than one hit in a hundred counts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static bool make_ranges(struct check *check)
 }
 
 /*
- * Returns the addresses that code uses to get a descriptor's address: those of descriptors, and of words of data that point to
- * descriptors. Returns NULL if memory is short.
+ * Returns the addresses that code uses to get a descriptor's address: the addresses of descriptors, and of words of data that
+ * point to descriptors. Returns NULL if memory is short.
  */
 static uint64_t *make_addresses(const struct check *check, size_t *count)
 {
@@ -142,7 +142,7 @@ static const struct span *range_of(const struct check *check, uint64_t address)
 	return low < check->range_count && address >= check->ranges[low].start ? &check->ranges[low] : NULL;
 }
 
-/* If the instruction at the hit jumps into a range from outside, adds it to check->entries. */
+/* If the instruction at the hit jumps into a section's range from outside, adds the jump to check->entries. */
 static void add_entry(struct check *check, uint64_t hit)
 {
 	const struct listing *listing = listing_around(&check->listings, hit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * section.h - one critical section: its instructions, the paths between them, and the values in registers and memory on these
- * paths.
+ * paths. The start label is the address of the section's first instruction. The end label is the address after the section.
  *
  * The tool finds the instructions by following the paths from the start label. It never assumes that the bytes after an
  * instruction are the next instruction, unless a path leads there. So the rules don't judge data between instructions, nor code
@@ -55,7 +55,7 @@ struct arming {
 	struct slot slots[2 * CELLS]; /* words on the stack whose values derive from fields of the area */
 	unsigned slot_count;
 	uint8_t tested;      /* fields that were tested before the start label, in the same function */
-	insn_set copied;     /* registers that the function copied before the start label */
+	insn_set copied;     /* registers that the function copied before the start label, or pushes anywhere */
 	bool returns;        /* the function possibly returns */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* starts.h - the descriptors of a file, sorted by their start labels, to find those at an address. */
+/* starts.h - the descriptors of a file's critical sections, sorted by their start labels, to find those at an address. */
 #ifndef RK_TOOL_LINT_STARTS_H
 #define RK_TOOL_LINT_STARTS_H
 

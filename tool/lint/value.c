@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* value.c - adds, compares and joins values. Sums wrap modulo 2^64, as the processor's sums do. */
+/* value.c - adds, compares and joins values (value.h). Sums wrap modulo 2^64, as the processor's sums do. */
 #include "value.h"
 
 #include <string.h>

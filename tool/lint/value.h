@@ -14,7 +14,7 @@
 
 #include "insn.h"
 
-/* Fields of the area (struct rseq of include/uapi/linux/rseq.h), as bits. */
+/* The fields cpu_id_start, cpu_id, node_id and mm_cid of the area (struct rseq of include/uapi/linux/rseq.h), as bits. */
 enum { FIELD_START = 1, FIELD_CPU = 2, FIELD_NODE = 4, FIELD_CID = 8, FIELD_KINDS = 4 };
 
 /*

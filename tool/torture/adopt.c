@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * adopt.c - finds out to which address space a new thread or child process belongs. The kernel makes
- * the tool the tracer of the new thread or process before that runs its first instruction (PTRACE_O_TRACECLONE and so on).
+ * adopt.c - finds out to which address space a new thread or child process belongs. `rseqkit torture` (the tool) traces the
+ * program. The kernel makes the tool the tracer of each new thread or process before its first instruction
+ * (PTRACE_O_TRACECLONE and so on).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -67,7 +68,7 @@ static bool shares_with(pid_t tid, const struct thread *other)
 	return other->tid != tid && other->process != NULL && syscall(SYS_kcmp, tid, other->tid, KCMP_VM, 0, 0) == 0;
 }
 
-/* Finds the address space of a child whose parent died before it reported the child. */
+/* Finds the address space of a child whose parent died before the kernel reported the child to the tool. */
 static void adopt_orphan(struct torture *torture, struct thread *child)
 {
 	for (struct thread *other = torture->threads; other != NULL && child->process == NULL; other = other->next)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * breakpoints.c - sets and removes the breakpoints of an address space.
+ * breakpoints.c - sets and removes breakpoints in the program that `rseqkit torture` (the tool) traces. A breakpoint is a trap
+ * instruction that the tool writes over an instruction of the program. A place (space.h) is an instruction in a process.
  *
- * The invariant: the tool writes a breakpoint only if memory has the instruction of the ELF file at this address. It writes the
- * instruction back only if memory still has the breakpoint. This is checked because a program can unmap or change its code
- * without the dynamic linker, and can have data at this address then.
+ * The invariant: the tool writes a breakpoint only if the instruction of the ELF file is in memory at this address. It writes the
+ * instruction back only if the breakpoint is still in memory. The tool checks this because a program can unmap or change its code
+ * without the dynamic linker, and can then have data at this address.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 /*
  * Does memory have the instruction `code` at the address, with the bytes `first` instead of the first machine_trap_size bytes?
- * Any byte after these can also be that of another breakpoint.
+ * Each later byte can also be another breakpoint, because another instruction can begin there.
  */
 static bool has(struct process *process, uint64_t address, const uint8_t *first, const uint8_t *code, size_t size)
 {
@@ -29,7 +30,7 @@ static bool has(struct process *process, uint64_t address, const uint8_t *first,
 
 static bool put_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size)
 {
-	if (process->paused != 0 || memcmp(code, machine_trap, machine_trap_size) == 0) /* the trap is the program's own */
+	if (process->paused != 0 || memcmp(code, machine_trap, machine_trap_size) == 0) /* or the program's own instruction is a trap */
 		return false;
 	return has(process, address, code, code, size) && process_write(process, address, machine_trap, machine_trap_size);
 }
@@ -71,7 +72,7 @@ bool process_clear(struct process *process, const struct place *place)
 	return process_take_trap(process, place_address(place), insn->code, insn->size);
 }
 
-/* Sets or removes the breakpoints of all instructions in the place's section whose state is `from`. */
+/* Sets or removes the breakpoint of each instruction that is in the section of `place` and has the state `from`. */
 static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
 {
 	const struct module *module = place->mapping->module;

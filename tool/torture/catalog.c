@@ -2,8 +2,9 @@
 /*
  * catalog.c - reads the critical sections of an ELF file, with functions of `rseqkit lint`.
  *
- * The file belongs to the tortured program, and can be made to harm the tool. So a child process with limits reads it. The child
- * writes the description (describe.h) to a memfd. The parent checks the counts and sizes in it, and ends its strings with '\0'.
+ * The file belongs to the program that `rseqkit torture` (the tool) runs. A hostile file could harm the tool. So a child process
+ * with limits reads the file. The child writes a description of the sections (describe.h) to a memfd. The parent checks the
+ * counts and sizes in this description, and ends each string with '\0'.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 #define LIMIT_MS 600000 /* emulated machines take a hundred times longer than others */
 #define CPU_S 300
-#define MEMORY_MAX ((rlim_t)1 << 30) /* bytes of address space, apart from four times the file's size */
+#define MEMORY_MAX ((rlim_t)1 << 30) /* bytes of address space; four times the file's size is added */
 #define COUNT_MAX 1000000
 
 struct task {

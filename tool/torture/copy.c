@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.c - makes the structures for a child of fork. It has its parent's modules, and the breakpoints that inherit.c finds. */
+/*
+ * copy.c - makes the structures that `rseqkit torture` keeps of a child of fork. The child has its parent's modules (ELF files
+ * with critical sections), and those of its parent's breakpoints that inherit.c finds.
+ */
 #include <string.h>
 
 #include "space.h"
 
-/* In a random run: sets a breakpoint in each section that has none. Before this the child has its parent's breakpoints. */
+/* In a random run (--random): sets a breakpoint in each section that has inherited none from the parent. */
 static void fill_random(struct process *process, struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->section_count; i++) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* describe.c - describes a file's critical sections and their instructions for the tracer. It runs in catalog.c's child. */
+/*
+ * describe.c - describes an ELF file's critical sections and their instructions, for `rseqkit torture`. The functions run in a
+ * child process that catalog.c starts.
+ */
 #define _GNU_SOURCE
 #include "describe.h"
 
@@ -42,7 +45,10 @@ static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t
 		memcpy(code, bytes, size);
 }
 
-/* Returns the address to which an edge leads, or 0 if it isn't known. An edge that leaves the section leads to `outside`. */
+/*
+ * Returns the address to which an edge leads, or 0 if it isn't known. An edge is a way from a section's instruction to the next
+ * one (tool/lint/section.h). If the edge leaves the section (EDGE_OUT), returns `outside`.
+ */
 static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
 {
 	if (edge >= 0)
@@ -82,7 +88,7 @@ static int compare_nodes(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* Adds a section's instructions. */
+/* Adds the section's instructions to the list *insns. `number` is the section's index in the description. */
 static bool add_insns(const struct check *check, const struct section *section, uint32_t number, struct torture_insn **insns,
 		      uint32_t *count)
 {
@@ -205,11 +211,14 @@ static uint64_t find_room(const struct image *image)
 	return start + FUNCTIONS * CODE_MAX <= end ? start : 0;
 }
 
-/* Is this the C library, or a static program, which contains the C library? Other files can have functions of the same names. */
+/*
+ * Is this file the C library, or a static program, which contains the C library? Only there are functions such as sigaction()
+ * the C library's; other files can define functions with these names, too.
+ */
 static bool has_library(const struct image *image)
 {
 	return find_function(image, "__libc_start_main") != 0 ||
-	       find_function(image, "__pthread_initialize_minimal") != 0; /* glibc before 2.34 has two files */
+	       find_function(image, "__pthread_initialize_minimal") != 0; /* libpthread of glibc before 2.34 */
 }
 
 static void describe_function(const struct check *check, const char *name, uint64_t room, struct torture_function *function)
@@ -230,7 +239,7 @@ static void describe_function(const struct check *check, const char *name, uint6
 	put_code(function->code, check->image, function->address, insn.size);
 }
 
-/* Several sections can contain one address. Keeps only the first instruction at each address. */
+/* Several sections can contain the same address. Keeps only the first instruction at each address. */
 static void drop_copies(struct torture_insn *insns, uint32_t *count)
 {
 	uint32_t kept = 0;

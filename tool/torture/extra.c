@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extra.c - handles a thread that has stopped at a breakpoint outside the sections, at the beginning of one of these functions.
+ * extra.c - handles a thread that has stopped at a breakpoint outside the critical sections. `rseqkit torture` (the tool) sets
+ * such breakpoints at the ends of sections (migrate.c, strike.c), and at the beginning of the following functions.
  *
  * The dynamic linker's function for debuggers: the linker calls it when it has mapped modules, before their constructors run. So
  * the tool sets breakpoints in new modules.
@@ -10,10 +11,11 @@
  * sigaction(), and pthread_sigmask(), which sigprocmask() calls: the tool must know whether SIGTRAP is blocked, ignored or
  * handled; see spare.c.
  *
- * prctl(PR_SET_DUMPABLE): afterwards a tracer without privileges can't write to the memory of later children. So no section of
- * the process is aborted any more.
+ * prctl(PR_SET_DUMPABLE): afterwards a tracer without privileges can't write to the memory of later children. So the tool spares
+ * the process: it aborts none of the process's sections any more.
  *
- * fork(): setuid() and similar calls also make the memory inaccessible. So the tool checks whether it can still open the memory.
+ * fork(): setuid() and similar calls also make the process's memory inaccessible. So the tool checks at each fork() whether it
+ * can still open this memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,7 +52,7 @@ static void let_go(struct torture *torture, struct thread *thread)
 		traced_detach(torture, thread->process);
 }
 
-/* ptrace() is called. Stops tracing the process that the program wants to trace. Returns false if it is the caller's process. */
+/* ptrace() is called. Stops tracing the process that the caller wants to trace. Returns false if that is the caller's own. */
 static bool handle_request(struct torture *torture, struct thread *thread, const struct machine_registers *registers)
 {
 	const uint64_t request = registers->general[machine_arguments[0]];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold.c - stops threads for a moment, and detaches from threads.
+ * hold.c - stops threads that `rseqkit torture` (the tool) traces for a moment, and detaches from them.
  *
  * The tool requests a stop by PTRACE_INTERRUPT. The thread can stop for another reason first, such as a signal. The tool notes
  * this first stop, to handle it later. Then the thread also stops for the request, and the tool ignores that stop.
@@ -18,8 +18,8 @@
 #include "traced.h"
 
 #define WAIT_S 1.0
-#define PATIENCE_S 100.0 /* before it detaches, the tool waits so long for all threads: many threads on few CPUs are slow */
-#define SETTLE_S 0.05 /* traced_settle() waits so long for threads in the kernel. A parent in vfork() stays there longer */
+#define PATIENCE_S 100.0 /* the tool detaches after at most this wait for all threads: many threads on few CPUs are slow */
+#define SETTLE_S 0.05 /* the longest wait of traced_settle() for threads in the kernel. A parent in vfork() stays there longer */
 #define LOOK_EVERY 4 /* after this many short sleeps, the tool looks at a thread's state in /proc */
 
 static void sleep_shortly(void)
@@ -32,9 +32,9 @@ static void sleep_shortly(void)
 enum wait_end { WAIT_STOPPED, WAIT_ASLEEP, WAIT_FAILED };
 
 /*
- * Waits for a stop, until the deadline. Returns WAIT_ASLEEP if the thread executes no instruction without having stopped. There
- * are two such cases. A process's first thread has ended and others go on. Or the thread sleeps uninterruptibly in the kernel,
- * for example in vfork(), and stops before its next instruction.
+ * Waits for a stop, until the deadline. Returns WAIT_ASLEEP if the thread hasn't stopped, but executes no instruction either.
+ * There are two such cases. The thread is its process's first one and has ended, while others go on. Or the thread sleeps
+ * uninterruptibly in the kernel, for example in vfork(), and stops before its next instruction.
  */
 static enum wait_end wait_for(struct thread *thread, double deadline, int *status)
 {
@@ -74,7 +74,7 @@ bool traced_wait(struct thread *thread)
 	return false;
 }
 
-/* Is this a thread that a caller wants to stop? `process` NULL: of any process. */
+/* Is this a thread that a caller wants to stop? If `process` is NULL, the thread can belong to any process. */
 static bool is_held(const struct thread *thread, const struct thread *except, const struct process *process)
 {
 	return thread != except && !thread->ended && (process == NULL || thread->process == process);
@@ -133,7 +133,7 @@ static bool hold(struct torture *torture, const struct thread *except, const str
 			continue;
 		thread->state = THREAD_STOPPED;
 		thread->has_status = true;
-		/* This function also makes the kernel restart a system call that the request has interrupted. */
+		/* inspect_read_registers() also makes the kernel restart a system call that the request has interrupted. */
 		if (WIFSTOPPED(thread->status))
 			(void)inspect_read_registers(thread->tid, &answer);
 	}
@@ -211,7 +211,7 @@ static bool is_breakpoint(const struct thread *thread)
 {
 	int code = code_of(thread);
 
-	return code == SI_KERNEL || (code == TRAP_BRKPT && machine_trap_moves == 0); /* x86, arm64 */
+	return code == SI_KERNEL || (code == TRAP_BRKPT && machine_trap_moves == 0); /* x86 has SI_KERNEL, arm64 TRAP_BRKPT */
 }
 
 /*
@@ -236,7 +236,7 @@ static int undo_stop(struct thread *thread)
 	if (WSTOPSIG(thread->status) != SIGTRAP)
 		return WSTOPSIG(thread->status);
 	if (code_of(thread) <= 0)
-		return SIGTRAP; /* another process sent it */
+		return SIGTRAP; /* a process sent this SIGTRAP */
 	if (!is_breakpoint(thread) || !machine_read(thread->tid, &registers))
 		return 0;
 	traced_block_again(thread);

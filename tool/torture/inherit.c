@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inherit.c - finds the breakpoints that a child of fork has inherited from its parent.
+ * inherit.c - finds the breakpoints that a child of fork has inherited from its parent. A breakpoint is a trap instruction that
+ * `rseqkit torture` (the tool) has written over an instruction of the program.
  *
- * The tool learns of a fork some time after it. Meanwhile other threads of the parent come to breakpoints, and the tool removes
- * or sets breakpoints in the parent. So the states (BREAKPOINT_...) of the parent's instructions only show where the child
- * possibly has breakpoints. The invariant: the tool gives a child's instruction the state BREAKPOINT_SET only if the child's
- * memory has the trap.
+ * The tool learns of a fork some time after the fork. Meanwhile other threads of the parent come to breakpoints, and the tool
+ * removes or sets breakpoints in the parent. So the states (BREAKPOINT_...) of the parent's instructions only show where the
+ * child possibly has breakpoints. The invariant: the tool gives a child's instruction the state BREAKPOINT_SET only if the
+ * child's memory has the trap.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside.c - `rseqkit torture --inside`: starts the program with a preloaded agent, and answers the requests of the agents in all
- * its processes until the last process has ended.
+ * inside.c - `rseqkit torture --inside`: starts the program with a preloaded agent (agent/agent.h), and answers the requests of
+ * the agents in all processes of the program until the last process has ended.
  *
  * The program is a child of the tool, and is killed if the tool dies. Orphans of the program become children of the tool.
  */

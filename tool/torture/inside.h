@@ -3,7 +3,10 @@
  * inside.h - `rseqkit torture --inside`: a preloaded agent (agent/) runs in the program, and its signal handler handles the
  * breakpoints.
  *
- * The tool reads the sections, sets the breakpoints, and adds up the counts. It doesn't trace the program.
+ * The tool reads the critical sections, sets the breakpoints, and adds up the counts. It doesn't trace the program. The agents
+ * share memory with the tool (agent/shared.h). In it each process has a cell, which refers to a list of the process's modules.
+ * A module is an ELF file with sections. A position is a distance in bytes from the beginning of the shared memory. A random run
+ * (--random) has one breakpoint in each section, at a random instruction.
  */
 #ifndef RK_TOOL_TORTURE_INSIDE_H
 #define RK_TOOL_TORTURE_INSIDE_H
@@ -67,7 +70,7 @@ struct inside {
 	bool alone;               /* all children of the tool are processes of the program */
 	bool stopping;            /* the user has ended the torture; the program's remaining processes go on without it */
 	pid_t first;              /* the program's first process */
-	pid_t awaited;            /* a process that the program wants to trace, and whose agent hasn't asked yet; 0: none */
+	pid_t awaited;            /* a process that the program wants to trace, and whose agent hasn't made a request yet; 0: none */
 };
 
 /* Runs the program to its end. Returns EXIT_CLEAN, or EXIT_USAGE with a message. */
@@ -81,8 +84,8 @@ bool memory_begin(struct inside *inside);
 void memory_end(struct inside *inside);
 
 /*
- * memory_take() takes a piece of the shared memory for a cell, or for both halves of a list, and clears it. Returns the piece's
- * position, or 0 if none is left. memory_give() gives a piece back.
+ * memory_take() takes a piece of the shared memory for a cell, or for both halves of a list (inside_lists.c), and clears the
+ * piece. Returns its position, or 0 if none is left. memory_give() gives a piece back.
  */
 uint64_t memory_take(struct inside *inside, unsigned kind);
 void memory_give(struct inside *inside, unsigned kind, uint64_t position);
@@ -107,16 +110,16 @@ void life_begin(struct inside *inside);
 void life_end(void);
 
 /*
- * inside_probe.c. probe_trap() tries a trap in a child, and returns how many bytes it moves the instruction pointer. If programs
- * can't be tortured from inside on this machine, it returns a negative number. probe_program() returns whether the agent can be
- * preloaded into this program. If not, both print a message.
+ * inside_probe.c. probe_trap() tries a trap in a child, and returns how many bytes the trap moves the instruction pointer. If
+ * programs can't be tortured from inside on this machine, it returns a negative number. probe_program() returns whether the agent
+ * can be preloaded into this program. If not, both print a message.
  */
 int probe_trap(void);
 bool probe_program(char *const *command);
 
 /*
- * inside_handle.c. handle_open() notes when the process was started, and with `allowed` opens a handle. handle_close() closes the
- * handle. handle_lives() returns whether the process still exists.
+ * inside_handle.c. handle_open() notes when the process was started, and with `allowed` opens a handle (pidfd). handle_close()
+ * closes the handle. handle_lives() returns whether the process still exists.
  */
 void handle_open(struct inside *inside, struct inside_process *process, bool allowed);
 void handle_close(struct inside *inside, struct inside_process *process);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_handle.c - finds out whether a process still exists, with a limited number of descriptors.
+ * inside_handle.c - finds out whether a process of the program still exists, with a limited number of descriptors, for
+ * `rseqkit torture --inside` (the tool).
  *
  * A process is identified by a pidfd, or by its process id and its start time. The invariant: enough descriptors stay free to
- * read the modules and the memory of a new process. So pidfds take at most half of the descriptors that process_files() allows.
+ * read the modules and the memory of a new process. So pidfds take at most half of the descriptors that process_files()
+ * allows for all processes together.
  */
 #define _GNU_SOURCE
 #include <errno.h>

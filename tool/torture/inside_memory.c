@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_memory.c - makes the memory that is shared with the agents, and the tables of the modules in it.
+ * inside_memory.c - makes the memory that `rseqkit torture --inside` (the tool) shares with its agents, and the tables of the
+ * modules in it. An agent is the object that the tool preloads into each process. A cell is the entry of a process in this
+ * memory.
  *
  * The memory of a module's tables is never given back. The memory of a cell or of a list is used again only for another cell or
- * list of the same kind. It's used again as late as possible: when no unused memory is left. Before that, a child possibly still
- * uses the cell of its parent, which has ended. The invariant: the tool keeps its own copy of all positions and sizes, and reads
- * only counts and requests from the memory.
+ * list of the same kind. This memory is used again as late as possible: when no unused memory is left. Before that, a child
+ * possibly still uses the cell of its parent, which has ended. The invariant: the tool keeps its own copy of all positions and
+ * sizes, and reads only counts and requests from the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -184,8 +186,8 @@ static void fill(const struct module *module, struct agent_section *sections, st
 		insns[i].injected = insn->injected;
 		insns[i].confirmed = insn->confirmed;
 		/*
-		 * After a trap, the instruction pointer is up to AGENT_TRAP_MOVES_MAX bytes further on. If the section's last instruction
-		 * isn't longer than this, a trap in its place would lead the thread out of the section.
+		 * After a trap, the instruction pointer is up to AGENT_TRAP_MOVES_MAX bytes further on. If the section's last
+		 * instruction isn't longer than this, a trap in its place would lead the thread out of the section.
 		 */
 		insns[i].usable = insn->size >= AGENT_TRAP_SIZE && !(insn->last && insn->size <= AGENT_TRAP_MOVES_MAX) &&
 				  memcmp(insn->code, trap, AGENT_TRAP_SIZE) != 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inside_probe.c - finds out whether --inside works with a program on this machine. If not, prints why. */
+/* inside_probe.c - finds out whether `rseqkit torture --inside` works with a program on this machine. If not, prints why. */
 #define _GNU_SOURCE
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -20,7 +20,7 @@
 
 #define PROBE_MS 10000
 
-#define NO_TRAP (AGENT_TRAP_MOVES_MAX + 1) /* the exit status of a child whose trap's signal says nothing */
+#define NO_TRAP (AGENT_TRAP_MOVES_MAX + 1) /* the exit status of a child whose signal doesn't say where the trap was */
 
 static uintptr_t trap_place;
 
@@ -53,7 +53,10 @@ static void note_trap(int number, siginfo_t *info, void *context)
 	_exit(info->si_code > 0 && moved <= AGENT_TRAP_MOVES_MAX ? (int)moved : NO_TRAP);
 }
 
-/* In a child: how far is the signal's address behind the trap? Some emulators don't know the instruction int1 or brk. */
+/*
+ * In a child: executes a trap. The exit status is the distance from the trap to the signal's address, or NO_TRAP. Some emulators
+ * don't know the instruction int1 or brk.
+ */
 static int try_trap(int out, const void *argument)
 {
 	struct sigaction action = {.sa_sigaction = note_trap, .sa_flags = SA_SIGINFO};

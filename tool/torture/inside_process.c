@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_process.c - answers the requests of the agents, and keeps the processes to which these agents belong.
+ * inside_process.c - answers the requests of the agents, and keeps the list of the processes to which these agents belong. An
+ * agent is the object that `rseqkit torture --inside` (the tool) preloads into each process.
  *
  * The invariant: the tool writes a breakpoint only if the module is in the list that the process's agent reads. It writes nothing
  * while a module of this process is about to be unmapped. The tool opens a process's memory when the process's agent asks. After
@@ -75,8 +76,8 @@ static void strip(const struct inside *inside, struct process *space)
 }
 
 /*
- * Copies the parent's mappings to a child. Returns false if the parent isn't known or memory is short. Then the child's first
- * scan finds the modules.
+ * Copies the parent's mappings to a child. Returns false if the parent isn't known or memory is short. After false, the child's
+ * first scan finds the modules.
  */
 static bool inherit(const struct inside *inside, const struct agent_slot *slot, struct process *space)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside_traps.c - sets and removes the breakpoints in processes that have an agent.
+ * inside_traps.c - sets and removes the breakpoints in processes that have an agent, the object that `rseqkit torture --inside`
+ * (the tool) preloads.
  *
  * The invariant: the tool writes a breakpoint only if memory still has the instruction of the module's ELF file. The module must
  * also be in the list that the process's agent reads (inside_lists.c). Some kernels let only a tracer write to the text of
@@ -118,7 +119,7 @@ bool traps_mark(const struct mapping *mapping)
 	return any;
 }
 
-/* In a random run: sets a breakpoint in a section that rested, in each process that has the section. */
+/* In a random run: an agent has left this section without a breakpoint. Sets one in each process that has the section. */
 static void wake(struct inside *inside, const struct inside_module *one, uint32_t section)
 {
 	for (const struct inside_process *process = inside->processes; process != NULL; process = process->next)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c - what depends on the architecture: the trap, and how to read and set the registers of a stopped thread. */
+/* machine.c - the parts of `rseqkit torture` for each architecture: the trap, and access to a stopped thread's registers. */
 #define _GNU_SOURCE
 #include "machine.h"
 

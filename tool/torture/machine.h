@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.h - what depends on the architecture: a stopped thread's registers, and the trap, the instruction of a breakpoint. */
+/*
+ * machine.h - the parts of `rseqkit torture` that depend on the architecture: access to a stopped thread's registers, and the
+ * trap, which is the instruction of a breakpoint.
+ */
 #ifndef RK_TOOL_TORTURE_MACHINE_H
 #define RK_TOOL_TORTURE_MACHINE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - reads and writes the memory of a process, and finds the instruction at an address. */
+/* memory.c - reads and writes the memory of a process that `rseqkit torture` handles, and finds the instruction at an address. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>

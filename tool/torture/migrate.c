@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * migrate.c - moves a stopped thread to another CPU, so that the section starts again there.
+ * migrate.c - `rseqkit torture --migrate`: moves a thread that has stopped in a critical section to another CPU, so that the
+ * aborted section starts again there.
  *
  * A faulty section goes on using the old CPU's number, and so changes the old CPU's data. This does harm only if another thread
  * has changed the same data meanwhile. So the moved thread stays stopped until another thread of the process has passed the end

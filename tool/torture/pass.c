@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pass.c - lets a thread pass a breakpoint outside the sections.
+ * pass.c - lets a thread pass a breakpoint that `rseqkit torture` (the tool) has set outside the critical sections.
  *
  * While a thread passes a breakpoint, another thread must not execute the same instruction without a stop. So the breakpoint
  * stays, and the thread executes a copy of the instruction. The copy lies in unused bytes after the end of the file's code. If
@@ -24,7 +24,7 @@ static void pass_alone(struct torture *torture, struct thread *thread)
 		if (!held)
 			return;
 		done = traced_wait(thread);
-		again = thread->has_status && traced_is_request(thread->status); /* the stop was for an earlier request */
+		again = thread->has_status && traced_is_request(thread->status); /* the thread stopped for an earlier PTRACE_INTERRUPT */
 		if (done || thread->has_status)
 			traced_end_step(thread);
 		if (again)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - starts a program under the tracer, or attaches to a process, and handles stops until the end.
+ * run.c - `rseqkit torture` without --inside: starts a program under the tracer, or attaches the tracer to a process, and handles
+ * stops until the end.
  *
- * If the tracer dies, the kernel kills a program that the tracer has started. A process that it was attached to goes on; for this
+ * If the tracer dies, the kernel kills a program that the tracer has started. A process to which the tracer has attached goes on;
  * see torture.c.
  */
 #define _GNU_SOURCE
@@ -209,7 +210,8 @@ static void look_at_masks(struct torture *torture)
 }
 
 /*
- * Traces all threads that share the process's memory. If one can't be traced, traces none: a breakpoint would kill this thread.
+ * Traces all threads that share the process's memory. If one of them can't be traced, traces none of them: a breakpoint would
+ * kill an untraced thread.
  */
 static bool attach(struct torture *torture)
 {
@@ -310,7 +312,7 @@ static bool is_complete(const struct torture *torture)
 	return torture->settings->random == 0;
 }
 
-/* With --pid: is the torture over? `stop` becomes readable when the command has ended. */
+/* With --pid: is the torture over? `stop` becomes readable when the user's command has ended (torture.c). */
 static bool is_time(const struct torture *torture, double began, int stop)
 {
 	char byte;

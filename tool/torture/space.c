@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* space.c - makes and frees the structure of an address space, and finds the modules that it has. */
+/*
+ * space.c - makes and frees the structure that `rseqkit torture` keeps of an address space, and finds the address space's
+ * modules: the ELF files that have critical sections.
+ */
 #define _GNU_SOURCE
 #include "space.h"
 
@@ -114,7 +117,7 @@ static bool parse_line(char *text, struct line *line)
 	return true;
 }
 
-/* Is it the same file, with the same contents? Its name and its permissions don't matter. */
+/* Are both the same file, with the same contents? The name and the permissions don't matter. */
 static bool is_same_file(const struct stat *one, const struct stat *other)
 {
 	return one->st_ino == other->st_ino && one->st_size == other->st_size && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
@@ -139,7 +142,7 @@ static bool is_lack(int error)
 }
 
 /*
- * Returns a module without sections for a line whose file can't be opened. The path has no such file any more, and only a tool
+ * Returns a module without sections for a line whose file can't be opened. The file isn't at its path any more, and only a tool
  * with privileges can open the file through the process's mapping.
  */
 static struct module *missing_module(const struct line *line, struct torture_result *result)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * space.h - one address space that is tortured: its modules, and the breakpoints in them.
+ * space.h - an address space in which `rseqkit torture` (the tool) aborts critical sections: its modules, which are ELF files
+ * with sections, and the breakpoints in them.
  *
  * A trap is an instruction that stops the thread. A breakpoint is a trap that the tool has written over an instruction of the
  * program. The invariant: an instruction has a breakpoint only while its state is BREAKPOINT_SET. The state also says whether
@@ -33,15 +34,16 @@ struct mapping {
 };
 
 /*
- * A section rests while it has no breakpoints in a random run, until a thread has passed its end. At most RESTS
- * sections of a process can rest at once. One isn't enough, because the abort handler of one section can lead to another section.
+ * A random run (--random) sets one breakpoint in each section, at a random instruction. Sometimes a section rests: it has no
+ * breakpoint until a thread has passed its end. At most RESTS sections of a process can rest at once. If only one section could
+ * rest, it would not be enough, because the abort handler of one section can lead to another section.
  */
 enum { RESTS = 4 };
 
 /* Breakpoints outside the sections. Threads pass them without an abort. */
 enum extra_kind {
 	EXTRA_LINKER,    /* the dynamic linker's function for debuggers, called when modules are loaded or unloaded */
-	EXTRA_PTRACE,    /* ptrace() and the following functions are the C library's */
+	EXTRA_PTRACE,    /* ptrace() of the C library; the next four are functions of the C library, too */
 	EXTRA_SIGACTION,
 	EXTRA_SIGMASK,
 	EXTRA_PRCTL,
@@ -51,6 +53,7 @@ enum extra_kind {
 	EXTRAS = EXTRA_REST + RESTS
 };
 
+/* A breakpoint outside the sections. */
 struct extra {
 	uint64_t address; /* 0: there is no such breakpoint */
 	uint64_t copy;    /* where a copy of the instruction can be executed; 0: nowhere */
@@ -84,19 +87,19 @@ struct process {
 	pid_t paused;                 /* an untraced process that shares this memory, so no breakpoints are set; 0: none */
 };
 
-/* Makes an empty address space with one thread, and opens its memory. Returns NULL if memory is short. */
+/* Makes the structure of an address space with one thread and no modules. Opens its memory. Returns NULL if memory is short. */
 struct process *process_new(pid_t pid);
 
 /* Adds a module to the process. Returns NULL if memory is short. */
 struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias);
 
-/* copy.c: makes the address space of a child of fork. Adds to the result the modules that the parent's last scan didn't find. */
+/* copy.c: makes the structure for a child of fork. Adds to the result the modules that the parent's last scan didn't find. */
 struct process *process_copy(const struct process *parent, pid_t pid, const struct torture_settings *settings,
 			     struct torture_result *result);
 
 /*
- * Makes the address space of a child whose parent is unknown, because the parent died while it made the child. Call
- * process_scan() next.
+ * Makes the structure for a child whose parent is unknown, because the parent died while it made the child. Call process_scan()
+ * next.
  */
 struct process *process_orphan(pid_t pid);
 
@@ -136,7 +139,7 @@ void process_resume(struct process *process, const struct place *place);
 
 /*
  * pass.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
- * this isn't possible. extra_remove_copies() removes all copies. Call it only while no thread executes a copy.
+ * this isn't possible. extra_remove_copies() removes all copies. Call extra_remove_copies() only while no thread executes a copy.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
 void extra_remove_copies(struct process *process);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spare.c - spares processes: sets no breakpoints in them, and so aborts none of their sections, because this would harm them.
+ * spare.c - spares processes that breakpoints would harm: `rseqkit torture` (the tool) sets no breakpoints in their critical
+ * sections, and so aborts no section.
  *
  * If a thread comes to a breakpoint while it blocks or ignores SIGTRAP, the kernel unblocks SIGTRAP and drops the program's
  * action (force_sig() of kernel/signal.c). So the tool sets no breakpoint in a process that ignores SIGTRAP. A process that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stops.c - finds out why a traced thread has stopped, and handles the stop. */
+/* stops.c - finds out why a thread that `rseqkit torture` (the tool) traces has stopped, and handles the stop. */
 #define _GNU_SOURCE
 #include "traced.h"
 

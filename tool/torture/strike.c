@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strike.c - handles a thread that has stopped at a breakpoint in a section: makes the kernel abort the section.
+ * strike.c - handles a thread that `rseqkit torture` (the tool) traces and that has stopped at a breakpoint in a critical
+ * section: makes the kernel abort the section.
  *
  * The kernel aborts a section if its thread was stopped in it. So the tool sets the thread's instruction pointer back to the
  * instruction, and lets the thread make a single step. If the kernel aborts the section, this step executes the first instruction
  * of the abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step shows which
- * instruction was executed. An abort is confirmed if it was the abort handler's.
+ * instruction was executed. The tool counts an abort as confirmed if this was the abort handler's first instruction.
  */
 #include <linux/rseq.h>
 #include <signal.h>
@@ -94,7 +95,7 @@ void strike_passed(const struct thread *thread, enum extra_kind kind)
 		end_rest(thread->process, (unsigned)kind - EXTRA_REST);
 }
 
-/* The thread has passed its breakpoint, which the tool had removed. Sets this one again, or another one in the same section. */
+/* The thread has passed its breakpoint, which the tool had removed. Sets this breakpoint again, or another one in the section. */
 static void set_again(struct torture *torture, struct thread *thread, const struct place *place)
 {
 	const struct torture_insn *insn = place_insn(place);
@@ -145,7 +146,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	struct place now = *place;
 
 	if (!process_clear(thread->process, place)) { /* the breakpoint stays, so the thread gets the SIGTRAP */
-		if (!machine_read(thread->tid, &registers)) /* it was killed */
+		if (!machine_read(thread->tid, &registers)) /* the thread was killed */
 			return;
 		complain("the breakpoint of process %d can't be removed, because its memory is closed", (int)thread->group);
 		traced_go(thread, SIGTRAP);
@@ -172,7 +173,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	}
 	if (catalog_is_covered(torture->settings, insn) && watch_wants(torture, place) && watch_store(torture, thread, &now))
 		set_again(torture, thread, place);
-	if (thread->has_status || thread->state == THREAD_RUNNING) /* in watch_store(): another stop, or none in time */
+	if (thread->has_status || thread->state == THREAD_RUNNING) /* in watch_store() it had another stop, or none in time */
 		return;
 	thread->place = now;
 	if (!torture->settings->migrate || !migrate_away(torture, thread))

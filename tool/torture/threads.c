@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* threads.c - the list of traced threads, and the functions that let a stopped thread go on. */
+/* threads.c - the list of the threads that `rseqkit torture` traces, and the functions that let a stopped thread go on. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>

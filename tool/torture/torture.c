@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture.c - `rseqkit torture`: reads the options, tortures the program, and prints the report.
+ * torture.c - `rseqkit torture`: reads the options, has the program's critical sections aborted, and prints the report.
  *
  * A process that the command attaches to (--pid) must survive the end of the command. So the tracer of such a process is a
- * process in a session of its own. The tracer learns from a pipe that the command has ended, for whatever reason. Then it removes
- * its breakpoints and detaches.
+ * process in a session of its own. The tracer learns from a pipe that the command has ended, for whatever reason. Then the tracer
+ * removes its breakpoints and detaches.
  */
 #define _GNU_SOURCE
 #include "torture.h"

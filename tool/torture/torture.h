@@ -63,8 +63,10 @@ struct torture_insn {
 	char source[SOURCE_MAX]; /* file:line, or "" */
 	/*
 	 * Counts. `reached`: visits of threads that the kernel protects by the section's descriptor. `idle`: visits of other
-	 * threads, for example of threads without a registration. `confirmed`: aborts after which the thread was at the abort
-	 * handler.
+	 * threads, for example of threads without a registration. `injected`: attempts to make the kernel abort the section
+	 * here. `confirmed`: attempts after which the thread was at the abort handler. `migrated`: attempts for which the tool
+	 * moved the thread to another CPU, and another thread then passed the section on the old CPU. `watched`: how often
+	 * watch.c checked the store.
 	 */
 	uint64_t reached, idle, injected, confirmed, migrated, watched;
 	double watch_at;     /* the store isn't watched again before this time */
@@ -87,17 +89,18 @@ struct segment {
 	uint64_t offset, size, address;
 };
 
+/* A function at which the tracer stops threads. */
 struct torture_function {
 	uint64_t address;    /* the address in the file; 0: this file doesn't define the function */
 	uint64_t room;       /* the address of CODE_MAX bytes of the file's code that nothing uses; 0: none */
 	uint8_t code[CODE_MAX]; /* the function's first instruction */
 	uint8_t size;        /* bytes of this instruction; 0: unknown */
-	bool movable;        /* this instruction does the same at another address */
+	bool movable;        /* this instruction does the same if it is copied to another address */
 };
 
 struct module {
 	char *path;
-	dev_t map_device;    /* the device in /proc/PID/maps. On some file systems stat(2) returns another one */
+	dev_t map_device;    /* the device in /proc/PID/maps. On some file systems stat(2) returns another device */
 	ino_t inode;
 	struct stat file;    /* the file's status when it was read; a file that was rewritten since is another module */
 	struct torture_function functions[FUNCTIONS];
@@ -124,6 +127,7 @@ struct violation {
 struct torture_result {
 	struct module *modules;
 	struct violation *violations;
+	/* Sums of the instructions' counts (struct torture_insn). `unmigrated`: with --migrate, attempts not in `migrated`. */
 	uint64_t injected, confirmed, migrated, unmigrated;
 	uint64_t refused;    /* stops in a section after which the kernel didn't divert the thread to the abort handler */
 	uint64_t idle;       /* visits of threads without protection */

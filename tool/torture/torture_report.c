@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* torture_report.c - prints the report of `rseqkit torture`: which instructions were reached and aborted, and the violations. */
+/*
+ * torture_report.c - prints the report of `rseqkit torture`: which instructions were reached and aborted, and the violations. A
+ * violation is a store whose change other threads can see before the section's commit.
+ */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * traced.h - the threads that are traced.
+ * traced.h - the threads that `rseqkit torture` (the tool) traces.
  *
- * The invariant: to a thread whose state is THREAD_RUNNING, the tool makes no request of ptrace except PTRACE_INTERRUPT. A
- * thread makes at most one step at a time; `place` is the breakpoint at which the step began.
+ * The invariant: while a thread's state is THREAD_RUNNING, the tool makes no ptrace request for it except PTRACE_INTERRUPT. A
+ * thread makes at most one single step at a time. A place (space.h) is an instruction in a process.
  */
 #ifndef RK_TOOL_TORTURE_TRACED_H
 #define RK_TOOL_TORTURE_TRACED_H
@@ -14,7 +14,7 @@
 #include "space.h"
 
 enum thread_state {
-	THREAD_NEW,     /* it hasn't made its first stop, or this stop isn't handled yet because its parent is unknown */
+	THREAD_NEW,     /* the thread hasn't made its first stop, or this stop waits because the thread's parent is unknown */
 	THREAD_RUNNING,
 	THREAD_STOPPED
 };
@@ -39,7 +39,7 @@ struct thread {
 	bool blocked_before;     /* the value of blocks_trap before the signal handler that runs now */
 	uint64_t handler_stack;  /* the stack pointer before the signal handler that runs now. 0: no handler is known to run */
 	bool asleep;             /* the thread was asleep in the kernel when traced_hold() was called, so it wasn't stopped */
-	uint64_t switches;       /* how often the sleeping thread had given up its CPU then. The number grows when it runs */
+	uint64_t switches;       /* how often this sleeping thread had given up its CPU before traced_hold() */
 	bool ended;              /* this is its process's first thread, and it has ended before other threads of the process */
 	double since;            /* if the thread's parent is unknown: when the thread was first seen */
 	bool masked;             /* the tool blocks signals during the step; `mask` is the program's own mask */
@@ -61,7 +61,7 @@ enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
 
 /* SIGTERM or SIGHUP, which possibly both the tool and the program got; see signals.c. */
 struct passed_signal {
-	pid_t sender, seen_from; /* who last sent the signal to the tool, and to the program; 0: the kernel */
+	pid_t sender, seen_from; /* the process that last sent the signal to the tool, and to the program; 0: the kernel */
 	double due;          /* when the tool passes the signal on to the program; 0: the tool has nothing to pass on */
 	double seen;         /* when the program last got the signal itself; 0: never */
 };
@@ -212,7 +212,7 @@ void strike_after_step(struct torture *torture, struct thread *thread, enum step
 /* Call this instead of strike_after_step() if the thread gets a signal before its step is over. */
 void strike_interrupted(struct torture *torture, struct thread *thread, enum step step);
 
-/* Call this when the thread has come to the end of a section that rests: EXTRA_REST + number. The section rests no more. */
+/* Call this when the thread has come to the end of a section that rests, to the breakpoint `kind`. The section's rest ends. */
 void strike_passed(const struct thread *thread, enum extra_kind kind);
 
 /*
@@ -233,7 +233,7 @@ bool watch_may_hold(const struct thread *thread);
 
 /*
  * migrate.c. migrate_away() moves the thread to another CPU. It returns true if the thread then waits until another thread passes
- * the section's end. Call migrate_passed() when a thread has come there. migrate_expire() ends the waits whose deadline has
+ * the section's end. Call migrate_passed() when a thread has come to this end. migrate_expire() ends the waits whose deadline has
  * passed. migrate_back() gives a thread the program's own choice of CPUs again. migrate_inherited() does this for a child that
  * got the CPUs of its parent.
  */

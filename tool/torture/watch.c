@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - checks whether other threads can see a store before the section's commit.
+ * watch.c - checks whether other threads can see a store before the section's commit, in a program that `rseqkit torture` (the
+ * tool) traces.
  *
- * The thread has stopped at a store that isn't the section's last instruction. If the store goes to memory that isn't the
- * thread's own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool sets
- * the field rseq_cs of the thread's area to 0, so the kernel doesn't abort the section. If the memory then differs, other threads
- * can see a change that the section hasn't committed. Afterwards the tool restores the field, and the kernel aborts the section
- * right after the store. So the program runs on as after an abort at exactly this place.
+ * The thread has stopped at a store that isn't the critical section's last instruction. If the store goes to memory that isn't
+ * the thread's own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool
+ * sets the field rseq_cs of the thread's area to 0, so the kernel doesn't abort the section. If the memory then differs, other
+ * threads can see a change that the section hasn't committed. Afterwards the tool restores the field, and the kernel aborts the
+ * section right after the store. So the program runs on as after an abort at exactly this place.
  *
  * The thread's own memory is its stack, its thread-local memory, and its area.
  */
@@ -23,10 +24,10 @@
 #define AREA_SIZE 64         /* assumed bytes of the area */
 #define RED_ZONE 512         /* this many bytes below the stack pointer belong to the thread */
 #define ABOVE_THREAD 4096    /* this many bytes above the thread pointer belong to the thread */
-#define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, opposite to its thread-local memory */
+#define DESCRIBES_THREAD 2304 /* bytes of the C library's data about the thread, on the other side of the thread pointer */
 #define STACK_MAX (8u << 20) /* this many bytes above the stack pointer belong to the process's first thread */
 #define FRAMES_MAX (64u << 10) /* the same as STACK_MAX, for another thread whose stack isn't near its thread pointer */
-#define DISTANCE_MAX ((uint64_t)1 << 30) /* from the stack pointer to the thread pointer, which is at the top of a stack */
+#define DISTANCE_MAX ((uint64_t)1 << 30) /* a thread pointer less than this above the stack pointer ends the stack */
 /*
  * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. So the
  * tool watches a store at its first WATCHED_SOON visits, and then only after pauses.
@@ -131,7 +132,8 @@ bool watch_wants(const struct torture *torture, const struct place *place)
 }
 
 /*
- * Lets the thread make one step, which is one element of a repeated store. Returns false if the thread hasn't stopped after it.
+ * Lets the thread make one step, in which a repeated store stores one element. Returns false if the thread didn't stop after the
+ * step.
  */
 static bool execute_step(struct thread *thread)
 {
@@ -145,8 +147,8 @@ static bool execute_step(struct thread *thread)
 }
 
 /*
- * Lets the thread execute the store, while no other thread runs. Compares `width` bytes before and after it, which can be several
- * elements of a repeated store. Returns true if the thread has reached another instruction.
+ * Lets the thread execute the store, while no other thread runs. Compares `width` bytes of memory before and after the store; in
+ * a repeated store these can be several elements. Returns true if the thread has reached another instruction.
  */
 static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address,
 		    unsigned width)

@@ -13,8 +13,8 @@
 #include "tool.h"
 #include "tracefs.h"
 
-#define MEMORY_MAX (256U << 20) /* the tool keeps at most so many bytes of pages, and leaves further ones to the kernel */
-#define PAGES_AT_ONCE 4096 /* a default buffer has fewer pages */
+#define MEMORY_MAX (256U << 20) /* the tool keeps at most this many bytes of pages, and leaves further pages in the kernel */
+#define PAGES_AT_ONCE 4096 /* pages of one CPU; a buffer of the default size has fewer */
 #define MISSED_BITS 0xc0000000U /* RB_MISSED_EVENTS and RB_MISSED_STORED of kernel/trace/ring_buffer.c */
 
 /* Types of entries, see include/linux/ring_buffer.h. */
@@ -70,7 +70,7 @@ static int read_formats(struct capture *capture, int root)
 		return report_unknown("events/rseq/rseq_ip_fixup/format");
 	if (capture->updates && !format_read_event(root, "rseq/rseq_update", update_fields, &capture->update))
 		return report_unknown("events/rseq/rseq_update/format");
-	/* If the kernel doesn't have this event, the tool notices another program in the same process only by its addresses. */
+	/* If the kernel doesn't have this event, the tool notices an exec only by the addresses of the new program. */
 	(void)format_read_event(root, "sched/sched_process_exec", exec_fields, &capture->exec);
 	return EXIT_CLEAN;
 }
@@ -188,7 +188,10 @@ void capture_pump(struct capture *capture)
 	uint64_t before = proc_now();
 
 	for (size_t i = 0; i < capture->instance.cpu_count; i++)
-		/* The number of pages is limited, because a buffer that fills as fast as it's read must not delay the others. */
+		/*
+		 * The number of pages is limited, because a buffer that fills as fast as it's read must not delay other CPUs'
+		 * buffers.
+		 */
 		for (int most = PAGES_AT_ONCE; most > 0 && read_page(capture, &capture->streams[i]); most--)
 			;
 	capture->complete = before;
@@ -249,8 +252,8 @@ static uint32_t read_word(const struct capture_cursor *cursor, size_t at)
 }
 
 /*
- * Decodes the next event of a page that this tool knows. Returns false at the end of the page. If an entry reaches beyond the
- * end, counts this in *damaged, and also returns false.
+ * Decodes the page's next event of a kind that this tool knows. Returns false at the end of the page. If an entry reaches beyond
+ * the page's end, counts the page in *damaged, and also returns false.
  */
 static bool next_in_block(const struct capture *capture, struct capture_cursor *cursor, struct capture_event *event,
 			  uint64_t *damaged)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capture.h - reads the events of the kernel's trace from its buffers, and returns them in the order of their times. Each CPU has
- * a buffer.
+ * capture.h - reads the events of the kernel's trace from the kernel's buffers, and returns the events in the order of their
+ * times. Each CPU has a buffer. `rseqkit trace` and `rseqkit top` (the tool) use these functions.
  *
- * This file reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One read() returns a page with about 80
+ * The tool reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One read() returns a page with about 80
  * events. For text, the kernel would have to print each event, and this tool would have to parse it.
  *
  * The invariant: an event is returned only after the buffers of all CPUs were read at a later time than the event's. So the
@@ -54,7 +54,7 @@ struct capture {
 	struct capture_stream *streams; /* one for each CPU */
 	size_t blocks;                  /* how many pages are in memory */
 	uint64_t complete;              /* all events before this time have been read */
-	uint64_t damaged;               /* in how many pages a part couldn't be understood */
+	uint64_t damaged;               /* the number of pages of which a part couldn't be understood */
 	bool updates;                   /* also read the event rseq:rseq_update */
 };
 

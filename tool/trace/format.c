@@ -107,7 +107,7 @@ bool format_read_event(int root, const char *event, const char *const names[FORM
 	return true;
 }
 
-/* The numbers have the byte order of this machine. Both architectures are little-endian, so memcpy() is enough for any size. */
+/* The numbers have this machine's byte order. x86-64 and aarch64 are little-endian, so memcpy() is enough for any size. */
 uint64_t format_get(const uint8_t *bytes, struct format_field field)
 {
 	uint64_t number = 0;

@@ -3,7 +3,7 @@
  * format.h - the layout of the kernel's binary trace, as the kernel itself describes it.
  *
  * The invariant: the tool assumes no offset and no size. It reads all of them from events/header_page, events/header_event and
- * the events' own format files in tracefs. If these files describe a layout that it doesn't know, the tool doesn't read the
+ * the events' own format files in tracefs. If the tool doesn't know the layout that these files describe, it doesn't read the
  * trace.
  */
 #ifndef RK_TOOL_TRACE_FORMAT_H

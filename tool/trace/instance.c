@@ -22,7 +22,7 @@
 #define BUFFERS_KB 65536U /* KiB of all CPUs' buffers together, by default */
 #define BUFFER_MAX_KB 8192U /* most KiB of one CPU's buffer: 100,000 aborts a second fill it in a second and a half */
 #define BUFFER_MIN_KB 256U /* least KiB of one CPU's buffer */
-#define ROUNDS 20 /* the threads of a process are listed at most so often, because it can start threads all the time */
+#define ROUNDS 20 /* the threads of a process are listed at most this many times, because it can start threads all the time */
 
 /* Removes the instances that killed runs of this tool have left. */
 static void remove_leftovers(int instances)
@@ -181,8 +181,8 @@ static size_t count_threads(pid_t pid)
 
 /*
  * The kernel's filter set_event_pid is a list of threads, not of processes. The kernel also adds the threads that a listed thread
- * starts. A thread that isn't listed yet can start others meanwhile. So this function lists the process's threads again as long
- * as their number changes.
+ * starts. A thread that isn't listed yet can start other threads meanwhile. So this function lists the process's threads again as
+ * long as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {

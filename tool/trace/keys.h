@@ -32,7 +32,9 @@ void keys_set(struct keys *keys, uint64_t a, uint64_t b, uint64_t c, uint32_t va
 /* Frees the table. */
 void keys_forget(struct keys *keys);
 
-/* Makes room for one more element in an array with `count` elements of `size` bytes. Returns the array, with zeros at its end. */
+/*
+ * Makes room for one more element in an array with `count` elements of `size` bytes. Returns the array. The new element is zeros.
+ */
 void *keys_grow(void *array, size_t count, size_t size);
 
 #endif /* RK_TOOL_TRACE_KEYS_H */

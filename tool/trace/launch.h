@@ -34,8 +34,8 @@ bool launch_has_ended(struct launch *launch);
 void launch_stop(struct launch *launch);
 
 /*
- * From now on, SIGINT, SIGTERM, SIGHUP and SIGQUIT don't end this process. It notes each of these signals that it doesn't ignore.
- * A write to a closed pipe returns an error.
+ * Afterwards, SIGINT, SIGTERM, SIGHUP and SIGQUIT don't end this process. The process notes each of these signals that it doesn't
+ * ignore. It also ignores SIGPIPE, so a write to a closed pipe returns an error.
  */
 void launch_note_signals(void);
 

@@ -13,7 +13,7 @@
 
 #define REFRESH_NS 1000000000U
 #define COST 50           /* reading the maps takes at most 1/50 of the time */
-#define FILES_MAX 4096    /* at most so many files are opened */
+#define FILES_MAX 4096    /* at most this many files are opened */
 #define AGAIN_NS 10000000 /* because of unknown addresses, the maps are read again at most once in this time */
 
 static uint64_t hash_text(const char *text)
@@ -62,7 +62,9 @@ static void add_mapping(struct tasks *tasks, struct tasks_process *process, cons
 		mapping->file = find_file(tasks, mapped, ((uint64_t)major << 32) | minor, inode, name, begin);
 }
 
-/* Reads the process's mappings. If the process has ended or executed another program, keeps the mappings that it has. */
+/*
+ * Reads the process's mappings. If the process has ended or executed another program, keeps the mappings that were read before.
+ */
 static void read_list(struct tasks *tasks, struct tasks_process *process)
 {
 	uint64_t begun = proc_now(), hash, later;

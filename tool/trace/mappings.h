@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mappings.h - reads /proc/PID/maps of traced processes, and decides when to read it again. */
+/*
+ * mappings.h - reads /proc/PID/maps of traced processes, and decides when to read it again. `process` is the number of a process
+ * in tasks->processes.
+ */
 #ifndef RK_TOOL_TRACE_MAPPINGS_H
 #define RK_TOOL_TRACE_MAPPINGS_H
 

@@ -2,9 +2,9 @@
 /*
  * naming.h - finds the symbol and the source line of an offset in an ELF file, in a child process.
  *
- * This tool runs as root, and a traced program's files can be made to harm a program that reads them. So a child without any
- * rights reads each file. The child has an open descriptor of the file, and limits of time and memory. If the child dies or takes
- * too long, symbols and source lines of this file stay unknown.
+ * `rseqkit trace` runs as root. A traced program's file can be made to harm a program that reads it. So a child process without
+ * any rights reads each file. The child has an open descriptor of the file, and limits of time and memory. If the child dies or
+ * takes too long, symbols and source lines of this file stay unknown.
  */
 #ifndef RK_TOOL_TRACE_NAMING_H
 #define RK_TOOL_TRACE_NAMING_H
@@ -23,7 +23,7 @@ struct naming_answer {
 /* A child that reads one file. */
 struct naming {
 	pid_t child;
-	int fd; /* of a socket to the child */
+	int fd; /* a socket to the child */
 };
 
 /* Starts a child for the open file. Returns false if that fails. The child keeps none of this process's other files. */

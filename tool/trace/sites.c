@@ -8,7 +8,7 @@
 
 #include "common/output.h"
 
-#define CHILDREN_MAX 8 /* at most so many children (naming.h) exist at the same time */
+#define CHILDREN_MAX 8 /* at most this many children, which read files (naming.h), exist at the same time */
 
 uint32_t places_find_file(const struct places *places, uint64_t device, uint64_t inode)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sites.h - the instructions at which sections abort, with their symbols and source lines.
+ * sites.h - the instructions at which critical sections abort, with their symbols and source lines, for `rseqkit trace`.
  *
  * A place is a file and an offset in it, so processes that run the same file share its places. A site is the place of an
  * instruction and the section to which it belongs. Files stay open. So symbols and source lines can be found even after the
@@ -48,7 +48,7 @@ struct places {
 	void *argument;
 };
 
-enum { PLACES_MAX = 1 << 17 }; /* at most so many places, and so many sites, because a program can make endless code */
+enum { PLACES_MAX = 1 << 17 }; /* the most places, and the most sites, because a program can generate code without end */
 
 /* Returns the number of the file with this device and inode, or KEYS_NONE. */
 uint32_t places_find_file(const struct places *places, uint64_t device, uint64_t inode);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - counts aborts by thread, CPU and site, and sums them up by any of these.
+ * tally.h - counts aborts of critical sections by thread, CPU and site, and sums them up by any of these. A site is an
+ * instruction and the section to which it belongs (sites.h). Threads, processes and sites are numbers of elements in lists
+ * (tasks.h, sites.h).
  *
  * The invariant: `aborts` counts every abort that the kernel reported. `uncounted` counts those of them that aren't in `cells`,
  * because there are too many cells or sites.
@@ -34,7 +36,7 @@ struct tally {
 	uint64_t aborts, uncounted, updates;
 };
 
-/* By which of these the aborts are summed up. */
+/* The aborts are summed up by one of these. */
 enum tally_view { VIEW_INSTRUCTION, VIEW_SECTION, VIEW_PROCESS, VIEW_THREAD, VIEW_CPU, TALLY_VIEWS };
 
 struct tally_row {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tasks.h - the threads and processes whose sections abort, and the files to which their addresses belong.
+ * tasks.h - the threads and processes whose critical sections abort, and the files to which their addresses belong.
  *
  * An event has a thread's id and addresses. The tool reads everything else from /proc while the process lives: names, the
  * thread's process, and the process's mappings. The invariant: an address of an event is looked up only in mappings of the
- * program that the thread executed at the time of the event. If a process executes another program, it gets another entry.
+ * program that the thread executed at the time of the event. If a process executes another program, it gets another element of
+ * `processes`.
  */
 #ifndef RK_TOOL_TRACE_TASKS_H
 #define RK_TOOL_TRACE_TASKS_H
@@ -47,7 +48,7 @@ struct tasks {
 	struct capture *capture;
 };
 
-/* Returns the number of the thread in `threads`. If there are too many threads, all further ones share one entry with id 0. */
+/* Returns the thread's index in `threads`. If there are too many threads, all further ones share one element with id 0. */
 uint32_t tasks_thread(struct tasks *tasks, pid_t tid);
 
 /* Call this for an event by which a thread has executed another program. */

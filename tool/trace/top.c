@@ -12,7 +12,7 @@
 #include "tool.h"
 
 #define STEP_MS 50
-#define ROWS 20 /* without a terminal, a table has at most so many rows */
+#define ROWS 20 /* without a terminal, a table has at most this many rows */
 
 /* Makes the rows of the current view. */
 static void sort_rows(struct tracer *tracer, struct top *top)

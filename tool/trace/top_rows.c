@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* top_rows.c - writes the lines of the table of `rseqkit top`, see top.h. The column by which rows are sorted has a star. */
+/*
+ * top_rows.c - writes the lines of the table of `rseqkit top`, see top.h. A star marks the column by which the rows are sorted.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 

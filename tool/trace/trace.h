@@ -5,7 +5,10 @@
 
 #include "tracer.h"
 
-/* Writes a place as "symbol+0x12 (source.c:34)", "file+0x56" or "0x78", after looking for its symbol and source line. */
+/*
+ * Looks for the symbol and the source line of a place, which is a file and an offset in it (sites.h). Writes the place as
+ * "symbol+0x12 (source.c:34)", "file+0x56" or "0x78".
+ */
 void trace_describe(struct places *places, uint32_t place, char *text, size_t size);
 
 /* Prints the tables, with all rows or with the most frequent ones. */

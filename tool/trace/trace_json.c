@@ -3,8 +3,8 @@
  * trace_json.c - writes the lines of `rseqkit trace --json`.
  *
  * The invariant: each line is a whole JSON object. All names are printable ASCII, and json-c escapes them, so no name can end a
- * string or a line. The texts for a thread and for a site are made only once, and the line for an abort is put together from
- * them. So a hundred thousand lines a second are possible.
+ * string or a line. The texts for a thread, and for a site (an instruction of a section, see sites.h), are made only once. The
+ * line for an abort is put together from such texts. So a hundred thousand lines a second are possible.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "trace.h"
 
 #define CHUNK 4096     /* bytes of a write. If poll() says that a pipe can be written, such a write doesn't block */
-#define PATIENCE_MS 2000 /* after a signal, the tool waits at most so long for a reader that reads nothing */
+#define PATIENCE_MS 2000 /* after a signal, the tool waits at most this long for a reader that reads nothing */
 #define POLL_MS 20
 
 static char buffer[1 << 17];

@@ -10,7 +10,7 @@
 #include "common/output.h"
 #include "trace.h"
 
-#define ROWS 20 /* without --all, a table has about so many rows */
+#define ROWS 20 /* without --all, a table has about this many rows */
 
 const char *trace_end_name(enum tracer_end end)
 {
@@ -105,7 +105,7 @@ static uint32_t first_of(const struct tally_row *sites, uint32_t count, uint32_t
 	return low;
 }
 
-/* Prints each section, followed by its instructions at which it aborted. */
+/* Prints each section, followed by those of its instructions at which it aborted. */
 static void print_sections(struct tracer *tracer, bool all)
 {
 	struct places *places = &tracer->places;

@@ -2,7 +2,7 @@
 /*
  * tracefs.c - opens tracefs, see tracefs.h.
  *
- * To find a mounted tracefs, this file reads the list of mounts. It doesn't look into /sys/kernel/debug/tracing, because then the
+ * To find a mounted tracefs, tracefs.c reads the list of mounts. It doesn't look into /sys/kernel/debug/tracing, because then the
  * kernel would mount tracefs there, and that mount would stay.
  */
 #define _GNU_SOURCE

@@ -20,8 +20,8 @@
 #include "common/proc.h"
 #include "tool.h"
 
-#define AT_ONCE 65536    /* after so many events, the tool looks at signals and at the kernel's buffers again */
-#define PAUSE_NS 1000000 /* the tool pauses before a read, so that a read gets more than one event */
+#define AT_ONCE 65536    /* after this many events, the tool looks at signals and at the kernel's buffers again */
+#define PAUSE_NS 1000000 /* the tool pauses this long before a read, so that the read gets more than one event */
 
 static struct tracer *active;
 
@@ -29,7 +29,7 @@ static void remove_active(void)
 {
 	if (active == NULL)
 		return;
-	places_forget(&active->places); /* this also ends the children of naming.c */
+	places_forget(&active->places); /* also ends the child processes of naming.c */
 	capture_close(&active->capture);
 	active = NULL;
 }

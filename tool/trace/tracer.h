@@ -31,7 +31,7 @@ struct tracer {
 	struct tally tally;
 	struct launch launch;
 	struct instance_losses losses;
-	int *ends; /* for each of settings->pids its pidfd, or -1 */
+	int *ends; /* the pidfd of each of settings->pids, or -1 */
 	uint64_t began, ended;
 	enum tracer_end end;
 	bool output_failed;

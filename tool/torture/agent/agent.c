@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent.c - the main part of librseqkit-torture.so, which `rseqkit torture --inside` preloads into the program. It opens the
- * memory that it shares with the tool. It tells the tool of this process, of new modules and children, and of calls of ptrace().
+ * agent.c - the main part of the agent, librseqkit-torture.so, which `rseqkit torture --inside` (the tool) preloads into the
+ * program. The agent opens the memory that it shares with the tool. It tells the tool of this process, of new modules and
+ * children, and of calls of ptrace(). A cell is a process's entry in this memory.
  *
  * The agent finds the memory's file by a path from the environment. So each program that is executed finds the file without
  * inheriting a descriptor. The invariant: the tool sets the first breakpoints of a module only while it answers AGENT_SCAN. At

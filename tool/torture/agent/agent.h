@@ -15,12 +15,15 @@
 
 #include "shared.h"
 
-/* The memory that the agent shares with the tool, and this process's cell there. NULL until the tool has accepted the process. */
+/*
+ * The memory that the agent shares with the tool (shared.h), and this process's entry there, its cell. agent_cell is NULL until
+ * the tool has accepted the process.
+ */
 extern struct agent_shared *agent_shared;
 extern uint64_t agent_room; /* bytes of the shared memory */
 extern struct agent_cell *agent_cell;
 
-/* The process to which this address space belongs. A child of vfork has it, too, but another process id. */
+/* The process to which this address space belongs. A child of vfork uses this address space, too, but has another process id. */
 extern pid_t agent_process;
 
 /* The tool reads this random number from the process's memory, and so knows that this process has made the request. */

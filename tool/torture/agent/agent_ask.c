@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_ask.c - makes a request to the tool through a slot of the shared memory, and waits for the answer.
+ * agent_ask.c - makes a request to `rseqkit torture --inside` (the tool), and waits for the answer. The caller is the agent, the
+ * object that the tool preloads. The request is in a slot of the memory that both share (shared.h).
  *
  * The invariant: a slot belongs to one thread until the slot's state is AGENT_FREE again. When the tool has ended, agents make no
  * requests.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_exec.c - replaces exec*() and posix_spawn*(). The executed program gets the signal mask that the caller has chosen. It
- * gets an environment without the agent if it can't load the agent.
+ * agent_exec.c - replaces exec*() and posix_spawn*() in a program into which `rseqkit torture --inside` (the tool) has preloaded
+ * its agent. The executed program gets the signal mask that the caller has chosen. If it can't load the agent, its environment
+ * doesn't name the agent.
  *
  * After chroot(2), or in another mount namespace, the agent's file possibly can't be opened by its path. Then the dynamic linker
  * would print an error, so these functions leave the agent out of LD_PRELOAD. They count such programs for the tool. The
@@ -73,7 +74,7 @@ static bool has_agent(const char *variable)
 	       strstr(variable, library_path) != NULL;
 }
 
-/* Copies the variable without the agent's path. Returns NULL if nothing is left of it. */
+/* Copies the variable LD_PRELOAD without the agent's path. Returns NULL if no other path is left. */
 static char *without_agent(const char *variable, char *copy)
 {
 	const char *found = strstr(variable, library_path), *rest = found + strlen(library_path);
@@ -120,7 +121,7 @@ static int run(const struct call *call)
 	}
 }
 
-/* Executes the program with the signal mask that the caller has chosen. Meanwhile this thread is in no section. */
+/* Executes the program with the signal mask that the caller has chosen. Meanwhile this thread comes to no breakpoint. */
 static int run_masked(const struct call *call)
 {
 	sigset_t now, shown;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * agent_helpers.c - ends the torture of a process before the C library starts threads that block all signals and allocate memory.
+ * The agent is the object that `rseqkit torture --inside` (the tool) preloads into the process.
  *
  * glibc starts such threads for timers and message queues with SIGEV_THREAD, for getaddrinfo_a(), and for aio. The agent can't
  * unblock SIGTRAP in these threads. They reach critical sections only if the program's malloc has such sections. In this case the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_masks.c - keeps SIGTRAP unblocked in a program that blocks signals.
+ * agent_masks.c - keeps SIGTRAP unblocked in a program that blocks signals, for the breakpoints of `rseqkit torture --inside`.
  *
  * The kernel kills a process if a thread reaches a breakpoint while it blocks SIGTRAP. So the functions of this file replace
  * those of the C library, and leave SIGTRAP out of each mask. When the program reads a mask back, it gets the mask that it has
@@ -49,8 +49,7 @@ void agent_hide(sigset_t *set)
 }
 
 /*
- * If a mask also has the rare signal SIGPWR, this function assumes that it has all signals. Only in such a mask does the program
- * see STAND_IN.
+ * Assumes that a mask with the rare signal SIGPWR has all signals. Only in such a mask does the program see STAND_IN.
  */
 void agent_show(sigset_t *set)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_signals.c - keeps the agent's handler of SIGTRAP in a program that changes handlers.
+ * agent_signals.c - keeps the agent's handler of SIGTRAP in a program that changes handlers. The agent is the object that
+ * `rseqkit torture --inside` preloads into the program.
  *
  * The kernel kills a process if a thread reaches a breakpoint while the process ignores SIGTRAP. So the functions of this file
  * replace those of the C library. When the program reads its action for SIGTRAP back, it gets the action that it has set. If a
@@ -55,7 +56,7 @@ static void die(void)
 	(void)syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGTRAP);
 }
 
-/* Gives a SIGTRAP that isn't ours to the program. */
+/* Gives a SIGTRAP that doesn't come from our breakpoints to the program. */
 static void pass_on(int number, siginfo_t *info, ucontext_t *context)
 {
 	struct sigaction action;
@@ -121,8 +122,8 @@ void agent_renew_signal(void)
 }
 
 /*
- * Notes the action that the program sets for SIGTRAP. A child of vfork has actions of its own, but its parent's memory. So its
- * action isn't noted; the child soon executes another program.
+ * Notes the action that the program sets for SIGTRAP. A child of vfork has actions of its own, but its parent's memory. So the
+ * child's action isn't noted; the child soon executes another program.
  */
 static void choose(const struct sigaction *action, struct sigaction *old)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_strike.c - handles the SIGTRAP of a thread that has reached a breakpoint in a section.
+ * agent_strike.c - handles the SIGTRAP of a thread that has reached a breakpoint of `rseqkit torture --inside` (the tool) in a
+ * critical section.
  *
  * The kernel aborts the section when it delivers the signal. So the instruction pointer in the signal handler's context is at the
  * abort handler, and the signal's address (si_addr) says which instruction the thread had reached. If the instruction pointer is
@@ -38,8 +39,8 @@ static void set(const struct known *known, const struct agent_insn *insn)
 }
 
 /*
- * Removes the breakpoint. If the kernel refuses this, the breakpoint would abort the thread without end. Then this function asks
- * the tool to remove all breakpoints of the process, and the tool sets no more breakpoints there.
+ * Removes the breakpoint. If the kernel refuses this, the breakpoint would abort the section without end. So this function then
+ * asks the tool to remove all breakpoints of the process, and the tool sets none in this process any more.
  */
 static void clear(const struct known *known)
 {
@@ -147,7 +148,10 @@ static void go_on(const struct known *known)
 		clear(known);
 		if (agent_count(&agent_shared->confirmed) >= agent_shared->random)
 			return;
-		/* Otherwise a section that a thread tries again and again would never commit, and would get all aborts. */
+		/*
+		 * If no section ever rested, a section that a thread tries again and again would never commit, and would get all
+		 * aborts.
+		 */
 		if (add_one(&known->section->aborts) % AGENT_STREAK_MAX == 0)
 			__atomic_store_n(&known->section->rests, 1, __ATOMIC_RELEASE);
 		else

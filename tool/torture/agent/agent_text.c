@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent_text.c - sets and removes breakpoints in the process's own text.
+ * agent_text.c - sets and removes breakpoints in the process's own text. The agent is the object that `rseqkit torture --inside`
+ * (the tool) preloads into each process.
  *
  * The tool sets the first breakpoints if the kernel permits this; otherwise the agent sets them. The invariant: the agent writes
  * breakpoints only to modules of the process's list, and only while these modules can't be unmapped.
@@ -63,10 +64,10 @@ static bool write_by_store(uint64_t address, const void *bytes, size_t size)
 	return true;
 }
 
-/* True if the kernel refused a write to text by /proc/self/mem. Some kernels allow it only to tracers. */
+/* True if the kernel refused a write to text by /proc/self/mem. Some kernels allow such writes only to tracers. */
 static bool is_refused;
 
-/* Opens the file each time: a child of fork must not write to its parent's memory, and the program can close any file. */
+/* Opens /proc/self/mem each time: a child of fork must not write to its parent's memory, and the program can close any file. */
 bool agent_write(uint64_t address, const void *bytes, size_t size)
 {
 	int fd = is_refused ? -1 : (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_WRONLY | O_CLOEXEC);

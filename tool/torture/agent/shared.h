@@ -23,7 +23,7 @@
 enum {
 	AGENT_SLOTS = 64,
 	AGENT_REFUSED_MAX = 100, /* after this many visits without an abort, an instruction gets no breakpoint any more */
-	AGENT_STREAK_MAX = 32    /* after this many aborts in a row at one instruction, others of its section get breakpoints */
+	AGENT_STREAK_MAX = 32    /* after this many aborts at one instruction, other instructions of its section get breakpoints */
 };
 
 /*
@@ -57,7 +57,7 @@ struct agent_slot {
 	uint32_t request;
 	int32_t pid, other;
 	uint64_t proof_address, proof; /* the memory of process `pid` has the number `proof` at this address */
-	uint64_t cell;         /* in a request: the position of the process's cell, or of its parent's cell; in the answer: of the
+	uint64_t cell;         /* in AGENT_FORKED: the position of the parent's cell; in other requests and in the answer: of the
 				  process's cell; 0: none */
 };
 
