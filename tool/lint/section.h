@@ -54,7 +54,6 @@ struct arming {
 	uint8_t stale[REGISTERS];   /* the fields of the area from which the register's value at the start label derives */
 	struct slot slots[2 * CELLS]; /* words on the stack whose values derive from fields of the area */
 	unsigned slot_count;
-	uint8_t tested;      /* fields that were tested before the start label, in the same function */
 	insn_set copied;     /* registers that the function copied before the start label, or pushes anywhere */
 	bool returns;        /* the function possibly returns */
 };
