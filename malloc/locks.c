@@ -20,7 +20,7 @@ static __thread struct {
 	uint8_t forks; /* number of forks that this thread is executing, including forks by its signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks, which needn't take a lock then; or NULL */
+static void *has_all; /* NULL, or &inside of the thread whose fork holds all locks; this thread takes no other lock */
 
 /*
  * Sets inside.at. The fences keep the compiler from moving this store, so that signal handlers of this thread see it at the

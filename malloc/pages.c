@@ -32,7 +32,7 @@ struct chunk {
 	struct chunk *next;
 };
 
-static struct chunk *chunks, *unmapped;
+static struct chunk *chunks, *unmapped; /* list of chunks; list of descriptions whose chunk was unmapped, or that are new */
 static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last returned pages */
 struct numbers numbers;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.h - spans, from which the caches get their objects, and to which they return them.
+ * spans.h - spans, from which the caches of the size classes (heap.h, classes.h) get objects, and to which they return objects.
  *
  * A span is either one page of 64 KiB (pages.h) with small objects of one class, or up to four pages with one object. Its
  * description says which of its objects are free. All other objects of the span are in use by the program, or in a cache.
