@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.h - functions for the system calls of the slow path, and functions that find out facts by such calls.
+ * kernel.h - functions for the system calls that this library makes, and functions that find out facts by such calls.
  *
  * A function whose system call fails returns a negative errno. Every function leaves errno as it was. So all functions of
  * this file are async-signal-safe.

@@ -11,8 +11,8 @@
  * is shared, and a page that is written is copied. If memory files don't work, or if there are too many mappings already,
  * items get their initial contents when they are allocated.
  *
- * If a CPU wasn't in the list of possible CPUs, its index has no memory. The slots of such an index are at inaccessible
- * addresses, and not in another range.
+ * If a CPU isn't in the list of possible CPUs, its index possibly has no memory. The slots of such an index are then at
+ * inaccessible addresses, and not in another range.
  *
  * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
  * addresses up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine

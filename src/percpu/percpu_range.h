@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_range.h - the structures of a pool of per-CPU items, and of the ranges of address space in which the items are.
- * rseqkit/percpu.h has a picture of both.
+ * percpu_range.h - the structures of a pool of per-CPU items, and of the ranges of address space in which the items are. An item
+ * has a slot for each index. An index is a CPU's number, or negative for two slots that belong to no CPU. rseqkit/percpu.h has a
+ * picture of items and their slots.
  */
 #ifndef RK_SRC_PERCPU_RANGE_H
 #define RK_SRC_PERCPU_RANGE_H
@@ -47,11 +48,11 @@ struct rk_percpu {
 	unsigned flags;
 	bool has_initial; /* items have initial contents other than zeros */
 	bool is_large;    /* slots hold pointers */
-	size_t most;      /* if not 0: the most bytes of a range, which has addresses only for this kernel's CPUs */
+	size_t most;      /* if not 0: a range has at most this many bytes, and addresses only for this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* at least the number of items that aren't taken, in all ranges */
 	size_t hint;                           /* number of the range in which a search begins */
-	uint64_t aborts, overflows;            /* counted by the structures whose items are in the pool */
+	uint64_t aborts, overflows;            /* counts of the structures whose items are in the pool (rk_percpu_report) */
 	struct rk_range_entry *blocks[BLOCKS]; /* block k has FIRST_BLOCK << k entries */
 	char initial[];                        /* item_size bytes, or none for zeros */
 };

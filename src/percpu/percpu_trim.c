@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_trim.c - returns pages of free items to the kernel (rk_percpu_trim()).
+ * percpu_trim.c - returns pages of a pool's free per-CPU items to the kernel (rk_percpu_trim()). An item has a slot for each CPU.
+ * The slots of all items for one CPU are in a row, the stride (percpu_range.h).
  *
  * The invariant: a page is returned only while this thread has taken all items that reach into the page, by their bits in
  * `taken`. So no other thread gets one of these items meanwhile. In a child that is forked meanwhile, these free items stay

@@ -36,7 +36,7 @@ enum {
 	REFUSED = 2,    /* a filter refused the prctl */
 	REFUSED_IT = 3, /* the kernel refused the prctl, whatever the flags say */
 	ANSWERS = 3,    /* mask of the values above */
-	OWED = 4,       /* the mutexes' region made the request */
+	OWED = 4,       /* the region of the held mutexes made a request, which its end has to clear */
 	MUTEX = 8       /* added for each mutex that the thread holds; at most 31 times */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cache_hand.c - operations on a cache's depot (cache_depot.h) inside a bracket (rk_vfork_begin()), where the vfork child can
- * be killed at each instruction.
+ * be killed at each instruction. The depot keeps objects in magazines, which are in stacks (cache_stack.h).
  *
  * One magazine is in hand: it stays out of the stacks from one operation to the next. A store of the magazine's count moves
  * objects: before this store the objects belong to the giver, and after the store to the taker. During an operation the thread
@@ -25,7 +25,7 @@
 #define PATIENCE 10000000 /* ns that an operation waits for another thread's vfork child */
 
 enum step {
-	STILL = 0,  /* `magazine` is in hand; 0: none */
+	STILL = 0,  /* `magazine` is in hand, unless it is 0 */
 	TAKING, /* `magazine` is in hand if the change was made */
 	GIVING  /* if the change was made, `magazine` isn't in hand any more and `owed_next` is the new `owed` */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.c - claims, by which threads take turns to change data that isn't theirs (claim.h).
+ * claim.c - takes and releases claims. A claim lets only one thread at a time change some data (claim.h).
  *
  * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder
  * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.h - per-CPU pools that this library makes for its own structures. In each copy of the library, all structures of one
- * kind, such as all locks, get their items from one pool.
+ * pool.h - pools of per-CPU memory (rseqkit/percpu.h) that this library makes for its own structures. In each copy of the
+ * library, all structures of one kind, such as all locks, get their items from one pool.
  */
 #ifndef RK_SRC_POOL_H
 #define RK_SRC_POOL_H

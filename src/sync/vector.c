@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vector.c - several operations on the data (the bank) of one CPU's slot, done as one operation; see rseqkit/vector.h.
+ * vector.c - runs vectors. A vector is a list of operations on the data (the bank, bank.h) of one CPU's slot, which are done as
+ * one operation; see rseqkit/vector.h.
  *
  * The invariant: no operation writes to the slot's bank. The operations change a duplicate of it in the spare bank, and one
  * store makes the spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c).

@@ -23,7 +23,7 @@ bool rk_early_area(ptrdiff_t *offset);
  */
 volatile uint32_t *rk_early_users(ptrdiff_t area);
 
-/* On musl, looks up the adopter's symbols by name. With glibc, does nothing. The constructor calls this function once. */
+/* On musl, looks up the adopter's symbols by name. With glibc, does nothing. The constructor in thread.c calls this function. */
 void rk_early_look_up(void);
 
 #endif /* RK_SRC_EARLY_H */

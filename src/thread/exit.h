@@ -19,7 +19,7 @@
  *     nothing here: on musl, only a thread that has used a robust mutex has a robust list.
  *   - A copy of this library in a module that dlopen() loaded has no static TLS. The copy uses the thread block (area.h) of
  *     another copy that was loaded at the program's start. If there is no such copy, rk_area_offset is 0. On musl, operations
- *     test for 0 and take the fallback (RK_REASON_LATE).
+ *     test for 0 and then work without rseq (RK_REASON_LATE).
  *   - dl_iterate_phdr() shows whether a copy was loaded by dlopen(): it reports 0 loads (dlpi_adds) until the first dlopen().
  */
 #ifndef RK_SRC_EXIT_H

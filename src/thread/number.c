@@ -43,16 +43,16 @@
 
 #define NUMBER (((uint64_t)1 << 39) - 1)
 #define COPY (~NUMBER & ~RK_NUMBER_BRACKET & ~RK_NUMBER_FLAG)
-#define NOBODY UINT64_MAX
+#define NOBODY UINT64_MAX /* `initial` in a child whose first thread had no number at the fork */
 
 struct page {
 	uint64_t first;   /* 0 in a forked child, until a thread draws it */
-	uint64_t initial; /* 0: unknown */
+	uint64_t initial; /* the number of the process's first thread, if it is below `first`; 0: unknown */
 };
 
 static struct page *numbers; /* NULL until it is made */
 static bool hopeless;        /* the kernel doesn't know MADV_WIPEONFORK */
-static uint64_t next_number = 2; /* it begins with 2, because `first` is 1 in the process that made the page */
+static uint64_t next_number = 2; /* the first number is 2, because `first` is 1 in the process that made the page */
 
 /*
  * Makes the page. Returns NULL if there is no memory, or if the kernel doesn't know MADV_WIPEONFORK. In a new page `first` is

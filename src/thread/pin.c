@@ -30,7 +30,8 @@
 #pragma weak dladdr
 
 /*
- * Operations call this function from assembly. Link-time optimisation doesn't see such a call, and would drop the function.
+ * The assembly code of operations calls rk_pin_module(). Link-time optimisation doesn't see this call, and would drop the
+ * function without this attribute.
  */
 #define CALLED_BY_ASSEMBLY __attribute__((__used__))
 

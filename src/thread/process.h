@@ -27,7 +27,7 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
 	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* each thread asks the owner to register it: one without rseq says nothing about others */
+	bool asked;       /* each thread asks the owner to register it; one without rseq shows nothing about others */
 	bool counted;     /* as in early.h, each thread has a count of the users of its registration */
 	bool shared;      /* all copies use one thread state, after the area; else each copy has its own state */
 	int32_t mark;     /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */

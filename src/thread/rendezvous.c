@@ -10,7 +10,7 @@
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        can bind to the first one's variables by accident and write to them
- *   a weak alias to a hidden object      it can be bound to another module's object, while this module's count is raised
+ *   a weak alias to a hidden object      it can be bound to another module's object, while this module uses its own
  *   an environment variable              not async-signal-safe, inherited by other programs, changed by this program
  *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, has to be removed later
  *   ask the kernel whose area is there   the kernel answers only yes or no, for an address that the caller has to know

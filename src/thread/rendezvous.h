@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rendezvous.h - the page on which copies of this library in one process agree on an area, without knowing each other.
- * rseqkit/detail/agreement.h has the page's form.
+ * rendezvous.h - the rendezvous page, on which the copies of this library in one process agree where each thread's area (struct
+ * rseq) is. The copies don't know each other. rseqkit/detail/agreement.h has the page's layout.
  */
 #ifndef RK_SRC_RENDEZVOUS_H
 #define RK_SRC_RENDEZVOUS_H

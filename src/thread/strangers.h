@@ -9,8 +9,8 @@
  *   situation                                            what we do
  *   the libc registers                                   nothing, and strangers do nothing either
  *   librseq is loaded                                    use its area in threads that librseq registered; register none
- *   we are loaded at process start, areas are ours, and  register each thread before its start routine (start.c): the
- *   start.c sees the starts of threads: preloaded, or    stranger's first attempt fails, and it works without rseq
+ *   we are loaded at process start, use our own areas,   register each thread before its start routine (start.c): the
+ *   and see the starts of threads: preloaded, or         stranger's first attempt fails, and it works without rseq
  *   with a libc that has no area
  *   we are loaded at process start, and use the libc's   glibc registers each thread that a registered thread creates
  *   spare area (plan.c)

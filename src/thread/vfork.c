@@ -5,7 +5,7 @@
  *
  * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's registration
  * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id
- * first. Copies of this library that share the thread state also find the bracket there, by the number of open brackets.
+ * first. Copies of this library that share the thread state also find the number of open brackets in this state.
  * While the thread is registered, only the kernel is allowed to store to cpu_id. So the mark is stored by an exchange that
  * expects a negative value. If a handler registers the thread just before, the exchange fails.
  *
