@@ -17,8 +17,8 @@ static void *slots; /* an item of per-CPU memory; each slot points to its CPU's 
 static int64_t done, without_rseq, wrong;
 
 /*
- * Returns the CPU whose version the caller reads. If the thread then moves, it sets a value only if the new CPU has the same
- * version.
+ * Returns the CPU whose object's version the caller is to read. If the thread then moves, it sets a value only if the object of
+ * its new CPU has the same version.
  */
 static int cpu_here(void)
 {

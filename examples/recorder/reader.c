@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader.c - the thread that reads the rings and writes the trace.
+ * reader.c - the reader, a thread that reads the records in the rings and writes the trace. Each CPU has a ring (rseqkit/ring.h).
  *
  * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice the reader:
  *
@@ -29,7 +29,7 @@
 #define PASS 1000000    /* ns between two passes over the rings */
 #define LOOK 250000000  /* ns; without records, the longest time between two checks whether the reader is the last thread */
 #define STACK (256 << 10)
-#define LOOKS 1000 /* reader_start() waits at most for so many times PASS */
+#define LOOKS 1000 /* reader_start() waits at most LOOKS times PASS */
 #define LAST_PASSES 20
 #define CPUS_MAX 8192
 
