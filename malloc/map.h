@@ -15,7 +15,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Values of a page's code. Any other value is a class: the page begins a span of this class (spans.h). */
+/* Values of a page's code. Any other value is a size class: the page begins a span of this class (classes.h, spans.h). */
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ };
 
 /*

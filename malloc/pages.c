@@ -17,7 +17,7 @@
 
 /*
  * While the chunks have fewer bytes than this, new chunks use no huge pages. With huge pages a small heap would take much
- * memory, because its spans are far apart.
+ * memory, because the parts that it uses are far apart.
  */
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 

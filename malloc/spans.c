@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spans.c - makes spans, and takes objects from them; see spans.h. */
+/* spans.c - makes spans, each of which has objects of one size class, and takes objects from them; see spans.h. */
 #include "spans.h"
 
 #include <sys/queue.h>
