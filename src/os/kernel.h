@@ -229,9 +229,9 @@ static inline int rk_kernel_has_registration(void)
 }
 
 /*
- * Returns whether the calling thread is registered at exactly this area and length. This function tries to unregister the
- * area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the length are
- * right. A filter can answer EPERM to every call. In that case nothing is known, and this function returns false.
+ * Returns whether the calling thread is registered at exactly this area (struct rseq) and length. This function tries to
+ * unregister the area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the
+ * length are right. A filter can answer EPERM to every call. In that case nothing is known, and this function returns false.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {

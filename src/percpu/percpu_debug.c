@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_debug.c - the debug mode of per-CPU memory (RK_PERCPU_DEBUG). It fills freed items with a known byte (poison), puts
- * known bytes after items in use (a guard), and records the callers that allocated and freed items.
+ * percpu_debug.c - the debug mode of a pool of per-CPU memory (RK_PERCPU_DEBUG). A pool hands out items, which have a slot for
+ * each CPU (rseqkit/percpu.h). The debug mode fills freed items with a known byte (poison), puts known bytes after items in use
+ * (a guard), and records the callers that allocated and freed items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"

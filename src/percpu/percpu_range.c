@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_range.c - creates the ranges of address space in which per-CPU items are.
+ * percpu_range.c - creates the ranges of address space in which the items of a per-CPU pool are. An item has a slot for each
+ * index: for each CPU, and for the numbers -1 and -2 (percpu_range.h). This is a range:
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *

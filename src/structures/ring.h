@@ -52,7 +52,7 @@ struct ring_file {
 	pid_t process; /* if the kernel wipes no pages (before 4.14): the process that set `fd`; else 0 */
 };
 
-/* The contents of the item's reserve slot. */
+/* The contents of the item's reserve slot, which belongs to no CPU. */
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;

@@ -114,7 +114,7 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 
 /*
  * Returns the number of this process. Returns 0 if this library has no page that the kernel wipes at a fork (number.c), because
- * then this process's number would be made from its process id.
+ * then rk_number_process() gives a vfork child another number than its parent.
  */
 static uint64_t process_here(void)
 {

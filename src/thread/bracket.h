@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 /*
- * Records that the calling thread is inside one more level. `depth` is the number of the thread's open brackets (`vfork` in
- * the thread state), the new one included. `in_person` says that the thread is inside no other level, and is certainly no
- * vfork child. Async-signal-safe.
+ * Records that the calling thread is inside one more level. `depth` is the number of the thread's open brackets, the new one
+ * included (`vfork` in the thread state, area.h). `in_person` says that the thread is inside no other level, and is certainly
+ * no vfork child. Async-signal-safe.
  */
 void rk_bracket_begun(uint8_t depth, bool in_person);
 

@@ -11,7 +11,7 @@
 
 /*
  * Returns whether the thread has no rseq for a permanent reason. Returns false if pass_on_foreign() (thread.c) still has to
- * record that another component registered an area of its own. This function finds by a few loads what prepare_and_note()
+ * record that another component registered a struct rseq of its own. This function finds by a few loads what prepare_and_note()
  * (thread.c) would find, because every operation of a thread without rseq calls this function.
  */
 static bool is_without_rseq(const struct rk_process *p)

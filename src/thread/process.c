@@ -81,8 +81,8 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 }
 
 /*
- * Offers the planned area to other copies of this library, or adopts the area that another copy offered. If the page can't be
- * made, plans the libc's spare area or no area.
+ * Offers the planned area to other copies of this library, or adopts the area that another copy offered. If the rendezvous page
+ * can't be made, plans the libc's spare area (plan.c) or no area.
  */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {

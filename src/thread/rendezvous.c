@@ -43,7 +43,7 @@ static void *const meeting_page = (void *)RK_RENDEZVOUS_ADDRESS;
 #define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
 #define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))
 
-/* Returns whether the page names a state that all copies can use: the state is after the area, complete, and aligned. */
+/* Returns whether the page names a thread state (area.h) for all copies: it is after the area, complete, and aligned. */
 static bool has_state(const struct rk_rendezvous *found)
 {
 	return found->state >= found->length && found->state <= PAGE && found->state % sizeof(uint32_t) == 0 &&

@@ -33,7 +33,7 @@
 
 /*
  * Returns whether a module of this namespace exports librseq's function for registering a thread, or a __rseq_abi. Takes
- * the dynamic linker's lock, so call this only while the process's decision is made (process.c).
+ * the dynamic linker's lock, so call this only while process.c decides where the threads' areas are.
  */
 bool rk_strangers_are_loaded(void);
 
@@ -45,7 +45,7 @@ enum rk_librseq {
 
 /*
  * Returns whether librseq is loaded, and whether its area can be found. Takes the dynamic linker's lock, so call this only
- * while the process's decision is made.
+ * while process.c decides where the threads' areas are.
  */
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 

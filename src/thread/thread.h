@@ -27,9 +27,9 @@ static inline bool rk_area_is_registered(volatile struct rk_area *area)
 }
 
 /*
- * Returns whether the thread is inside a bracket: between rk_vfork_begin() and rk_vfork_end(). The state counts the open
- * brackets of all copies of this library that share the state. A bracket of any other copy is found by the mark, a value of
- * cpu_id that the bracket stores in the area.
+ * Returns whether the thread is inside a bracket: between rk_vfork_begin() and rk_vfork_end(). The thread's state (area.h) counts
+ * the open brackets of all copies of this library that share the state. A bracket of any other copy is found by the mark, a
+ * value of cpu_id that rk_vfork_begin() stores in the area.
  */
 static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile struct rk_area *area)
 {

@@ -83,7 +83,7 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  *
  * Once there is another thread or a vfork child, the kernel doesn't let the offset be changed. From then on the kernel
  * registers every thread that is created. So the offset must not be set if a filter refuses the last command, which registers
- * the calling thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then
+ * the calling thread. Otherwise this library would use the libc's spare area (plan.c) for the calling thread. glibc would then
  * register each new thread in the spare area, too. That registration would fail, because the kernel has registered the new
  * thread, and glibc would end the process. So this function tries the last command first. The answer -ENXIO shows that no
  * offset is set. If a filter refuses the command, the answer is another errno.

@@ -49,7 +49,7 @@ bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_la
  */
 bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout);
 
-/* Returns the provider, the part that registers threads, as it follows from the decision. Makes system calls if necessary. */
+/* Returns the provider, the part that registers threads, as it follows from the decision *p. Makes system calls if necessary. */
 enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);
 
 /* Finds the functions of the vDSO that read the blob. Async-signal-safe. */
