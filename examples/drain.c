@@ -2,8 +2,9 @@
 /*
  * drain.c - takes the counts of other CPUs, while threads on these CPUs continue to count.
  *
- * Each CPU has a slot with two words, the banks. Threads on the CPU count in one of them. Another thread makes them count in the
- * other, spare bank, and takes the first one. Each count is taken once, and the threads that count never wait.
+ * Each CPU has a slot with two words, the banks. Threads on the CPU count in one bank. Another thread makes them count in the
+ * other bank from now on, and then takes the count in the previous one. Each count is taken once, and the threads that count
+ * never wait.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -56,8 +57,8 @@ static void *work(void *arg)
 
 /*
  * Returns what threads on a CPU have counted since the last drain of this CPU. If rk_bank_take() returns 1, it gives a bank that
- * was taken before: the fence of that take failed, or this process was forked without the thread that took the bank. So the loop
- * then takes the bank that is in use.
+ * was taken before. Either the fence of that take failed (rseqkit/remote.h), or this process was forked without the thread that
+ * took the bank. So the loop then takes the bank that is in use.
  */
 static intptr_t drain(int cpu)
 {

@@ -13,7 +13,7 @@
 #define THREADS 4
 #define ROUNDS 200000
 
-static void *slots; /* an item of per-CPU memory; each slot points to its CPU's object */
+static void *slots; /* per-CPU memory with a slot for each CPU, which points to the CPU's object */
 static int64_t done, without_rseq, wrong;
 
 /*

@@ -45,7 +45,7 @@ static struct {
 	int64_t heap;
 	uint64_t lost_before;        /* the parent's lost records */
 	uint64_t lost;               /* all lost records, those of the parent included */
-	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: the overflow ring first, then each CPU's */
+	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: first that of threads without rseq, then each CPU's */
 } reader;
 
 static void futex_wait(int *word, int value, long nanoseconds)
@@ -164,7 +164,7 @@ static void end_trace(void)
 
 /*
  * Sleeps until the next pass: for PASS if the last pass found records, otherwise until the next record, but at most for LOOK. If
- * no fence is available (-EHOSTUNREACH), records can't wake the reader, so it sleeps for PASS.
+ * no fence of the CPUs is available (-EHOSTUNREACH), records can't wake the reader, so it sleeps for PASS.
  */
 static void rest(int64_t came)
 {
