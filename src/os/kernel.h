@@ -24,7 +24,7 @@
 #endif
 
 /*
- * On 32-bit machines, mmap2 replaces mmap, because it takes its arguments in registers. The unit of its offset doesn't
+ * On 32-bit machines, mmap2 replaces mmap, because mmap2 takes its arguments in registers. The unit of mmap2's offset doesn't
  * matter, because this library passes only the offset 0.
  */
 #ifdef SYS_mmap2

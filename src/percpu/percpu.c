@@ -10,14 +10,15 @@
  *
  *   taken   used         the item
  *     0      0           may be handed out
- *     1      0           is in transit: a thread prepares it, or poisons it to free it; or its poison check failed
+ *     1      0           is in transit: a thread allocates or frees it; or debug mode has found a write to the free item
  *     1      1           is handed out
  *
- * Each range has two sets of bits, `taken` and `used`, with the meaning above. Until the item is handed out, only the thread
- * that set its bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two
- * threads free an item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it
- * into the table. If the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints,
- * and so are `first` and `hint`, where a search begins.
+ * Each range has two sets of bits, `taken` and `used`, with the meaning above. A third set, `written`, has the items that
+ * were handed out before, so that their contents have to be reset. Until an item is handed out, only the thread that set its
+ * bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two threads free an
+ * item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
+ * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints, and so are `first`
+ * and `hint`, where a search begins.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal

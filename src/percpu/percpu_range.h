@@ -22,7 +22,7 @@ struct range {
 	char *slot0;        /* slot of index 0 */
 	size_t mapped;      /* bytes of the mapping */
 	int highest;        /* highest index with memory; the reserved addresses after it are inaccessible */
-	int templates;      /* mappings of initial contents; 0 if items get these contents when they are allocated */
+	int templates;      /* number of mappings with initial contents; 0 if items get these contents when they are allocated */
 	size_t first;       /* a hint: the word of the set `taken` in which a search for a free item begins */
 	unsigned long sets[]; /* three sets of items (percpu.c), whose words alternate: taken, used, written, taken, ... */
 };
@@ -47,7 +47,7 @@ struct rk_percpu {
 	size_t head;      /* bytes of a range before its strides */
 	unsigned flags;
 	bool has_initial; /* items have initial contents other than zeros */
-	bool is_large;    /* slots hold pointers */
+	bool is_large;    /* slots hold pointers to the items' memory */
 	size_t most;      /* if not 0: a range has at most this many bytes, and addresses only for this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* at least the number of items that aren't taken, in all ranges */

@@ -9,7 +9,7 @@
  * because it unlocks the mutex.
  *
  * The program gets the result of the libc's function. If the attempt fails because another thread has the lock, the program
- * gets the result of the wait. Otherwise it gets the result of the attempt, as a wait would have it; but see attempt_at().
+ * gets the result of the wait. Otherwise it gets the attempt's result, which equals that of a wait (except: attempt_at()).
  *
  * A thread remembers the latest few locks that it holds. Another thread can unlock such a lock, or code can initialise the
  * lock anew while it is held. The first thread then remembers the lock until it takes the lock again, or until newer locks
@@ -85,7 +85,7 @@ static void give_back_time(void)
 
 /*
  * Requests time, unless slice_ctrl in the thread's struct rseq still has a request or a grant. If slice_ctrl is 0 after a
- * request, the kernel has cleared it, for example in a wait. Possibly it still remembers a grant, so rk_slice_end() comes first.
+ * request, the kernel has cleared it, for example in a wait. The kernel possibly remembers a grant: rk_slice_end() comes first.
  */
 static void request(void)
 {
@@ -252,8 +252,8 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 /*
  * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function at once. With glibc this
  * applies to robust mutexes, and to mutexes that change priorities. If a robust mutex can't be recovered any more, an attempt
- * to lock it leaves another state than a wait for it. The member for the kind is in glibc's public header, and the bits are
- * from nptl/pthreadP.h.
+ * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has
+ * its bits.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {

@@ -11,7 +11,7 @@
  * change the byte, too, and restore all of it except the result of prctl(2). If that result gets lost, the thread calls
  * prctl(2) again.
  *
- * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
+ * Regions aren't counted. An inner region finds that slice_ctrl in the area isn't 0, makes no request, and ends nothing. So a
  * longjmp() leaves no wrong count, and copies of the library need no common state. If the kernel has cleared the outer
  * region's request, an inner region makes a new request.
  *

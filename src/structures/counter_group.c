@@ -24,7 +24,7 @@
  * reached its plane. If A reaches its plane later, the cut might contain B without A. To find this out, the adder loads
  * `turns` before it loads `plane`, and rounds the value down to an even number. After the add, the adder loads `turns`
  * again. If A is too late, `turns` is at least 3 above the rounded value by then. The reason is that the turn of A's phase
- * stored an even number at its end, and the next turn stored an odd number before it read the plane. If `turns` is so high,
+ * stored an even number at its end, and the next turn stored an odd number before it read the plane. If `turns` is that high,
  * the adder increments `late` before it returns. The reader sees the increment after the fence, and makes another turn. All
  * these accesses are sequentially consistent.
  *

@@ -37,8 +37,8 @@
 static void *const meeting_page = (void *)RK_RENDEZVOUS_ADDRESS;
 
 /*
- * The sizes of both structures in the first version. Later versions only append to the structures, so every version can
- * rely on these bytes.
+ * The sizes of the page's content and of the thread state (area.h) in the library's first version. Later versions only append
+ * to these structures, so every version can rely on these bytes.
  */
 #define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
 #define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))

@@ -9,7 +9,7 @@
 #include <rseqkit/detail/agreement.h>
 
 /*
- * Publishes *meeting as the page's content. If another copy was faster, *meeting becomes the content that this copy
+ * Publishes *meeting as the page's content. If another copy was faster, *meeting becomes the content that the other copy
  * published. Async-signal-safe, lock-free.
  *
  * Returns 0, or a negative errno if the copies haven't agreed. -EADDRINUSE means that other memory is at the page's address.

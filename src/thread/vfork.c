@@ -191,7 +191,7 @@ int rk_vfork_begin(void)
 
 	if (READ(state->vfork) == UINT8_MAX)
 		return -EOVERFLOW;
-	/* Raises the depth first. From here on, an operation in a signal handler doesn't register the thread. */
+	/* Counts the bracket first. From here on, an operation in a signal handler doesn't register the thread. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
 	if (r == 0) {
