@@ -34,7 +34,7 @@ void pages_give(const struct run *run);
 /* Extends a run by the `more` pages that follow it. Returns false if these pages aren't free. */
 bool pages_extend(struct run *run, unsigned more);
 
-/* Returns the memory of dirty pages to the kernel, until at most `keep` bytes are dirty. Returns whether it returned any. */
+/* Gives the memory of dirty pages back to the kernel, until at most `keep` bytes are dirty. Returns whether it gave any back. */
 bool pages_trim(size_t keep);
 
 /*

@@ -23,7 +23,7 @@
  */
 size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 
-/* Returns objects to their spans. Ends the process if an object is already free in its span. */
+/* Puts objects back into their spans. Ends the process if an object is already free in its span. */
 void spans_give(unsigned class, void *const *objects, size_t count);
 
 /* Returns how many free objects of the class are in spans, or 0 if the lock can't be taken. */

@@ -105,7 +105,7 @@ static char *put(char *at, const char *text, size_t number)
 	return stpcpy(at, first);
 }
 
-/* Async-signal-safe: in a handler that interrupted the allocator, it counts free objects in spans (spans.h) as used. */
+/* Async-signal-safe: in a handler that interrupted the allocator, malloc_stats() counts free objects in spans as used. */
 EXPORT void malloc_stats(void)
 {
 	enum rk_reason reason = rk_thread_reason();
