@@ -33,8 +33,8 @@ static bool take_all(struct range *range, struct run run)
 }
 
 /*
- * Returns the pages [from, from + size) of the stride of every index to the kernel. Returns false if the kernel keeps some of
- * them, for example locked pages.
+ * Gives the pages [from, from + size) of the stride of every CPU, and of the two other indexes, back to the kernel. Returns false
+ * if the kernel keeps some of them, for example locked pages.
  */
 static bool drop_pages(const struct range *range, size_t from, size_t size)
 {

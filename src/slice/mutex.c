@@ -17,7 +17,7 @@
 
 enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
 
-#define SPINS_MAX 100 /* most pauses between loads of the word */
+#define SPINS_MAX 100 /* most pauses in one call of spin() */
 
 static uint64_t mutex_holder(void)
 {
