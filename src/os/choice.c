@@ -15,7 +15,8 @@
  *
  * Copies can still read different settings if the program overwrites the strings, as setproctitle() does, or if /proc is
  * mounted meanwhile, or if the process has no free descriptor. But once a setting has taken effect, the rendezvous page says
- * which memory is the area. All copies find this page at a fixed address, and look at it first (thread/plan.c).
+ * which memory is the threads' area (struct rseq). All copies find this page at a fixed address, and look at it first
+ * (thread/plan.c).
  *
  * RSEQKIT_AREA=own exists because the area that glibc leaves unused has to be registered with 32 bytes, in legacy mode. The
  * reason is that glibc still registers there each thread that a registered thread creates, with 32 bytes. An area of our own

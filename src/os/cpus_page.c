@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
+ * cpus_page.c - one page that tells all copies of this library in a process which CPUs are possible.
  *
  * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word isn't
  * used: another thread, or the code that a signal handler interrupted, is still filling the page. If the process forks

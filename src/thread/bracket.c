@@ -24,9 +24,9 @@
  * mark which says that a reader waits (ring_wait.c). Some words of a cache's depot, the store of free objects, are changed
  * without a claim. cache_hand.c repairs these words after a child was killed.
  *
- * A bracket has no level if the table had no free row, or if another copy of the library opened the bracket. Claims inside
- * such a bracket have the number of the next outer level. If there is no such level, they have the thread's number. If a
- * child is killed inside such a bracket, its claims stay taken.
+ * A bracket has no level if the table had no free row, or if another copy of this library in the process opened it. Claims
+ * inside such a bracket have the number of the next outer level. If there is no such level, they have the thread's number.
+ * If a child is killed inside such a bracket, its claims stay taken.
  */
 #define _GNU_SOURCE
 #include "bracket.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * early.h - finds early adopters: components that follow the protocol of the time before libcs registered threads. They
- * define two thread-local variables: the rseq area __rseq_abi, and __rseq_refcount, which counts the users of the thread's
- * registration. Some adopters have no count.
+ * define two thread-local variables: the area __rseq_abi, which is a struct rseq, and __rseq_refcount, which counts the users
+ * of the thread's registration. Some adopters have no count.
  */
 #ifndef RK_SRC_EARLY_H
 #define RK_SRC_EARLY_H

@@ -5,7 +5,8 @@
  *
  * librseqkit itself doesn't define the symbols. Its definition could replace the one of another component that defines
  * __rseq_abi and relies on the place of its own symbol. Both symbols are strong and visible, because they are an ABI between
- * the modules of a process. The count __rseq_refcount isn't inside the area, because the kernel writes to the whole area.
+ * the modules of a process. The count __rseq_refcount isn't inside the struct rseq, because the kernel writes to the whole
+ * struct.
  */
 #include <rseqkit/abi.h>
 

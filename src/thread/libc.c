@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libc.c - finds the C library's area by the symbols that glibc 2.35 and later export.
+ * libc.c - finds the C library's area (struct rseq) by the symbols that glibc 2.35 and later export.
  *
  * This file only tests whether __rseq_size is zero, because the meaning of other values changed between releases. If
  * __rseq_size is 0 and __rseq_offset isn't, every thread has an area that isn't registered: glibc.pthread.rseq is 0, or the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * number.c - thread numbers. A forked child can tell from a number whether the thread with this number is in the child, or is
- * elsewhere: fork didn't copy it.
+ * elsewhere: fork didn't copy it. Brackets (bracket.h) have numbers, too. A number has these parts:
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
@@ -19,10 +19,10 @@
  * handlers in the first thread, and in_child() stores the thread's number in `initial`. After a fork that runs no handlers,
  * `initial` is unknown until the first thread calls a function of this file. Until then no thread counts as elsewhere.
  *
- * If another copy of the library drew a number, this file can't tell where its thread is, because that copy has a page of its
- * own.
+ * If another copy of this library in the process drew a number, this file can't tell where its thread is, because that copy has
+ * a page of its own.
  *
- * A vfork child has its parent's number. The levels of brackets have numbers, too: see bracket.c.
+ * A vfork child has its parent's number.
  *
  *   numbers   1  2  3  4  5  6 | 7  8  9 ...
  *                     ^          | drawn in the child: its threads

@@ -23,7 +23,7 @@ union rk_plan {
 		uint8_t where;
 		uint8_t reason : 5;
 		uint8_t offers : 1;    /* tell other copies of the area, on the rendezvous page; with KTLS, first start KTLS */
-		uint8_t meets : 1;     /* the rseq system call exists, so the copies of this library have to agree on an area */
+		uint8_t meets : 1;     /* the rseq system call exists, so this library's copies must agree on an area */
 		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rendezvous.c - one page that all copies of this library in a process find without a symbol, a lock, or a file name. The
- * first copy writes on it which area all copies use.
+ * first copy writes on it where each thread's area (struct rseq) is.
  *
  * Copies of the library don't know each other. They can be linked statically and hidden in two plugins, loaded with
  * RTLD_LOCAL, or loaded into a namespace. They can be of different versions. The first use of a copy can be in a signal

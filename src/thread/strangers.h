@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strangers.h - finds strangers: other components of the process that register threads themselves.
+ * strangers.h - finds strangers: other components of the process that register threads themselves. An area is the struct rseq
+ * of a thread.
  *
  * Suppose that a stranger has registered one thread, and then tries to register another thread that we registered. Then the
  * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Only the symbols

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h - the calling thread's registration, for the rest of the library; the public functions are in rseqkit/thread.h. */
+/*
+ * thread.h - the registration of the calling thread's area (struct rseq), for the rest of the library. The public functions are
+ * in rseqkit/thread.h.
+ */
 #ifndef RK_SRC_THREAD_H
 #define RK_SRC_THREAD_H
 

@@ -132,9 +132,9 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/*
-	 * EBUSY means that the thread is registered already. With KTLS, the kernel also answers EBUSY in a vfork child,
-	 * which isn't registered: only its parent gets the registration back. So with KTLS this function asks whether the
-	 * area is registered.
+	 * EBUSY means that the thread is registered already. With KTLS (ktls/ktls.h), the kernel also answers EBUSY in a
+	 * vfork child, which isn't registered: only its parent gets the registration back. So with KTLS this function asks
+	 * whether the area is registered.
 	 */
 	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls.c - asks whether the kernel can register threads (KTLS, see ktls.h), and gives the kernel the commands that start
- * this. thread/process.c, which decides where the threads' areas are, calls these functions. ktls_query.c has the other
- * functions of the public header.
+ * this. thread/process.c, which decides where the threads' areas (struct rseq) are, calls these functions. ktls_query.c has
+ * the other functions of the public header.
  *
  * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
  *

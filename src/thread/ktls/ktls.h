@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls.h - leaves the registration of threads to the kernel, if the kernel can do it (KTLS; the public header is
- * rseqkit/ktls.h). Such a kernel keeps a block of data in the TLS of each thread, the blob, which contains the thread's area.
+ * rseqkit/ktls.h). Such a kernel keeps a block of data in the TLS of each thread, the blob, which contains the thread's area
+ * (struct rseq).
  * A module of the process provides memory for the blob, the room.
  *
  * The invariant: the kernel registers threads only in the room, where every thread reads cpu_id < 0 until it is registered.
