@@ -14,7 +14,7 @@
  *     1      1           is handed out
  *
  * Each range has two sets of bits, `taken` and `used`, with the meaning above. A third set, `written`, has the items that
- * were handed out before, so that their contents have to be reset. Until an item is handed out, only the thread that set its
+ * were handed out before, whose contents have to be reset. Until an item is handed out, only the thread that set its
  * bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two threads free an
  * item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
  * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints, and so are `first`

@@ -9,7 +9,7 @@
  * because it unlocks the mutex.
  *
  * The program gets the result of the libc's function. If the attempt fails because another thread has the lock, the program
- * gets the result of the wait. Otherwise it gets the attempt's result, which equals that of a wait (except: attempt_at()).
+ * gets the result of the wait. Otherwise it gets the attempt's result, which equals that of a wait; attempt_at() has exceptions.
  *
  * A thread remembers the latest few locks that it holds. Another thread can unlock such a lock, or code can initialise the
  * lock anew while it is held. The first thread then remembers the lock until it takes the lock again, or until newer locks
