@@ -18,7 +18,7 @@ struct buffer {
 	intptr_t words[32];
 };
 
-static void *lists; /* an item of per-CPU memory: each slot has the first free buffer of its CPU, or 0 */
+static void *lists; /* per-CPU memory with a slot for each CPU: a slot has the first free buffer of its CPU, or 0 */
 static struct rk_counter *made;
 
 static struct buffer *take(void)

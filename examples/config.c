@@ -2,8 +2,8 @@
 /*
  * config.c - a configuration that threads read a million times each without a lock, while another thread replaces it.
  *
- * When a configuration is replaced, a deferred call frees the old configuration when no thread can be reading it any more. The
- * domain's worker runs these calls.
+ * After a configuration was replaced, a deferred call frees the old configuration as soon as no thread can be reading it any
+ * more. A thread that the library starts, the worker of the rcu domain, runs these calls (rseqkit/rcu.h).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define THREADS 4
 #define READS 1000000
 #define REPLACEMENTS 1000
-#define PENDING 100 /* at most so many old configurations wait to be freed */
+#define PENDING 100 /* at most this many old configurations wait to be freed */
 
 struct config {
 	int version, twice; /* invariant: `twice` is 2 * `version` */

@@ -85,7 +85,7 @@ static void *serve(void *wrong)
 	return NULL;
 }
 
-/* Killing a connection drops the owner's reference. One fence is enough for all connections. */
+/* Drops the owner's references. rk_ref_kill_all() needs only one fence (rseqkit/remote.h) for all connections. */
 static int close_all(struct connection *const *connections)
 {
 	struct rk_ref *refs[CONNECTIONS];

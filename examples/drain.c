@@ -2,8 +2,9 @@
 /*
  * drain.c - takes the counts of other CPUs, while threads on these CPUs continue to count.
  *
- * Threads on a CPU count in the CPU's bank. Another thread swaps this bank for a spare bank. Each count is taken once, and the
- * threads that count never wait.
+ * Each CPU has a slot with two words, the banks. Threads on the CPU count in one bank. Another thread makes them count in the
+ * other bank from now on, and then takes the count in the previous one. Each count is taken once, and the threads that count
+ * never wait.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -20,8 +21,8 @@ struct counts {
 	intptr_t banks[2]; /* one bank is in use, the other is spare */
 };
 
-static void *slots; /* an item of per-CPU memory */
-static intptr_t overflow;
+static void *slots; /* an item of per-CPU memory: a struct counts for each CPU */
+static intptr_t overflow; /* counts of threads that can't count in a bank, for example without rseq */
 static int running = THREADS;
 
 static struct counts *counts_of(int cpu)
@@ -36,7 +37,7 @@ static void count(void)
 	for (int i = 0; i < RK_ABORTS_MAX && result != RK_DONE && result != RK_NO_RSEQ; i++) {
 		result = rk_cpu_bank_add(slots, 0, 1);
 		if (result == RK_CLOSED) {
-			/* The first count on a CPU opens the slot. If the thread has moved, it opens its new CPU's slot. */
+			/* The first count on a CPU opens the slot. A thread that has moved opens the slot of its new CPU. */
 			struct counts *counts = counts_of(rk_cpu());
 
 			(void)rk_bank_open_first(&counts->slot, &counts->banks[0]);
@@ -56,8 +57,8 @@ static void *work(void *arg)
 
 /*
  * Returns what threads on a CPU have counted since the last drain of this CPU. If rk_bank_take() returns 1, it gives a bank that
- * was taken before: the fence of that take failed, or this process was forked without the thread that took the bank. So the loop
- * then takes the bank that is in use.
+ * was taken before. Either the fence of that take failed (rseqkit/remote.h), or this process was forked without the thread that
+ * took the bank. So the loop then takes the bank that is in use.
  */
 static intptr_t drain(int cpu)
 {

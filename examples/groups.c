@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * groups.c - the counters that a server exports. They need no set-up, have names, and are read at one moment.
+ * groups.c - the counters that a server exports. They need no set-up, have names, and one read gives the counts of one moment.
  *
  * No reading shows more answers than requests, although threads count on many CPUs.
  */

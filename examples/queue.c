@@ -2,7 +2,8 @@
 /*
  * queue.c - a queue of jobs: some threads put jobs into the queue, and other threads take jobs out. One mutex protects the queue.
  *
- * The mutex asks the kernel not to preempt its holder. The example also has its own spin lock, with a region around the lock.
+ * The mutex asks the kernel not to preempt its holder. A program can ask for the same with a lock of its own: this example does
+ * so with a spin lock. The time in which a thread asks is called a region (rseqkit/slice.h).
  */
 #include <pthread.h>
 #include <stdbool.h>

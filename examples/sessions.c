@@ -89,7 +89,7 @@ static long go_through(unsigned *used)
 		void *data;
 
 		if (rk_lock_cpu(lock, cpu, &data) < 0)
-			abort(); /* there is no fence, or this thread holds the lock already */
+			abort(); /* the CPU can't be fenced (rseqkit/remote.h), or this thread holds the lock already */
 		table = data;
 		wrong += labs((long)(table->made - table->dropped) - (long)table->used);
 		sweep(table);

@@ -13,12 +13,12 @@
 #define THREADS 4
 #define ROUNDS 200000
 
-static void *slots; /* an item of per-CPU memory; each slot points to its CPU's object */
+static void *slots; /* per-CPU memory with a slot for each CPU, which points to the CPU's object */
 static int64_t done, without_rseq, wrong;
 
 /*
- * Returns the CPU whose version the caller reads. If the thread then moves, it sets a value only if the new CPU has the same
- * version.
+ * Returns the CPU whose object's version the caller is to read. If the thread then moves, it sets a value only if the object of
+ * its new CPU has the same version.
  */
 static int cpu_here(void)
 {

@@ -3,10 +3,10 @@
  * versioned.h - a program's own operation, made of the library's primitives (rseqkit/arch/section.h). doc/sections.md explains
  * each instruction.
  *
- * A slot points to an object of its CPU. The object has two places for its value, the `halves`. If the version is even, the first
- * half is valid, otherwise the second half. The operation stores the new value in the half that isn't valid. Then it
- * stores the next version: this is the commit. A thread reads the version, and then the valid half. If the version is still the
- * same after this, the thread has a value that was set. The halves can have any size.
+ * Per-CPU memory has a slot for each CPU, which points to an object of the CPU. The object has a version and two places for its
+ * value, the `halves`. If the version is even, the first half is valid, otherwise the second half. The operation stores the new
+ * value in the half that isn't valid. Then it stores the next version: this is the commit. A thread reads the version, and then
+ * the valid half. If the version is still the same after this, the thread has a value that was set. The halves can have any size.
  */
 #ifndef VERSIONED_H
 #define VERSIONED_H

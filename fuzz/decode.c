@@ -5,8 +5,8 @@
  *
  * Byte 0 chooses the architecture and the number of sections. Bytes 1 to 5 are the start, length and abort handler of the first
  * section, and the start of the second one. The rest is the code, at the address CODE. The descriptors are at the address DATA.
- * A section begins with an instruction that stores its descriptor's address in the area. This file adds no such instruction to
- * the code, so the fuzzer has to find one.
+ * A section begins with an instruction that stores its descriptor's address in the thread's struct rseq. This file adds no such
+ * instruction to the code, so the fuzzer has to find one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,8 @@ enum { HEAD = 6, CODE = 0x10000, DATA = 0x20000, CODE_MAX = 0x4000 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
- * These four functions replace lines.c, which reads a file's debug information. There is no file, so no address has a line.
- * lines_is_unsaved() gives both answers.
+ * The next four functions replace lines.c, which reads a file's debug information. There is no file, so no address has a line.
+ * lines_is_unsaved() returns true for one half of the addresses, so that lint meets both results.
  */
 struct lines *lines_open(const struct image *image, int fd)
 {

@@ -9,7 +9,7 @@
 #define OF_CLASS(class, above, upto)                                                                                    \
 	[(class)] = {(upto), (uint32_t)((((uint64_t)1 << 32) + (upto)-1) / (upto)),                                    \
 		     (uint32_t)((SPAN_SIZE / (upto)-1) * (upto))},
-#define OF_SPANS(class, above, upto) [(class)] = {(upto), 1, 0}, /* begins a span: only offset 0 is a multiple */
+#define OF_SPANS(class, above, upto) [(class)] = {(upto), 1, 0}, /* the object begins at a page: only offset 0 is a multiple */
 
 const uint8_t fine_classes[FINE_MAX / FINE + 1] = {[0] = 1, FINE_CLASSES(BY_FINE)};
 const uint8_t coarse_classes[SMALL_MAX / COARSE + 1] = {COARSE_CLASSES(BY_COARSE)};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classes.h - the size classes, to which the allocator rounds sizes up: classes of small objects, and of objects that take
- * one to four whole spans.
+ * classes.h - the size classes, to which the allocator rounds sizes up: classes of small objects, and classes of objects that
+ * take one to four whole pages of 64 KiB.
  *
- * A small object has at most 32 KiB. A span of 64 KiB contains small objects of one class. Sizes up to 1024 bytes are multiples
- * of 16, and larger ones are multiples of 128. So two tables give the class of a small size. Each power of two is the size of a
- * class, and objects of this class are aligned to their size. Above 4096 bytes the sizes divide a span with little left over.
+ * A small object has at most 32 KiB. Small objects of one class share a span, which is one page of 64 KiB. The classes' sizes
+ * are multiples of 16 up to 1024 bytes, and above that multiples of 128. So two tables give the class of a small size. Each power
+ * of two is the size of a class, and objects of this class are aligned to their size. Above 4096 bytes the sizes divide a span
+ * with little left over.
  */
 #ifndef MALLOC_CLASSES_H
 #define MALLOC_CLASSES_H
@@ -36,7 +37,7 @@
 	X(33, 7168, 8192) X(34, 8192, 9344) X(35, 9344, 10880) X(36, 10880, 13056)                                     \
 	X(37, 13056, 16384) X(38, 16384, 21760) X(39, 21760, 32768)
 
-/* The classes whose objects take one to four whole spans. */
+/* The classes whose objects take one to four whole pages. Such an object is alone in its span. */
 #define SPAN_CLASSES(X) X(40, SMALL_MAX, 65536) X(41, 65536, 131072) X(42, 131072, 196608) X(43, 196608, 262144)
 
 #define SMALL_CLASSES 39
@@ -64,9 +65,9 @@ static inline unsigned class_of(size_t size)
 }
 
 /*
- * Returns whether the offset of the address in its span is a multiple of the class's size. Offsets and small sizes have 16
- * bits, so 32 bits are enough: the lower half of the product is less than the inverse exactly for multiples. Classes of whole
- * spans have the inverse 1, and then only the offset 0 is a multiple. For inverse 0 the result is always false.
+ * Returns whether the address's offset in its page of 64 KiB is a multiple of the size of the class with this inverse. Offsets
+ * and small sizes have 16 bits, so a product of 32 bits is enough: it is less than the inverse exactly if the offset is a
+ * multiple. Classes of whole pages have the inverse 1: only the offset 0 is a multiple. For inverse 0 the result is always false.
  */
 static inline int is_multiple(uint32_t inverse, const void *address)
 {

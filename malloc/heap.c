@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - the caches of the size classes, which get their objects from spans (spans.h). A class gets its cache when the
- * program has allocated some objects of the class.
+ * heap.c - the caches of the size classes (classes.h), which get their objects from spans (spans.h). A class gets its cache when
+ * the program has allocated some objects of the class. A cache (rseqkit/cache.h) has an array of free objects for each CPU, and a
+ * depot that all CPUs share.
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -20,14 +21,14 @@
 #include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a class's array for one CPU */
-#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for classes of whole spans */
+#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for objects above SMALL_MAX */
 #define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches */
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
 #define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
 #define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans at once */
 #define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans at once */
-#define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved so often in a class's first call, then less often */
+#define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved twice in a class's first call, once in the second */
 #define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
@@ -43,8 +44,8 @@ static struct rk_cache_place places[CLASSES]; /* its members are NULL if no memo
 
 /*
  * How many objects of a class are still taken from spans before the class gets a cache. A cache takes a few pages, so a
- * program that has only a few objects of a class needs none. Two threads can store the same count, because the exact number
- * doesn't matter.
+ * program that has only a few objects of a class needs no cache. If two threads store the same count, one object isn't counted.
+ * The exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
 #define DUE_FIRST 16
@@ -53,7 +54,7 @@ static uint8_t construct_less[CLASSES]; /* how often CONSTRUCT_BYTES is still ha
 
 static __thread bool is_beginning; /* begin() runs in this thread; what the libc or a handler allocates now comes from spans */
 
-/* Threads that race write the same text. */
+/* If several threads write the mode at the same time, they write the same text. */
 char librseqkit_malloc_mode[128] = "nothing allocated";
 
 static size_t least(size_t a, size_t b)
@@ -171,9 +172,8 @@ static void begin(void)
 }
 
 /*
- * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. At a fork, the
- * handlers of other modules run earlier than the allocator's. They can wait for locks, because the allocator isn't locked
- * yet.
+ * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
+ * handlers of other modules run before the allocator's handler locks the allocator, and can wait for locks.
  */
 void __attribute__((__constructor__)) heap_begin(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.h - the slow paths of malloc.c. They allocate objects if a class has no cache or its cache is empty, and free objects
- * that don't go into a cache.
+ * heap.h - the slow paths of malloc.c. Each size class (classes.h) gets a cache of free objects (rseqkit/cache.h). The functions
+ * of this file allocate objects if a class has no cache or its cache is empty, and free objects that don't go into a cache.
+ * Objects of a class lie in spans, which are blocks of pages (spans.h).
  */
 #ifndef MALLOC_HEAP_H
 #define MALLOC_HEAP_H

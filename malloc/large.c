@@ -9,6 +9,7 @@
 
 #define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
 
+/* The description of a large object. */
 struct large {
 	void *next; /* the next item in the list `forgotten`, or in the list `aside` */
 	struct run run;
@@ -18,9 +19,9 @@ struct large {
 
 static struct large *forgotten; /* list of free descriptions */
 static void *aside;             /* list of objects that were freed while the lock couldn't be taken (locks.h) */
-static bool can_move = true;
+static bool can_move = true; /* false after mremap() failed to move a mapping (grow()) */
 
-/* Adds to one of the numbers of pages.h. The addition is atomic, because some callers don't hold the lock. */
+/* Adds to one of the numbers of pages.h. The addition is atomic, because some callers don't hold the lock of pages (locks.h). */
 #define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
 
 static size_t up(size_t size, size_t to)
@@ -29,8 +30,9 @@ static size_t up(size_t size, size_t to)
 }
 
 /*
- * Finds memory for an object, and returns its description, or NULL if there is no memory. If the caller has the lock, the
- * memory is pages of a chunk or a new mapping. If not, the memory is a new mapping, which also contains the description.
+ * Finds memory for an object, and returns its description, or NULL if there is no memory. If the caller has the lock of pages,
+ * the memory is pages of a chunk (pages.h) or a new mapping. Otherwise the memory is a new mapping, which also contains the
+ * description.
  */
 static struct large *find_memory(struct large wanted, size_t alignment, bool has_lock, bool *zeroed)
 {
@@ -77,8 +79,8 @@ static inline struct large *large_of(const void *object)
 }
 
 /*
- * Frees an object's pages and its description. The caller has the lock. Returns the mapping that the caller has to unmap; its
- * size is 0 if there is none.
+ * Frees an object's pages and its description. The caller has the lock of pages. Returns the mapping that the caller has to
+ * unmap, or a mapping of size 0 if there is nothing to unmap.
  */
 static struct run forget(struct large *large)
 {

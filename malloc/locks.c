@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* locks.c - takes and releases the allocator's locks, and all of them at a fork; see locks.h. */
+/*
+ * locks.c - takes and releases the allocator's locks, and all of them at a fork; see locks.h. Each size class has a lock, and the
+ * pages have one.
+ */
 #include "locks.h"
 
 #include <pthread.h>
@@ -20,7 +23,7 @@ static __thread struct {
 	uint8_t forks; /* number of forks that this thread is executing, including forks by its signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks, which needn't take a lock then; or NULL */
+static void *has_all; /* NULL, or &inside of the thread whose fork holds all locks, so this thread needn't take one */
 
 /*
  * Sets inside.at. The fences keep the compiler from moving this store, so that signal handlers of this thread see it at the

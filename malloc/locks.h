@@ -3,14 +3,14 @@
  * locks.h - the allocator's locks. Each size class has a lock. The pages (pages.h) have one lock, which a thread takes after
  * a class's lock.
  *
- * A thread that forks takes all locks first, so that the child finds all data in a consistent state.
+ * A thread that forks takes all of these locks first, so that the child finds all data in a consistent state.
  *
  * In two cases a thread doesn't wait until it gets a lock:
  *
  * - A signal handler that interrupted the allocator doesn't wait. The interrupted thread possibly holds the lock, or the lock's
  *   holder waits for another lock that the interrupted thread holds.
  * - A thread waits at most 2 ms while another thread's fork holds all locks. That fork possibly waits for a lock of the libc,
- *   for example the lock of stdio's list of files, and the waiting thread holds this lock while it allocates.
+ *   for example the lock of stdio's list of files. The thread that allocates possibly holds the libc's lock.
  *
  * A thread that doesn't get a lock maps memory for each object that it allocates. It puts each object that it frees into a
  * list, for the next thread that gets the lock (put_aside()).

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * malloc.c - malloc(), free() and the C library's other allocation functions, for librseqkit-malloc.so. Sizes are divided
- * into classes. Each class has a cache (rseqkit/cache.h), which keeps free objects in an array for each CPU.
+ * into classes (classes.h). Each class has a cache (rseqkit/cache.h), which keeps free objects in an array for each CPU and in a
+ * depot that all CPUs share. A cache gets objects from spans (spans.h), and a span is made of pages of 64 KiB (pages.h).
  *
  *	malloc(size) -> class -> its rk_cache: pop        empty: depot, then spans, then pages, then the system
  *	free(p) -> code of its page -> class -> push      full: the same way back
@@ -23,7 +24,7 @@
 #include "operators.h"
 #include "system.h"
 
-#define GROWS_ALONE ((size_t)2 << 20) /* an object that realloc() makes larger than this gets a mapping */
+#define GROWS_ALONE ((size_t)2 << 20) /* an object that realloc() makes larger than this gets a mapping of its own */
 #define EXPORT __attribute__((__visibility__("default")))
 
 /* Restores errno, or sets it to ENOMEM if `object` is NULL. Returns `object`. */

@@ -8,7 +8,7 @@
 
 static struct leaf *root[65536];
 struct leaf *map_first;
-uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses */
+uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses, so the window has none until map_begin() */
 
 void map_begin(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of a
- * description. This describes the page's owner, which is a span or a large object.
+ * map.h - a map of the address space. For each page of 64 KiB the map has an entry. It has the data that free() needs, and the
+ * address of the description of the page's owner, which is a span (spans.h) or a large object (large.h).
  *
  * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries for the addresses
  * around this leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
@@ -15,7 +15,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Values of a page's code. Any other value is a class: the page begins a span of this class (spans.h). */
+/* Values of a page's code. Any other value is a size class: the page begins a span of this class (classes.h, spans.h). */
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ };
 
 /*
@@ -50,8 +50,9 @@ static inline bool map_window_has(const void *address)
 const struct leaf *map_leaf_outside(const void *address);
 
 /*
- * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. Stores the number of the
- * address's entry. The map ends at 2^48: the kernel maps no memory above this address unless a program asks for that address.
+ * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in the 4 GiB around the address. Stores in
+ * *number which entry of the leaf the address has. The map ends at 2^48: the kernel maps no memory above this address unless a
+ * program asks for that address.
  */
 static inline const struct leaf *map_leaf(const void *address, uintptr_t *number)
 {
@@ -78,7 +79,7 @@ static inline void *map_owner(const void *address)
 	return leaf->owners[number];
 }
 
-/* Makes the leaves for a range of memory. Returns false if there is no memory for leaves, or if the range lies above 2^48. */
+/* Makes the missing leaves of a range of addresses. Returns false if there is no memory, or if the range ends above 2^48. */
 bool map_prepare(const void *address, size_t size);
 
 /*

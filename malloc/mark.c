@@ -9,6 +9,6 @@ uintptr_t mark_key;
 void mark_begin(void)
 {
 	if (getrandom(&mark_key, sizeof(mark_key), GRND_NONBLOCK) != sizeof(mark_key))
-		mark_key = (uintptr_t)&(char){0} * 0x9e3779b97f4a7c15; /* otherwise only the stack's address is random */
+		mark_key = (uintptr_t)&(char){0} * 0x9e3779b97f4a7c15; /* without getrandom(), the stack's address is random */
 	mark_key |= 1; /* so that a mark is never an aligned address */
 }

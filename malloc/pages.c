@@ -17,7 +17,7 @@
 
 /*
  * While the chunks have fewer bytes than this, new chunks use no huge pages. With huge pages a small heap would take much
- * memory, because its spans are far apart.
+ * memory, because the parts that it uses are far apart.
  */
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
@@ -32,7 +32,7 @@ struct chunk {
 	struct chunk *next;
 };
 
-static struct chunk *chunks, *unmapped;
+static struct chunk *chunks, *unmapped; /* list of chunks; list of descriptions whose chunk was unmapped, or that are new */
 static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last returned pages */
 struct numbers numbers;
 
@@ -165,7 +165,7 @@ bool pages_extend(struct run *run, unsigned more)
 }
 
 /*
- * Returns dirty pages of a chunk to the kernel, until at most `keep` bytes are dirty in all chunks. Begins with the chunk's
+ * Gives dirty pages of a chunk back to the kernel, until at most `keep` bytes are dirty in all chunks. Begins with the chunk's
  * last pages, because pages_take() uses the first ones earlier.
  */
 static void clean(struct chunk *chunk, size_t keep)
@@ -202,8 +202,8 @@ bool pages_trim(size_t keep)
 }
 
 /*
- * At most once a second, returns dirty_least bytes to the kernel. Since the last time, at least that many bytes were dirty all
- * the time, so no run needed them.
+ * At most once a second, gives dirty_least bytes back to the kernel. Since the last time, at least that many bytes were
+ * dirty all the time, so no run needed them.
  */
 static void decay(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - gives out runs: pages of 64 KiB in a row, for spans and for large objects up to 32 MiB. Runs are parts of chunks
- * of up to 512 pages, which are mapped from the kernel.
+ * pages.h - gives out runs: pages of 64 KiB in a row, for spans (spans.h) and for large objects up to 32 MiB (large.h). Runs are
+ * parts of chunks. A chunk is a mapping of up to 512 pages.
  *
  * A chunk has two bits for each page: one for free pages, and one for dirty pages. A page is dirty if it is free, but was in
- * use before, and so possibly still has memory. Dirty pages are returned to the kernel when there are more than 64 MiB of
- * them, and more bytes than an eighth of the pages in use. About once a second, dirty pages that no run needed in the
- * meantime are also returned. A free page that isn't dirty reads as zero.
+ * use before, and so possibly still takes memory. The memory of dirty pages is returned to the kernel when dirty pages have more
+ * than 64 MiB, and also more than an eighth of the bytes in use. About once a second, the memory of dirty pages that no run
+ * needed in the meantime is also returned. A free page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */
@@ -34,12 +34,13 @@ void pages_give(const struct run *run);
 /* Extends a run by the `more` pages that follow it. Returns false if these pages aren't free. */
 bool pages_extend(struct run *run, unsigned more);
 
-/* Returns the memory of dirty pages to the kernel, until at most `keep` bytes are dirty. Returns whether it returned any. */
+/* Gives the memory of dirty pages back to the kernel, until at most `keep` bytes are dirty. Returns whether it gave any back. */
 bool pages_trim(size_t keep);
 
 /*
- * The allocator's figures. All members are bytes, except `mappings`, which is a count. `mappings` and `mapped` are of large
- * objects. While `used` is less than `settled`, new spans don't count as growth of the heap (spans_take()).
+ * The allocator's figures. All members are bytes, except `mappings`. Large objects have `mappings` mappings of their own, with
+ * `mapped` bytes. `chunks`, `used` and `dirty` are the bytes of all chunks, of pages in use, and of dirty pages. While `used` is
+ * less than `settled`, new spans don't count as growth of the heap (spans_take()).
  */
 extern struct numbers {
 	size_t chunks, used, dirty, mapped, mappings, settled;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spans.c - makes spans, and takes objects from them; see spans.h. */
+/* spans.c - makes spans, each of which has objects of one size class, and takes objects from them; see spans.h. */
 #include "spans.h"
 
 #include <sys/queue.h>
@@ -7,6 +7,7 @@
 #include "mark.h"
 #include "system.h"
 
+/* The description of a span. */
 struct span {
 	struct run run;
 	LIST_ENTRY(span) others; /* its neighbours in centrals[].having, or in `forgotten` */
@@ -27,8 +28,8 @@ static struct central {
 static struct spans forgotten; /* list of free descriptions; the lock of pages protects it */
 
 /*
- * Makes a span. The caller has the class's lock, so it always gets the lock of pages. It isn't inside code that holds that
- * lock, and no fork can hold all locks while this thread holds one.
+ * Makes a span. The caller has the class's lock, so this function always gets the lock of pages. The thread didn't interrupt code
+ * that holds the lock of pages, and no fork can hold all locks while this thread holds one.
  */
 static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {

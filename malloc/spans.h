@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.h - spans, from which the caches get their objects, and to which they return them.
+ * spans.h - spans, from which the caches of the size classes (heap.h, classes.h) get objects, and to which they return objects.
  *
  * A span is either one page of 64 KiB (pages.h) with small objects of one class, or up to four pages with one object. Its
  * description says which of its objects are free. All other objects of the span are in use by the program, or in a cache.
@@ -23,7 +23,7 @@
  */
 size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 
-/* Returns objects to their spans. Ends the process if an object is already free in its span. */
+/* Puts objects back into their spans. Ends the process if an object is already free in its span. */
 void spans_give(unsigned class, void *const *objects, size_t count);
 
 /* Returns how many free objects of the class are in spans, or 0 if the lock can't be taken. */

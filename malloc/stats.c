@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - malloc_stats(), malloc_info() and mallinfo2(), which report the allocator's mode, and how much memory is in use.
+ * stats.c - malloc_stats(), malloc_info() and mallinfo2(), which report how much memory is in use. The first two also report the
+ * allocator's mode: whether it uses per-CPU caches, and if not, why.
  * A debugger can call malloc_stats(), and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment,
  * malloc_stats() also runs when the program exits.
  *
@@ -104,7 +105,7 @@ static char *put(char *at, const char *text, size_t number)
 	return stpcpy(at, first);
 }
 
-/* Async-signal-safe. In a handler that interrupted the allocator, objects in spans count as used. */
+/* Async-signal-safe: in a handler that interrupted the allocator, malloc_stats() counts free objects in spans as used. */
 EXPORT void malloc_stats(void)
 {
 	enum rk_reason reason = rk_thread_reason();

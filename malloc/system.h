@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * system.h - gets memory from the kernel, allocates the descriptions of spans, chunks and large objects, reads the
- * environment, and ends programs that misuse memory.
+ * system.h - gets memory from the kernel, allocates the descriptions of spans (spans.h), chunks (pages.h) and large objects
+ * (large.h), reads the environment, and ends programs that misuse memory.
  *
  * The functions of this file can change errno. malloc.c saves errno and restores it.
  */
@@ -37,8 +37,9 @@ void *system_describe(size_t size);
 __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
 
 /*
- * Returns whether RSEQKIT_MALLOC in the environment contains "guard" (GUARDS) or "stats" (STATS). The environment is read
- * once, because threads can change it later.
+ * Returns whether RSEQKIT_MALLOC in the environment contains "guard" (GUARDS) or "stats" (STATS). With "guard", an inaccessible
+ * page ends each span of small objects, and follows each large object. With "stats", the process prints statistics when it
+ * exits. The environment is read once, because threads can change it later.
  */
 enum wish { GUARDS = 2, STATS = 4 };
 bool system_wants(enum wish wish);

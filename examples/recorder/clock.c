@@ -2,7 +2,8 @@
 /*
  * clock.c - converts ticks of the processor's clock to nanoseconds of CLOCK_MONOTONIC. The rate of the ticks isn't known.
  *
- * Each pass of the reader that finds a record reads both clocks at one moment. The two readings together are called a point.
+ * The reader (reader.c) makes passes over the rings with records. If a pass finds a record, it reads both clocks at one moment.
+ * The two readings together are called a point.
  * Times between two points are on the straight line between these two. So the clocks don't drift apart, and later ticks never
  * give an earlier time. A duration can be longer than a pass, so it is computed with the average rate since the beginning.
  */

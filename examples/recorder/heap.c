@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - the interposed functions of allocators. The program gets what the allocator returned. Memory for the
- * recorder's own work (WAY_OWN) comes from next.c.
+ * heap.c - the functions of allocators that the recorder interposes. The program gets what its allocator returned. Memory for
+ * the recorder's own work (WAY_OWN, recorder.h) comes from next.c.
  */
 #define _GNU_SOURCE
 #include "recorder.h"

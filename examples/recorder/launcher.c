@@ -113,9 +113,10 @@ static bool preload(void)
 	    (int)sizeof(list))
 		return say("LD_PRELOAD", "too long"), false;
 	/*
-	 * With RSEQKIT_AREA=own the recorder doesn't use the C library's area, even if the C library doesn't register it. If
-	 * the recorder used this area, glibc would register each thread that a registered thread creates, and end the program
-	 * if a filter refuses the registration. A value that the program's environment already has stays.
+	 * With RSEQKIT_AREA=own the recorder doesn't use the C library's struct rseq (its area), even if the C library
+	 * doesn't register it. If the recorder used this area, glibc would register each thread that a registered thread
+	 * creates, and end the program if a filter refuses the registration. A value that the program's environment already
+	 * has stays.
 	 */
 	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }

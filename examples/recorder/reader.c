@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader.c - the thread that reads the rings and writes the trace.
+ * reader.c - the reader, a thread that reads the records in the rings and writes the trace. Each CPU has a ring (rseqkit/ring.h).
  *
  * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice the reader:
  *
@@ -29,7 +29,7 @@
 #define PASS 1000000    /* ns between two passes over the rings */
 #define LOOK 250000000  /* ns; without records, the longest time between two checks whether the reader is the last thread */
 #define STACK (256 << 10)
-#define LOOKS 1000 /* reader_start() waits at most for so many times PASS */
+#define LOOKS 1000 /* reader_start() waits at most LOOKS times PASS */
 #define LAST_PASSES 20
 #define CPUS_MAX 8192
 
@@ -45,7 +45,7 @@ static struct {
 	int64_t heap;
 	uint64_t lost_before;        /* the parent's lost records */
 	uint64_t lost;               /* all lost records, those of the parent included */
-	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: the overflow ring first, then each CPU's */
+	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: first that of threads without rseq, then each CPU's */
 } reader;
 
 static void futex_wait(int *word, int value, long nanoseconds)
@@ -164,7 +164,7 @@ static void end_trace(void)
 
 /*
  * Sleeps until the next pass: for PASS if the last pass found records, otherwise until the next record, but at most for LOOK. If
- * no fence is available (-EHOSTUNREACH), records can't wake the reader, so it sleeps for PASS.
+ * no fence of the CPUs is available (-EHOSTUNREACH), records can't wake the reader, so it sleeps for PASS.
  */
 static void rest(int64_t came)
 {

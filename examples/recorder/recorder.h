@@ -47,7 +47,7 @@ struct recorder_thread {
 	uint32_t sequence;
 	bool is_own;        /* the thread does the recorder's own work: memory comes from next.c, nothing is recorded */
 	bool is_allocating; /* the thread is inside the allocator, whose calls to itself aren't recorded */
-	unsigned silent;    /* not 0 in a vfork child without a bracket */
+	unsigned silent;    /* not 0 in a vfork child whose calls can't be recorded (process.c) */
 };
 
 extern __thread struct recorder_thread mine __attribute__((__tls_model__("initial-exec")));

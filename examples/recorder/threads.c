@@ -2,10 +2,10 @@
 /*
  * threads.c - records the beginning and the names of threads, and ends the process when the program's last thread ends.
  *
- * A process ends with its last thread, as if that thread had called exit(). The reader is a thread, too, so the C library
- * doesn't see which of the program's threads is the last one. This file counts the program's threads, by a key for which each
- * thread has a value. The key's destructor runs as late as a key's destructor can. If no other thread is left, the destructor
- * calls exit(), as the C library would have.
+ * A process ends with its last thread, as if that thread had called exit(). The recorder's reader (reader.c) is a thread,
+ * too, so the C library doesn't see which of the program's threads is the last one. This file counts the program's threads,
+ * by a key for which each thread has a value. The key's destructor runs as late as a key's destructor can. If no other
+ * thread is left, the destructor calls exit(), as the C library would have.
  *
  * The C library's own threads, for example of timers, aren't counted. The kernel's number of threads includes them, but can't
  * always be read. The program's last thread waits for the C library's threads only for a short time. If these threads outlive the
@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOKS 100 /* end_as_last() looks at most so many times, once in a millisecond */
+#define LOOKS 100 /* end_as_last() looks for other threads at most this many times, once in a millisecond */
 
 struct beginning {
 	void *(*start)(void *);

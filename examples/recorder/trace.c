@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define EVENT_MAX 1024
-#define FILES_MAX 1000 /* at most so many files for processes with the same id */
+#define FILES_MAX 1000 /* at most this many files for processes with the same id */
 #define PAGE 4096 /* the kernel's page, or a part of it */
 
 static const char *const names[EVENT_KINDS] = {

@@ -16,7 +16,7 @@
 
 #define BYTES_MAX (UINT64_C(16) << 20) /* the largest N of /bytes/N */
 #define BLOCK 65536
-#define PIECES 16 /* one system call writes at most so many pieces of a body */
+#define PIECES 16 /* one system call writes at most this many pieces of a body */
 
 static const char zeros[BLOCK];
 

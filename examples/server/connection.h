@@ -19,7 +19,7 @@ enum phase {
 	LINGERING, /* our side is closed; input is discarded, because unread input would cause a reset, and lose the answer */
 };
 
-/* The condition that a connection waits for, or OVER. AGAIN is used only within a turn. */
+/* The condition that a connection waits for after a turn (connection_turn()), or OVER. AGAIN is used only within a turn. */
 enum step { AGAIN, WANTS_INPUT, WANTS_OUTPUT, OVER };
 
 struct connection {

@@ -23,8 +23,8 @@
 
 #define THREADS_MAX 64
 #define CONNECTIONS_DEFAULT 10000
-#define ACCEPTS 64    /* at most so many connections are accepted before the next check for signals */
-#define PAUSE_MS 50   /* wait so long before the next try, after file descriptors or memory ran out */
+#define ACCEPTS 64    /* at most this many connections are accepted before the next check for signals */
+#define PAUSE_MS 50   /* the wait before the next try, after file descriptors or memory ran out */
 
 struct options {
 	long port, threads, connections, timeout_ms;

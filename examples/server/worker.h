@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - a thread with an epoll, and the connections that it was given.
+ * worker.h - a worker: a thread with an epoll descriptor of its own, and the connections that this thread was given.
  *
  * One thread accepts all connections and gives them to the workers in turn. So all workers get equally many connections, and this
  * doesn't depend on the clients' ports. Also, this one thread knows how many connections are open.

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* choice.h - reads RSEQKIT_AREA and RSEQKIT_PERCPU in the environment that the program was started with. */
+/*
+ * choice.h - reads two settings in the environment that the program was started with. RSEQKIT_AREA says which memory is to be
+ * the area of each thread, which is its struct rseq. RSEQKIT_PERCPU=debug turns on the debug mode of per-CPU memory.
+ */
 #ifndef RK_SRC_CHOICE_H
 #define RK_SRC_CHOICE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - the possible CPUs: all CPUs whose numbers the kernel can ever store in an area.
+ * cpus.c - the possible CPUs: all CPUs whose numbers the kernel can ever store in a thread's struct rseq.
  *
  * The possible CPUs aren't the CPUs that are online, and sysconf() doesn't report them: CPU numbers can have gaps, and CPUs
  * go online and offline. The kernel's list of possible CPUs, in /sys, is read once, by raw system calls, so that the first
@@ -8,9 +8,9 @@
  *
  * The invariant: the set in use has every CPU that this process is allowed to run on, as far as that can be known. The set
  * never grows, because memory is mapped for its CPUs only. The set can shrink once: from all CPU numbers that the kernel has
- * room for to the CPUs in the kernel's list. All copies of this library use the set that the first copy offered
- * (cpus_page.h), because copies use each other's objects. A copy uses another set only if the kernel lets a thread run on a
- * CPU that isn't in the common set.
+ * room for to the CPUs in the kernel's list. A process can have several copies of this library, which use each other's objects.
+ * So all copies use the set that the first copy offered (cpus_page.h). A copy uses another set only if the kernel lets a thread
+ * run on a CPU that isn't in the common set.
  *
  * The kernel's list isn't always right: a container can show the list of another machine. So the list isn't used if the
  * calling thread is allowed to run on a CPU that isn't listed. If there is no list, or if the list isn't used, every CPU
@@ -26,7 +26,7 @@
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
-/* Values of `state`, which says which set is in use. All threads that write a set write the same contents. */
+/* Values of `state`, which says which of the sets below is in use. All threads that write a set write the same contents. */
 enum {
 	UNREAD,
 	MASKED_FOR_NOW, /* as MASKED, but only because there was no descriptor or memory to read the list */

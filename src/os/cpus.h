@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus.h - the set of possible CPUs: all CPUs whose numbers the kernel can ever store in an area. */
+/* cpus.h - the set of possible CPUs: all CPUs whose numbers the kernel can ever store in a thread's struct rseq. */
 #ifndef RK_SRC_CPUS_H
 #define RK_SRC_CPUS_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct rk_cpus {
-	int count;   /* possible CPUs */
+	int count;   /* the number of possible CPUs */
 	int highest; /* the highest possible CPU number */
 	unsigned long set[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
+ * cpus_page.c - one page that tells all copies of this library in a process which CPUs are possible.
  *
  * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word isn't
  * used: another thread, or the code that a signal handler interrupted, is still filling the page. If the process forks
- * meanwhile, the page never gets its magic word in the child. Unlike the rendezvous page, this page is no mapping of a file.
- * A file would need a descriptor. But a copy needs this page most when the process has no free descriptor, because it then
- * can't read the kernel's list.
+ * meanwhile, the page never gets its magic word in the child. Unlike the page of thread/rendezvous.c, this page is no mapping of
+ * a file. A file would need a descriptor. But a copy needs this page most when the process has no free descriptor, because the
+ * copy then can't read the kernel's list.
  */
 #define _GNU_SOURCE
 #include "cpus_page.h"
@@ -26,7 +26,7 @@ static struct rk_cpus_page *const list_page = (struct rk_cpus_page *)RK_CPUS_PAG
 
 /*
  * If no page is there, maps the page and fills it. Returns whether this call made the page. The system call is raw, and
- * its result is compared with the address; rendezvous.c has the reasons for both.
+ * its result is compared with the address; thread/rendezvous.c has the reasons for both.
  */
 static bool publish_page(const struct rk_cpus *offer)
 {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* Each text is right for every function that returns the error number. The comment of a function says more. */
+/* Each text is right for every function that returns the error number. The function's comment in its public header says more. */
 static const struct {
 	int error;
 	const char *text;

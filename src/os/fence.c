@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fence.c - fences (rseqkit/remote.h). After a fence, all critical sections that ran on other CPUs before it have ended or
- * been aborted.
+ * fence.c - fences (rseqkit/remote.h). After a fence, all critical sections that ran on other CPUs before the fence have ended
+ * or been aborted.
  *
  * If the kernel has membarrier(2), this file uses it: membarrier(2) interrupts the CPUs that run this process, and an
  * interrupt inside a section aborts the section. Otherwise the calling thread visits each CPU. When the calling thread runs

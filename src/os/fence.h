@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fence.h - a memory fence that isn't public. The fences of critical sections are in rseqkit/remote.h. */
+/* fence.h - a memory fence for this library itself. The public fences, which abort critical sections, are in rseqkit/remote.h. */
 #ifndef RK_SRC_FENCE_H
 #define RK_SRC_FENCE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.h - functions for the system calls of the slow path, and functions that find out facts by such calls.
+ * kernel.h - functions for the system calls that this library makes, and functions that find out facts by such calls.
  *
  * A function whose system call fails returns a negative errno. Every function leaves errno as it was. So all functions of
  * this file are async-signal-safe.
@@ -24,7 +24,7 @@
 #endif
 
 /*
- * On 32-bit machines, mmap2 replaces mmap, because it takes its arguments in registers. The unit of its offset doesn't
+ * On 32-bit machines, mmap2 replaces mmap, because mmap2 takes its arguments in registers. The unit of mmap2's offset doesn't
  * matter, because this library passes only the offset 0.
  */
 #ifdef SYS_mmap2
@@ -229,9 +229,9 @@ static inline int rk_kernel_has_registration(void)
 }
 
 /*
- * Returns whether the calling thread is registered at exactly this area and length. This function tries to unregister the
- * area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the length are
- * right. A filter can answer EPERM to every call. In that case nothing is known, and this function returns false.
+ * Returns whether the calling thread is registered at exactly this area (struct rseq) and length. This function tries to
+ * unregister the area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the
+ * length are right. A filter can answer EPERM to every call. In that case nothing is known, and this function returns false.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_pointer.h - reads the thread pointer, and finds a thread's area by its distance from the thread pointer. */
+/* thread_pointer.h - reads the thread pointer, and finds a thread's area (struct rseq) by its offset from the thread pointer. */
 #ifndef RK_SRC_THREAD_POINTER_H
 #define RK_SRC_THREAD_POINTER_H
 

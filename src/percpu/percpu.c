@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu.c - allocates and frees per-CPU items in pools (rseqkit/percpu.h), which consist of ranges of addresses
- * (percpu_range.c).
+ * percpu.c - allocates and frees per-CPU items in pools (rseqkit/percpu.h). An item has a slot for each CPU. A pool consists of
+ * ranges: mappings, each with room for many items (percpu_range.c).
  *
  * There is no lock. The invariant: data that threads share changes by one atomic instruction at a time, and every state in
  * between is valid. So a thread can be killed or cancelled at any instruction of this file. A child can be forked at any
@@ -10,16 +10,15 @@
  *
  *   taken   used         the item
  *     0      0           may be handed out
- *     1      0           is in transit: a thread prepares it, or poisons it to free it; or its poison check failed
+ *     1      0           is in transit: a thread allocates or frees it; or debug mode has found a write to the free item
  *     1      1           is handed out
  *
- * Each range has two sets of bits, `taken` and `used`, with the meaning above. Until the item is handed out, only the thread
- * that set its bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two
- * threads free an item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it
- * into the table. If the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints,
- * and so are `first` and `hint`, where a search begins.
- *
- * If a thread is cancelled asynchronously, only the item that it is allocating or freeing is lost.
+ * Each range has two sets of bits, `taken` and `used`, with the meaning above. A third set, `written`, has the items that
+ * were handed out before, whose contents have to be reset. Until an item is handed out, only the thread that set its
+ * bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two threads free an
+ * item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
+ * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints, and so are `first`
+ * and `hint`, where a search begins.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
@@ -44,7 +43,7 @@
 #include "thread/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define MANY_PAGES 4 /* for so many pages of an item, madvise() is faster than comparing their contents */
+#define MANY_PAGES 4 /* if an item has this many pages, madvise() is faster than comparing their contents */
 #define TRIES_MAX 100 /* attempts to find a free item while there is no memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
@@ -126,7 +125,10 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return r;
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
-	/* Decide where the areas are, because operations on items are possibly used before this library's constructor has run. */
+	/*
+	 * Decide where the threads' areas (struct rseq) are, because operations on items are possibly used before this
+	 * library's constructor has run.
+	 */
 	(void)rk_process_get();
 	pool = rk_map(pool_size(&layout));
 	if (pool == NULL)
@@ -141,8 +143,8 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		rk_debug_pool_enter(pool);
 	}
 	/*
-	 * rk_fence_prepare() registers the process for fences, which takes no time as long as there is one thread. Otherwise
-	 * the first fence would have to do this, and then possibly wait for it.
+	 * rk_fence_prepare() registers the process for membarrier(2), which takes no time as long as there is one thread.
+	 * Otherwise the first fence would register the process, and possibly wait until all CPUs have noticed it.
 	 */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
@@ -285,7 +287,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* Possibly another thread has taken items only for rk_percpu_trim(), and soon releases these items. */
+		/* Try again: possibly another thread has taken items only for rk_percpu_trim(), and soon releases these items. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;

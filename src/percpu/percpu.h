@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu.h - for the source files of per-CPU memory (rseqkit/percpu.h): finds where an item is in its pool, and accesses the
- * bits that say whether the item is in use.
+ * percpu.h - for the source files of per-CPU memory (rseqkit/percpu.h). A pool hands out items. An item has a slot for each CPU,
+ * and lies in a range, which is one mapping (percpu_range.h). The functions of this file find where an item is in its pool, and
+ * access the bits that say whether the item is in use.
  */
 #ifndef RK_SRC_PERCPU_H
 #define RK_SRC_PERCPU_H
 
 #include "percpu_range.h"
 
-#define POISON 0xa5 /* the bytes of freed items, in debug mode */
-#define GUARD 0x5c  /* the bytes after an item in use, in debug mode */
+#define POISON 0xa5 /* in debug mode, each byte of a freed item */
+#define GUARD 0x5c  /* in debug mode, each of the GUARD_SIZE bytes after an item in use */
 #define GUARD_SIZE 16
 
 /*
- * rk_set_bit() and rk_clear_bit() change an item's bit in one of the sets of its range, and return whether the bit was set
+ * rk_set_bit() and rk_clear_bit() change an item's bit in one of the three sets of its range, and return whether the bit was set
  * before. A thread that sets a bit sees all that was done to the item before the bit was cleared.
  */
 static inline bool rk_set_bit(unsigned long *set, size_t number)
@@ -78,9 +79,8 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
 
 /*
  * Reserves an item of `size` bytes, at most RK_STRIDE, in a pool of its own. The item begins at a multiple of 64, and is never
- * freed. This function reserves addresses only for the CPU numbers of this kernel: some megabytes, instead of 2 GiB. Returns
- * 0; or
- * -ENOMEM if there is no memory, or if the addresses would be more than `most` bytes.
+ * freed. This function reserves addresses only for the CPU numbers of this kernel: some megabytes, instead of 2 GiB. Returns 0;
+ * or -ENOMEM if there is no memory, or if the addresses would be more than `most` bytes.
  */
 int rk_percpu_reserve(size_t size, size_t most, void **item);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_debug.c - the debug mode of per-CPU memory (RK_PERCPU_DEBUG). It fills freed items with a known byte (poison), puts
- * known bytes after items in use (a guard), and records the callers that allocated and freed items.
+ * percpu_debug.c - the debug mode of a pool of per-CPU memory (RK_PERCPU_DEBUG). A pool hands out items, which have a slot for
+ * each CPU (rseqkit/percpu.h). The debug mode fills freed items with a known byte (poison), puts known bytes after items in use
+ * (a guard), and records the callers that allocated and freed items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -13,10 +14,10 @@
 #include "os/kernel.h"
 
 /*
- * This file checks memory that must not be used, and that another thread can get meanwhile. So AddressSanitizer and valgrind
- * must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions that these
- * tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check these wherever
- * they are called.
+ * This file checks memory that the program must not use, and that another thread can get meanwhile. So AddressSanitizer and
+ * valgrind must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions
+ * that these tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check these
+ * wherever they are called.
  */
 
 /* Returns the offset of the first byte that isn't `with`, or `size` if there is no such byte. */

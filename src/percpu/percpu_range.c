@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_range.c - creates the ranges of address space in which per-CPU items are.
+ * percpu_range.c - creates the ranges of address space in which the items of a per-CPU pool are. An item has a slot for each
+ * index: for each CPU, and for the numbers -1 and -2 (percpu_range.h). This is a range:
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *
@@ -11,8 +12,8 @@
  * is shared, and a page that is written is copied. If memory files don't work, or if there are too many mappings already,
  * items get their initial contents when they are allocated.
  *
- * If a CPU wasn't in the list of possible CPUs, its index has no memory. The slots of such an index are at inaccessible
- * addresses, and not in another range.
+ * If a CPU isn't in the list of possible CPUs, its index possibly has no memory. The slots of such an index are then at
+ * inaccessible addresses, and not in another range.
  *
  * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
  * addresses up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine

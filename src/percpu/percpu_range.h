@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_range.h - the structures of a pool of per-CPU items, and of the ranges of address space in which the items are.
- * rseqkit/percpu.h has a picture of both.
+ * percpu_range.h - the structures of a pool of per-CPU items, and of the ranges of address space in which the items are. An item
+ * has a slot for each index. An index is a CPU's number, or negative for two slots that belong to no CPU. rseqkit/percpu.h has a
+ * picture of items and their slots.
  */
 #ifndef RK_SRC_PERCPU_RANGE_H
 #define RK_SRC_PERCPU_RANGE_H
@@ -21,7 +22,7 @@ struct range {
 	char *slot0;        /* slot of index 0 */
 	size_t mapped;      /* bytes of the mapping */
 	int highest;        /* highest index with memory; the reserved addresses after it are inaccessible */
-	int templates;      /* mappings of initial contents; 0 if items get these contents when they are allocated */
+	int templates;      /* number of mappings with initial contents; 0 if items get these contents when they are allocated */
 	size_t first;       /* a hint: the word of the set `taken` in which a search for a free item begins */
 	unsigned long sets[]; /* three sets of items (percpu.c), whose words alternate: taken, used, written, taken, ... */
 };
@@ -46,12 +47,12 @@ struct rk_percpu {
 	size_t head;      /* bytes of a range before its strides */
 	unsigned flags;
 	bool has_initial; /* items have initial contents other than zeros */
-	bool is_large;    /* slots hold pointers */
-	size_t most;      /* if not 0: the most bytes of a range, which has addresses only for this kernel's CPUs */
+	bool is_large;    /* slots hold pointers to the items' memory */
+	size_t most;      /* if not 0: a range has at most this many bytes, and addresses only for this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* at least the number of items that aren't taken, in all ranges */
 	size_t hint;                           /* number of the range in which a search begins */
-	uint64_t aborts, overflows;            /* counted by the structures whose items are in the pool */
+	uint64_t aborts, overflows;            /* counts of the structures whose items are in the pool (rk_percpu_report) */
 	struct rk_range_entry *blocks[BLOCKS]; /* block k has FIRST_BLOCK << k entries */
 	char initial[];                        /* item_size bytes, or none for zeros */
 };

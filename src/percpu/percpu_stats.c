@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_stats.c - reports how many items a pool has, and how much memory (rk_percpu_query()). The kernel's page map,
+ * percpu_stats.c - reports how many items a pool has, and how much memory (rk_percpu_query()). The items are in ranges. A range
+ * has a stride of memory for each index, that is for each CPU and two more (percpu_range.h). The kernel's page map,
  * /proc/thread-self/pagemap, shows how much of the memory is committed.
  */
 #define _GNU_SOURCE

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_trim.c - returns pages of free items to the kernel (rk_percpu_trim()).
+ * percpu_trim.c - returns pages of a pool's free per-CPU items to the kernel (rk_percpu_trim()). An item has a slot for each CPU.
+ * The slots of all items for one CPU are in a row, the stride (percpu_range.h).
  *
  * The invariant: a page is returned only while this thread has taken all items that reach into the page, by their bits in
  * `taken`. So no other thread gets one of these items meanwhile. In a child that is forked meanwhile, these free items stay
@@ -32,8 +33,8 @@ static bool take_all(struct range *range, struct run run)
 }
 
 /*
- * Returns the pages [from, from + size) of the stride of every index to the kernel. Returns false if the kernel keeps some of
- * them, for example locked pages.
+ * Gives the pages [from, from + size) of the stride of every CPU, and of the two other indexes, back to the kernel. Returns false
+ * if the kernel keeps some of them, for example locked pages.
  */
 static bool drop_pages(const struct range *range, size_t from, size_t size)
 {

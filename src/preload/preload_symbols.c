@@ -3,10 +3,10 @@
  * preload_symbols.c - defines __rseq_offset, __rseq_size and __rseq_flags in librseqkit-preload.so, for C libraries that
  * don't define these symbols.
  *
- * Some programs and modules look for an area by these names of the C library. By the definitions in this file, they find the
- * area that the preloaded object keeps registered in every thread.
+ * Some programs and modules look for a thread's area (struct rseq) by these names of the C library. By the definitions in this
+ * file, they find the area that the preloaded object keeps registered in every thread.
  *
- * Such programs declare the symbols const. In this file the symbols name variables in writable memory, as in area.c. Until
+ * Such programs declare the symbols const. In this file the symbols name variables in writable memory, as in thread/area.c. Until
  * this file's constructor has run, __rseq_size is 0, which says that no thread is registered. The constructor runs after the
  * constructor in thread/thread.c, which has to look for early adopters (thread/early.h) before the process's area is decided.
  * It runs before the program's constructors, so these see only the final values.

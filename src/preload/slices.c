@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads. In an unmodified program, it makes a thread request
- * a longer time slice (rseqkit/slice.h) while the thread holds pthread mutexes or spin locks. This time is called a region.
+ * a longer time slice (rseqkit/slice.h) while the thread holds pthread mutexes or spin locks. The time from a thread's first
+ * lock until it holds no lock any more is called a region.
  *
- * A thread has one region, which lasts from its first lock until it holds no lock any more. A thread that waits for its first
- * lock requests no time. So the thread first makes the request, and then tries the lock. If the attempt fails, it clears the
- * request, and then waits for the lock. A condition wait also clears the request, because it unlocks the mutex.
+ * A thread that waits for its first lock requests no time. So the thread first makes the request, and then tries the lock. If
+ * the attempt fails, the thread clears the request, and then waits for the lock. A condition wait also clears the request,
+ * because it unlocks the mutex.
  *
  * The program gets the result of the libc's function. If the attempt fails because another thread has the lock, the program
- * gets the result of the wait. Otherwise it gets the result of the attempt, which is the same that a wait would have. For
- * exceptions see attempt_at().
+ * gets the result of the wait. Otherwise it gets the attempt's result, which equals that of a wait; attempt_at() has exceptions.
  *
  * A thread remembers the latest few locks that it holds. Another thread can unlock such a lock, or code can initialise the
  * lock anew while it is held. The first thread then remembers the lock until it takes the lock again, or until newer locks
  * replace it. Meanwhile its region doesn't end, and granted time ends only by a preemption.
  *
  * The invariant: as long as a lock is remembered, there is a request, or granted time that the thread gives up after its last
- * unlock. While it waits for its first lock, there is neither a request nor granted time. A signal handler can lock and
- * unlock its own locks between any two instructions. So a lock is remembered before the request, and forgotten after the
- * request.
+ * unlock. While a thread waits for its first lock, there is neither a request nor granted time. A signal handler can lock and
+ * unlock its own locks between any two instructions. So a lock is remembered before the request, and forgotten after it.
  *
  * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
@@ -85,9 +84,8 @@ static void give_back_time(void)
 }
 
 /*
- * Requests time, but not if slice_ctrl in the area already has a request or a grant. A grant stays there until the time is
- * given up. The kernel clears an earlier request, for example in a wait, and then possibly still remembers a grant. So in
- * that case rk_slice_end() is called first.
+ * Requests time, unless slice_ctrl in the thread's struct rseq still has a request or a grant. If slice_ctrl is 0 after a
+ * request, the kernel has cleared it, for example in a wait. The kernel possibly remembers a grant: rk_slice_end() comes first.
  */
 static void request(void)
 {
@@ -254,8 +252,8 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 /*
  * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function at once. With glibc this
  * applies to robust mutexes, and to mutexes that change priorities. If a robust mutex can't be recovered any more, an attempt
- * to lock it leaves another state than a wait for it. The member for the kind is in glibc's public header, and the bits are
- * from nptl/pthreadP.h.
+ * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has
+ * its bits.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {

@@ -25,7 +25,7 @@
 static const char *const names[] = {"regions", "preempted", "unknown", "granted", "waits", "conditions"};
 static struct rk_counter *tallies[RK_TALLIES];
 static bool is_counting, is_watch;
-static uint64_t marker;       /* the address of a descriptor (slice/marker.h); 0 if there is no rseq */
+static uint64_t marker;       /* a descriptor that shows a preemption (slice/marker.h); 0 if there is no rseq */
 static char report[PATH_MAX]; /* a copy of the path, because programs can overwrite their environment */
 
 void rk_report_start(bool watches_only)

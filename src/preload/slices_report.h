@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.h - counts, for librseqkit-slices.so (slices.c), how often a program's threads took locks, waited, or were
- * preempted with a lock. If RSEQKIT_SLICES_REPORT names a file, the counts are written to it at exit.
+ * slices_report.h - counts, for librseqkit-slices.so (slices.c), how often a program's threads waited for locks, how many regions
+ * they had, and in how many they were preempted. A region is the time in which a thread holds at least one lock. If
+ * RSEQKIT_SLICES_REPORT names a file, the counts are written to it at exit.
  */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - rk_slice_begin_checked() and rk_slice_end_checked(), which find system calls inside a region of
- * rseqkit/slice.h, where they are a mistake. They use the kernel's syscall user dispatch: before each system call the kernel
- * reads `selector`. If `selector` is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
+ * checked.c - rk_slice_begin_checked() and rk_slice_end_checked(), which find system calls inside a region. A region is the
+ * time in which a thread requests a longer time slice (rseqkit/slice.h); a system call in it is a mistake. The two functions use
+ * the kernel's syscall user dispatch: before each system call the kernel reads the byte `selector`. If `selector` is
+ * DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
  *
  * Inside a region signals are blocked, because a handler returns by a system call. The data of a region is in one of SLOTS
  * slots, because the library's TLS has no more room (rseqkit/detail/agreement.h). A slot has the thread pointer of its
@@ -65,8 +66,8 @@ static void release_region(struct region *region)
 }
 
 /*
- * A child of fork lacks the other threads. New threads of the child possibly get the memory of these other threads, and so the
- * same thread pointers.
+ * Runs in a child of fork, which lacks its parent's other threads. New threads of the child possibly get the memory of these
+ * other threads, and so the same thread pointers. So no slot may keep such a thread pointer.
  */
 static void release_all(void)
 {

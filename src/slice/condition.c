@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * condition.c - condition variables (rseqkit/mutex.h). Each has a count of events, which is the futex that waiters sleep on.
+ * condition.c - condition variables (rseqkit/mutex.h). Each condition variable has a count of events, which is the futex that
+ * waiters sleep on.
  *
  * While a waiter holds the mutex, it adds 1 to the number of waiters, and then loads the count of events. A signaller adds an
  * event, and then loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the
- * waiter, or the waiter loads the count after the event. In the second case the waiter has seen the change that caused the event:
- * the signaller made it under the mutex, before the waiter took the mutex.
+ * waiter, or the waiter loads the count after the event. In the second case the signaller changed the program's data under the
+ * mutex before the waiter took the mutex. So the waiter has seen this change.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>

@@ -17,7 +17,7 @@
 
 enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
 
-#define SPINS_MAX 100 /* most pauses between loads of the word */
+#define SPINS_MAX 100 /* most pauses in one call of spin() */
 
 static uint64_t mutex_holder(void)
 {
@@ -50,7 +50,7 @@ static void taken_with(struct rk_mutex *mutex, int requested)
 		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
-/* Makes one attempt. After a sleep the thread stores SLEPT_FOR, because other threads are possibly sleeping, too. */
+/* Tries once to take the mutex. After a sleep the thread stores SLEPT_FOR, because other threads are possibly sleeping, too. */
 static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();

@@ -3,14 +3,15 @@
  * slice.c - the time slice extension of the calling thread (rseqkit/slice.h): switches it on, gives up granted time, and
  * reports why the extension is off.
  *
- * While the thread is registered, the area's flags say whether the kernel offers the extension, and whether it is on. A byte
- * of the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although
- * prctl(2) succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. A region is the
- * time in which the thread requests a longer slice; held mutexes have one region together. The thread is allowed to unlock
- * the mutexes in any order, and the last unlock ends the region. Signal handlers change the byte, too, and restore all of it
- * except the result of prctl(2). If that result gets lost, the thread calls prctl(2) again.
+ * While the thread is registered, the flags in its area (struct rseq) say whether the kernel offers the extension, and
+ * whether it is on. A byte of the thread's state (thread/area.h) keeps the result of prctl(2), so each thread calls prctl(2)
+ * once. If the extension is off although prctl(2) succeeded, other code switched it off. The byte also counts the mutexes
+ * that the thread holds. A region is the time in which the thread requests a longer slice; held mutexes have one region
+ * together. The thread is allowed to unlock the mutexes in any order, and the last unlock ends the region. Signal handlers
+ * change the byte, too, and restore all of it except the result of prctl(2). If that result gets lost, the thread calls
+ * prctl(2) again.
  *
- * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
+ * Regions aren't counted. An inner region finds that slice_ctrl in the area isn't 0, makes no request, and ends nothing. So a
  * longjmp() leaves no wrong count, and copies of the library need no common state. If the kernel has cleared the outer
  * region's request, an inner region makes a new request.
  *
@@ -36,7 +37,7 @@ enum {
 	REFUSED = 2,    /* a filter refused the prctl */
 	REFUSED_IT = 3, /* the kernel refused the prctl, whatever the flags say */
 	ANSWERS = 3,    /* mask of the values above */
-	OWED = 4,       /* the mutexes' region made the request */
+	OWED = 4,       /* the region of the held mutexes made a request, which its end has to clear */
 	MUTEX = 8       /* added for each mutex that the thread holds; at most 31 times */
 };
 

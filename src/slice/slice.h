@@ -16,7 +16,7 @@
 int rk_slice_hold(void);
 void rk_slice_let_go(int held);
 
-/* Returns whether the kernel offers the time slice extension to the calling thread. Call this only if the process has areas. */
+/* Returns whether the kernel offers the time slice extension to the calling thread. Don't call this if RKI_NO_AREA is true. */
 static inline bool rk_slice_is_offered(void)
 {
 	uint32_t flags;

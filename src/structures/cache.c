@@ -8,7 +8,7 @@
  *     cache's limit: they were granted (cache_depot.h).
  *   - A spare bank, which is neither in use nor being emptied, has no object and capacity 0.
  *   - An array never has the same state (struct rk_array) twice. Each operation advances the count in the state, and so does
- *     each reclaim that takes the bank. A slot's two banks count from different numbers.
+ *     each reclaim (cache_reclaim.c) that takes the bank. A slot's two banks count from different numbers.
  *   - A capacity decreases only after its bank was taken. Then the smaller capacity is stored before the array's next state. So a
  *     thread reads the state first, and the capacity after it. If a section later finds the same state, the capacity is still at
  *     least the one that was read.
@@ -19,7 +19,7 @@
  * (cache_hand.c).
  *
  * The state of an array is one word. Its low bits are the array's length, and the bits above count all objects that were ever
- * moved. So the one store by which a section commits also counts the hits. If a CPU's state hasn't changed since
+ * moved. So the one store by which a section commits also counts the operations. If an array's state hasn't changed since
  * rk_cache_reclaim_idle() last looked, the CPU counts as idle. To copy a batch, a thread reads the state first. The section
  * commits only if the state is still the same.
  */
@@ -205,8 +205,8 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 }
 
 /*
- * Corrects the outcome of a fast path. It becomes RK_NO_RSEQ inside a bracket (rk_vfork_begin()). If the thread wasn't
- * registered, rki_leave() tries to register it.
+ * Returns the outcome of a fast path, corrected. Inside a bracket (rk_vfork_begin()) the outcome becomes RK_NO_RSEQ. If the
+ * thread wasn't registered, rki_leave() tries to register it.
  */
 static enum rk_result asked(enum rk_result outcome)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.h - for the source files of caches (rseqkit/cache.h): how a cache is laid out in its item of per-CPU memory. Each
- * CPU's slot has two arrays of objects, its banks (rseqkit/bank.h). All arrays share the depot, which has further objects in
- * batches, called magazines (cache_depot.h).
+ * cache.h - for the source files of caches (rseqkit/cache.h): how a cache is laid out in its item of per-CPU memory. The item
+ * has a slot for each CPU. A slot has two arrays of objects, its banks, of which one is in use (rseqkit/bank.h). All CPUs share
+ * the depot, which has further objects in batches, called magazines (cache_depot.h).
  */
 #ifndef RK_SRC_CACHE_H
 #define RK_SRC_CACHE_H
@@ -23,7 +23,7 @@ struct arrays {
 
 #define BANKS_AT 64 /* bytes from the slot to its first bank */
 
-/* The contents of the item's reserve slot. */
+/* The contents of the item's reserve slot, which belongs to no CPU. */
 struct rk_cache_shared {
 	struct depot depot;
 	uint32_t per_cpu, batch;

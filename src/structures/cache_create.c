@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_create.c - creates and destroys caches. The invariants are in cache.c. */
+/*
+ * cache_create.c - creates and destroys caches. A cache is an item of a pool of per-CPU memory (rseqkit/percpu.h). It has arrays
+ * of objects in the item, and a depot with further objects, in memory of its own (cache.h). The invariants are in cache.c.
+ */
 #include "cache.h"
 #include "cache_place.h"
 

@@ -133,8 +133,8 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 	if (rk_bracket_is_open())
 		return rk_hand_room(depot, wanted);
 	/*
-	 * Objects of the magazine in hand count against the limits. If another thread holds the hand's claim, rk_hand_room()
-	 * estimates the number of these objects.
+	 * Objects of the magazine in hand (cache_hand.c) count against the limits. If another thread holds the claim (claim.h)
+	 * to change this magazine, rk_hand_room() estimates the number of these objects.
 	 */
 	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
 		wanted = rk_hand_room(depot, wanted);

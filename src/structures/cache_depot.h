@@ -27,7 +27,7 @@
  */
 struct depot_hand {
 	struct rk_claim claim;
-	uint64_t intent; /* the value that the holder is about to store in a word (cache_stack.h), or DONE, or 0 */
+	uint64_t intent; /* the value that the claim's holder is about to store in a word (cache_stack.h), or DONE, or 0 */
 	uint32_t step;
 	uint32_t magazine;       /* number of the magazine in hand; 0: none */
 	uint32_t base;           /* how many objects of the magazine in hand are included in struct depot's counts */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cache_hand.c - operations on a cache's depot (cache_depot.h) inside a bracket (rk_vfork_begin()), where the vfork child can
- * be killed at each instruction.
+ * be killed at each instruction. The depot keeps objects in magazines, which are in stacks (cache_stack.h).
  *
  * One magazine is in hand: it stays out of the stacks from one operation to the next. A store of the magazine's count moves
- * objects: before this store the objects belong to the giver, and after the store to the taker. During an operation the thread
- * holds the hand's claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts:
- * after a kill, another thread couldn't find out whether the change was made. Instead, `base` is the part of the magazine's
- * count that the depot's counts include. The correct counts follow from `base` and the magazine's present count. A thread
- * outside of brackets updates the depot's counts (rk_hand_settle()).
+ * objects: before this store the objects belong to the side that gives them, and after the store to the other side. During
+ * an operation the thread holds the hand's claim, which is free when the bracket has ended (claim.h). The thread changes
+ * none of the depot's counts: after a kill, another thread couldn't find out whether the change was made. Instead, `base` is
+ * the part of the magazine's count that the depot's counts include. The correct counts follow from `base` and the magazine's
+ * present count. A thread outside of brackets updates the depot's counts (rk_hand_settle()).
  *
  * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't
  * find out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the
@@ -25,7 +25,7 @@
 #define PATIENCE 10000000 /* ns that an operation waits for another thread's vfork child */
 
 enum step {
-	STILL = 0,  /* `magazine` is in hand; 0: none */
+	STILL = 0,  /* `magazine` is in hand, unless it is 0 */
 	TAKING, /* `magazine` is in hand if the change was made */
 	GIVING  /* if the change was made, `magazine` isn't in hand any more and `owed_next` is the new `owed` */
 };

@@ -11,7 +11,7 @@
 #include <rseqkit/cache.h>
 #include <stdbool.h>
 
-/* The memory of a cache: its item of per-CPU memory, and the memory of its depot. */
+/* The memory of a cache: its item of per-CPU memory, and the memory of its depot, where objects are that no CPU's array has. */
 struct rk_cache_place {
 	void *item, *depot;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cache_reclaim.c - takes objects out of a cache's arrays and depot (rk_cache_reclaim(), rk_cache_trim()), and reports on the
- * cache. The invariants are in cache.c.
+ * cache. Each CPU has a slot with two arrays of objects, the banks, of which one is in use. The invariants are in cache.c.
  */
 #include "cache.h"
 #include "cache_place.h"

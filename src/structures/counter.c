@@ -2,9 +2,10 @@
 /*
  * counter.c - per-CPU counters (rseqkit/counter.h): their memory, adds that can't use a section, and sums.
  *
- * All counters that this copy of the library creates are items of one pool. Slot -1 is the overflow slot. Slot -2 holds the
- * baseline, which is subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs'
- * slots; this file reads the CPUs' slots by aligned loads.
+ * All counters that this copy of the library creates are items of one pool (rseqkit/percpu.h). An item has a slot for each CPU,
+ * and two more. Slot -1, the overflow slot, gets the adds that can't use a section. Slot -2 holds the baseline, which is
+ * subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs' slots; this file reads
+ * the CPUs' slots by aligned loads.
  *
  * An add repeats an aborted section at most RK_ABORTS_MAX times, and then adds to the overflow slot. A reset stores the sum as
  * the baseline. So only the sections on a CPU write to this CPU's slot, and no fence is needed.

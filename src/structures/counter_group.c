@@ -18,14 +18,15 @@
  * remains to show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or
  * aborted. An aborted section begins again, and loads `plane` again.
  *
- * No fence ends an overflow add, so an overflow add can reach its plane at any time. Let A be such an add. Suppose that A
- * reaches its plane during the turn that ends A's phase, or before the next turn reads that plane. Then the cut is
- * consistent, because B begins only after A has reached its plane. If A reaches its plane later, the cut might contain B
- * without A. To find this out, the adder loads `turns` before it loads `plane`, and rounds the value down to an even number.
- * After the add, the adder loads `turns` again. If A is too late, `turns` is at least 3 above the rounded value by then. The
- * reason is that the turn of A's phase stored an even number at its end, and the next turn stored an odd number before it
- * read the plane. If `turns` is so high, the adder increments `late` before it returns. The reader sees the increment after
- * the fence, and makes another turn. All these accesses are sequentially consistent.
+ * A thread that can't use a section adds to the overflow slot, by an atomic instruction. No fence ends such an overflow add,
+ * so it can reach its plane at any time. Let A be an overflow add. Suppose that A reaches its plane during the turn that
+ * ends A's phase, or before the next turn reads that plane. Then the cut is consistent, because B begins only after A has
+ * reached its plane. If A reaches its plane later, the cut might contain B without A. To find this out, the adder loads
+ * `turns` before it loads `plane`, and rounds the value down to an even number. After the add, the adder loads `turns`
+ * again. If A is too late, `turns` is at least 3 above the rounded value by then. The reason is that the turn of A's phase
+ * stored an even number at its end, and the next turn stored an odd number before it read the plane. If `turns` is that high,
+ * the adder increments `late` before it returns. The reader sees the increment after the fence, and makes another turn. All
+ * these accesses are sequentially consistent.
  *
  * A child can be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to either
  * plane. A reset in such a child was done completely or not at all: there are two baselines, and one store changes which of

@@ -3,9 +3,9 @@
  * freelist.c - per-CPU free lists (rseqkit/freelist.h): their memory, the list that threads without rseq use (the overflow
  * list), and rk_freelist_drain().
  *
- * A CPU's slot has two banks, of which its first word names one (rseqkit/bank.h). A bank is one word, the address of a list's
- * first node. rk_freelist_drain() takes the bank in use. From then on the other bank, which is empty, is in use. The
- * invariant: a spare bank holds no node. A bank is spare if it is neither in use nor being drained.
+ * A free list has a slot for each CPU, with two banks. The slot's first word names the bank in use (rseqkit/bank.h). A bank
+ * is one word, the address of a list's first node. rk_freelist_drain() takes the bank in use. From then on the other, empty
+ * bank is in use. The invariant: a spare bank holds no node. A bank is spare if it is neither in use nor being drained.
  *
  * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim
  * (rseqkit/remote.h). The claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and

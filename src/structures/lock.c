@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.c - creates and destroys per-CPU locks (lock.h). The invariant: a new lock names no holder from an earlier use of its
- * memory.
+ * lock.c - creates and destroys per-CPU locks (lock.h). A lock has a slot for each CPU: a header and the CPU's data. The
+ * invariant: a new lock names no holder from an earlier use of its memory.
  */
 #define _GNU_SOURCE
 #include "lock.h"

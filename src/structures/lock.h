@@ -22,7 +22,7 @@
  *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (bench/METHOD.md)
  *   a barrier in the unlock, between its store     takes as long as an atomic instruction; instead the waiter fences
  *   and the check for waiters
- *   one futex for all waiters                      the woken waiter possibly can't take the slot yet, while one that could sleeps
+ *   one futex for all waiters                      the woken waiter possibly can't take the slot, while one that can still sleeps
  *   a woken thread that gives up wakes no other    other threads sleep although the lock is free
  *   the thread pointer identifies the holder       in a grandchild, a new thread possibly has the same thread pointer
  *   the words are zero in a child                  the child wouldn't know which locks its thread holds, and which data is half

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock_take.c - takes a per-CPU lock, on its CPU or as a remote owner, and releases it. model/lock.pml is a model of this.
+ * lock_take.c - takes a per-CPU lock and releases it. A thread takes the lock of its own CPU by a section, or the lock of any
+ * CPU's slot as a remote owner (lock.h). model/lock.pml is a model of this.
  *
- * Functions that wait, and wake waiters. A waiter sets a flag in `waiting`, fences all CPUs, checks the slot again, and
- * sleeps. A thread that unlocks stores 0, and then reads the flag. The waiter's fence replaces a barrier between that store
- * and that load. There are two kinds of waiters: threads that want a free slot (FREE), and the thread that has closed the
- * slot and wants it empty (EMPTY). An unlock wakes one waiter of each kind. It isn't enough to wake only the EMPTY waiter,
- * because this waiter has possibly given up. It isn't enough to wake only a FREE waiter, because it can't take a closed slot.
- * The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. The waiter that
- * is awake sets the flag when it takes the slot, or wakes another thread when it gives up.
+ * How threads wait. A waiter sets a flag in the slot's word `waiting`, fences all CPUs, checks the slot again, and sleeps. A
+ * thread that unlocks stores 0, and then reads the flag. The waiter's fence replaces a barrier between that store and that
+ * load. There are two kinds of waiters: threads that want a free slot (FREE), and the thread that has closed the slot and
+ * wants it empty (EMPTY). An unlock wakes one waiter of each kind. It isn't enough to wake only the EMPTY waiter, because
+ * this waiter has possibly given up. It isn't enough to wake only a FREE waiter, because it can't take a closed slot. The
+ * invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. The waiter that is
+ * awake sets the flag when it takes the slot, or wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads

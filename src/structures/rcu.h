@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rcu.h - the state of an rcu domain (rseqkit/rcu.h), for the files with grace periods (rcu.c) and with deferred calls
- * (rcu_calls.c, rcu_worker.c).
+ * (rcu_calls.c, rcu_worker.c). A domain is an item of per-CPU memory, in which readers are counted in one of two phases. Two of
+ * its slots belong to no CPU: the reserve slot and the overflow slot (sync/readers.h).
  */
 #ifndef RK_SRC_RCU_H
 #define RK_SRC_RCU_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rcu_calls.c - deferred calls: functions that are called after a grace period (rk_rcu_defer()). Any thread can defer a call,
- * by pushing the call to the queue. One thread at a time, the runner, takes calls from the queue and runs them.
+ * by pushing the call to the queue. One thread at a time, the runner, takes calls from the queue and runs them. It holds the
+ * claim `runner` (sync/claim.h).
  *
  *   queue -------> waiting --------> ready -----> called
  *   (any thread)   (for a period)    (the period is over)

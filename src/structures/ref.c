@@ -3,12 +3,12 @@
  * ref.c - reference counts with a word for each CPU (rseqkit/ref.h): creation, slow paths, and rk_ref_kill(), which ends the
  * counting by CPU.
  *
- * The object also has a shared count. The object's gate (rseqkit/gate.h) says whether sections count in the words. The
- * invariant: the number of references is the sum of all CPUs' words, plus the references in the shared count. The shared
- * count has 2 for each reference, and 1 more while the object is alive. Only sections change CPUs' words, and only while the
- * gate is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a thread can
- * count a new reference in one part, and subtract it later from the other part. So one part can grow without a limit while
- * the other part shrinks. Both parts wrap.
+ * The counted object has a struct rk_ref with a gate and a shared count, which all CPUs share. The gate (rseqkit/gate.h)
+ * says whether sections count in the words of CPUs. The invariant: the number of references is the sum of all CPUs' words,
+ * plus the references in the shared count. The shared count has 2 for each reference, and 1 more while the object is alive.
+ * Only sections change CPUs' words, and only while the gate is open. Atomic instructions change the shared count at any
+ * time. Neither part means anything alone: a thread can count a new reference in one part, and subtract it later from the
+ * other part. So one part can grow without a limit while the other part shrinks. Both parts wrap.
  *
  * While the object is alive, the shared count is odd, so it is never 0. rk_ref_kill() closes the gate and fences all CPUs.
  * After the fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then

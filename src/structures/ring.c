@@ -282,7 +282,10 @@ static int drop_slot(struct rk_ring *ring, int index)
 	return -ENOBUFS;
 }
 
-/* Appends a record to the overflow ring, whose claim the caller holds. Returns false if there is no room. */
+/*
+ * Appends a record to the overflow ring, to which threads without rseq write. The caller holds this ring's claim. Returns false
+ * if there is no room.
+ */
 static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);

@@ -44,15 +44,15 @@ struct merged {
 
 /*
  * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So
- * no copy of the library in a child finds a descriptor of the parent. rk_ring_notify() stores 0 in `fd` before it changes
- * `process`. So load `process` first, and then `fd`.
+ * no copy of this library in a child process finds a descriptor of the parent. rk_ring_notify() stores 0 in `fd` before it
+ * changes `process`. So load `process` first, and then `fd`.
  */
 struct ring_file {
 	int fd;        /* the descriptor plus 1; 0 if there is none */
 	pid_t process; /* if the kernel wipes no pages (before 4.14): the process that set `fd`; else 0 */
 };
 
-/* The contents of the item's reserve slot. */
+/* The contents of the item's reserve slot, which belongs to no CPU. */
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;

@@ -3,10 +3,11 @@
  * ring_wait.c - waits for records of a ring, and wakes or notifies the readers that wait. The invariant: a reader that found
  * nothing, and then sleeps or polls the file descriptor, is woken or notified by the next record.
  *
- * Writers have no barrier, so the reader fences: it sets a flag, fences all CPUs, and looks for records again. If a writer's
- * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence, and finds
- * it set. The descriptor is on a page that the kernel wipes in children (ring.h). Storing the process's number
- * (thread/number.h) with the descriptor wouldn't be enough, because each copy of the library has process numbers of its own.
+ * Writers have no barrier, so the reader fences: it sets a flag, the lowest bit of `waiting`, fences all CPUs, and looks for
+ * records again. If a writer's section ended before the fence, the reader sees the record. Otherwise the writer loads the
+ * flag after the fence, and finds it set. The descriptor is on a page that the kernel wipes in children (ring.h). Storing
+ * the process's number (thread/number.h) with the descriptor wouldn't be enough, because each copy of the library has
+ * process numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"

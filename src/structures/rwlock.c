@@ -110,7 +110,7 @@ void rk_rwlock_inherit(struct rk_rwlock_state *state)
 		state->abandoned = 1;
 }
 
-/* Described in rwlock.h. The caller holds the claim. */
+/* rwlock.h says what this function does. The caller holds the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

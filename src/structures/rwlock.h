@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.h - the state of a reader-writer lock, for its two files: rwlock.c has readers and the gate, rwlock_write.c has
- * writers.
+ * rwlock.h - the state of a reader-writer lock, for its two files: rwlock.c has readers and the gate, through which sections
+ * count readers; rwlock_write.c has writers. A writer holds the claim `writer` (sync/claim.h), and the phase says how far it is.
  */
 #ifndef RK_SRC_RWLOCK_H
 #define RK_SRC_RWLOCK_H

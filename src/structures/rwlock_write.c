@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rwlock_write.c - the writers of a reader-writer lock. rwlock.c says how readers and writers exclude each other. */
+/*
+ * rwlock_write.c - the writers of a reader-writer lock. rwlock.c says how readers and writers exclude each other by a gate,
+ * which a writer closes, and by the lock's phase.
+ */
 #define _GNU_SOURCE
 #include "rwlock.h"
 

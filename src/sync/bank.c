@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.c - takes the bank, the memory with a slot's data, from a closable slot (rseqkit/bank.h, rseqkit/remote.h).
+ * bank.c - takes the bank, the memory with a slot's data, from a closable slot (rseqkit/bank.h, rseqkit/remote.h). A slot is one
+ * CPU's part of per-CPU memory.
  *
  * The invariant: a bank is named by `bank`, the slot's first word, or by `taken`, the slot's second word, or it belongs to
  * one thread. rk_bank_take() first stores the bank in `taken`, and then changes the first word. A child that is forked
@@ -9,7 +10,7 @@
  *   taken             word                     the bank in `taken`
  *   0                 any                      there is none
  *   bank | PENDING    the same bank, open      is in use, and about to be taken
- *   bank | PENDING    another bank, or closed  is possibly still in use, and has to be fenced
+ *   bank | PENDING    another bank, or closed  is possibly still in use, until a fence of the slot's CPU
  *   bank              another bank, or closed  belongs to the claim's holder
  *   bank              the same bank, open      is in use: the holder has opened the slot with it again
  *   bank | BRIEFLY    the same bank, closed    is unchanged, and the slot has to be opened with it again (vector.c)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.h - internal functions for closable slots. The first word of such a slot names the memory with the slot's data, its
- * bank. The holder of the slot's claim can take the bank (rseqkit/bank.h, rseqkit/remote.h). Call the functions only if the
- * caller holds the claim, except rk_bank_begin_exclusively(), rk_bank_in() and rk_bank_is_out().
+ * bank.h - internal functions for closable slots. A slot is one CPU's part of per-CPU memory. The first word of a closable slot
+ * names the memory with the slot's data, its bank. A claim (claim.h) in the slot names the thread that may take the bank; this
+ * thread holds the claim (rseqkit/bank.h, rseqkit/remote.h). Call the functions only if the caller holds the claim, except
+ * rk_bank_begin_exclusively(), rk_bank_is_open(), rk_bank_in() and rk_bank_is_out().
  */
 #ifndef RK_SRC_BANK_H
 #define RK_SRC_BANK_H

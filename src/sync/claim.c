@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.c - claims, by which threads take turns to change data that isn't theirs (claim.h).
+ * claim.c - takes and releases claims. A claim lets only one thread at a time change some data (claim.h).
  *
  * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder
  * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket
@@ -27,8 +27,8 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
 	/*
-	 * Possibly `holder` is the number of a bracket's level. thread/bracket.c stores this number in its table before any
-	 * claim gets the number. Because this load has acquire order, rk_holder_is_elsewhere() finds it there.
+	 * Possibly `holder` is the number of a bracket. thread/bracket.c stores this number in its table before any claim gets
+	 * the number. Because this load has acquire order, rk_holder_is_elsewhere() finds the number in the table.
 	 */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_bank.c - finds the two banks that each slot of a closable item has (RK_PERCPU_CLOSABLE). One bank is in use, or
- * taken by a remote owner. The invariant: the other bank, the spare one, is neither in use nor taken.
+ * percpu_bank.c - finds the two banks that each slot of a closable item has (RK_PERCPU_CLOSABLE). A slot is one CPU's part of
+ * the item, and a bank is memory for the slot's data. One bank is in use, or taken by the thread that holds the slot's claim
+ * (rseqkit/remote.h). The invariant: the other bank, the spare one, is neither in use nor taken.
  */
 #include "percpu/percpu.h"
 #include "bank.h"

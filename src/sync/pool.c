@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - the pool that all structures of one kind share. The invariant: the pool's address is stored once. */
+/* pool.c - pools that structures of one kind and size share (pool.h). The invariant: a pool's address is stored once. */
 #include "pool.h"
 
 #include <rseqkit/remote.h>

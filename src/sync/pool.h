@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.h - per-CPU pools that this library makes for its own structures. In each copy of the library, all structures of one
- * kind, such as all locks, get their items from one pool.
+ * pool.h - pools of per-CPU memory (rseqkit/percpu.h) that this library makes for its own structures. In each copy of the
+ * library, all structures of one kind, such as all counters, get their items from one pool. If structures of a kind have
+ * different sizes, as locks do, there is a pool for each size.
  */
 #ifndef RK_SRC_POOL_H
 #define RK_SRC_POOL_H

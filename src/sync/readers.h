@@ -17,10 +17,10 @@
  *
  * After a fork, all slots in the child are zero, except the state. So the gate is 0 (closed), and the child's first user
  * opens it: stores in it which word is to be used. This word is in another set of counts than the parent's, because a reader
- * that began before the fork can still end, in the set where it was counted. The child's generation determines the set. It is
- * the generation of the nearest ancestor with a generation, plus 1. The gate, the counts and the generations are in the item,
- * so all copies of this library use the same set. A thread blocks signals before it opens a gate. So no handler forks
- * meanwhile, and no thread continues the opening in a child.
+ * that began before the fork can still end, in the set where it was counted. The child's generation determines the set. It
+ * is the generation of the nearest ancestor with a generation, plus 1. The gate, the counts and the generations are in the
+ * item, so all copies of this library in the process use the same set. A thread blocks signals before it opens a gate. So no
+ * handler forks meanwhile, and no thread continues the opening in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H

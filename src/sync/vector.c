@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vector.c - several operations on the data (the bank) of one CPU's slot, done as one operation; see rseqkit/vector.h.
+ * vector.c - runs vectors. A vector is a list of operations on the data (the bank, bank.h) of one CPU's slot, which are done as
+ * one operation; see rseqkit/vector.h.
  *
  * The invariant: no operation writes to the slot's bank. The operations change a duplicate of it in the spare bank, and one
  * store makes the spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c).
- * So if a child is forked without this thread, the next thread that takes the slot's claim can open the slot with the old
- * bank.
+ * So if a child is forked without this thread, the next thread that takes the slot's claim (claim.h) can open the slot with
+ * the old bank.
  *
  * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the
  * slot by a section of its own. When this section commits, no other section on the CPU is half done, so no fence is needed.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * area.c - the thread block in static TLS, and rk_area_offset and rk_area_valid, the two words by which inlined code finds
- * the area.
+ * area.c - the thread block in static TLS (area.h), and rk_area_offset and rk_area_valid, the two words by which inlined code
+ * finds a thread's area (struct rseq).
  *
  * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
  * with the same symbols, in writable memory. Possibly the linker has put its own copy of a word into the executable (a copy

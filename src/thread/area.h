@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * area.h - the thread block: 64 bytes of static TLS that each copy of this library has, with room for an rseq area, the
- * thread's number and its state. This file also has the function that publishes the area's offset.
+ * area.h - the thread block: 64 bytes of static TLS that each copy of this library in the process has. The block has room for an
+ * area (struct rseq), the thread's number (number.h) and the thread's state (struct rk_thread_state in
+ * rseqkit/detail/agreement.h). This file also has the function that publishes the offset of the areas that the process uses.
  */
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
@@ -23,9 +24,9 @@
 extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * Returns the calling thread's state. If the copies share one thread block, or the room for the kernel's data (ktls/ktls.h),
- * they also share the state after the area. The copy that has this state in its TLS is possibly of another version. With any
- * other kind of area, each copy uses the state in its own block.
+ * Returns the calling thread's state. If all copies use the area in one copy's thread block, or in the room for the kernel's
+ * data (ktls/ktls.h), they also share the state after this area. The copy with this state is possibly of another version. With
+ * any other kind of area, each copy uses the state in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
@@ -65,7 +66,7 @@ bool rk_block_is_static(void);
 /* Returns the offset of this copy's block from the thread pointer, in bytes. */
 ptrdiff_t rk_block_offset(void);
 
-/* Stores the decision's results in rk_area_offset and rk_area_valid. Further calls with the same values change nothing. */
+/* Stores the decision (process.h) in rk_area_offset and rk_area_valid. Further calls with the same values change nothing. */
 void rk_area_publish(ptrdiff_t offset, uint32_t valid);
 
 #endif /* RK_SRC_AREA_H */

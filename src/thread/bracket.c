@@ -21,12 +21,12 @@
  *
  * A vfork child can be killed unnoticed, so no other thread relies on a thread inside a bracket. A thread that waits for a
  * claim inside a bracket isn't counted as a waiter, and polls (claim.c). A child that wakes a ring's reader doesn't clear the
- * mark which says that a reader waits (ring_wait.c). Some words of a cache's depot are changed without a claim. cache_hand.c
- * repairs these words after a child was killed.
+ * mark which says that a reader waits (ring_wait.c). Some words of a cache's depot, the store of free objects, are changed
+ * without a claim. cache_hand.c repairs these words after a child was killed.
  *
- * A bracket has no level if the table had no free row, or if another copy of the library opened the bracket. Claims inside
- * such a bracket have the number of the next outer level. If there is no such level, they have the thread's number. If a
- * child is killed inside such a bracket, its claims stay taken.
+ * A bracket has no level if the table had no free row, or if another copy of this library in the process opened it. Claims
+ * inside such a bracket have the number of the next outer level. If there is no such level, they have the thread's number.
+ * If a child is killed inside such a bracket, its claims stay taken.
  */
 #define _GNU_SOURCE
 #include "bracket.h"
@@ -37,7 +37,7 @@
 #include "number.h"
 #include "os/kernel.h"
 
-#define LEVELS 32 /* for all threads together */
+#define LEVELS 32 /* rows of the table, for all threads together */
 
 static struct level {
 	uint64_t thread; /* 0: a free row */
@@ -97,9 +97,9 @@ static struct level *free_row(uint64_t thread)
 }
 
 /*
- * Returns the innermost level of the thread, or NULL. `own` is NULL, or has the calling process's number and id. If it isn't
- * NULL, this function skips levels with this number and another process id, because a vfork child made them. The outermost
- * level has no process id, so it isn't skipped. It is returned only if no other level is found.
+ * Returns the innermost level of the thread, or NULL. `own` is NULL, or has the calling process's number and id. If `own` isn't
+ * NULL, this function skips levels with this number and another process id, because a vfork child made them. An outermost
+ * level without a process id isn't skipped, but is returned only if no other level is found.
  */
 static struct level *innermost(uint64_t thread, const struct level *own)
 {
@@ -113,8 +113,8 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 }
 
 /*
- * Returns the number of this process. Returns 0 if this library has no page that the kernel wipes at a fork, because then a
- * forked child has no number of its own.
+ * Returns the number of this process. Returns 0 if this library has no page that the kernel wipes at a fork (number.c), because
+ * then rk_number_process() gives a vfork child another number than its parent.
  */
 static uint64_t process_here(void)
 {

@@ -3,8 +3,9 @@
  * bracket.h - records the levels of brackets, and finds them by number. A bracket is the time between rk_vfork_begin() and
  * rk_vfork_end(). Brackets nest, and each of them is a level.
  *
- * Some claims (sync/claim.h) last only while one function runs. Inside a bracket, such a claim is made with the number of the
- * innermost level. When that level ends, the claim becomes free, even if the vfork child that made the claim was killed.
+ * A claim (sync/claim.h) is a word with the number of the thread that alone may change some data. Some claims last only while
+ * one function runs. Inside a bracket, such a claim is made with the number of the innermost level. When that level ends, the
+ * claim becomes free, even if the vfork child that made the claim was killed.
  */
 #ifndef RK_SRC_BRACKET_H
 #define RK_SRC_BRACKET_H
@@ -13,9 +14,9 @@
 #include <stdint.h>
 
 /*
- * Records that the calling thread is inside one more level. `depth` is the number of the thread's open brackets (`vfork` in
- * the thread state), the new one included. `in_person` says that the thread is inside no other level, and is certainly no
- * vfork child. Async-signal-safe.
+ * Records that the calling thread is inside one more level. `depth` is the number of the thread's open brackets, the new one
+ * included (`vfork` in the thread state, area.h). `in_person` says that the thread is inside no other level, and is certainly
+ * no vfork child. Async-signal-safe.
  */
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
@@ -36,7 +37,7 @@ bool rk_bracket_is_open(void);
 void rk_bracket_none(void);
 
 /*
- * Returns the number of the thread's innermost level that has a row in the table, or `thread` if there is no such level.
+ * Returns the number of the thread's innermost recorded level, or `thread` if no level of the thread is recorded.
  * Async-signal-safe.
  */
 uint64_t rk_bracket_number(uint64_t thread);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * early.h - finds early adopters: components that follow the protocol of the time before libcs registered threads. They
- * define two thread-local variables: the rseq area __rseq_abi, and __rseq_refcount, which counts the users of the thread's
- * registration. Some adopters have no count.
+ * define two thread-local variables: the area __rseq_abi, which is a struct rseq, and __rseq_refcount, which counts the users
+ * of the thread's registration. Some adopters have no count.
  */
 #ifndef RK_SRC_EARLY_H
 #define RK_SRC_EARLY_H
@@ -23,7 +23,7 @@ bool rk_early_area(ptrdiff_t *offset);
  */
 volatile uint32_t *rk_early_users(ptrdiff_t area);
 
-/* On musl, looks up the adopter's symbols by name. With glibc, does nothing. The constructor calls this function once. */
+/* On musl, looks up the adopter's symbols by name. With glibc, does nothing. The constructor in thread.c calls this function. */
 void rk_early_look_up(void);
 
 #endif /* RK_SRC_EARLY_H */

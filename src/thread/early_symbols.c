@@ -3,9 +3,10 @@
  * early_symbols.c - defines the early adopters' symbols __rseq_abi and __rseq_refcount (early.h), in librseqkit-early.a, for
  * programs that need them.
  *
- * The definitions aren't part of librseqkit, because its definition could replace the one of another component that defines
+ * librseqkit itself doesn't define the symbols. Its definition could replace the one of another component that defines
  * __rseq_abi and relies on the place of its own symbol. Both symbols are strong and visible, because they are an ABI between
- * the modules of a process. The count isn't inside the area, because the kernel writes to the whole area.
+ * the modules of a process. The count __rseq_refcount isn't inside the struct rseq, because the kernel writes to the whole
+ * struct.
  */
 #include <rseqkit/abi.h>
 

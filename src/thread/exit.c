@@ -5,7 +5,7 @@
  * A destructor of thread-specific data undoes the registration. If a thread first sets such data at its end, in the last
  * round of destructors, the data's destructor never runs. So this library sets its data in the thread's first instructions
  * (start.c). A thread that has no such data isn't registered at all, except the initial thread. The destructor's first run
- * undoes the registration for good. After that, operations in later destructors and in signal handlers take the fallback.
+ * undoes the registration for good. After that, operations in later destructors and in signal handlers work without rseq.
  */
 #define _GNU_SOURCE
 #include "exit.h"
@@ -63,8 +63,8 @@ void rk_exit_process_started(void)
 bool rk_exit_is_watched(struct rk_thread_state *state)
 {
 	/*
-	 * The constructor marks the initial thread as armed. Before the constructor has run, the thread id shows whether
-	 * this is the initial thread.
+	 * `armed` says that a thread's end is watched. The constructor sets it for the initial thread. Before the constructor
+	 * has run, the thread id shows whether this is the initial thread.
 	 */
 	return READ(state->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
 }

@@ -6,12 +6,12 @@
  * thread is never registered again. With glibc this library watches no ends, because glibc keeps a thread's memory until the
  * kernel doesn't use it any more.
  *
- * A detached thread of musl unmaps its memory, the area included, and then still runs some last instructions. If the kernel
- * preempts the thread at these instructions, the kernel writes to the area before it returns to the thread. The area's memory
- * is unmapped, so the process dies. The library prevents this as follows:
+ * A detached thread of musl unmaps its memory, its area (struct rseq) included, and then still runs some last instructions.
+ * If the kernel preempts the thread at these instructions, the kernel writes to the area before it returns to the thread.
+ * The area's memory is unmapped, so the process dies. The library prevents this as follows:
  *
  *   - A thread whose start this library didn't see is never registered (RK_REASON_UNWATCHED). These are threads made by
- *     clone() and, if the only copy of this library is hidden in a plugin, threads made by other modules. The initial
+ *     clone() and, if the process's only copy of this library is hidden in a plugin, threads made by other modules. The initial
  *     thread's memory is never reused, so this library needn't watch the initial thread.
  *   - RK_REASON_EXITING is stored before the system call that unregisters the thread, so that no handler registers the
  *     thread again.
@@ -19,7 +19,7 @@
  *     nothing here: on musl, only a thread that has used a robust mutex has a robust list.
  *   - A copy of this library in a module that dlopen() loaded has no static TLS. The copy uses the thread block (area.h) of
  *     another copy that was loaded at the program's start. If there is no such copy, rk_area_offset is 0. On musl, operations
- *     test for 0 and take the fallback (RK_REASON_LATE).
+ *     test for 0 and then work without rseq (RK_REASON_LATE).
  *   - dl_iterate_phdr() shows whether a copy was loaded by dlopen(): it reports 0 loads (dlpi_adds) until the first dlopen().
  */
 #ifndef RK_SRC_EXIT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* holder.c - finds the holder for a claim, and where a holder is; see holder.h. */
+/* holder.c - finds the holder for a claim (a thread, or a bracket of a thread), and where a holder is; see holder.h. */
 #include "holder.h"
 
 #include "bracket.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c - the properties of each kind of area (enum rk_where in process.h).
+ * kinds.c - the properties of each kind of area. An area is a thread's struct rseq; its kind says whose memory it is in (enum
+ * rk_where in process.h).
  *
  * An early adopter (early.h) knows only two negative values of cpu_id: -1, and -2 for a failed attempt to register. If it
  * finds -2, it makes no further attempt. So in an adopter's area, -2 is the mark between rk_vfork_begin() and rk_vfork_end().

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leave.c - the functions that inlined code calls if the thread isn't registered (its ways out). They register the thread, or
- * return that it has no rseq. These functions, and all functions that they call, are async-signal-safe.
+ * leave.c - the functions that inlined code calls if the thread isn't registered. These functions register the thread, or return
+ * that it has no rseq. They, and all functions that they call, are async-signal-safe.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ops.h>
@@ -10,9 +10,9 @@
 #include "thread.h"
 
 /*
- * Returns whether the thread has no rseq for a permanent reason. Returns false if pass_on_foreign() still has to record that
- * another component registered a private area. This function finds by a few loads what prepare_and_note() would find, because
- * every fallback calls this function.
+ * Returns whether the thread has no rseq for a permanent reason. Returns false if pass_on_foreign() (thread.c) still has to
+ * record that another component registered a struct rseq of its own. This function finds by a few loads what prepare_and_note()
+ * (thread.c) would find, because every operation of a thread without rseq calls this function.
  */
 static bool is_without_rseq(const struct rk_process *p)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libc.c - finds the C library's area by the symbols that glibc 2.35 and later export.
+ * libc.c - finds the C library's area (struct rseq) by the symbols that glibc 2.35 and later export.
  *
  * This file only tests whether __rseq_size is zero, because the meaning of other values changed between releases. If
  * __rseq_size is 0 and __rseq_offset isn't, every thread has an area that isn't registered: glibc.pthread.rseq is 0, or the
@@ -65,7 +65,7 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 		return false;
 	/*
 	 * Possibly the symbols are those of our own preloaded object (preload_symbols.c). In that case the rendezvous page
-	 * has the same offset, and the libc has no area.
+	 * (rendezvous.h) has the same offset, and the libc has no area.
 	 */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)
 		return false;

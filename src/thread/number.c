@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * number.c - thread numbers. A forked child can tell from a number whether the thread with this number is in the child, or is
- * elsewhere: fork didn't copy it.
+ * elsewhere: fork didn't copy it. Brackets (bracket.h) have numbers, too. A number has these parts:
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
@@ -19,10 +19,10 @@
  * handlers in the first thread, and in_child() stores the thread's number in `initial`. After a fork that runs no handlers,
  * `initial` is unknown until the first thread calls a function of this file. Until then no thread counts as elsewhere.
  *
- * If another copy of the library drew a number, this file can't tell where its thread is, because that copy has a page of its
- * own.
+ * If another copy of this library in the process drew a number, this file can't tell where its thread is, because that copy has
+ * a page of its own.
  *
- * A vfork child has its parent's number. The levels of brackets have numbers, too: see bracket.c.
+ * A vfork child has its parent's number.
  *
  *   numbers   1  2  3  4  5  6 | 7  8  9 ...
  *                     ^          | drawn in the child: its threads
@@ -43,16 +43,16 @@
 
 #define NUMBER (((uint64_t)1 << 39) - 1)
 #define COPY (~NUMBER & ~RK_NUMBER_BRACKET & ~RK_NUMBER_FLAG)
-#define NOBODY UINT64_MAX
+#define NOBODY UINT64_MAX /* `initial` in a child whose first thread had no number at the fork */
 
 struct page {
 	uint64_t first;   /* 0 in a forked child, until a thread draws it */
-	uint64_t initial; /* 0: unknown */
+	uint64_t initial; /* the number of the process's first thread, if it is below `first`; 0: unknown */
 };
 
 static struct page *numbers; /* NULL until it is made */
 static bool hopeless;        /* the kernel doesn't know MADV_WIPEONFORK */
-static uint64_t next_number = 2; /* it begins with 2, because `first` is 1 in the process that made the page */
+static uint64_t next_number = 2; /* the first number is 2, because `first` is 1 in the process that made the page */
 
 /*
  * Makes the page. Returns NULL if there is no memory, or if the kernel doesn't know MADV_WIPEONFORK. In a new page `first` is

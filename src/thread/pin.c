@@ -2,9 +2,9 @@
 /*
  * pin.c - prevents the unloading of the module that this copy of the library is in.
  *
- * The kernel can still use a module's memory after the module's last instruction has run. If the libc has no area, the
- * registered area is possibly in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the module until the
- * thread is preempted the next time. At that preemption, the kernel reads the descriptor.
+ * The kernel can still use a module's memory after the module's last instruction has run. If the libc has no area (struct
+ * rseq), the registered area is possibly in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the
+ * module until the thread is preempted the next time. At that preemption, the kernel reads the descriptor.
  *
  * A copy can be in a plugin that the program unloads, so the copy itself prevents the unloading. A module that has only
  * inlined operations does the same by a constructor, which calls rk_pin_module(). The first operation in a source file brings
@@ -30,7 +30,8 @@
 #pragma weak dladdr
 
 /*
- * Operations call this function from assembly. Link-time optimisation doesn't see such a call, and would drop the function.
+ * The assembly code of operations calls rk_pin_module(). Link-time optimisation doesn't see this call, and would drop the
+ * function without this attribute.
  */
 #define CALLED_BY_ASSEMBLY __attribute__((__used__))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pin.h - keeps the module that this copy of the library is in from being unloaded. The constructor in thread.c calls the
- * function.
+ * pin.h - prevents the unloading of the module that this copy of the library is in. The constructor in thread.c calls
+ * rk_pin_this_module().
  */
 #ifndef RK_SRC_PIN_H
 #define RK_SRC_PIN_H

@@ -47,7 +47,7 @@
 #include "start.h"
 #include "strangers.h"
 
-/* Used if start_here.c isn't linked in. */
+/* The following two functions are used if start_here.c isn't linked in. */
 #if !defined(RK_ONE_FILE) || defined(__GLIBC__)
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
@@ -249,13 +249,13 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Plans areas of our own although the libc has a spare area. Possibly the program has chosen areas of our own, because they
- * can be longer. The preloaded objects need no choice, because they register every thread at its start. If the preloaded
- * objects registered threads in the libc's area, glibc would also register each thread that a registered thread creates. If
- * a filter refused that registration, glibc would end the process. The choice of KTLS comes here only if the kernel refused
- * KTLS, and then counts as no choice.
+ * Plans areas of our own although the libc has a spare area, in two cases. First, the program was started with
+ * RSEQKIT_AREA=own: areas of our own can be longer. Second, RSEQKIT_AREA isn't `others`, and this copy is in a preloaded object,
+ * which registers every thread at its start. If it registered threads in the libc's area, glibc would also register each thread
+ * that a registered thread creates. If a filter refused that registration, glibc would end the process. RSEQKIT_AREA=ktls is
+ * like no choice here: this function runs only if KTLS wasn't possible.
  *
- * Also returns false if the libc's area is in use already, by a copy without the choice or by a user of embed.h.
+ * Returns false in all other cases, or if a copy without RSEQKIT_AREA=own or a user of embed.h uses the libc's area already.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {

@@ -5,7 +5,8 @@
  *
  * The answers can differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses
  * another thread's call. So all threads use the plan that the first thread stored. Until a plan is stored, no thread does
- * anything that other threads can see (process.c).
+ * anything that other threads can see (process.c). Such a visible step makes the rendezvous page, which tells the other copies
+ * of this library about the area (rendezvous.h), or makes the kernel register threads (KTLS, ktls/ktls.h).
  */
 #ifndef RK_SRC_PLAN_H
 #define RK_SRC_PLAN_H
@@ -21,8 +22,8 @@ union rk_plan {
 		uint16_t length;
 		uint8_t where;
 		uint8_t reason : 5;
-		uint8_t offers : 1;    /* tell other copies of the area, on the rendezvous page; with KTLS, first start it */
-		uint8_t meets : 1;     /* the rseq system call exists, so the copies of this library have to agree on an area */
+		uint8_t offers : 1;    /* tell other copies of the area, on the rendezvous page; with KTLS, first start KTLS */
+		uint8_t meets : 1;     /* the rseq system call exists, so this library's copies must agree on an area */
 		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};
 };

@@ -11,9 +11,9 @@
  * stored word. The words are made in this order:
  *
  *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
- *   area        the outcome of the plan; it differs from the plan if another copy of this library made the rendezvous page, if
- *               the page can't be made, or if the kernel with KTLS registers no threads
- *   neighbours  the places of the thread state and of the kernel's blob, which follow from the area and the page
+ *   area        the outcome of the plan; it differs from the plan if another copy of this library made the rendezvous page
+ *               (rendezvous.h), if the page can't be made, or if the kernel with KTLS registers no threads
+ *   neighbours  where the thread state (area.h) and the kernel's blob (ktls/ktls.h) are, as follows from the area and the page
  *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
  * No thread waits for another thread, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
@@ -53,8 +53,8 @@ __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word
 }
 
 /*
- * Returns how many bytes are valid. A field is valid if both the feature size and the registered length cover it. A length
- * of 32 covers only the first 28 bytes.
+ * Returns how many bytes of an area are valid. A field is valid if both the feature size and the registered length cover it. A
+ * length of 32 covers only the first 28 bytes.
  */
 static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 {
@@ -81,8 +81,8 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 }
 
 /*
- * Offers the planned area to other copies of this library, or adopts the area that another copy offered. If the page can't be
- * made, plans the libc's spare area or no area.
+ * Offers the planned area to other copies of this library, or adopts the area that another copy offered. If the rendezvous page
+ * can't be made, plans the libc's spare area (plan.c) or no area.
  */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {
@@ -108,8 +108,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only other
- * copies of the library are affected.
+ * Makes the kernel register every thread. Other copies learn from the rendezvous page where the area is. If the page can't be
+ * made, this copy uses the area all the same.
  */
 static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 {

@@ -14,7 +14,7 @@
 enum rk_where {
 	RK_WHERE_UNDECIDED = 0,
 	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
-	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by the adopter or by us */
+	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi (early.h), registered by the adopter or by us */
 	RK_WHERE_LIBC_SPARE, /* the libc's area, which the libc leaves alone: registered by this library */
 	RK_WHERE_LIBRSEQ,    /* librseq's area, registered only by librseq */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
@@ -27,9 +27,9 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
 	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* each thread asks the owner to register it: one without rseq says nothing about others */
+	bool asked;       /* each thread asks the owner to register it; one without rseq shows nothing about others */
 	bool counted;     /* as in early.h, each thread has a count of the users of its registration */
-	bool shared;      /* all copies use one thread state, after the area; else each copy has its own state */
+	bool shared;      /* all copies use one thread state (area.h), after the area; else each copy has its own */
 	int32_t mark;     /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */
 };
 

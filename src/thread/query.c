@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * query.c - the public functions that report facts of the process (from the decision, process.h) and of the calling thread
- * (from its area and its thread state).
+ * (from its struct rseq and its thread state, area.h).
  */
 #define _GNU_SOURCE
 #include "os/answer.h"
@@ -10,8 +10,8 @@
 
 /*
  * Returns why no thread of this process can have rseq. Each thread can have another seccomp filter, so the refusal of one
- * thread's system call counts only while no thread is known to be registered. With KTLS such a refusal never counts, because
- * the kernel registers threads without the system call.
+ * thread's system call counts only while no thread is known to be registered. With KTLS (ktls/ktls.h) a refusal never
+ * counts, because the kernel registers threads without the system call.
  */
 static enum rk_reason reason_of_process(const struct rk_process *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rendezvous.c - one page that all copies of this library in a process find without a symbol, a lock, or a file name. The
- * first copy writes on it which area all copies use.
+ * first copy writes on it where each thread's area (struct rseq) is.
  *
  * Copies of the library don't know each other. They can be linked statically and hidden in two plugins, loaded with
  * RTLD_LOCAL, or loaded into a namespace. They can be of different versions. The first use of a copy can be in a signal
@@ -10,7 +10,7 @@
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        can bind to the first one's variables by accident and write to them
- *   a weak alias to a hidden object      it can be bound to another module's object, while this module's count is raised
+ *   a weak alias to a hidden object      it can be bound to another module's object, while this module uses its own
  *   an environment variable              not async-signal-safe, inherited by other programs, changed by this program
  *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, has to be removed later
  *   ask the kernel whose area is there   the kernel answers only yes or no, for an address that the caller has to know
@@ -37,13 +37,13 @@
 static void *const meeting_page = (void *)RK_RENDEZVOUS_ADDRESS;
 
 /*
- * The sizes of both structures in the first version. Later versions only append to the structures, so every version can
- * rely on these bytes.
+ * The sizes of the page's content and of the thread state (area.h) in the library's first version. Later versions only append
+ * to these structures, so every version can rely on these bytes.
  */
 #define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
 #define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))
 
-/* Returns whether the page names a state that all copies can use: the state is after the area, complete, and aligned. */
+/* Returns whether the page names a thread state (area.h) for all copies: it is after the area, complete, and aligned. */
 static bool has_state(const struct rk_rendezvous *found)
 {
 	return found->state >= found->length && found->state <= PAGE && found->state % sizeof(uint32_t) == 0 &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rendezvous.h - the page on which copies of this library in one process agree on an area, without knowing each other.
- * rseqkit/detail/agreement.h has the page's form.
+ * rendezvous.h - the rendezvous page, on which the copies of this library in one process agree where each thread's area (struct
+ * rseq) is. The copies don't know each other. rseqkit/detail/agreement.h has the page's layout.
  */
 #ifndef RK_SRC_RENDEZVOUS_H
 #define RK_SRC_RENDEZVOUS_H
@@ -9,7 +9,7 @@
 #include <rseqkit/detail/agreement.h>
 
 /*
- * Publishes *meeting as the page's content. If another copy was faster, *meeting becomes the content that this copy
+ * Publishes *meeting as the page's content. If another copy was faster, *meeting becomes the content that the other copy
  * published. Async-signal-safe, lock-free.
  *
  * Returns 0, or a negative errno if the copies haven't agreed. -EADDRINUSE means that other memory is at the page's address.

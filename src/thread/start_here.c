@@ -3,9 +3,9 @@
  * start_here.c - tells plan.c that start.c, which interposes pthread_create(), is in this module, too. Either both files are
  * linked in, or both are absent.
  *
- * plan.c calls this file, and start.c calls plan.c through process.c. So this file uses no symbol of start.c. This file asks
- * the dynamic linker which module has the pthread_create() that calls are bound to. If that is this module, calls run
- * start.c's pthread_create(), because this module has no other one.
+ * plan.c calls this file, and start.c calls plan.c through process.c. Files must not call each other in a circle, so this file
+ * uses no symbol of start.c. It asks the dynamic linker which module has the pthread_create() that calls are bound to. If that
+ * is this module, calls run start.c's pthread_create(), because this module has no other one.
  */
 #define _GNU_SOURCE
 #include "start.h"

@@ -38,8 +38,9 @@ struct librseq {
 };
 
 /*
- * Finds librseq's area before librseq's own constructor has run, when librseq's variables aren't set yet. The TLS of
- * librseq's module is the area, if it has the size of one area, and the content that an area has before any registration.
+ * Finds librseq's area (struct rseq) before librseq's own constructor has run, when librseq's variables aren't set yet. The
+ * TLS of librseq's module is the area, if it has the size of one area, and the content that an area has before any
+ * registration.
  */
 static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
 {

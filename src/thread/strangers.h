@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strangers.h - finds strangers: other components of the process that register threads themselves.
+ * strangers.h - finds strangers: other components of the process that register threads themselves. An area is the struct rseq
+ * of a thread.
  *
  * Suppose that a stranger has registered one thread, and then tries to register another thread that we registered. Then the
  * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Only the symbols
@@ -9,8 +10,8 @@
  *   situation                                            what we do
  *   the libc registers                                   nothing, and strangers do nothing either
  *   librseq is loaded                                    use its area in threads that librseq registered; register none
- *   we are loaded at process start, areas are ours, and  register each thread before its start routine (start.c): the
- *   start.c sees the starts of threads: preloaded, or    stranger's first attempt fails, and it works without rseq
+ *   we are loaded at process start, use our own areas,   register each thread before its start routine (start.c): the
+ *   and see the starts of threads: preloaded, or         stranger's first attempt fails, and it works without rseq
  *   with a libc that has no area
  *   we are loaded at process start, and use the libc's   glibc registers each thread that a registered thread creates
  *   spare area (plan.c)
@@ -33,7 +34,7 @@
 
 /*
  * Returns whether a module of this namespace exports librseq's function for registering a thread, or a __rseq_abi. Takes
- * the dynamic linker's lock, so call this only while the process's decision is made (process.c).
+ * the dynamic linker's lock, so call this only while process.c decides where the threads' areas are.
  */
 bool rk_strangers_are_loaded(void);
 
@@ -45,7 +46,7 @@ enum rk_librseq {
 
 /*
  * Returns whether librseq is loaded, and whether its area can be found. Takes the dynamic linker's lock, so call this only
- * while the process's decision is made.
+ * while process.c decides where the threads' areas are.
  */
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 

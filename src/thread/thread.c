@@ -6,10 +6,11 @@
  * interrupt a thread's very first operation and register the thread. The interrupted operation then gets EBUSY from the
  * kernel, which means that the thread is registered.
  *
- * The initial thread is registered at process start. So a component that would register a private area later learns at its
- * first attempt that it can't have rseq. If this library finds one thread that such a component has registered, it registers
- * no further thread of the process, because the component expects to register every thread. rk_thread_register() counts
- * users, so that unbalanced calls are found. When the last user unregisters, the thread stays registered.
+ * An area is the struct rseq that a thread registers. The initial thread is registered at process start. So a component that
+ * would later register a private area, one that this library doesn't use, learns at its first attempt that it can't have rseq.
+ * If this library finds one thread that such a component has registered, it registers no further thread of the process, because
+ * the component expects to register every thread. rk_thread_register() counts users, so that unbalanced calls are found. When
+ * the last user unregisters, the thread stays registered.
  *
  * A vfork child runs on its parent's TLS without a registration of its own. If the parent is unregistered, too, the
  * child's operations call this file. This file recognises the child, because the kernel has no robust list for it. The libc
@@ -193,8 +194,8 @@ void rk_thread_detach(enum rk_reason reason)
 
 /*
  * Records that another component has registered threads in a private area. Possibly only one copy of this library has seen
- * this, in one thread. So this function stores the reason in the thread's state, which other copies read if the copies share
- * one thread block. Without KTLS, it also stores the reason in this copy's record of the process.
+ * this, in one thread. So this function stores the reason in the thread's state (area.h), which other copies read if the copies
+ * share one thread block. Without KTLS, it also stores the reason in this copy's record of the process.
  */
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -326,8 +327,8 @@ int rk_process_init(void)
  * Code that registers a thread needs this file, and so the program gets the constructor, too.
  *
  * The constructor registers the initial thread at process start, before any code can have kept a copy of rk_area_offset or
- * rk_area_valid, which the decision sets. A component with a private area that comes later learns at its first attempt that
- * it can't have rseq.
+ * rk_area_valid, which the first rk_process_get() sets. A component with a private area that comes later learns at its first
+ * attempt that it can't have rseq.
  */
 #ifdef __GLIBC__
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(int argc, char **argv, char **environment)

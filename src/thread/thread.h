@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h - the calling thread's registration, for the rest of the library; the public functions are in rseqkit/thread.h. */
+/*
+ * thread.h - the registration of the calling thread's area (struct rseq), for the rest of the library. The public functions are
+ * in rseqkit/thread.h.
+ */
 #ifndef RK_SRC_THREAD_H
 #define RK_SRC_THREAD_H
 
@@ -27,9 +30,9 @@ static inline bool rk_area_is_registered(volatile struct rk_area *area)
 }
 
 /*
- * Returns whether the thread is inside a bracket: between rk_vfork_begin() and rk_vfork_end(). The state counts the open
- * brackets of all copies of this library that share the state. A bracket of any other copy is found by the mark, a value of
- * cpu_id that the bracket stores in the area.
+ * Returns whether the thread is inside a bracket: between rk_vfork_begin() and rk_vfork_end(). The thread's state (area.h) counts
+ * the open brackets of all copies of this library that share the state. A bracket of any other copy is found by the mark, a
+ * value of cpu_id that rk_vfork_begin() stores in the area.
  */
 static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile struct rk_area *area)
 {

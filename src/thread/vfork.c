@@ -3,11 +3,11 @@
  * vfork.c - rk_vfork_begin() and rk_vfork_end(). The time between them is called a bracket. It is needed around a vfork whose
  * child uses operations: unregister, vfork, register.
  *
- * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's registration
- * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id
- * first. Copies of this library that share the thread state also find the bracket there, by the number of open brackets.
- * While the thread is registered, only the kernel is allowed to store to cpu_id. So the mark is stored by an exchange that
- * expects a negative value. If a handler registers the thread just before, the exchange fails.
+ * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's
+ * registration and closes the area (struct rseq): it stores a negative mark into cpu_id. Each component that might register
+ * the thread reads cpu_id first. Copies of this library that share the thread state also find the number of open brackets in
+ * this state. While the thread is registered, only the kernel is allowed to store to cpu_id. So the mark is stored by an
+ * exchange that expects a negative value. If a handler registers the thread just before, the exchange fails.
  *
  * A signal handler can run a bracket and a vfork of its own between any two instructions of this file. The invariant: from
  * the outermost rk_vfork_begin() to its rk_vfork_end(), the thread is unregistered and its area is closed. Only a stranger, a
@@ -38,7 +38,7 @@
 #include "thread.h"
 #include "os/word.h"
 
-/* Bits of the state's `restore`. */
+/* Bits of `restore` in the thread state (area.h). */
 #define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original length */
 #define RESTORE_MARK 2         /* the bracket stored the mark, and its end removes it */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
@@ -132,9 +132,9 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/*
-	 * EBUSY means that the thread is registered already. With KTLS, the kernel also answers EBUSY in a vfork child,
-	 * which isn't registered: only its parent gets the registration back. So with KTLS this function asks whether the
-	 * area is registered.
+	 * EBUSY means that the thread is registered already. With KTLS (ktls/ktls.h), the kernel also answers EBUSY in a
+	 * vfork child, which isn't registered: only its parent gets the registration back. So with KTLS this function asks
+	 * whether the area is registered.
 	 */
 	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
@@ -191,7 +191,7 @@ int rk_vfork_begin(void)
 
 	if (READ(state->vfork) == UINT8_MAX)
 		return -EOVERFLOW;
-	/* Raises the depth first. From here on, an operation in a signal handler doesn't register the thread. */
+	/* Counts the bracket first. From here on, an operation in a signal handler doesn't register the thread. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
 	if (r == 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls.c - asks whether the kernel can register threads (KTLS, see ktls.h), and gives the kernel the commands that start
- * this. The decision (thread/process.c) calls these functions. The public header's other functions are in ktls_query.c.
+ * this. thread/process.c, which decides where the threads' areas (struct rseq) are, calls these functions. ktls_query.c has
+ * the other functions of the public header.
  *
  * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
  *
@@ -82,7 +83,7 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  *
  * Once there is another thread or a vfork child, the kernel doesn't let the offset be changed. From then on the kernel
  * registers every thread that is created. So the offset must not be set if a filter refuses the last command, which registers
- * the calling thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then
+ * the calling thread. Otherwise this library would use the libc's spare area (plan.c) for the calling thread. glibc would then
  * register each new thread in the spare area, too. That registration would fail, because the kernel has registered the new
  * thread, and glibc would end the process. So this function tries the last command first. The answer -ENXIO shows that no
  * offset is set. If a filter refuses the command, the answer is another errno.

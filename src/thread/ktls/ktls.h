@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls.h - leaves the registration of threads to the kernel, if the kernel can do it (KTLS; the public header is
- * rseqkit/ktls.h). Such a kernel keeps a block of data in the TLS of each thread, the blob, which contains the thread's area.
+ * rseqkit/ktls.h). Such a kernel keeps a block of data in the TLS of each thread, the blob, which contains the thread's area
+ * (struct rseq).
  * A module of the process provides memory for the blob, the room.
  *
  * The invariant: the kernel registers threads only in the room, where every thread reads cpu_id < 0 until it is registered.
@@ -49,7 +50,7 @@ bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_la
  */
 bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout);
 
-/* Returns the provider, the part that registers threads, as it follows from the decision. Makes system calls if necessary. */
+/* Returns the provider, the part that registers threads, as it follows from the decision *p. Makes system calls if necessary. */
 enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);
 
 /* Finds the functions of the vDSO that read the blob. Async-signal-safe. */

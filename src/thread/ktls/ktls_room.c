@@ -23,7 +23,7 @@ _Static_assert(RK_KTLS_ROOM_SIZE == 4 * 64, "all of it is ones");
 
 struct room {
 	unsigned char blob[RK_KTLS_ROOM_SIZE];
-	struct rk_thread_state state; /* all copies of this library use this thread state */
+	struct rk_thread_state state; /* all copies of this library use this thread state (thread/area.h) */
 } __attribute__((__aligned__(RK_KTLS_ROOM_ALIGNMENT)));
 
 static __thread struct room here __attribute__((__tls_model__("initial-exec"))) = {
