@@ -3,7 +3,8 @@
  * ktls.c - asks whether the kernel can register threads (KTLS, see ktls.h), and gives the kernel the commands that start
  * this. The decision (thread/process.c) calls these functions. The public header's other functions are in ktls_query.c.
  *
- * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
+ * The commands are calls of rseq(2) with the flag RSEQ_FLAG_KTLS, which the patch series in kernel/ adds. A kernel without the
+ * series answers EINVAL.
  *
  * The kernel keeps a block of data, the blob, in each thread's TLS. It reports the size of the blob, and where the area is in
  * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c
