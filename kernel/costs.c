@@ -60,32 +60,32 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Starts a thread. If `area` isn't NULL, the thread registers that area. Then the thread ends. */
-static long start(const struct clone_args *args, void *area)
+/* Starts a task. It makes the system call with this number and these arguments, if the number isn't 0, and ends. */
+static long start(const struct clone_args *args, long number, const void *first, long second, const void *third, long fourth)
 {
-	register long len __asm__("r8") = length;
-	register void *where __asm__("r9") = area;
+	register long call __asm__("r8") = number;
+	register const void *arg1 __asm__("r9") = first;
+	register long arg2 __asm__("r12") = second;
+	register long arg4 __asm__("r10") = fourth;
 	long ret;
 
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
-			 "test %%r9, %%r9\n\t"
+			 "test %%r8, %%r8\n\t"
 			 "jz 2f\n\t"
+			 "mov %%r8, %%rax\n\t"
 			 "mov %%r9, %%rdi\n\t"
-			 "mov %%r8, %%rsi\n\t"
-			 "xor %%edx, %%edx\n\t"
-			 "mov %[sig], %%r10d\n\t"
-			 "mov %[rseq], %%eax\n\t"
+			 "mov %%r12, %%rsi\n\t"
 			 "syscall\n\t"
 			 "2: xor %%edi, %%edi\n\t"
 			 "mov %[exit], %%eax\n\t"
 			 "syscall\n\t"
 			 "1:"
 			 : "=a"(ret)
-			 : "0"(__NR_clone3), "D"(args), "S"(sizeof(*args)), "r"(len), "r"(where), [sig] "i"(SIG),
-			   [rseq] "i"(334), [exit] "i"(__NR_exit)
-			 : "rcx", "rdx", "r10", "r11", "memory");
+			 : "0"(__NR_clone3), "D"(args), "S"(sizeof(*args)), "d"(third), "r"(call), "r"(arg1), "r"(arg2), "r"(arg4),
+			   [exit] "i"(__NR_exit)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
 
@@ -102,7 +102,7 @@ static void thread(enum way way)
 	int value;
 
 	running = 1;
-	if (start(&args, way == CALL ? tls + layout.rseq_offset : NULL) < 0)
+	if (start(&args, way == CALL ? 334 : 0, tls + layout.rseq_offset, length, 0, SIG) < 0)
 		abort();
 	while ((value = __atomic_load_n(&running, __ATOMIC_ACQUIRE)))
 		syscall(__NR_futex, &running, 0, value, NULL, NULL, 0);
@@ -120,43 +120,11 @@ static void fork_and_exit(enum way way)
 
 static char *const arguments[] = { "costs", "end", NULL };
 
-/*
- * Starts a child, which executes the program with these arguments, or ends if `program` is NULL. The child makes no other system
- * call.
- */
-static long start_bare(const struct clone_args *args, const char *program)
-{
-	register const char *path __asm__("r12") = program;
-	register char *const *argv __asm__("r13") = arguments;
-	register char *const *envp __asm__("r14") = arguments + 2;
-	long ret;
-
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "test %%r12, %%r12\n\t"
-			 "jz 2f\n\t"
-			 "mov %%r12, %%rdi\n\t"
-			 "mov %%r13, %%rsi\n\t"
-			 "mov %%r14, %%rdx\n\t"
-			 "mov %[execve], %%eax\n\t"
-			 "syscall\n\t"
-			 "2: xor %%edi, %%edi\n\t"
-			 "mov %[exit], %%eax\n\t"
-			 "syscall\n\t"
-			 "1:"
-			 : "=a"(ret)
-			 : "0"(__NR_clone3), "D"(args), "S"(sizeof(*args)), "r"(path), "r"(argv), "r"(envp),
-			   [execve] "i"(__NR_execve), [exit] "i"(__NR_exit)
-			 : "rcx", "rdx", "r11", "memory");
-	return ret;
-}
-
 static void fork_bare(const char *program)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
 
-	if (start_bare(&args, program) < 0)
+	if (start(&args, program ? __NR_execve : 0, program, (long)arguments, arguments + 2, 0) < 0)
 		abort();
 	waitpid(-1, NULL, 0);
 }

@@ -4,7 +4,8 @@
  * this. thread/process.c, which decides where the threads' areas (struct rseq) are, calls these functions. ktls_query.c has
  * the other functions of the public header.
  *
- * The commands are flags of rseq(2) that the patch series in kernel/ adds. A kernel without the series answers EINVAL.
+ * The commands are calls of rseq(2) with the flag RSEQ_FLAG_KTLS, which the patch series in kernel/ adds. A kernel without the
+ * series answers EINVAL.
  *
  * The kernel keeps a block of data, the blob, in each thread's TLS. It reports the size of the blob, and where the area is in
  * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c
