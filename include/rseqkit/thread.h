@@ -131,7 +131,9 @@ RKI_BEGIN_DECLS
  *   rk_rcu_worker_start() rt_sigprocmask, and the calls of pthread_create(3); rk_rcu_worker_stop(): futex
  *   a thread's end        with musl, if the thread was registered: rseq, rt_sigprocmask
  * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls
- * and doesn't kill the process, the program loses only the feature that needs the call.
+ * and doesn't kill the process, the program loses only the feature that needs the call. A filter must not answer 0 to a call
+ * that the kernel then doesn't make. If membarrier, or sched_setaffinity in a fence that visits CPUs, is answered in this way,
+ * readers and owners of other CPUs' data can see torn data.
  *
  * A seccomp filter that doesn't kill the process can refuse a call in three ways: by an errno, through another process
  * (SECCOMP_RET_USER_NOTIF), or through a handler of SIGSYS (SECCOMP_RET_TRAP). The library never blocks signals that an

@@ -9,6 +9,9 @@ below() { # ANSWER CALL
 	echo env ASAN_OPTIONS=detect_leaks=0 "$HELPERS/with_filter" "$1" "$2" -- "$RSEQKIT" inspect
 }
 
+# The loader finds the library's folder by readlink() of /proc/self/exe.
+libraries=$(dirname "$RSEQKIT")/../src
+
 @test "without process_vm_readv the memory is read all the same: no owner becomes foreign" {
 	need_libc_registration
 	need_filter
@@ -65,6 +68,30 @@ below() { # ANSWER CALL
 		assert_says "another PID namespace"
 	done
 	expect 0 unshare --pid --fork --mount-proc sh -c '"$0" inspect 1; exit $?' "$RSEQKIT"
+}
+
+@test "a filter that refuses readlink(2) shows no other PID namespace" {
+	need_filter
+	start sleep 60
+	expect 0 env LD_LIBRARY_PATH="$libraries" $(below eperm readlink) "$target"
+}
+
+@test "no process can be started for the look: exit 3, with the reason" {
+	need_filter
+	start sleep 60
+	expect 3 $(below eperm clone) "$target"
+	assert_says "cannot start the process that traces: Operation not permitted"
+}
+
+@test "without /proc: said, instead of advice about hidepid, exit 2" {
+	unshare -m mount -t tmpfs none /proc 2>/dev/null || skip "/proc can't be hidden here"
+	start sleep 60
+	for pid in "$target" $$; do
+		expect 2 env LD_LIBRARY_PATH="$libraries" unshare -m sh -c 'mount -t tmpfs none /proc && exec "$0" inspect "$1"' \
+			"$RSEQKIT" "$pid"
+		assert_says "/proc isn't mounted"
+		[[ $output != *hidepid* ]]
+	done
 }
 
 @test "a filter that refuses poll(2) makes no look time out; one that refuses getpid(2) shows no other PID namespace" {

@@ -75,6 +75,13 @@ assert_lines() {
 	assert_says "PID namespace"
 }
 
+@test "no /proc: said, exit 2" {
+	unshare -m mount -t tmpfs none /proc 2>/dev/null || skip "/proc can't be hidden here"
+	expect 2 env LD_LIBRARY_PATH="$(dirname "$RSEQKIT")/../src" unshare -m \
+		sh -c 'mount -t tmpfs none /proc && exec "$0" trace -- true' "$RSEQKIT"
+	assert_says "/proc isn't mounted"
+}
+
 @test "each abort that the kernel reports is counted, at its instruction and in its section" {
 	need_tracing
 	mine=test-trace-$$

@@ -63,6 +63,11 @@ static const struct {
 #else
 	{"access", SYS_faccessat}, /* the C library's access() calls faccessat */
 #endif
+#ifdef SYS_readlink
+	{"readlink", SYS_readlink},
+#else
+	{"readlink", SYS_readlinkat}, /* the C library's readlink() calls readlinkat */
+#endif
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 

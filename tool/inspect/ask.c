@@ -235,9 +235,9 @@ static int ask_all(int out, const void *argument)
 
 /*
  * Starts a tracer that asks the questions one after the other. Returns how many questions the tracer asked before it ended. Each
- * of these questions has an outcome.
+ * of these questions has an outcome. If the tracer couldn't be started, stores the errno in *error.
  */
-static size_t ask_in_child(struct question *questions, size_t count)
+static size_t ask_in_child(struct question *questions, size_t count, int *error)
 {
 	struct round round = {questions, count, getpid()};
 	struct child_result result;
@@ -248,20 +248,23 @@ static size_t ask_in_child(struct question *questions, size_t count)
 		asked++;
 	if (result.end == CHILD_TIMED_OUT && asked < count)
 		questions[asked++].outcome = ASK_NOT_STOPPED;
+	if (result.end == CHILD_NOT_RUN)
+		*error = result.number;
 	return asked;
 }
 
-void inspect_ask(struct inspect_thread *threads, size_t count)
+int inspect_ask(struct inspect_thread *threads, size_t count)
 {
 	size_t size = (count + 1) * sizeof(struct question), asked = 0, n = 0;
 	struct question *questions = (struct question *)mmap(NULL, size, PROT_READ | PROT_WRITE,
 							     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int error = questions == MAP_FAILED ? errno : 0;
 
 	for (size_t i = 0; questions != MAP_FAILED && i < count; i++)
 		if (threads[i].outcome == ASK_NOT_YET)
 			questions[n++] = (struct question){.tid = threads[i].tid};
 	while (asked < n) {
-		size_t more = ask_in_child(questions + asked, n - asked);
+		size_t more = ask_in_child(questions + asked, n - asked, &error);
 
 		if (more == 0)
 			break;
@@ -278,4 +281,5 @@ void inspect_ask(struct inspect_thread *threads, size_t count)
 	}
 	if (questions != MAP_FAILED)
 		munmap(questions, size);
+	return error;
 }

@@ -118,9 +118,9 @@ struct inspect_thread {
 
 /*
  * Asks each thread whose outcome is ASK_NOT_YET, one after the other. Each thread is stopped while it is asked, and always
- * resumed.
+ * resumed. Returns the errno of the failure if ASK_NO_CHILD is the outcome of a thread, and 0 if that errno is unknown.
  */
-void inspect_ask(struct inspect_thread *threads, size_t count);
+int inspect_ask(struct inspect_thread *threads, size_t count);
 
 /* Offsets from the thread pointer. */
 struct inspect_offsets {
@@ -198,6 +198,7 @@ struct inspect_look {
 	enum inspect_absence absence; /* why no thread is registered */
 	pid_t refused;         /* this thread couldn't be asked, and so the look failed; 0 if there is no such thread */
 	enum inspect_outcome refusal; /* why that thread couldn't be asked */
+	int error;             /* see inspect_ask() */
 };
 
 /*

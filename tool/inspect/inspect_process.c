@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/proc.h"
+#include "common/self.h"
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* the list of threads is read at most this many times */
@@ -65,11 +66,17 @@ static bool read_feature_size(struct inspect_look *look)
 static int check_process(struct inspect_look *look)
 {
 	struct inspect_status status;
+	int error;
 
 	errno = 0;
 	if (!inspect_status(look->pid, look->pid, &status)) {
-		if (errno != ENOENT && errno != ESRCH && errno != 0)
-			complain("/proc/%d: %s", (int)look->pid, strerror(errno));
+		if (errno != ENOENT && errno != ESRCH && errno != 0) {
+			error = errno;
+			complain("/proc/%d: %s", (int)look->pid, strerror(error));
+			return error == EPERM || error == EACCES ? EXIT_USAGE : EXIT_UNSURE;
+		}
+		if (!self_has_proc())
+			complain("/proc isn't mounted, so no process can be inspected. Mount /proc.");
 		else if (kill(look->pid, 0) == 0 || errno == EPERM)
 			complain("process %d exists, but /proc doesn't show it. Run as root, or mount /proc without hidepid.",
 				 (int)look->pid);
@@ -157,8 +164,9 @@ static int failure(const struct inspect_look *look)
 		complain("this architecture is not supported yet");
 		return EXIT_UNSURE;
 	default:
-		complain("cannot start the process that traces");
-		return EXIT_USAGE;
+		complain("cannot start the process that traces%s%s", look->error != 0 ? ": " : "",
+			 look->error != 0 ? strerror(look->error) : "");
+		return EXIT_UNSURE;
 	}
 }
 
@@ -227,7 +235,7 @@ static int ask_threads(struct inspect_look *look, const struct inspect_look *bef
 	int status = EXIT_CLEAN;
 
 	for (int round = 0; round < ROUNDS_MAX && status == EXIT_CLEAN && add_new_threads(look, before) != 0; round++) {
-		inspect_ask(look->threads, look->count);
+		look->error = inspect_ask(look->threads, look->count);
 		status = check_outcomes(look);
 	}
 	return status;
@@ -277,7 +285,7 @@ static int ask_again(struct inspect_look *look, bool some)
 		for (size_t i = 0; i < look->count; i++)
 			if (look->threads[i].outcome == ASK_NOT_YET)
 				(void)inspect_status(look->pid, look->threads[i].tid, &look->threads[i].status);
-		inspect_ask(look->threads, look->count);
+		look->error = inspect_ask(look->threads, look->count);
 		status = check_outcomes(look);
 	}
 	return status;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/proc.h"
+#include "common/self.h"
 #include "tool.h"
 #include "tracefs.h"
 
@@ -95,6 +96,10 @@ int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint6
 	memset(capture, 0, sizeof(*capture));
 	capture->updates = updates;
 	capture->instance.folder = capture->instance.instances = -1;
+	if (!self_has_proc()) {
+		complain("/proc isn't mounted. Mount /proc, and run this again.");
+		return EXIT_USAGE;
+	}
 	if (!proc_is_initial()) {
 		complain("the kernel's trace has the ids of the initial PID namespace, and this is another one, or /proc is. Run the "
 			 "same command on the host, or with: nsenter --target 1 --pid --mount");
