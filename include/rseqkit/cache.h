@@ -101,7 +101,10 @@ struct rk_cache_options {
 	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 };
 
-/* The statistics and the state of a cache. The numbers are exact only while no thread uses the cache. */
+/*
+ * The statistics and the state of a cache. The numbers are exact only while no thread uses the cache. A vfork child that is
+ * killed inside a call possibly takes or puts objects without counting them.
+ */
 struct rk_cache_report {
 	uint64_t gets;                   /* objects that callers got: array_gets + depot_gets + constructed */
 	uint64_t puts;                   /* objects that callers put: array_puts + depot_puts */
