@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.pml - models the end of a thread (src/thread/exit.c) with a libc that frees the thread's memory while it still runs
- * (musl). A destructor of each copy of the library undoes the registration. After that, operations of the thread take their
- * fallback. With MEMORY_STAYS the memory outlives the thread's last instruction (glibc), and nothing is undone.
+ * exit.pml - models the end of a thread (src/thread/exit.c) with a libc that frees the thread's memory while the thread still
+ * runs (musl). A destructor of each copy of the library undoes the registration. After that, operations of the thread take
+ * their fallback. With MEMORY_STAYS the memory outlives the thread's last instruction (glibc), and nothing is undone.
  *
  * The model checks that the kernel never writes to an area whose memory was freed. Before the thread's end the claims of
  * thread.pml hold.
@@ -62,7 +62,7 @@ active proctype thread() provided (level == 0)
 	operation();
 	destructor();
 #endif
-	/* The libc blocks signals before it frees the memory, and then still runs. */
+	/* The libc blocks signals before it frees the memory. The thread still runs after that. */
 	blocked = true;
 	do
 	:: atomic { held[0] > 0 -> held[0]-- } b = 0; thread_unregister()

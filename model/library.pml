@@ -11,7 +11,7 @@
  *   NO_BRACKETS   no vfork
  *   COUNTED       an early adopter's count
  *   STRANGER      a component that registers the area in any state
- *   EXITING       the end of a thread whose libc frees its memory while it still runs
+ *   EXITING       the end of a thread; the libc frees its memory while the thread still runs
  *
  * A variable marked "ghost" isn't part of the code. It is only for the claims that a model checks. Each SEED_... macro puts a
  * deliberate bug into the models, which the checker must find.

@@ -28,7 +28,7 @@
 #endif
 #define THREADS (LOCALS + REMOTES)
 
-byte held[2];          /* the holder, a local thread, plus 1; 0: none */
+byte held[2];          /* the local thread that holds the lock, plus 1; 0: none */
 bool closed[2];        /* a remote thread has closed the lock for sections */
 byte claim[2] = NOBODY;
 bool waiting[2];       /* local threads possibly sleep until the lock is free */

@@ -2,8 +2,8 @@
 /*
  * rwlock.pml - models a reader-writer lock (src/structures/rwlock.c, rwlock_write.c). When a reader enters, 1 is added to the
  * word of one of two CPUs by a section, or to the overflow word. When it leaves, 1 is subtracted from any of these words.
- * With NESTED one reader takes the lock again inside its read section. A writer closes the gate, which lets sections count
- * readers. With FAILURES fences of writers may fail.
+ * With NESTED one reader takes the lock again inside its read section. Sections count readers only while a gate is open, and a
+ * writer closes this gate. With FAILURES fences of writers may fail.
  *
  * A reader may be interrupted at any step. A signal handler that reads is like one more reader.
  *
@@ -19,7 +19,7 @@ mtype phase = IDLE;
 bool open = true;           /* the gate */
 short word[2];              /* the CPUs' words */
 short overflow;
-bool inside[2], aborted[2]; /* readers' sections */
+bool inside[2], aborted[2]; /* of each reader: it is inside a section; this section was aborted */
 byte claim = NOBODY;        /* held by a writer */
 byte reading;               /* number of readers that have the lock; only for the checks */
 bool writing;

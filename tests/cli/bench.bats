@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# bench.bats - tests what `rseqkit bench` measures, and its errors. bench-workers.bats has faults of its workers. No test compares
-# a figure with another figure, because times are never assertions.
+# bench.bats - tests what `rseqkit bench` measures, and its errors. bench-workers.bats tests missing and faulty workers. No test
+# compares a figure with another figure, because times are never assertions.
 
 load helper
 load bench

@@ -15,7 +15,7 @@
 
 /* How often the tests run inspect on a program that must not be disturbed. */
 #define LOOKS (SLOWNESS() > 1 ? 2 : 5)
-#define LOOKS_MAX 200 /* how often at most, until one run of inspect finds no thread that has just begun */
+#define LOOKS_MAX 200 /* at most this many runs of inspect, until one finds no thread that has just begun */
 
 extern const unsigned int __rseq_size __attribute__((__weak__));
 

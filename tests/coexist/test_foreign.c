@@ -19,7 +19,7 @@
 #define OTHER_SIGNATURE 0x12345678
 
 /*
- * The bits of a case, which is a number below 16. AFTER_US: the stranger registers after the copies. OTHER: with another
+ * A case is a number below 16. These are its bits. AFTER_US: the stranger registers after the copies. OTHER: with another
  * signature. MARKED: its area is marked as unregistered. SOME: it registers only some threads.
  */
 enum { AFTER_US = 1, OTHER = 2, MARKED = 4, SOME = 8 };

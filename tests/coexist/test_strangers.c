@@ -121,8 +121,8 @@ static int an_adopter_that_is_not_seen(void)
 }
 
 /*
- * If the copy uses glibc's area, it can register the only thread, because glibc then registers this thread's children. If the
- * copy uses an area of our own, it doesn't see threads start, and registers no thread.
+ * If the copy uses glibc's area, it can register the only thread, because glibc then registers the threads that this thread
+ * creates. If the copy uses an area of our own, it doesn't see threads start, and registers no thread.
  */
 static int an_adopter_in_a_process_with_one_thread(void)
 {

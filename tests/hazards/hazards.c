@@ -34,7 +34,7 @@ static const struct row {
 	int worlds;
 	int ending;          /* enum ending, or 128 + the signal */
 	const char *command; /* each % is replaced by the world's suffix of file names */
-	int guarded;         /* if not 0, the ending on a kernel that kills for stores to its ids in legacy mode, too */
+	int guarded;         /* if not 0: the ending on a kernel that kills for stores to the ids even in legacy mode */
 } rows[] = {
 	{"static TLS at a late dlopen: without the cure, a module with 128-aligned TLS is refused", OFF, UNLOADABLE,
 	 "modules load ./naive-128.so", 0},

@@ -319,7 +319,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	room[0] = 1; /* keeps the object in the program */
+	room[0] = 1; /* so that the compiler keeps `room` */
 	for (size_t i = 0; argc >= 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strcmp(argv[1], cases[i].name) == 0)
 			return cases[i].run(argv + 2);

@@ -8,8 +8,8 @@
  *
  * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the size or alignment, in bytes, of the blob. The blob is the memory in
  * which a kernel with KTLS keeps data of a thread. With "foreign", registration fails with EBUSY in all threads except the
- * initial thread, as in a thread that has its creator's thread pointer. Kernels before 6.3 refuse to register an area of
- * FEATURE_SIZE bytes; pretend.c returns their error.
+ * initial thread, as a kernel with KTLS refuses it in a thread that has its creator's thread pointer. Kernels before 6.3 refuse
+ * to register an area of FEATURE_SIZE bytes; pretend.c returns their error.
  *
  * Compiled with REFUSED, the commands that set the blob's offset from the thread pointer fail with EPERM. In a real process a
  * seccomp filter can make them fail. An environment variable can't choose this, because librseqkit-preload.so sets the offset

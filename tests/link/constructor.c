@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * constructor.c - a program whose first constructor creates a counter and adds to it, in one loop. A compiler is able to move
- * the read of rk_area_offset, which the library sets when it is first used, out of the loop, before the counter's creation.
- * Exits with 0 if the count is right.
+ * constructor.c - a program whose first constructor creates a counter and adds to it, in one loop. The library sets
+ * rk_area_offset when the library is first used. A compiler is able to move the read of this variable out of the loop, and so
+ * before the counter's creation. Exits with 0 if the count is right.
  */
 #include <rseqkit.h>
 

@@ -130,7 +130,7 @@ static void forks_wait_for_the_libcs_locks(void **state)
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	(void)malloc_trim(0);
-	free(malloc(1000000)); /* frees the objects that the allocator had put aside */
+	free(malloc(1000000)); /* lets the allocator free the objects that it had put aside */
 	assert_int_equal(mallinfo2().hblkhd, before);
 }
 

@@ -355,7 +355,8 @@ static void begins_before_constructors(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_of_fork_allocate),
-	cmocka_unit_test(handlers_interrupt_forks), /* before tests with threads: the libc's fork can't do this with threads */
+	/* Must run before tests with threads: with threads, the libc's fork isn't safe in a handler that interrupts a fork. */
+	cmocka_unit_test(handlers_interrupt_forks),
 	cmocka_unit_test(the_environment_changes),
 	cmocka_unit_test(handlers_leave_nothing),
 	cmocka_unit_test(handlers_fork),

@@ -3,8 +3,9 @@
  * wrong.c - operations that are wrong in known ways, for tests of `rseqkit torture`. The operations are made of the library's
  * primitives, so they are the same on each architecture that has a port.
  *
- * A slot is one CPU's copy of the per-CPU data. A slot's word is 0 or the slot's own address: each operation stores the address
- * of the slot that it has computed. So a store to another CPU's slot is found at the end.
+ * A slot is one CPU's copy of the per-CPU data. Each operation computes the address of the current CPU's slot, and stores this
+ * address in a slot. In a correct operation these two slots are the same, so a slot's word is 0 or the slot's own address. The
+ * program checks the thread's slot after each operation, and all slots at the end. So it finds a store to another CPU's slot.
  *
  * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
  *                                       stack of the program's own, `late` after the first thread has ended
@@ -46,7 +47,7 @@ enum { THREADS = 2, ABORTS_MAX = 1000, STACK_SIZE = 65536 };
 
 static void *base;
 
-/* Each section is one statement, so that compilers don't share anything between the operations. */
+/* Each section is one statement, so compilers don't merge the code of two operations. */
 #define OPERATION(name, body)                                                                                          \
 	static enum rk_result name(void *slot)                                                                         \
 	{                                                                                                              \
@@ -130,7 +131,7 @@ static int work_and_check(void)
 	return wrong;
 }
 
-/* The following functions call work() on another stack, which the kernel possibly maps next to the slots. */
+/* work_inside() and work_on_stack() call work() on another stack, which the kernel possibly maps next to the slots. */
 static ucontext_t outside, inside;
 
 static void work_inside(void)

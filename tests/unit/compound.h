@@ -145,7 +145,10 @@ static void use_log(struct tally *t, enum index index, int cpu, uint64_t *random
 	t->logged += result == RK_DONE;
 }
 
-/* Takes the last `count` elements of the array at once, if the array's state is still `state`, which the caller loaded. */
+/*
+ * Takes the last `count` elements of the array at once, if the array's state (its length and a count, see ops.h) is still
+ * `state`, which the caller loaded.
+ */
 static void take_from_array(struct tally *t, enum index index, int cpu, intptr_t state, int count)
 {
 	intptr_t got[DEPTH], *word = &compound->array[index].head.state;

@@ -32,7 +32,7 @@ struct killed {
 	void (*operate)(void);   /* runs in a vfork child */
 	int (*judge)(void);      /* runs in the parent, its threads and its children; returns 0 if the result is right */
 	void (*meanwhile)(void); /* NULL: the child is killed; otherwise runs in another thread while the child is stopped */
-	bool inner;              /* the parent has called rk_vfork_begin() twice before it vforks */
+	bool inner;              /* the parent has called rk_vfork_begin() twice before its vfork */
 	bool forks;              /* a handler in the child forks, and then waits until `meanwhile` has returned */
 };
 

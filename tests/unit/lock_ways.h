@@ -12,8 +12,8 @@
 /*
  * HERE acquires this CPU's slot by a section (an rseq critical section). HERE_SLOWLY calls the slow function, which first tries
  * the section again. HERE_BY_OVERFLOW acquires the slot of threads without rseq, the overflow slot. A remote owner is a thread
- * that names the slot: with FROM_ELSEWHERE the slot of CPU `here`, and with FROM_ELSEWHERE_OVERFLOW the overflow slot. If this
- * thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot.
+ * that names the slot: with FROM_ELSEWHERE the slot of CPU `here`, and with FROM_ELSEWHERE_OVERFLOW the overflow slot. If the
+ * thread that uses HERE or HERE_SLOWLY can't use sections, these two ways acquire the overflow slot.
  */
 enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
 

@@ -19,7 +19,7 @@
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
 #define STORM_BATCH 500 /* operations in a batch */
-#define STORM_FORKS 3000 /* forks at most, while enough() is false; 10 ms lie between two forks; fewer on slow machines */
+#define STORM_FORKS 3000 /* at most this many forks while enough() is false, 10 ms apart; on slow machines fewer forks */
 
 struct storm_thread {
 	int number; /* the launcher's number, 0 to storm_count - 1 */

@@ -266,7 +266,7 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 /*
  * The vfork is between rk_vfork_begin() and rk_vfork_end(). So the handlers in both processes add to the overflow slot, which
  * is the counter's memory for threads without rseq. The new thread that sends the signals must not register the thread that
- * vforks.
+ * calls vfork().
  */
 static void signals_in_the_bracket(void **state)
 {
@@ -289,7 +289,7 @@ static void signals_in_the_bracket(void **state)
 }
 
 /*
- * The thread vforks without rk_vfork_begin(), and isn't registered. The handler in the child must not register the
+ * The thread calls vfork() without rk_vfork_begin(), and isn't registered. The handler in the child must not register the
  * child. The parent can register itself after the vfork.
  */
 static void *signals_unregistered(void *arg)

@@ -313,7 +313,7 @@ static void *use_with_a_request_pending(void *arg)
 	return NULL;
 }
 
-/* Runs in a child, where the library does everything for the first time. */
+/* Runs in a child. The library must not act on the cancellation request of the thread; only pthread_testcancel() may. */
 static int cancelled_before(void)
 {
 	pthread_t thread;

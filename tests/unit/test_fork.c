@@ -20,7 +20,7 @@ static int fork_child(void)
 		rk_counter_add(counter, 1);
 	if (rk_counter_sum(counter) != before + 1000)
 		return 3;
-	/* The child's thread has as many users (calls of rk_thread_register()) as its parent's. */
+	/* The child's thread has as many users (calls of rk_thread_register()) as the parent's thread. */
 	if (rk_thread_users() != (world_has_rseq() ? 2 : 0))
 		return 4;
 	return 0;

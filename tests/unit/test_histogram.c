@@ -172,7 +172,8 @@ static void tells_percentiles(void **state)
 	assert_true(rk_histogram_percentile(s, 10.1) >= 100000 && rk_histogram_percentile(s, 10.1) < 101563);
 	assert_true(rk_histogram_max(s) == rk_histogram_percentile(s, 99));
 	assert_true(rk_histogram_mean(s) > 89000 && rk_histogram_mean(s) < 91500);
-	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* a total that a double can't represent exactly */
+	/* Percentiles are right even if a double can't represent the counts exactly. */
+	memset(s->counts, 0, s->buckets * sizeof(*s->counts));
 	s->count = (uint64_t)1 << 62;
 	s->counts[1] = s->count / 2 - 1;
 	s->counts[9] = s->count / 2 + 1;
@@ -236,7 +237,7 @@ static void groups_are_no_histograms(void **state)
 	assert_int_equal(rk_counter_group_destroy((struct rk_counter_group *)histogram), -EINVAL);
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
-	/* The new structure's memory was a histogram or a group before. */
+	/* The new structure gets the memory of a histogram or a group that was destroyed. */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
 		assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);

@@ -34,7 +34,8 @@ static void options_of_other_releases(void **state)
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(size_t)), 0);
 	assert_int_equal(rk_ring_destroy(ring), 0);
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(ring_options.now)), -EINVAL);
-	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(uint32_t)), -EINVAL); /* no destructor */
+	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(uint32_t)), -EINVAL); /* the options lack a
+	destructor */
 
 	/* The caller is from a later release. At first it sets no new member, and then it sets one. */
 	ring_options.now.flags = 0;

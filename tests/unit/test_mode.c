@@ -45,7 +45,7 @@ static bool fits_the_block(void)
 
 /*
  * With glibc, returns true if the library uses another area than the libc's, and the libc's area is unused. With
- * other C libraries, always returns true. Callers also test threads that the libc creates.
+ * other C libraries, always returns true. judge() also calls this function in threads that pthread_create() has made.
  */
 static bool libc_is_left_alone(void)
 {

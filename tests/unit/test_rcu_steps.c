@@ -41,7 +41,7 @@ static void start(void)
 	memset(jobs, 0, sizeof(jobs));
 	next_job = 0;
 	CHECK(rk_rcu_create(&rcu, 0) == 0);
-	CHECK(rk_rcu_synchronize(rcu) == 0); /* done before the steps begin, because the first call takes many */
+	CHECK(rk_rcu_synchronize(rcu) == 0); /* called before the steps begin, because the first call takes many steps */
 	for (int i = 0; i < 3; i++)
 		defer_one();
 }

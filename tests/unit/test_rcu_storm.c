@@ -70,8 +70,8 @@ static void look(const struct object *o)
 }
 
 /*
- * Reads an object. Sometimes the read takes as long as a writer needs for several periods. The outer section protects
- * the object.
+ * Reads an object. Sometimes the read takes as long as a writer needs for several periods. The section that began before the
+ * object was found protects the object.
  */
 static void use(uint64_t *random)
 {

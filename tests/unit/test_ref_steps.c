@@ -26,7 +26,7 @@ static void release(struct rk_ref *ref)
  */
 static void start(void)
 {
-	CHECK(rk_ref_init(&other.ref, release) == 0); /* done before the steps begin, because the first call takes many */
+	CHECK(rk_ref_init(&other.ref, release) == 0); /* called before the steps begin, because the first call takes many steps */
 	CHECK(rk_ref_init(&object.ref, release) == 0 && rk_ref_init(&second.ref, release) == 0);
 	rk_ref_get(&object.ref);
 	rk_ref_get(&second.ref);

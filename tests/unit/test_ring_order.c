@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests that the stamps (times) of records from different CPUs are in order. Two threads write records while they hold
- * a lock, and then number the records. So a merge must return records whose numbers count up, whichever CPUs wrote them.
- * Only records with equal stamps are an exception; emulators and slow clocks make equal stamps. If a processor read the
- * clock before its thread had the lock, the stamp would be too early.
+ * Tests that the stamps (times) of records from different CPUs are in order. Two threads write records. For each record, a
+ * thread takes a lock, writes the record, gives it the next number, and releases the lock. So a merge must return records whose
+ * numbers count up, whichever CPUs wrote them. Only records with equal stamps are an exception; emulators and slow clocks make
+ * equal stamps. If a processor read the clock before its thread had the lock, the stamp would be too early.
  *
  * The test gives processors an opportunity for this mistake. Each thread loads the address of the lock from memory that
- * isn't in its CPU's cache. While the processor waits for this memory, it can execute later instructions, because they
- * need nothing that the other thread has just written.
+ * isn't in its CPU's own cache. While the processor waits for this memory, it can execute later instructions, because they need
+ * nothing that the other thread has just written.
  */
 #include "refuse.h"
 #include "test.h"
@@ -38,7 +38,7 @@ static struct {
 
 static void make_circle(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) /* each next place is so far away that no processor prefetches it */
+	for (unsigned i = 0; i < PLACES; i++) /* almost every next place is too far away to be prefetched */
 		places[i] = (struct place){&places[(i * 5 + 12345) % PLACES], &shared.lock};
 }
 

@@ -119,7 +119,8 @@ static int use_part_in_child(void)
 
 	for (int again = 0; again < 2; again++) {
 		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* returns 1 for an older snapshot */
+		/* The result is 1 if the reader gets a snapshot that was taken before the fork, and not read. */
+		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0);
 		while (rk_ring_next(&reader, &record))
 			CHECK(is_whole(&record));
 		rk_ring_release(&reader);

@@ -346,7 +346,7 @@ static void woken_by_what_is_gone(void **state)
 		__atomic_store_n(&begun, i, __ATOMIC_RELEASE);
 		while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
 			sched_yield();
-		for (uint32_t spins = 0; spins < i * 1000; spins++) /* pauses get longer than a fence takes */
+		for (uint32_t spins = 0; spins < i * 1000; spins++) /* the pauses grow until they are longer than a fence */
 			__asm__ __volatile__("");
 		assert_int_equal(write_and_forget(), 0);
 		assert_true(rk_ring_arm(ring) >= 0);

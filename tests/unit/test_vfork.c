@@ -56,7 +56,7 @@ static int destroy_counter(void **state)
 	return rk_counter_destroy(counter);
 }
 
-/* If the function that runs before the vfork returns an error, RK_VFORK forks, so the child gets memory of its own. */
+/* If the function that runs before the vfork returns RK_VFORK_AS_FORK, RK_VFORK forks, so the child gets memory of its own. */
 static void by_fork(void **state)
 {
 	volatile int seen = 0;
@@ -158,7 +158,10 @@ static void error_is_told(void **state)
 	assert_int_equal(rk_thread_owner(), world_owner());
 }
 
-/* The following functions test adds by handlers and their children, at each instruction. */
+/*
+ * The following functions interrupt RK_VFORK at each instruction, by a handler that counts, makes a child, or unwinds the
+ * stack.
+ */
 
 static volatile int handlers_counts;
 

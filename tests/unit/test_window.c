@@ -275,8 +275,8 @@ static int instructions_of(size_t operation, uintptr_t *addresses)
 }
 
 /*
- * Runs the operation with a migration at each instruction: once without an interruption before, and once with an
- * interruption at each earlier instruction. On slow machines, only the first SHAPES operations are interrupted.
+ * Runs the operation with a migration at each instruction: once without an earlier interruption, and once for each earlier
+ * instruction, with an interruption there. On slow machines, only the first SHAPES operations are interrupted.
  */
 static int at_every_instruction(size_t operation)
 {

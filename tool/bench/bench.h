@@ -44,7 +44,7 @@ struct bench {
 /* CPU time per operation in nanoseconds: the least, the median and the greatest of all placements. */
 struct bench_figure {
 	double min, median, max;
-	double mode_median[BENCH_MODES]; /* the median of each kind of worker */
+	double mode_median[BENCH_MODES]; /* the median of all placements of one kind of worker */
 };
 
 /*

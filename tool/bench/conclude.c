@@ -58,7 +58,10 @@ static unsigned find_rivals(const struct figures_bench *bench, const struct figu
 	return count;
 }
 
-/* Writes a sentence with the rivals of one side and their ratios. If there are no such rivals, writes nothing. */
+/*
+ * Writes a sentence with the rivals whose `side` is this one, for example the faster ones, and their ratios. If there are none,
+ * writes nothing.
+ */
 static void put_side(FILE *page, const char *beginning, const struct rival *rivals, unsigned count, enum side side)
 {
 	const char *before = beginning;

@@ -6,9 +6,9 @@
  *
  * The invariant: pictures and the page are made from the JSON alone, whether the JSON is new or from a file. All of the JSON is
  * checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names can be part of
- * file names. All other text is printable ASCII, and must still be quoted. Each number of a figure is from 1e-4 to 1e12
- * nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times (struct bench_added) have
- * the same order, and are from -1e12 to 1e12.
+ * file names. All other text is printable ASCII, and must still be quoted. Each time of a figure that was measured is from 1e-4
+ * to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times (struct
+ * bench_added) have the same order, and are from -1e12 to 1e12.
  */
 #ifndef RK_TOOL_BENCH_FIGURES_H
 #define RK_TOOL_BENCH_FIGURES_H

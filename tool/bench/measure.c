@@ -81,7 +81,10 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 	return worker;
 }
 
-/* Finds the environment for the condition that the worker's list names for a contender. Returns false if there is none. */
+/*
+ * The worker's list names a condition for each contender. Finds the environment that meets this condition. Returns false if
+ * there is none.
+ */
 static bool environment_of(const char *condition, enum bench_environment *environment)
 {
 	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0 || strcmp(condition, "glibc") == 0)

@@ -106,7 +106,8 @@ static bool run_script(int script, const int *outputs, const char *bench)
 	if (child_succeeded(&result))
 		return true;
 	/*
-	 * Print the first line of gnuplot's message that isn't empty: gnuplot shows the line of the script at which it failed.
+	 * Print the first line of gnuplot's message that isn't empty. In it gnuplot shows the line of the script at which it
+	 * failed.
 	 */
 	copy_printable(said, sizeof(said), result.output + strspn(result.output, " \n"));
 	complain("gnuplot failed at the pictures of %s%s%s", bench, said[0] != '\0' ? ": " : "", said);

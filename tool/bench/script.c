@@ -34,8 +34,8 @@ static const struct {
 	     {"#56b4e9", 13}, {"#777777", 12}};
 
 /*
- * Writes text in quotes. Characters that can have a meaning in gnuplot are written as a backslash and four octal digits. If
- * the first digit is 0, gnuplot reads at most four digits.
+ * Writes text in quotes. Characters that can have a meaning in gnuplot are written as a backslash and four octal digits. The
+ * first digit is 0. So gnuplot reads at most these four digits, even if the next character is a digit.
  */
 static void put_quoted(FILE *script, const char *text)
 {

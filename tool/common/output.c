@@ -63,7 +63,10 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
-/* Does the line `next` belong to the same paragraph, or the same option's description, as `line`? Lines of a usage don't. */
+/*
+ * Does the line `next` belong to the same paragraph, or the same option's description, as `line`? A line "Usage: ..." stands
+ * alone.
+ */
 static bool goes_on(const char *line, const char *next)
 {
 	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)

@@ -8,7 +8,7 @@
  * whether there is another cause. If there is, the thread enters the section again. After TRIES attempts the answer is unknown.
  *
  *   signal      a timer sends the signal; a thread that sent it would preempt the section
- *   preemption  a thread on the same CPU sees that the section has begun, so this thread has preempted the section
+ *   preemption  another thread on the same CPU sees that the section has begun; by running, it has preempted the section
  *   migration   a thread on another CPU changes the affinity of the thread in the section
  *   membarrier  a thread on another CPU calls membarrier
  */

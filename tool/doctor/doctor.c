@@ -178,7 +178,7 @@ static int exit_status(const struct doctor_facts *facts, const struct doctor_fin
 
 #ifdef RK_SMALL_TOOL
 static const bool has_json = false;
-#define PRINT_JSON print_text /* run() doesn't use it, because has_json is false */
+#define PRINT_JSON print_text /* run() never calls PRINT_JSON, because has_json is false */
 #else
 static const bool has_json = true;
 #define PRINT_JSON doctor_print_json

@@ -55,10 +55,10 @@ struct kernel_probe {
 
 /*
  * Sleeps while the area is read-only. If the kernel writes the ids at each switch, the write fails, and the kernel kills the
- * child. The child sleeps, because after a preemption in user mode some kernels write to the area even in optimised mode. They
- * write the word of the slice extension, and also the ids if all returns to user mode share one slow path. A child that survives
- * the sleeps moves to another CPU. At this move every kernel must write the ids, and so kills the child. A child that also
- * survives the move proves nothing.
+ * child. The child must not leave the CPU by a preemption: after a preemption in user mode some kernels write to the area even
+ * in optimised mode. They write the word of the slice extension, and also the ids if all returns to user mode share one slow
+ * path. A child that survives the sleeps moves to another CPU. At this move every kernel must write the ids, and so kills the
+ * child. A child that also survives the move proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {

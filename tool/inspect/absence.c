@@ -146,8 +146,8 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
 	/*
-	 * If there is a filter, it is reported, although a component possibly undid the registration instead. If the filter makes
-	 * the system call return 0, the C library believes that the thread is registered.
+	 * If there is a filter, this function reports the filter as the cause, even if a component possibly undid the
+	 * registration. If the filter makes the system call return 0, the C library believes that the thread is registered.
 	 */
 	if (filtered && (libc_tried || self_tried))
 		return ABSENCE_FILTER;

@@ -208,7 +208,10 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	}
 	if (stored != 0)
 		return ARMS_OTHER;
-	/* If the last store can be that to rseq_cs, the earlier store possibly went to other memory, and isn't an error. */
+	/*
+	 * If the last store is possibly the one to rseq_cs, the earlier store possibly went to other memory, and then isn't an
+	 * error.
+	 */
 	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
 		*place = early;
 		return ARMS_EARLY;

@@ -280,7 +280,7 @@ static struct value mixture(const struct insn *insn, const struct state *state, 
 			value_derive(&mixed, &state->values[i]);
 			loading += state->values[i].loads != 0;
 		}
-	/* A second exclusive or of a register with another value changes the register again. */
+	/* If xor of a register and another value is executed twice, the second execution changes the register again. */
 	mixed.settled |= !insn->toggles || loading > 1 || (insn->writes & (insn->writes - 1)) != 0 || insn->memories > 0;
 	if (insn->conditional)
 		value_derive(&mixed, &state->values[FLAGS]);

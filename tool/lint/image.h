@@ -23,7 +23,7 @@ struct region {
 	uint64_t address, size;
 	uint8_t *bytes;     /* these bytes in the private mapping of the file */
 	bool code, writable;
-	char name[32];      /* a truncated copy, because relocations can overwrite the file's; "" without section headers */
+	char name[32];      /* a truncated copy of the name, which relocations can't overwrite; "" without section headers */
 	size_t index;       /* the index of the section header; 0 if there is none */
 };
 

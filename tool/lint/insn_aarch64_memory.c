@@ -152,7 +152,7 @@ static void put_literal(uint32_t word, struct insn *insn)
 		put_loaded(vector ? arm_vector(word, RT) : arm_general(word, RT), operation == 0 ? 4 : 8, insn);
 }
 
-/* Notes that the instruction loads into two registers, which is no sum, or stores two registers. */
+/* Notes that the instruction loads into two registers, or stores two registers. Two loaded values are no sum. */
 static void put_two(int8_t first, int8_t second, bool loads, struct insn *insn)
 {
 	if (loads) {

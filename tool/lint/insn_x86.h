@@ -40,7 +40,7 @@ int x86_number(x86_reg reg);
 /* Fills in insn->sum if the result is a sum. The operands must have been filled in before. */
 void x86_put_result(const cs_x86 *x86, const struct x86_row *row, struct insn *insn);
 
-/* Are both source operands the same register, in an instruction whose result then doesn't depend on its value? */
+/* Are both source operands the same register, in an instruction whose result then doesn't depend on the register's value? */
 bool x86_ignores_operands(const cs_insn *decoded);
 
 /* See `struct arch`. */

@@ -23,7 +23,10 @@ static bool is_visible(const struct check *check, const struct section *section,
 	       !node_stores_to_stack(node, check->image->arch) && !node_stores_to_area(flow, node);
 }
 
-/* How the paths from a store reach the end label without another visible store: not at all, only by branches, or otherwise. */
+/*
+ * How the paths that lead from a store without another visible store reach the end label. NOT_REACHED: none reaches it.
+ * BY_BRANCH: only paths that end with a conditional branch reach it. BY_CODE: another path reaches it, too.
+ */
 enum ending { NOT_REACHED, BY_BRANCH, BY_CODE };
 
 static enum ending ending_of(const struct check *check, const struct section *section, const struct flow *flow, size_t number)

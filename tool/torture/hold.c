@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold.c - stops threads that `rseqkit torture` (the tool) traces for a moment, and detaches from them.
+ * hold.c - for a moment, stops threads that `rseqkit torture` (the tool) traces. Also detaches from threads.
  *
  * The tool requests a stop by PTRACE_INTERRUPT. The thread can stop for another reason first, such as a signal. The tool notes
  * this first stop, to handle it later. Then the thread also stops for the request, and the tool ignores that stop.
@@ -18,7 +18,7 @@
 #include "traced.h"
 
 #define WAIT_S 1.0
-#define PATIENCE_S 100.0 /* the tool detaches after at most this wait for all threads: many threads on few CPUs are slow */
+#define PATIENCE_S 100.0 /* before detaching, the tool waits at most this long: many threads on few CPUs are slow */
 #define SETTLE_S 0.05 /* the longest wait of traced_settle() for threads in the kernel. A parent in vfork() stays there longer */
 #define LOOK_EVERY 4 /* after this many short sleeps, the tool looks at a thread's state in /proc */
 

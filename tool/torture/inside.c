@@ -150,8 +150,9 @@ static void pass_signals(struct inside *inside, const sigset_t *signals)
 }
 
 /*
- * Reaps the program and its orphans, which become children of the tool. Returns whether the program still has processes, also
- * processes whose agents haven't asked yet.
+ * Reaps the program and its orphans, which become children of the tool. If all children of the tool are processes of the
+ * program (inside->alone), returns whether any of them is left, also those whose agents haven't asked yet. Otherwise returns
+ * whether the program's first process is left.
  */
 static bool reap(struct inside *inside)
 {

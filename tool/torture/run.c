@@ -234,7 +234,7 @@ static bool attach(struct torture *torture)
 		traced_detach(torture, NULL);
 		return false;
 	}
-	process_release(process); /* now only the threads refer to it */
+	process_release(process); /* now only the threads refer to the structure */
 	torture->first = pid;
 	torture->result->processes = 1;
 	look_at_masks(torture);

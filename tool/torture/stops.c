@@ -109,7 +109,7 @@ static int keep_waiting(struct thread *thread, const siginfo_t *info)
 
 	traced_block_again(thread);
 	if (syscall(SYS_rt_tgsigqueueinfo, thread->group, thread->tid, SIGTRAP, info) != 0)
-		(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP); /* drops the sender's si_pid */
+		(void)syscall(SYS_tgkill, thread->group, thread->tid, SIGTRAP); /* without the sender's si_pid */
 	return code;
 }
 

@@ -173,7 +173,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 	}
 	if (catalog_is_covered(torture->settings, insn) && watch_wants(torture, place) && watch_store(torture, thread, &now))
 		set_again(torture, thread, place);
-	if (thread->has_status || thread->state == THREAD_RUNNING) /* in watch_store() it had another stop, or none in time */
+	if (thread->has_status || thread->state == THREAD_RUNNING) /* watch_store() saw another stop, or none in time */
 		return;
 	thread->place = now;
 	if (!torture->settings->migrate || !migrate_away(torture, thread))

@@ -58,7 +58,7 @@ struct torture_insn {
 	uint8_t code[CODE_MAX]; /* the instruction's bytes in the file */
 	bool last;           /* the section ends after this instruction */
 	bool declared;       /* the file declares that no other thread sees this instruction's store */
-	uint64_t next, jump; /* addresses of the instruction that follows without and with a jump; 0: unknown */
+	uint64_t next, jump; /* addresses of the next instruction: without a jump, and after a jump; 0: unknown */
 	struct torture_store store;
 	char source[SOURCE_MAX]; /* file:line, or "" */
 	/*
@@ -74,7 +74,7 @@ struct torture_insn {
 
 struct torture_section {
 	uint64_t start, end, abort, descriptor;
-	uint64_t handler_next, handler_jump; /* where the abort handler's first instruction leads, without and with a jump;
+	uint64_t handler_next, handler_jump; /* where the abort handler's first instruction leads: without a jump, and with one;
 						0: unknown */
 	uint8_t end_code[CODE_MAX];          /* the code after the section's last instruction; zeros: unknown */
 	uint32_t count;                      /* how many instructions the section has */

@@ -14,7 +14,7 @@
 #include "space.h"
 
 enum thread_state {
-	THREAD_NEW,     /* the thread hasn't made its first stop, or this stop waits because the thread's parent is unknown */
+	THREAD_NEW,     /* the thread hasn't stopped yet, or its first stop isn't handled yet, because its parent is unknown */
 	THREAD_RUNNING,
 	THREAD_STOPPED
 };
@@ -23,7 +23,7 @@ enum thread_state {
 enum step {
 	STEP_NONE,
 	STEP_ABORT,  /* the kernel is to abort the section at this step */
-	STEP_OVER,   /* the thread passes an instruction of a section by which it isn't protected */
+	STEP_OVER,   /* the thread passes an instruction of a section whose descriptor doesn't protect the thread */
 	STEP_EXTRA   /* the thread passes a breakpoint outside the sections; `extra` says which */
 };
 

@@ -70,10 +70,10 @@ void capture_close(struct capture *capture);
 /* Waits until there are events, at most `ms` milliseconds. A signal ends the wait. */
 void capture_wait(const struct capture *capture, int ms);
 
-/* Reads the pages that the kernel has now into this tool's memory, without waiting. */
+/* Copies the pages that the kernel has now to this tool's memory. Doesn't wait. */
 void capture_pump(struct capture *capture);
 
-/* Stores the next event in *event. Returns false if there is none before the next capture_pump(). */
+/* Stores the next event in *event. Returns false if there is none until capture_pump() is called again. */
 bool capture_next(struct capture *capture, struct capture_event *event);
 
 /* Is a CAPTURE_EXEC event of this process in memory, which capture_next() hasn't returned yet? */

@@ -48,7 +48,7 @@ struct places {
 	void *argument;
 };
 
-enum { PLACES_MAX = 1 << 17 }; /* the most places, and the most sites, because a program can generate code without end */
+enum { PLACES_MAX = 1 << 17 }; /* at most this many places, and as many sites, because a program can generate code without end */
 
 /* Returns the number of the file with this device and inode, or KEYS_NONE. */
 uint32_t places_find_file(const struct places *places, uint64_t device, uint64_t inode);

@@ -28,8 +28,8 @@ static struct sigaction chosen;
 static uint32_t lock;
 
 /*
- * A thread blocks all signals while it holds the lock. So no signal handler waits for a lock that its own thread holds. Meanwhile
- * the thread is in no section.
+ * A thread blocks all signals while it holds the lock. So no signal handler waits for a lock that its own thread holds. While a
+ * thread holds the lock, it is in no section.
  */
 static void take_lock(sigset_t *old)
 {

@@ -149,8 +149,8 @@ static void go_on(const struct known *known)
 		if (agent_count(&agent_shared->confirmed) >= agent_shared->random)
 			return;
 		/*
-		 * If no section ever rested, a section that a thread tries again and again would never commit, and would get all
-		 * aborts.
+		 * If each section always had a breakpoint, a section that a thread tries again and again would never commit,
+		 * and would get all aborts.
 		 */
 		if (add_one(&known->section->aborts) % AGENT_STREAK_MAX == 0)
 			__atomic_store_n(&known->section->rests, 1, __ATOMIC_RELEASE);
