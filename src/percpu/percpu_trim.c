@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Numbers of the items of a range, from `first` to `last`, that reach into or begin in the pages that are to be returned. */
+/* The numbers of the first and the last item of a range that have bytes in the pages to be returned. */
 struct run {
 	size_t first, last;
 };

@@ -85,7 +85,8 @@ static void give_back_time(void)
 
 /*
  * Requests time, unless slice_ctrl in the thread's struct rseq still has a request or a grant. If slice_ctrl is 0 after a
- * request, the kernel has cleared it, for example in a wait. The kernel possibly remembers a grant: rk_slice_end() comes first.
+ * request, the kernel has cleared it, for example in a wait. The kernel possibly still remembers a grant. So rk_slice_end() is
+ * called before the new request.
  */
 static void request(void)
 {

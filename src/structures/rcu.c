@@ -35,8 +35,8 @@
  *
  * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim
  * (rseqkit/remote.h). No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal
- * handlers. A reader's token is the address of the word that counts the reader. So a reader leaves without a test, in
- * whatever thread or process it leaves.
+ * handlers. A reader's token is the address of the word that counts the reader. So a reader needs no test when it leaves,
+ * whatever thread or process it is in by then.
  *
  * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each
  * thread, each read section would need two more stores, and take 1.5 times as long. So the program calls rk_rcu_read_keep().

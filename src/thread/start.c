@@ -31,8 +31,8 @@
  *
  * The preloaded objects don't use glibc's area if glibc.pthread.rseq=0 stops glibc from registering threads. If the creator
  * of a thread were registered in that area, glibc would register the new thread, too. If that registration is refused, for
- * example by a filter, glibc ends the process. Without the preloaded object such a program runs. Other ways to avoid that end
- * don't work:
+ * example by a filter, glibc ends the process. Without the preloaded object such a program runs. Other ways to keep glibc from
+ * ending the process don't work:
  *
  *   unregister around pthread_create()          the filter that refuses the one call refuses the other
  *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
