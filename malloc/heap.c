@@ -173,7 +173,7 @@ static void begin(void)
 
 /*
  * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
- * handlers of other modules run before the allocator's handler locks the allocator, and can wait for locks.
+ * handlers of other modules run first, and can wait for locks. After them the allocator's handler takes the allocator's locks.
  */
 void __attribute__((__constructor__)) heap_begin(void)
 {

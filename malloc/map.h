@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - a map of the address space. For each page of 64 KiB the map has an entry. It has the data that free() needs, and the
- * address of the description of the page's owner, which is a span (spans.h) or a large object (large.h).
+ * map.h - a map of the address space. For each page of 64 KiB the map has an entry. The entry has the data that free() needs,
+ * and the address of the description of the page's owner, which is a span (spans.h) or a large object (large.h).
  *
  * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries for the addresses
  * around this leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
