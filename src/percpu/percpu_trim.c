@@ -66,7 +66,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
 
-		/* If items are larger than a page, all pages of an item are returned at once. */
+		/* If items are larger than a page, all pages of an item are returned together. */
 		to = from + page;
 		if (pool->spacing > page)
 			to = (run.first + 1) * pool->spacing / page * page;

@@ -251,10 +251,10 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function at once. With glibc this
+ * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function directly. With glibc this
  * applies to robust mutexes, and to mutexes that change priorities. If a robust mutex can't be recovered any more, an attempt
- * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has
- * its bits.
+ * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has its
+ * bits.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {

@@ -77,7 +77,7 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 
 /*
  * Facts about the process that are the same for all threads. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read
- * from /proc, which is possibly mounted meanwhile.
+ * from /proc, which is possibly mounted between two reads.
  */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
