@@ -85,7 +85,7 @@ bool map_prepare(const void *address, size_t size);
 /*
  * Sets the entry of a page whose leaf exists. The caller is the thread that makes or frees the span or the large object at the
  * page, with one exception. Threads that free objects of a span without a cache add the class's cache to the entry. Several
- * threads can do this at once, with the same values.
+ * threads can do this at the same time, with the same values.
  */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
 
