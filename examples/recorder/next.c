@@ -103,7 +103,10 @@ static void look_at_allocator(void)
 		next.usable_size = unknown_size;
 }
 
-/* Several threads can run this function at once, because all find the same functions. A function that isn't found is no error. */
+/*
+ * Several threads can run this function at the same time, because all find the same functions. A function that isn't found is
+ * no error.
+ */
 static void find(void)
 {
 	static const char *const names[] = {
