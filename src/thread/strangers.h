@@ -12,7 +12,7 @@
  *   librseq is loaded                                    use its area in threads that librseq registered; register none
  *   we are loaded at process start, use our own areas,   register each thread before its start routine (start.c): the
  *   and see the starts of threads. (We see the starts    stranger's first attempt fails, and it works without rseq
- *   if we are preloaded, or if the libc has no area)
+ *   if we are preloaded, or if the libc has no area.)
  *   we are loaded at process start, and use the libc's   register the first thread; from then on glibc registers each
  *   spare area (plan.c)                                  thread that a registered thread creates
  *   we are loaded by dlopen(), or don't see the starts   register no thread, use rseq in threads that are registered
