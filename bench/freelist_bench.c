@@ -54,7 +54,7 @@ static unsigned find_nodes(struct bench_freelist *list, intptr_t link, bool by_n
 	return found;
 }
 
-/* Ends a slice. Returns true if all nodes that were taken have been found. */
+/* Ends a slice (one measured run). Returns true if all nodes that were taken have been found. */
 static bool settle(struct bench_freelist *list, unsigned found)
 {
 	bool all = found == list->taken;

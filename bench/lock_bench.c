@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lock_bench.c - the locks of the benches `lock` and `rwlock`, and the checks after a slice (lock_bench.h). */
+/* lock_bench.c - the locks of the benches `lock` and `rwlock`, and the checks after a slice, one measured run (lock_bench.h). */
 #include "lock_bench.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_bench.c - the object that the benches `rcu` and `rwlock` read, the checks after a slice, and the registration of threads
- * with liburcu's flavours (rcu_bench.h).
+ * rcu_bench.c - the object that the benches `rcu` and `rwlock` read, the checks after a slice (one measured run), and the
+ * registration of threads with liburcu's flavours (rcu_bench.h).
  */
 #include "rcu_bench.h"
 

@@ -4,7 +4,8 @@
  * again. In the second bench other threads read the object (rcu_bench.h).
  *
  * The writer runs on one CPU. "Running" means that on each other CPU that the process may use, a thread reads as fast as it can,
- * until the writer is done. On a machine with one CPU the writer and a reader share this CPU, and the figure shows time slices.
+ * until the writer is done. On a machine with one CPU the writer and a reader share this CPU, and the figure shows the kernel's
+ * time slices.
  */
 #define _GNU_SOURCE
 #include "rcu_bench.h"
@@ -34,7 +35,10 @@ struct way {
 	bool (*wait)(void);
 };
 
-/* The readers of a slice. A reader that finds the word of an object to be GONE reports that in `wrong`. */
+/*
+ * The readers of a slice (one measured run, bench.h). A reader that finds the word of an object to be GONE reports that in
+ * `wrong`.
+ */
 static struct {
 	pthread_t ids[CPU_SETSIZE];
 	unsigned count;

@@ -35,7 +35,7 @@ SLAB_64(owned);
 
 #define CACHED(name) __thread struct slab_cached bench_slab_cached_##name = {NULL, SLAB_NO_CPU}
 
-CACHED(index_16); /* the contenders `index` use neither this pointer nor the next */
+CACHED(index_16); /* the contenders `index` use neither this pointer nor that of index_64 */
 CACHED(index_64);
 CACHED(pointer_16);
 CACHED(pointer_64);

@@ -16,7 +16,11 @@
 
 #define DAEMON "rseqkit-bench-lttng"
 #define TRACED "rseqkit-bench-lttng-traced"
-#define SILENCE_MAX_MS 25000 /* the longest wait for an answer; rseqkit bench waits longer for this process's answer */
+/*
+ * The longest wait for an answer of the process with lttng-ust. `rseqkit bench` waits longer for an answer of the worker
+ * (bench.h), which runs this code.
+ */
+#define SILENCE_MAX_MS 25000
 
 struct rk_ring *bench_stamped_ring, *bench_unordered_ring;
 

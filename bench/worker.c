@@ -163,7 +163,7 @@ static void take_time(struct slice *slice, const struct slice_thread *threads)
 		first_end = threads[i].end < first_end ? threads[i].end : first_end;
 	}
 	slice->ns = own > 0 ? own : end - start;
-	/* 1/100 of the time is more than the start of all threads takes, and too little to change the result. */
+	/* The threads start within 1/100 of the time. If a thread runs alone only for so long, the result doesn't change. */
 	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
 }
 

@@ -26,8 +26,8 @@
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
 #define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
 #define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
-#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans at once */
-#define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans at once */
+#define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans in one call */
+#define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans in one call */
 #define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved twice in a class's first call, once in the second */
 #define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
@@ -173,7 +173,7 @@ static void begin(void)
 
 /*
  * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
- * handlers of other modules run before the allocator's handler locks the allocator, and can wait for locks.
+ * handlers of other modules run first, and can wait for locks. After them the allocator's handler takes the allocator's locks.
  */
 void __attribute__((__constructor__)) heap_begin(void)
 {

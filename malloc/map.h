@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - a map of the address space. For each page of 64 KiB the map has an entry. It has the data that free() needs, and the
- * address of the description of the page's owner, which is a span (spans.h) or a large object (large.h).
+ * map.h - a map of the address space. For each page of 64 KiB the map has an entry. The entry has the data that free() needs,
+ * and the address of the description of the page's owner, which is a span (spans.h) or a large object (large.h).
  *
  * The map has two levels: the root has a leaf for each 4 GiB. One more leaf, the window, has the entries for the addresses
  * around this leaf itself. free() finds these entries without a load from the root. The map's memory is separate from the
@@ -85,7 +85,7 @@ bool map_prepare(const void *address, size_t size);
 /*
  * Sets the entry of a page whose leaf exists. The caller is the thread that makes or frees the span or the large object at the
  * page, with one exception. Threads that free objects of a span without a cache add the class's cache to the entry. Several
- * threads can do this at once, with the same values.
+ * threads can do this at the same time, with the same values.
  */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
 

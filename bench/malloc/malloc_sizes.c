@@ -142,8 +142,8 @@ static long grow_by_page(int thread)
 }
 
 /*
- * Allocates 25 to 1600 objects of one size, and then frees them: in the order of allocation, in the reverse order, or every
- * fifth.
+ * Allocates 25 to 1600 objects of one size, and then frees them: in the order of allocation, in the reverse order, or in five
+ * passes. A pass frees every fifth object.
  */
 static long bursts(int thread)
 {

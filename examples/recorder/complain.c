@@ -3,7 +3,7 @@
  * complain.c - messages to the program's user.
  *
  * Invariant: nothing is written to a file that the program opened. Possibly the program closed its standard error, and opened
- * another file with that number. So standard error is compared with the file that it was at the beginning.
+ * another file with the same descriptor. So standard error is compared with the file that it was at the beginning.
  */
 #define _GNU_SOURCE
 #include "recorder.h"

@@ -29,7 +29,7 @@ enum event_kind {
 	EVENT_CLOCKLOCK,
 	EVENT_COND_WAIT, /* the end of the wait, when the mutex is held again; the beginning is an EVENT_UNLOCK */
 	EVENT_UNLOCK,
-	EVENT_UNLOCK_FAILED, /* the EVENT_UNLOCK before it had no effect */
+	EVENT_UNLOCK_FAILED, /* the previous EVENT_UNLOCK had no effect */
 	EVENT_NAME,          /* the thread's name: 16 bytes in `address` and `size` */
 	EVENT_EXIT,
 	EVENT_KINDS

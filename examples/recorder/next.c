@@ -92,9 +92,9 @@ static bool is_ours(const char *name)
 }
 
 /*
- * A program with its own allocator calls this allocator, but reaches the recorder with functions that the allocator lacks. Such a
- * call possibly passes memory that the functions in `next` don't know. If an allocator has no function that returns sizes, the
- * recorder must not use another allocator's function.
+ * A program with its own allocator calls this allocator. But if the allocator lacks a function, a call of this function reaches
+ * the recorder. Such a call possibly passes memory that the functions in `next` don't know. If an allocator has no function
+ * that returns sizes, the recorder must not use another allocator's function.
  */
 static void look_at_allocator(void)
 {
@@ -103,7 +103,10 @@ static void look_at_allocator(void)
 		next.usable_size = unknown_size;
 }
 
-/* Several threads can run this function at once, because all find the same functions. A function that isn't found is no error. */
+/*
+ * Several threads can run this function at the same time, because all find the same functions. A function that isn't found is
+ * no error.
+ */
 static void find(void)
 {
 	static const char *const names[] = {

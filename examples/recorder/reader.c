@@ -249,7 +249,10 @@ int reader_start(void)
 	return -r;
 }
 
-/* Several threads can end the process at once. If a filter of system calls has killed the reader, doesn't wait for the reader. */
+/*
+ * Several threads can end the process at the same time. If a filter of system calls has killed the reader, doesn't wait for the
+ * reader.
+ */
 void reader_finish(void)
 {
 	int error;

@@ -60,7 +60,7 @@ static int begin(void)
 
 /*
  * The C library sets `environ` in its own constructor. The dynamic linker allocates before that. If several threads call this
- * function at once, one begins the recording. The calls that other threads make until it has begun aren't recorded.
+ * function at the same time, one begins the recording. The calls that other threads make until it has begun aren't recorded.
  */
 static void begin_once(void)
 {

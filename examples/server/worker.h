@@ -17,7 +17,7 @@ struct worker {
 	uint64_t limit;  /* the time limit in nanoseconds for each request, each answer, and the time in between */
 	bool stopping;
 	struct connection list;       /* the head of the worker's connections, in the order of `since` */
-	struct connection *newcomers; /* the accepting thread pushes them, the worker takes all at once */
+	struct connection *newcomers; /* the accepting thread pushes them, the worker takes all together */
 	int64_t ended;                /* number of ended connections: the worker stores it, the accepting thread reads it */
 } __attribute__((__aligned__(128)));
 

@@ -34,8 +34,8 @@
  *   -EDEADLK    the calling thread holds the lock or claim already, and would wait for itself
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
  *
- * Structures that grow. The caller passes options, reports, snapshots and readers together with their size, as sizeof gives it.
- * Later releases append members.
+ * Structures that grow. The caller passes the structures for options, reports, snapshots and readers together with their size,
+ * as sizeof gives it. Later releases append members.
  *   - Options: if the caller's structure is shorter than the library's, the missing members count as zeros. If the caller's
  *     structure is longer, and a byte that the library doesn't know isn't zero, the function returns -E2BIG. For a size of 0 it
  *     returns -EINVAL.
@@ -47,9 +47,9 @@
  * Cancellation. No function of this library is a cancellation point: a request to cancel the thread stays pending. While
  * asynchronous cancellation is on (PTHREAD_CANCEL_ASYNCHRONOUS), a thread may use operations, registration, queries and sums.
  * Such a thread must not call functions that create, allocate, free or destroy. Otherwise a cancelled call loses address space,
- * an item or a file descriptor. Such a thread must also not use claims, and no functions that are built on claims (remote.h,
- * vector.h). Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time limit.
- * If a signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
+ * an item or a file descriptor. Such a thread must not use claims either, nor functions that are built on claims (remote.h,
+ * vector.h). Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time
+ * limit. If a signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H

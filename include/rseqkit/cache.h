@@ -84,7 +84,7 @@ struct rk_cache_budget {
 
 struct rk_cache_options {
 	uint32_t per_cpu; /* highest number of objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256 */
-	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX. Best is at most half of
+	uint32_t batch;   /* objects that are moved together, at most per_cpu and RK_CACHE_BATCH_MAX. Best is at most half of
 	                     per_cpu. 0 means a quarter of per_cpu, but at least 1 and at most RK_CACHE_BATCH_MAX */
 	uint64_t limit;   /* highest sum of all arrays' capacity and the objects in the depot, at most RK_CACHE_LIMIT_MAX.
 	                     0 means 2 * per_cpu for each possible CPU. For the effects of a lower limit, see above */

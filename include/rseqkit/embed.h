@@ -10,9 +10,9 @@
  *   1. if the C library registers threads (glibc 2.35 and later): the C library's area
  *   2. if copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
  *      rseqkit/detail/agreement.h): that area
- *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. This is the public
- *      TLS protocol. The component that changes the count from 0 to 1 registers the thread. The component that changes it from
- *      1 to 0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
+ *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. By the public TLS
+ *      protocol, the component that changes the count from 0 to 1 registers the thread. The component that changes it from 1 to
+ *      0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
  *      programs that want to follow the protocol
  *   4. if librseq is loaded: its area, in threads that librseq registered. This header registers no thread in this case,
  *      because otherwise librseq would end the process

@@ -4,7 +4,7 @@
  * The holder of a mutex requests a longer time slice (slice.h).
  *
  * Above all: unlock each mutex in the thread that locked it, before that thread ends. Nothing unlocks the mutex later. If a
- * thread locks a mutex without RK_MUTEX_CHECKED twice, the thread waits for ever.
+ * thread locks a mutex that it holds already, and the mutex has no RK_MUTEX_CHECKED, the thread waits for ever.
  *
  *	static struct rk_mutex mutex = RK_MUTEX_INIT;
  *

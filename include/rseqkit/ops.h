@@ -3,7 +3,8 @@
  * ops.h - single operations on a slot, one CPU's part of per-CPU memory. Each operation is one restartable sequence.
  *
  * Above all: data that an operation stores before its commit is invalid until the slot's word refers to that data. Only threads
- * on the slot's CPU may use operations on a slot. A thread on another CPU must fence or claim first (remote.h).
+ * on the slot's CPU may use operations on a slot. Before a thread on another CPU reads or writes the slot by other means, it
+ * must make a fence or hold the slot's claim (remote.h).
  *
  * The memory is an item of rk_percpu (percpu.h), or has the layout of one: the slot of index i is at base + i * RK_STRIDE.
  * Each operation has three names, for three kinds of index:
@@ -196,7 +197,7 @@ RKI_END_DECLS
  *     Appends a record to the log in the slot (struct rk_log) if the log has room for `size` bytes up to its limit. Otherwise
  *     returns RK_UNEQUAL. The operation stores the word `header` at the log's head, copies `length` bytes from `source` to the
  *     place after that word, and advances the head by `size`. The operation append_stamped also stores the processor's clock,
- *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. The operation
+ *     between `header` and the copied bytes. In a log, the stored clock values have the same order as the records. The operation
  *     append_stamped_unordered does the same in half the time, but the processor possibly reads its clock before it has executed
  *     all earlier instructions. `size` must be a multiple of 8, and large enough for the whole record. `mask` is the log's size
  *     less one. After RK_ABORTED, the bytes after the head have possibly been written. The rules for `source` are those

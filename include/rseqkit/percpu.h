@@ -101,7 +101,7 @@ struct rk_percpu_report {
 	size_t items;     /* number of allocated items */
 	size_t used;      /* bytes of the allocated items at one index: items * item_size */
 	size_t reserved;  /* address space that the program can write to */
-	size_t committed; /* in memory or swap; RK_STATS_UNKNOWN without /proc. A page that parent and child share is in both */
+	size_t committed; /* in memory or swap; RK_STATS_UNKNOWN without /proc. Parent and child both count a shared page */
 	uint64_t aborts;    /* in the pool of counters (counter.h): how often aborted sections were repeated. In other pools 0 */
 	uint64_t overflows; /* in the pool of counters: adds to the overflow slot after too many aborts (not adds without rseq) */
 };
@@ -214,15 +214,15 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
 /*
- * Returns pages that hold only free items to the kernel, at all indexes. Without this call a pool keeps such pages until the
- * pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free or
+ * Gives the kernel back those pages that hold only free items, at all indexes. Without this call a pool keeps such pages until
+ * the pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free or
  * allocate during the call.
  *
  * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call returns no pages, because the pool has to keep the
  * patterns of freed items. Context: as rk_percpu_create(). Cost: for each page that the call returns, one system call for
- * each index. If items are larger than a page, the call takes one system call for each index for all pages of a free item
- * together. If another thread forks during the call, the child loses the free items of the page that the call is returning at
- * the fork. The call doesn't return locked pages.
+ * each index. If items are larger than a page, the call returns all pages of a free item together, by one system call for each
+ * index. If another thread forks during the call, the child loses the free items of the page that the call is returning at the
+ * fork. The call doesn't return locked pages.
  */
 RKI_API int rk_percpu_trim(struct rk_percpu *pool);
 

@@ -46,9 +46,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * Fences. A fence is for one CPU or several. When it returns 0, no critical section of this process still runs that began
- * on these CPUs before the call: all have finished or aborted. The caller sees what these sections stored. Sections that begin
- * later see what the caller stored before the call.
+ * Fences. A fence is for one CPU or several. When it returns 0, the process's critical sections that began on these CPUs before
+ * the call have all finished or aborted. The caller sees what these sections stored. Sections that begin later see what the
+ * caller stored before the call.
  *
  *   rk_fence_cpu(cpu)            one CPU; each possible CPU is allowed, even if offline
  *   rk_fence_cpus(set, bytes)    the CPUs of a set in the format of sched_setaffinity(2), one after the other

@@ -35,9 +35,9 @@
  * rk_vfork_end(). The second is rseq_slice_yield(2), number 471, which ends a region that was granted time.
  *
  * If time was granted, a system call inside the region ends the granted time: the kernel switches to another thread before it
- * makes the call. Such a call does no harm, but makes the request useless. (With rseq_debug=1, the kernel kills a thread that
- * loses granted time in this way, makes a new request, and then makes a system call. See the kernel's
- * rseq_slice_validate_ctrl().) To find system calls in regions, compile with RK_SLICE_CHECKED defined: see
+ * makes the call. Such a call does no harm, but makes the request useless. (Suppose that a thread loses granted time in this
+ * way, then makes a new request, and then makes a system call. With rseq_debug=1, the kernel kills such a thread: see the
+ * kernel's rseq_slice_validate_ctrl().) To find system calls in regions, compile with RK_SLICE_CHECKED defined: see
  * rk_slice_begin_checked().
  */
 #ifndef RSEQKIT_SLICE_H
@@ -62,7 +62,7 @@ RKI_BEGIN_DECLS
 
 /*
  * Switches the slice extension on for the calling thread, and registers the thread first if necessary. Call the function before
- * you install a seccomp filter that kills for prctl(2), or to learn whether the extension is on.
+ * you install a seccomp filter that kills the process at prctl(2), or to learn whether the extension is on.
  *
  * Returns 0, even if the extension was on already, or:
  *   the negative errno of rk_thread_prepare()

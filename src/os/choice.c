@@ -4,8 +4,8 @@
  *
  * A process can have several copies of this library, each in another module. The invariant: all copies read the same settings,
  * at any time. So this file reads the strings that exec put on the stack. The libc's `environ` isn't suitable. Each namespace
- * of dlmopen has an `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, other threads or the
- * interrupted code are possibly changing `environ`.
+ * of dlmopen has an `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, another thread, or the
+ * code that a signal handler interrupted, is possibly changing `environ`.
  *
  * The kernel shows these strings in /proc/self/environ. But to read that file takes about 20 us, more than any other step when
  * the first counter is created. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If
@@ -13,16 +13,17 @@
  * removed or replaced, or if the arguments are in another order. All of these can happen before dlopen() loads a copy. musl
  * passes no arguments to constructors.
  *
- * Copies can still read different settings if the program overwrites the strings, as setproctitle() does, or if /proc is
- * mounted meanwhile, or if the process has no free descriptor. But once a setting has taken effect, the rendezvous page says
- * which memory is the threads' area (struct rseq). All copies find this page at a fixed address, and look at it first
- * (thread/plan.c).
+ * Copies can still read different settings if the program overwrites the strings, as setproctitle() does. They also can if
+ * /proc is mounted between their reads, or if the process has no free descriptor. But once a setting has taken effect, the
+ * rendezvous page says which memory is the threads' area (struct rseq). All copies find this page at a fixed address, and look
+ * at it first (thread/plan.c).
  *
  * RSEQKIT_AREA=own exists because the area that glibc leaves unused has to be registered with 32 bytes, in legacy mode. The
- * reason is that glibc still registers there each thread that a registered thread creates, with 32 bytes. An area of our own
- * has all fields that the kernel offers. Such an area is in a copy's thread block: 64 bytes of TLS (rseqkit/detail/agreement.h).
- * If the thread blocks of copies are aligned to only 16 bytes, the blocks can't be areas. In that case RSEQKIT_AREA=own uses the
- * block of librseqkit-preload.so, which offers it on the rendezvous page before any other copy looks at this page.
+ * reason is that glibc still registers in that area, with 32 bytes, each thread that a registered thread creates. An area of
+ * our own has all fields that the kernel offers. Such an area is in a copy's thread block: 64 bytes of TLS
+ * (rseqkit/detail/agreement.h). If the thread blocks of copies are aligned to only 16 bytes, the blocks can't be areas. In that
+ * case RSEQKIT_AREA=own uses the block of librseqkit-preload.so, which offers it on the rendezvous page before any other copy
+ * looks at this page.
  */
 #define _GNU_SOURCE
 #include "choice.h"

@@ -209,9 +209,9 @@ static bool is_passing(int error)
 }
 
 /*
- * Stores a word only if its value changes, so a thread that is slower than others doesn't write while those read. The loads
- * have acquire order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread
- * stored the word.
+ * Stores a word only if its value changes, so a thread that is slower than the others doesn't write while the others read. The
+ * loads have acquire order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing
+ * thread stored the word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \

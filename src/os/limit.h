@@ -18,8 +18,8 @@ static inline int64_t rk_limit_left(int64_t nanoseconds, int64_t end)
 }
 
 /*
- * Returns the error for a function that isn't allowed to wait, or to wait any longer, and so can't succeed. `by_itself` says
- * that the caller itself holds the lock or claim (sync/claim.h) that the function would wait for.
+ * Returns the error for a function that can't succeed because it isn't allowed to wait, or because its time is over.
+ * `by_itself` says that the caller itself holds the lock or claim (sync/claim.h) that the function would wait for.
  */
 static inline int rk_limit_error(int64_t nanoseconds, bool by_itself)
 {

@@ -202,7 +202,7 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
 	errno = saved;
 }
 
-/* Takes an item of the range that isn't taken yet. Returns false if there is no such item. */
+/* Takes one of the range's items whose bit in `taken` isn't set. Returns false if there is no such item. */
 static bool take_item(struct rk_percpu *pool, struct place *place)
 {
 	struct range *range = place->range;

@@ -14,8 +14,8 @@
 #include "os/kernel.h"
 
 /*
- * This file checks memory that the program must not use, and that another thread can get meanwhile. So AddressSanitizer and
- * valgrind must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions
+ * This file checks memory that the program must not use, and that another thread can get during the check. So AddressSanitizer
+ * and valgrind must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions
  * that these tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check these
  * wherever they are called.
  */

@@ -67,9 +67,9 @@ static char *stride_of(const struct range *range, int index)
 
 /*
  * Returns the number of indexes for which to reserve addresses: the highest number of CPUs that any kernel supports. If the
- * process's address space is limited, or the size of the pool's ranges is (`most`), returns the number that this kernel
- * supports. If pointers have 32 bits, or the addresses would be too large a part of the limit, returns 0. In that case only
- * indexes with memory have addresses.
+ * process's address space is limited, or if the pool limits the size of its ranges (`most`), returns the number of CPUs that
+ * this kernel supports. If pointers have 32 bits, or the addresses would be too large a part of the limit, returns 0. In that
+ * case only indexes with memory have addresses.
  */
 static int indexes_to_reserve(const struct rk_percpu *pool)
 {

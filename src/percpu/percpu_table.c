@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_table.c - the table of a pool's ranges, in which the pool's items are (percpu_range.h). The table consists of blocks,
- * each twice as large as the previous one. The first block is part of the pool's memory.
+ * percpu_table.c - the table of a pool's ranges. A range has a part of the pool's items (percpu_range.h). The table consists of
+ * blocks, each twice as large as the previous one. The first block is part of the pool's memory.
  *
  * The invariant: entries are filled in the order of their numbers, each by one compare-and-swap, and never emptied.
  */

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Numbers of the items of a range, from `first` to `last`, that reach into or begin in the pages that are to be returned. */
+/* The numbers of the first and the last item of a range that have bytes in the pages to be returned. */
 struct run {
 	size_t first, last;
 };
@@ -66,7 +66,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
 
-		/* If items are larger than a page, all pages of an item are returned at once. */
+		/* If items are larger than a page, all pages of an item are returned together. */
 		to = from + page;
 		if (pool->spacing > page)
 			to = (run.first + 1) * pool->spacing / page * page;

@@ -9,7 +9,7 @@
  * Such programs declare the symbols const. In this file the symbols name variables in writable memory, as in thread/area.c. Until
  * this file's constructor has run, __rseq_size is 0, which says that no thread is registered. The constructor runs after the
  * constructor in thread/thread.c, which has to look for early adopters (thread/early.h) before the process's area is decided.
- * It runs before the program's constructors, so these see only the final values.
+ * This file's constructor also runs before the program's constructors, so these see only the final values.
  */
 #include <rseqkit/thread.h>
 

@@ -85,7 +85,8 @@ static void give_back_time(void)
 
 /*
  * Requests time, unless slice_ctrl in the thread's struct rseq still has a request or a grant. If slice_ctrl is 0 after a
- * request, the kernel has cleared it, for example in a wait. The kernel possibly remembers a grant: rk_slice_end() comes first.
+ * request, the kernel has cleared it, for example in a wait. The kernel possibly still remembers a grant. So rk_slice_end() is
+ * called before the new request.
  */
 static void request(void)
 {
@@ -250,10 +251,10 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function at once. With glibc this
+ * Tries to lock the mutex, or returns NOT_TRIED if the thread has to call the waiting function directly. With glibc this
  * applies to robust mutexes, and to mutexes that change priorities. If a robust mutex can't be recovered any more, an attempt
- * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has
- * its bits.
+ * to lock it leaves another state than a wait for it. glibc's public header has the member __kind, and nptl/pthreadP.h has its
+ * bits.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {

@@ -248,8 +248,8 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 }
 
 /*
- * Makes room in this CPU's full array: moves a batch to the depot. A cache that can destruct a batch at once destructs the
- * objects for which the depot has no room. Other caches leave these objects in the array.
+ * Makes room in this CPU's full array: moves a batch to the depot. If the cache has a destruct_batch(), also destructs the
+ * objects of the batch for which the depot has no room. Otherwise these objects stay in the array.
  */
 static bool flush(struct rk_cache *cache)
 {

@@ -13,7 +13,12 @@
 #include "cache_depot.h"
 
 #define SECOND_STATE INTPTR_MIN /* the state (struct rk_array) with which the second bank begins */
-#define PIECE 64                /* objects that slow paths move at once where speed doesn't matter: some stacks are small */
+
+/*
+ * How many objects a slow path moves at a time where speed doesn't matter. The function has an array of this size, and the
+ * stack of a thread or a signal handler can be small.
+ */
+#define PIECE 64
 
 /* A CPU's slot begins with this struct. The slot's two banks follow. */
 struct arrays {
@@ -70,7 +75,10 @@ static inline intptr_t capacity_of(const struct rk_array *array)
 	return __atomic_load_n(&array->capacity, __ATOMIC_RELAXED);
 }
 
-/* Returns an array's state after it is advanced by `step`. The count of moved objects in the state wraps. */
+/*
+ * Returns an array's state after it is advanced by `step`. A state has the array's length and a count of moved objects (ops.h).
+ * This count wraps, so the addition is unsigned.
+ */
 static inline intptr_t stepped(intptr_t state, intptr_t step)
 {
 	return (intptr_t)((uintptr_t)state + (uintptr_t)step);

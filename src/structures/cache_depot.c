@@ -15,8 +15,8 @@
 #include "thread/bracket.h"
 
 /*
- * Not all magazines get full. So a depot has more magazines than the objects of its limit fill: one more for every PART of
- * these, and SPARE more.
+ * Not all magazines get full. So a depot has more magazines than the objects of its limit fill: one more for every PART
+ * magazines, and SPARE more.
  */
 #define SPARE 64
 #define PART 16

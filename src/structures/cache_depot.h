@@ -27,11 +27,19 @@
  */
 struct depot_hand {
 	struct rk_claim claim;
-	uint64_t intent; /* the value that the claim's holder is about to store in a word (cache_stack.h), or DONE, or 0 */
+	/*
+	 * The value that the claim's holder is about to store in `full`, `empty` or `fresh` of struct depot. It is DONE
+	 * (cache_stack.h) after the value was stored, and 0 if there is no such value yet.
+	 */
+	uint64_t intent;
 	uint32_t step;
-	uint32_t magazine;       /* number of the magazine in hand; 0: none */
-	uint32_t base;           /* how many objects of the magazine in hand are included in struct depot's counts */
-	int64_t owed, owed_next; /* how many objects are in a stack again, but still missing in struct depot's counts */
+	uint32_t magazine; /* number of the magazine in hand; 0: none */
+	uint32_t base;     /* how many objects of the magazine in hand are included in struct depot's counts */
+	/*
+	 * `owed`: how many objects of magazines that went back to a stack are still missing in struct depot's counts.
+	 * `owed_next`: the value that `owed` gets when the magazine in hand goes back.
+	 */
+	int64_t owed, owed_next;
 };
 
 struct depot {

@@ -107,7 +107,8 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 
 /*
  * Returns the number of objects of the magazine in hand that the depot's counts don't include. If the caller holds the claim,
- * the result is exact. Otherwise other threads can change the three words that this function loads meanwhile.
+ * the result is exact. Otherwise other threads can change the hand's magazine, its count, or `base` between this function's
+ * loads.
  */
 static int64_t more_than_known(const struct depot *depot)
 {

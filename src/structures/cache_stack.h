@@ -67,8 +67,8 @@ static inline void set_count(struct magazine *m, uint32_t count)
 }
 
 /*
- * Returns the number of the next magazine, for a thread that is about to pop this magazine. Possibly another thread has popped
- * the magazine already.
+ * Returns the number of the magazine after `m`, for a thread that is about to pop `m`. Possibly another thread has popped `m`
+ * already.
  */
 static inline uint32_t next_of(const struct magazine *m)
 {

@@ -6,11 +6,11 @@
  * memory. A word of the domain, the gate (rseqkit/gate.h), names the current phase.
  *
  * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous
- * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A
- * section that had loaded the old name has either added its 1 by then, or was aborted, and loads the name again. So from the
- * fence on, the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that
- * hasn't left, because the 1 of such a reader was added before the first word was read. If the fence fails, the period
- * doesn't advance. The next thread that tries to advance the period fences first.
+ * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. If a
+ * section had loaded the old name, it has added its 1 by then. Or it was aborted, and loads the name again. So from the fence
+ * on, the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that hasn't left,
+ * because the 1 of such a reader was added before the first word was read. If the fence fails, the period doesn't advance. The
+ * next thread that tries to advance the period fences first.
  *
  * A reader that can't use a section is an overflow reader. The fence doesn't abort it. Such a reader adds 1 to the word in
  * the overflow slot, and then loads the name again. If the name has changed, the reader subtracts its 1 from the same word,
@@ -35,8 +35,8 @@
  *
  * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim
  * (rseqkit/remote.h). No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal
- * handlers. A reader's token is the address of the word that counts the reader. So a reader leaves without a test, in
- * whatever thread or process it leaves.
+ * handlers. A reader's token is the address of the word that counts the reader. So a reader needs no test when it leaves,
+ * whatever thread or process it is in by then.
  *
  * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each
  * thread, each read section would need two more stores, and take 1.5 times as long. So the program calls rk_rcu_read_keep().

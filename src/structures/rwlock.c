@@ -25,7 +25,7 @@
  *   a reader loads a flag, then counts itself    if it is stopped in between, it later has the lock together with a writer
  *   the sum is read while overflow readers       the sum can include a reader's -1 on a CPU, but not its 1 in the overflow
  *   are let in                                   word
- *   a refused reader subtracts on its CPU        the same can happen
+ *   a refused reader subtracts on its CPU        the same as in the row above
  *   the state is in a slot that children clear   a child wouldn't know that its thread is the writer
  *   a child inherits the gate                    if a missing writer had closed it, the child's readers would wait for ever
  *

@@ -45,8 +45,8 @@
 #define BRIEFLY 2
 
 /*
- * Returns the bank that a slot's first word names, or 0 if it names none. A slot can be closed and name no bank: it had none
- * when it was closed, or its bank was taken, and rk_bank_done() was called after that.
+ * Returns the bank that a slot's first word names, or 0 if it names none. A closed slot names no bank in two cases. First, it
+ * had none when it was closed. Second, its bank was taken, and rk_bank_done() was called after that.
  */
 static intptr_t bank_of(intptr_t word)
 {

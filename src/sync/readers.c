@@ -23,7 +23,7 @@ _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE
 
 /* Special values in the overflow slot's word `generation` (next_generation() calls this word `here`). */
 #define ASKED (UINT64_MAX - 1) /* a thread is about to store the next generation in `here` */
-#define KNOWN 1                /* this bit of `here` means: the reserve slot has this generation, too, so children take another */
+#define KNOWN 1                /* a bit of `here`: the reserve slot has this generation, too, so children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {

@@ -3,10 +3,9 @@
  * early_symbols.c - defines the early adopters' symbols __rseq_abi and __rseq_refcount (early.h), in librseqkit-early.a, for
  * programs that need them.
  *
- * librseqkit itself doesn't define the symbols. Its definition could replace the one of another component that defines
- * __rseq_abi and relies on the place of its own symbol. Both symbols are strong and visible, because they are an ABI between
- * the modules of a process. The count __rseq_refcount isn't inside the struct rseq, because the kernel writes to the whole
- * struct.
+ * librseqkit itself doesn't define the symbols. A definition in librseqkit could replace that of another component, which
+ * relies on the place of its own __rseq_abi. Both symbols are strong and visible, because they are an ABI between the modules
+ * of a process. The count __rseq_refcount isn't inside the struct rseq, because the kernel writes to the whole struct.
  */
 #include <rseqkit/abi.h>
 

@@ -48,7 +48,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* Possibly a signal handler ran an operation before this function, which stored that the thread is unwatched. */
+	/* Possibly a signal handler ran an operation before this call, and that operation stored that the thread is unwatched. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }

@@ -77,7 +77,7 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 
 /*
  * Facts about the process that are the same for all threads. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read
- * from /proc, which is possibly mounted meanwhile.
+ * from /proc, which is possibly mounted between two reads.
  */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
@@ -191,9 +191,8 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Looks whether other copies have agreed on an area, on the rendezvous page. If the rseq system call doesn't exist (valgrind,
- * emulators), there is nothing to agree on. If a filter refuses the system call to the calling thread, the page is still
- * used.
+ * Looks on the rendezvous page whether other copies have agreed on an area. If the rseq system call doesn't exist (valgrind,
+ * emulators), there is nothing to agree on. If a filter refuses the system call to the calling thread, the page is still used.
  */
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
@@ -252,8 +251,8 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
  * Plans areas of our own although the libc has a spare area, in two cases. First, the program was started with
  * RSEQKIT_AREA=own: areas of our own can be longer. Second, RSEQKIT_AREA isn't `others`, and this copy is in a preloaded object,
  * which registers every thread at its start. If it registered threads in the libc's area, glibc would also register each thread
- * that a registered thread creates. If a filter refused that registration, glibc would end the process. RSEQKIT_AREA=ktls is
- * like no choice here: this function runs only if KTLS wasn't possible.
+ * that a registered thread creates. If a filter refused that registration, glibc would end the process. RSEQKIT_AREA=ktls
+ * counts here as if the variable weren't set: this function runs only if KTLS wasn't possible.
  *
  * Returns false in all other cases, or if a copy without RSEQKIT_AREA=own or a user of embed.h uses the libc's area already.
  */

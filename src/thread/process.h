@@ -27,7 +27,7 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
 	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* each thread asks the owner to register it; one without rseq shows nothing about others */
+	bool asked;       /* the owner registers only threads that call it, so a thread without rseq shows nothing about others */
 	bool counted;     /* as in early.h, each thread has a count of the users of its registration */
 	bool shared;      /* all copies use one thread state (area.h), after the area; else each copy has its own */
 	int32_t mark;     /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */
@@ -112,9 +112,9 @@ static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 void rk_process_give_up(enum rk_reason reason);
 
 /*
- * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if the thread is registered. A refusal
- * belongs to one thread, because each thread can have another filter. A refusal says something about the process only while
- * no thread was ever registered.
+ * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if the thread is registered. A refusal belongs
+ * to one thread, because each thread can have its own seccomp filter. Only if no thread has ever been registered, a refusal
+ * means that possibly the whole process has no rseq.
  */
 void rk_process_note(enum rk_reason reason);
 

@@ -10,7 +10,8 @@
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        can bind to the first one's variables by accident and write to them
- *   a weak alias to a hidden object      it can be bound to another module's object, while this module uses its own
+ *   a weak alias to a hidden object      the dynamic linker can bind the alias to another module's object, while the code
+ *                                        of the alias's module uses that module's own object
  *   an environment variable              not async-signal-safe, inherited by other programs, changed by this program
  *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, has to be removed later
  *   ask the kernel whose area is there   the kernel answers only yes or no, for an address that the caller has to know
@@ -52,7 +53,7 @@ static bool has_state(const struct rk_rendezvous *found)
 
 /*
  * Reads the page. Checks the contents, because another component has possibly mapped memory at the address. A page that
- * another version of this library made is used, too. Fields that an older version didn't write read 0.
+ * another version of this library made is used, too. Fields that an older version didn't write are 0 in *meeting.
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {
@@ -83,7 +84,10 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
-	/* syscall() reads its last argument from the stack as a long. An int would leave half of this long undefined. */
+	/*
+	 * syscall() reads each argument as a long. On x86-64 the last one is on the stack, where an int would leave half of the
+	 * long undefined.
+	 */
 	if (mapped == (long)sizeof(*offer))
 		mapped = RK_SYSCALL(RK_SYS_MMAP, meeting_page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)

@@ -31,11 +31,11 @@
  *
  * The preloaded objects don't use glibc's area if glibc.pthread.rseq=0 stops glibc from registering threads. If the creator
  * of a thread were registered in that area, glibc would register the new thread, too. If that registration is refused, for
- * example by a filter, glibc ends the process. Without the preloaded object such a program runs. Other ways to avoid that end
- * don't work:
+ * example by a filter, glibc ends the process. Without the preloaded object such a program runs. Other ways to keep glibc from
+ * ending the process don't work:
  *
- *   unregister around pthread_create()          the filter that refuses the one call refuses the other
- *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
+ *   unregister around pthread_create()          a filter that refuses to register a thread also refuses to unregister
+ *   write -1 to the area during the call        the kernel writes the CPU there again at the next preemption
  *   create from a thread without a filter       the new thread would have no filter either
  *   own areas for all copies                    librseqkit.a doesn't see the starts of threads; strangers that can't cope with a
  *                                               refusal after a success rely on glibc to register all threads

@@ -66,8 +66,8 @@ static const void *first_found(const void *found, const struct rk_module *module
 }
 
 /*
- * Visits the modules in look-up order, and takes the first definition of each variable. If the executable has the linker's
- * copy of a variable (a copy relocation), it comes first, and it is the one in use.
+ * Visits the modules in look-up order, and takes the first definition of each variable. If the executable has the linker's copy
+ * of a variable (a copy relocation), this copy comes first in look-up order, and is in use.
  */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {

@@ -11,20 +11,20 @@
  *   the libc registers                                   nothing, and strangers do nothing either
  *   librseq is loaded                                    use its area in threads that librseq registered; register none
  *   we are loaded at process start, use our own areas,   register each thread before its start routine (start.c): the
- *   and see the starts of threads: preloaded, or         stranger's first attempt fails, and it works without rseq
- *   with a libc that has no area
- *   we are loaded at process start, and use the libc's   glibc registers each thread that a registered thread creates
- *   spare area (plan.c)
+ *   and see the starts of threads. (We see the starts    stranger's first attempt fails, and it works without rseq
+ *   if we are preloaded, or if the libc has no area.)
+ *   we are loaded at process start, and use the libc's   register the first thread; from then on glibc registers each
+ *   spare area (plan.c)                                  thread that a registered thread creates
  *   we are loaded by dlopen(), or don't see the starts   register no thread, use rseq in threads that are registered
  *   of threads, and a module exports __rseq_abi or       (RK_REASON_STRANGER)
  *   librseq's function
  *   as in the row above, but no module exports either    register each thread at its first operation
  *   symbol
  *
- * The last row was chosen because otherwise a plugin on an old libc would have no rseq at all. It is wrong if the process has
- * a stranger with all of these three properties. All its symbols are hidden. It hasn't registered the thread that loads the
- * plugin. It can't cope with a failure after a success. Start such programs with RSEQKIT_AREA=others, which makes this
- * library register no thread.
+ * The last row was chosen because otherwise a plugin on an old libc would have no rseq at all. The row is wrong if the process
+ * has a stranger with all of these three properties. All symbols of the stranger are hidden. The stranger hasn't registered the
+ * thread that loads the plugin. It can't cope with a failure after a success. Start such programs with RSEQKIT_AREA=others,
+ * which makes this library register no thread.
  */
 #ifndef RK_SRC_STRANGERS_H
 #define RK_SRC_STRANGERS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.c - rk_vfork_begin() and rk_vfork_end(). The time between them is called a bracket. It is needed around a vfork whose
- * child uses operations: unregister, vfork, register.
+ * vfork.c - rk_vfork_begin() and rk_vfork_end(). The time between them is called a bracket. A vfork whose child uses operations
+ * needs a bracket: the thread is unregistered before the vfork, and registered again after it.
  *
  * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's
  * registration and closes the area (struct rseq): it stores a negative mark into cpu_id. Each component that might register
@@ -66,9 +66,9 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 }
 
 /*
- * Closes an area that names a CPU although the thread isn't registered. A vfork child that a stranger registered left that
- * number. Blocks signals between the check and the store. Otherwise a stranger's handler could register the thread on the
- * same CPU in between, and the exchange would succeed.
+ * Closes an area that names a CPU although the thread isn't registered. The number is from a vfork child that a stranger had
+ * registered. This function blocks signals between the check and the store. Otherwise a stranger's handler could register the
+ * thread on the same CPU in between, and the exchange would succeed.
  */
 static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t mark)
 {

@@ -89,10 +89,11 @@
  *   RKI_ASM_ABORT(then)        the abort handler, out of line, after its signature: runs `then`, which ends with a jump
  *   RKI_ASM_UNWIND(from, to)   describes to unwinders the out-of-line instruction between two labels, as if the section's end
  *                              had called it
- *   RKI_ASM_UNWIND_TELL(from)  describes RKI_ASM_TELL, which follows this label; the label `from` "e" follows RKI_ASM_TELL
+ *   RKI_ASM_UNWIND_TELL(from)  describes RKI_ASM_TELL to unwinders. RKI_ASM_TELL begins at the label `from`, and ends at the
+ *                              label with this name and an "e" after it
  *   RKI_ASM_GO(place)          goes to the label
  *   RKI_ASM_TELL(code, from)   makes `code` the outcome, and goes to the section's end; not in RK_SECTION. `from` is the label
- *                              before it
+ *                              before this code
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for tests of the events that abort a
  *                              section
  *   RKI_AREA_READ              reads a field of the area

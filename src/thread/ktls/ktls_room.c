@@ -4,7 +4,7 @@
  *
  * The room is in a file of its own. If every copy of the library had the room, each thread would need this memory once for
  * each copy. The file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put this file
- * in a module that dlopen() possibly loads, because static TLS has little free space then.
+ * in a module that dlopen() possibly loads, because static TLS has little free space after the start of the process.
  */
 #include "os/answer.h"
 #include "ktls.h"
