@@ -28,10 +28,16 @@ static int thread_count = 3;
 static struct rk_counter *counter;
 static volatile sig_atomic_t signals, wanted;
 
+/* The tests count critical sections. If a compiler inlined this function, the program would have several copies of its section. */
+static __attribute__((__noinline__)) void add_one(void)
+{
+	rk_counter_add(counter, 1);
+}
+
 static void *add(void *argument)
 {
 	for (int i = 0; i < ADDS; i++)
-		rk_counter_add(counter, 1);
+		add_one();
 	return argument;
 }
 
