@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pages.c - finds, frees and returns pages; see pages.h. A run gets the first free pages of a chunk, and if possible dirty
- * ones. So used pages stay close together.
+ * ones. This keeps used pages close together.
  */
 #define _GNU_SOURCE
 #include "pages.h"
@@ -22,7 +22,7 @@
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
 #define DIRTY_ALWAYS ((size_t)64 << 20)
-#define DECAY 1 /* at least this many seconds pass between two times that decay() returns pages */
+#define DECAY 1 /* decay() returns pages at most once in each such period, counted in whole seconds of the clock */
 #define SETTLED_STEP ((size_t)4 << 20)
 
 struct chunk {
@@ -33,10 +33,10 @@ struct chunk {
 };
 
 static struct chunk *chunks, *unmapped; /* list of chunks; list of descriptions whose chunk was unmapped, or that are new */
-static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last returned pages */
+static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last looked at the clock's second */
 struct numbers numbers;
 
-/* Returns the first page from `at` on whose bit isn't `bit`, or CHUNK_PAGES. */
+/* Returns the first page, beginning with page `at`, whose bit isn't `bit`; CHUNK_PAGES if there is none. */
 static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
 {
 	while (at < CHUNK_PAGES) {
@@ -49,7 +49,7 @@ static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
 	return CHUNK_PAGES;
 }
 
-/* Sets the bits of `pages` pages from `at` on to `bit`. Returns how many bits it changed. */
+/* Gives the bits of `pages` pages, the first of which is `at`, the value `bit`. Returns how many bits it changed. */
 static unsigned set(uint64_t *bits, unsigned at, unsigned pages, bool bit)
 {
 	unsigned changed = 0;
@@ -198,12 +198,13 @@ bool pages_trim(size_t keep)
 		unmapped = chunk;
 	}
 	numbers.settled = numbers.used;
+	dirty_least = numbers.dirty < dirty_least ? numbers.dirty : dirty_least;
 	return numbers.dirty < before;
 }
 
 /*
- * At most once a second, gives dirty_least bytes back to the kernel. Since the last time, at least that many bytes were
- * dirty all the time, so no run needed them.
+ * At most once in each second of the clock, gives dirty_least bytes back to the kernel. Since the last time, at least that many
+ * bytes were dirty all the time, so no run needed them.
  */
 static void decay(void)
 {

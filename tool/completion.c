@@ -161,8 +161,8 @@ static void put_fish_takers(const struct option_row *options)
 }
 
 /*
- * Prints the beginning of a line, with the condition under which fish offers the rest of the line: after the command. If
- * `command` is NULL, the condition is that there is no command yet.
+ * Prints the beginning of a line, with the condition under which fish offers the rest of the line. The condition is that the
+ * user has typed the command already. If `command` is NULL, it is that the user has typed no command yet.
  */
 static void put_fish_condition(const struct command *command)
 {

@@ -15,8 +15,8 @@
 #define SECOND_STATE INTPTR_MIN /* the state (struct rk_array) with which the second bank begins */
 
 /*
- * How many objects a slow path moves at a time where speed doesn't matter. The function has an array of this size, and the
- * stack of a thread or a signal handler can be small.
+ * How many objects a slow path moves at a time where speed doesn't matter. Such a slow path has an array of this size
+ * on its stack, and the stack of a thread or a signal handler can be small.
  */
 #define PIECE 64
 
@@ -112,8 +112,8 @@ size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n);
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 
 /*
- * Takes up to n objects from the depot, at most those of one magazine, and returns their grants to the limit (cache_depot.h).
- * Returns how many it took.
+ * Takes up to n objects from the depot, at most those of one magazine, and gives their grants back to the limit
+ * (cache_depot.h). Returns how many objects it took.
  */
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
 

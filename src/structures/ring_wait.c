@@ -5,9 +5,11 @@
  *
  * Writers have no barrier, so the reader fences: it sets a flag, the lowest bit of `waiting`, fences all CPUs, and looks for
  * records again. If a writer's section ended before the fence, the reader sees the record. Otherwise the writer loads the
- * flag after the fence, and finds it set. The descriptor is on a page that the kernel wipes in children (ring.h). Storing
- * the process's number (thread/number.h) with the descriptor wouldn't be enough, because each copy of the library has
- * process numbers of its own.
+ * flag after the fence, and finds it set.
+ *
+ * A child of fork must not write to its parent's descriptor (rki_ring_wake()). So the descriptor is on a page that the kernel
+ * wipes in children (ring.h). A process's number (thread/number.h) beside the descriptor couldn't tell a child from its parent,
+ * because each copy of the library has process numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -38,7 +40,8 @@ static bool has_records(const struct rk_ring *ring)
 }
 
 /*
- * Does the same as rk_ring_arm(), and also stores a value in *armed: `waiting` has this value until a write ends the waiting.
+ * Does the same as rk_ring_arm(), and also stores a value in *armed: `waiting` has this value until a write ends the waiting,
+ * or rk_ring_notify() changes the descriptor.
  * `waiting` contains a count, so no wake-up is missed.
  */
 static int arm(struct rk_ring *ring, uint32_t *armed)
@@ -68,8 +71,9 @@ int rk_ring_arm(struct rk_ring *ring)
  * before it has woken the sleepers, the parent's next write also wakes them. A child of fork doesn't use its parent's
  * descriptor, because in the child the same descriptor can be another file.
  *
- * The writer that ends the waiting also notifies, and has to use the descriptor that was set when the reader armed. So the writer
- * loads `waiting` first, and rk_ring_notify() changes `waiting`.
+ * The writer that ends the waiting also notifies, and has to use the descriptor that is set at that moment. So the writer loads
+ * `waiting` before the descriptor. If rk_ring_notify() sets another descriptor in between, it also changes `waiting`. Then the
+ * writer can't end the waiting, and loads both again.
  */
 void rki_ring_wake(struct rk_ring *ring)
 {
@@ -106,7 +110,7 @@ int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 		return -EINVAL;
 	/* Always passes a time limit. Without it the kernel would continue the wait after a signal handler with SA_RESTART. */
 	r = (int)rk_futex_wait(&ring_state_of(ring)->shared.waiting, armed, nanoseconds);
-	return r == -EAGAIN ? 0 : r; /* a write ended the waiting before the sleep */
+	return r == -EAGAIN ? 0 : r; /* `waiting` changed before the sleep */
 }
 
 int rk_ring_notify(struct rk_ring *ring, int fd)

@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include "sync/readers.h"
 
-#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: if a handler forks while its thread sleeps, no thread of the child wakes it */
+/*
+ * ns: a thread that sleeps until a writer has released the lock wakes at least this often, and reads the lock again. Suppose that
+ * a signal handler forks while its thread sleeps. No thread of the child wakes this thread.
+ */
+#define RK_RWLOCK_LOOK_AGAIN 50000000
 
 enum rk_rwlock_phase { IDLE, WAITING, CLOSING, IN };
 

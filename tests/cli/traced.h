@@ -125,6 +125,25 @@ static void sort_texts(struct texts *texts)
 		qsort(texts->text, texts->count, sizeof(char *), by_text);
 }
 
+/* Prints the texts that only one of two sorted lists has. Returns their number. */
+static size_t print_differences(const struct texts *got, const struct texts *wanted)
+{
+	size_t i = 0, j = 0, different = 0;
+
+	while (i < got->count || j < wanted->count) {
+		int order = i == got->count ? 1 : j == wanted->count ? -1 : strcmp(got->text[i], wanted->text[j]);
+
+		if (order != 0) {
+			printf("# only in the %s: %s\n", order < 0 ? "tool's trace" : "test's trace",
+			       order < 0 ? got->text[i] : wanted->text[j]);
+			different++;
+		}
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return different;
+}
+
 static void forget_texts(struct texts *texts)
 {
 	for (size_t i = 0; i < texts->count; i++)

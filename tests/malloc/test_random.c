@@ -274,7 +274,7 @@ static void vfork_children_allocate(void **state)
 		skip();
 	vfork_and_allocate(false);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
-	/* If a filter refuses rseq, the allocator's vfork() can't unregister the parent. */
+	/* If a filter refuses rseq, the allocator's vfork() can't unregister the parent, and makes the child by fork(). */
 	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 

@@ -10,8 +10,8 @@
  *	...                          the program's standard output and error
  *	@guest end exit|signal|timeout NUMBER, MS ms
  *	@guest unplugged N times     CPUs taken away and brought back while the program ran, if /programs says so
- *	@guest tainted BITS          the kernel reported a fault of its own; the lines before say which. 0: the
- *	                             bit was set before, and only the log shows the new fault
+ *	@guest tainted BITS          the kernel reported a fault of its own; the lines before say which. BITS are the
+ *	                             new bits of its taint; 0 if the bit was set before
  *	@guest done                  the list's end; the kernel's own messages follow
  *
  * The kernel uses the same console, and would write into the middle of these lines. So it prints only emergencies on this
@@ -214,7 +214,7 @@ static unsigned long taint(void)
 
 /*
  * If the kernel was tainted since its bits were `before`, reports that, and prints the kernel's log since the previous program's
- * end. A bit that was set stays set, so this function also searches the log for the line that begins each warning and oops. Also
+ * end. A bit that was set stays set, so this function also searches the log for the line that begins each warning and BUG(). Also
  * prints the log if the program is `late`, because the log possibly says why.
  */
 static void tell_taint(unsigned long before, bool late)

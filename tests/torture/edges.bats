@@ -172,6 +172,11 @@ library() {
 	pid=
 }
 
+@test "a fork that is reported after the child's end" {
+	LD_PRELOAD=$HELPERS/late.so torture 0 "$HELPERS/program" forks
+	is "r['program']['status'], r['injected'] == r['confirmed'] > 0" "(0, True)"
+}
+
 @test "calls that the tool watches aren't missed while another thread makes one" {
 	for options in "--rounds 10" "--random 100000000"; do
 		torture 0 $options "$HELPERS/edges" masks-race

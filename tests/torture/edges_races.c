@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * edges_races.c - the programs of edges.c whose threads do the same thing at the same time, while they are traced. If a tracer
+ * edges_races.c - the programs of edges.c in which threads or children of fork race, while they are traced. If a tracer
  * removes a breakpoint for one thread, other threads pass this place without a trap. A child of fork inherits the code with the
  * breakpoints that it has at the moment of the fork.
  */

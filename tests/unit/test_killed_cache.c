@@ -172,8 +172,8 @@ static int cache_is_whole(void)
 		check_limits(n);
 	}
 	/*
-	 * A child that isn't killed has counted each get and put. The check in the thread that judge_everywhere()
-	 * creates sets the numbers that later checks expect.
+	 * A child that isn't killed has counted each get and put. This function runs in several threads. If it runs in the
+	 * thread that judge_everywhere() creates (killed.h), it sets `sure`, `more` and `unsure` for later checks.
 	 */
 	if (the_killed->meanwhile != NULL)
 		unsure = 0;
@@ -195,7 +195,7 @@ static void count_it(void *context, void *object)
 
 /*
  * Objects that a vfork child has put can be trimmed, and are destructed with the cache. Before the vfork, the parent only
- * creates the cache and puts one object.
+ * creates the cache. After the vfork, it puts one more object than the cache can have.
  */
 static void put_by_a_child(void **state)
 {

@@ -250,7 +250,7 @@ static void a_handler_leaves_its_thread_unregistered(void **state)
 	(void)state;
 	NEEDS_RSEQ();
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_rseq), 0);
-#ifdef __GLIBC__ /* with musl, the library recognises a vfork child by its thread id */
+#ifdef __GLIBC__ /* with musl, the library recognises a vfork child by its thread id, without get_robust_list */
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_get_robust_list), 0);
 #endif
 }

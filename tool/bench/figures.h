@@ -48,7 +48,7 @@ struct figures {
 	char model[128], kernel[96], libc[64], date[32]; /* each is "unknown ..." if the JSON lacks it */
 	unsigned cpus, placements;
 	double seconds;
-	double busy; /* as in struct bench_run; -1 if the JSON lacks this share */
+	double busy; /* as in struct bench_run; -1 if the JSON lacks it */
 	unsigned bench_count;
 	struct figures_bench *benches; /* an array of BENCH_MAX benches */
 };

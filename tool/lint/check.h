@@ -22,7 +22,7 @@ struct check {
 	struct found found;
 	struct decoder *decoder;
 	struct listings listings;
-	struct flow flow;      /* the facts that are the same for all sections; not the area, so has_area is false */
+	struct flow flow;      /* the facts that are the same for all sections. The area isn't one of them, so has_area is false */
 	struct lines *lines;
 	uint64_t *addresses;   /* the addresses of the descriptors, sorted */
 	struct starts starts;

@@ -93,7 +93,8 @@ static const char *add_region(struct image *image, const struct region *region)
 
 /*
  * Adds `more` bytes, which a section or segment has at `offset` in the file, to *taken. In a valid file no two sections share
- * bytes, so the sum isn't greater than the file. Otherwise a small file could have huge tables. Returns what is wrong, or NULL.
+ * bytes, so the sum isn't greater than the file. Without this check, sections could share bytes, and a small file could then have
+ * huge tables. Returns what is wrong, or NULL.
  */
 static const char *take_bytes(uint64_t offset, uint64_t more, size_t size, uint64_t *taken)
 {

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -33,6 +34,14 @@ static pid_t group_of(pid_t tid)
 	return proc_process(tid, &group) ? group : tid;
 }
 
+/* Returns whether the tool traces this thread. After the tool has seen the end of a thread, it doesn't trace the thread. */
+static bool is_traced(pid_t tid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 void traced_adopt(struct torture *torture, struct thread *parent, int status)
 {
 	const int event = WIFSTOPPED(status) ? EVENT(status) : 0;
@@ -45,7 +54,8 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status)
 		return;
 	tid = (pid_t)message;
 	child = traced_find(torture, tid);
-	if (child == NULL)
+	/* If the parent was preempted before it could report the child, the child is possibly adopted as an orphan, and has ended. */
+	if (child == NULL && is_traced(tid))
 		child = traced_add(torture, tid, tid, NULL);
 	if (child == NULL)
 		return;

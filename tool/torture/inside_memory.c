@@ -5,9 +5,9 @@
  * memory.
  *
  * The memory of a module's tables is never given back. The memory of a cell or of a list is used again only for another cell or
- * list of the same kind. This memory is used again as late as possible: when no unused memory is left. Before that, a child
- * possibly still uses the cell of its parent, which has ended. The invariant: the tool keeps its own copy of all positions and
- * sizes, and reads only counts and requests from the memory.
+ * list of the same kind. This memory is used again as late as possible: when no unused memory is left. The reason is that for
+ * some time after a process has ended, its child possibly still uses the process's cell. The invariant: the tool keeps its own
+ * copy of all positions and sizes, and reads only counts and requests from the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * instance.h - creates an instance of tracefs, which is a trace of this tool's own in the kernel, with only the events that it
- * needs.
+ * instance.h - creates an instance of tracefs, which is a trace of this tool's own in the kernel, with only the events that the
+ * tool needs.
  *
  * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: the instance's
  * name has this process's id and start time. If this tool is killed, a later run sees that the process has ended, and removes the

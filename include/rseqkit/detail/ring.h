@@ -23,10 +23,10 @@ struct rk_ring_reader {
 
 /* The part of a ring's reserve slot (percpu.h) that writers read. */
 struct rk_ring_shared {
-	uint32_t waiting; /* odd while a reader waits; also counts wake-ups */
+	uint32_t waiting; /* odd while a reader waits; also counts wake-ups and calls of rk_ring_notify() */
 	uint32_t largest;
 	uint32_t unordered; /* 1: writers read the clock without a barrier */
-	int64_t mask; /* position & mask is a place in a log; in struct rk_log it would delay a section's stores */
+	int64_t mask; /* position & mask is a place in a log. As a member of struct rk_log, the mask would delay a section's stores */
 };
 
 /*
@@ -41,8 +41,8 @@ struct rk_ring_shared {
 #define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
 
 /*
- * The offset in bytes of the tail, the position up to which the reader has released records, from the beginning of a CPU's
- * log. The tail is after struct rk_log, in a cache line that processors don't fetch together with struct rk_log.
+ * The tail is the position up to which the reader has released records. This is the tail's offset in bytes from the beginning of
+ * a CPU's log. The tail is after struct rk_log, in a cache line that processors don't fetch together with struct rk_log.
  */
 #define RKI_RING_TAIL 128
 

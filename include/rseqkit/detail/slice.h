@@ -41,9 +41,9 @@ RKI_INLINE int rk_slice_begin(void)
 
 /*
  * When the kernel grants time, it clears the request. It also clears the request when it preempts the thread. If the kernel
- * had granted time before the preemption, it remembers this until the thread's next system call. So if the request is gone,
- * this function makes a system call, after which the kernel has forgotten the grant. Otherwise a system call inside a later
- * region would end that old grant.
+ * granted time before it preempted the thread, it remembers the grant until the thread's next system call. So if the request is
+ * gone, this function makes a system call, after which the kernel has forgotten the grant. Without this call, the first system
+ * call inside a later region would only end the old grant.
  */
 RKI_INLINE void rk_slice_end(int requested)
 {

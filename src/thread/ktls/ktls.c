@@ -82,12 +82,12 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  * commands in between, it sets the same offset. At the end, this function checks where the calling thread is registered. If
  * the thread is registered at `area`, the offset is in use.
  *
- * Once there is another thread or a vfork child, the kernel doesn't let the offset be changed. From then on the kernel
- * registers every thread that is created. So the offset must not be set if a filter refuses the last command, which registers
- * the calling thread. Otherwise this library would use the libc's spare area (plan.c) for the calling thread. glibc would then
- * register each new thread in the spare area, too. That registration would fail, because the kernel has registered the new
- * thread, and glibc would end the process. So this function tries the last command first. The answer -ENXIO shows that no
- * offset is set. If a filter refuses the command, the answer is another errno.
+ * Once the offset is set, the kernel registers every thread that is created. Once there is another thread or a vfork child, the
+ * kernel doesn't let the offset be changed. So the offset must not be set if a filter refuses the last command, which registers
+ * the calling thread. In this case the library uses the libc's spare area (plan.c) for the calling thread, and glibc registers
+ * each new thread in the spare area, too. With an offset, the kernel would have registered the new thread already. So glibc's
+ * registration would fail, and glibc would end the process. To find out, this function tries the last command first. The answer
+ * -ENXIO shows that no offset is set. If a filter refuses the command, the answer is another errno.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
