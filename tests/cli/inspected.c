@@ -246,16 +246,17 @@ static struct wait {
 
 #define WAITS (sizeof(waits) / sizeof(waits[0]))
 
+/* Waits at least once: on a busy machine, SIGTERM can arrive before this thread runs for the first time. */
 static void *wait_often(void *argument)
 {
 	struct wait *wait = (struct wait *)argument;
 
-	while (!__atomic_load_n(&stop_waiting, __ATOMIC_RELAXED) && wait->error == 0) {
+	do {
 		wait->error = wait->function();
 		if (wait->error == EINTR && wait->left_alone && !ALL_IS_RESTARTED)
 			wait->error = 0;
 		wait->done++;
-	}
+	} while (!__atomic_load_n(&stop_waiting, __ATOMIC_RELAXED) && wait->error == 0);
 	return NULL;
 }
 
