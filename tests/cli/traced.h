@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 
 #define SECONDS_MAX 100 /* the test fails if an event that it waits for takes longer, on any machine */
-#define MINE "instances/test-rseqkit"
 
 /* The things that a test can hide from the tool. */
 enum hidden { NOTHING, MOUNTS, ABORTS, UPDATES, TRACEFS };
@@ -152,25 +151,34 @@ static void forget_texts(struct texts *texts)
 	*texts = (struct texts){0};
 }
 
+/* Returns the path of a file in this process's instance of tracefs, until the next call. "" is the instance itself. */
+static const char *instance(const char *file)
+{
+	static char path[96];
+
+	snprintf(path, sizeof(path), "instances/test-rseqkit-%d%s%s", (int)getpid(), file[0] != '\0' ? "/" : "", file);
+	return path;
+}
+
 /* Creates an instance that records the events of rseq for all processes that this test starts from now on. */
 static void begin_record(void)
 {
 	char pid[16];
 
-	(void)unlinkat(tracefs(), MINE, AT_REMOVEDIR);
-	assert_int_equal(mkdirat(tracefs(), MINE, 0700), 0);
+	(void)unlinkat(tracefs(), instance(""), AT_REMOVEDIR);
+	assert_int_equal(mkdirat(tracefs(), instance(""), 0700), 0);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	set(MINE "/buffer_size_kb", "4096");
-	set(MINE "/options/event-fork", "1");
-	set(MINE "/set_event_pid", pid);
-	set(MINE "/events/rseq/enable", "1");
+	set(instance("buffer_size_kb"), "4096");
+	set(instance("options/event-fork"), "1");
+	set(instance("set_event_pid"), pid);
+	set(instance("events/rseq/enable"), "1");
 }
 
 /* Returns the instance's entries of an event. Each is "TID CPU", and then the kernel's text after the event's name. */
 static struct texts recorded(const char *event)
 {
 	struct texts texts = {0};
-	char *all = text_of(tracefs(), MINE "/trace"), *saved = NULL, name[64];
+	char *all = text_of(tracefs(), instance("trace")), *saved = NULL, name[64];
 
 	snprintf(name, sizeof(name), ": %s: ", event);
 	for (char *line = strtok_r(all, "\n", &saved); line != NULL; line = strtok_r(NULL, "\n", &saved)) {
@@ -197,9 +205,9 @@ static struct texts end_record(const char *event)
 {
 	struct texts texts;
 
-	set(MINE "/events/enable", "0");
+	set(instance("events/enable"), "0");
 	texts = recorded(event);
-	assert_int_equal(unlinkat(tracefs(), MINE, AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(tracefs(), instance(""), AT_REMOVEDIR), 0);
 	return texts;
 }
 
