@@ -216,7 +216,7 @@ void *large_resize(void *object, size_t size)
 	struct large *large = large_of(object);
 	void *moved = NULL;
 
-	if (size <= SMALL_MAX || size > LARGEST)
+	if (size > LARGEST || (size <= SMALL_MAX && (size <= GROWN_SMALL || up(size, PAGE) < large->size)))
 		return NULL;
 	if (large->run.chunk != NULL && large->guard == 0 && up(size, SPAN_SIZE) == large->run.size) {
 		large->size = up(size, PAGE); /* the object keeps the same pages */

@@ -27,8 +27,14 @@ void large_give(void *object);
 size_t large_size(const void *object);
 
 /*
- * Resizes an object, in place or by moving its pages to another address, without copying. If that is impossible, or if the
- * object is small or would become small, changes nothing and returns NULL.
+ * realloc() gives an object a run if the object grows for the second time in a row, and beyond this many bytes. In a run the
+ * object takes whole pages of the kernel. For smaller objects the last page's unused rest would be too large a part.
+ */
+#define GROWN_SMALL (2 * PAGE)
+
+/*
+ * Resizes an object, in place or by moving its pages to another address, without copying. Changes nothing and returns NULL if
+ * that is impossible, or if the object would become so small that it fits a size class better.
  */
 void *large_resize(void *object, size_t size);
 

@@ -213,8 +213,9 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void *realloc(void *object, size_t size)
 {
+	static __thread const void *moved_last; /* the object that this thread's last realloc() moved */
 	int saved = errno;
-	bool zeroed;
+	bool is_small, zeroed;
 	size_t had;
 	void *moved;
 
@@ -236,8 +237,9 @@ EXPORT void *realloc(void *object, size_t size)
 		if (size <= had && (size >= had - had / 4 || had <= 64))
 			return object;
 	}
-	/* An object above SMALL_MAX gets a run or a mapping instead of whole spans, because it probably grows again. */
-	moved = size <= SMALL_MAX ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
+	/* An object that grows step by step gets a run or a mapping early, because it can grow there without moving. */
+	is_small = size <= SMALL_MAX && (size <= GROWN_SMALL || size <= had || object != moved_last);
+	moved = is_small ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
 	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */
 		errno = saved;
 		return object;
@@ -245,6 +247,7 @@ EXPORT void *realloc(void *object, size_t size)
 	if (moved != NULL) {
 		memcpy(moved, object, had < size ? had : size);
 		free(object);
+		moved_last = moved;
 	}
 	return moved;
 }

@@ -141,6 +141,34 @@ static void contents_move_along(void **state)
 	free(at);
 }
 
+/* An object that grows step by step gets pages of its own early, and grows there without moving. Other objects don't get pages. */
+static void grows_in_place(void **state)
+{
+	const char *options = getenv("RSEQKIT_MALLOC");
+	char *at = malloc(16), *other = malloc(5000);
+	unsigned moves = 0;
+
+	(void)state;
+	if ((options != NULL && strstr(options, "guard") != NULL) || sysconf(_SC_PAGESIZE) != 4096) {
+		printf("# reason: guards, or the kernel has other pages\n");
+		skip();
+	}
+	for (size_t size = 24; size < 1 << 20; size += size / 10 + 8) {
+		char *now = realloc(at, size);
+
+		assert_non_null(now);
+		moves += now != at && size > 8192;
+		at = now;
+	}
+	assert_true(moves > 0 && moves <= 3);
+	other = realloc(other, 10000);
+	assert_true(malloc_usable_size(other) % 4096 != 0);
+	at = realloc(at, 10000);
+	assert_true(malloc_usable_size(at) % 4096 != 0);
+	free(at);
+	free(other);
+}
+
 /* Like malloc(), these functions must be those of librseqkit-malloc.so, and not the libc's. */
 static void other_names(void **state)
 {
@@ -277,6 +305,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_cannot_be),
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
+	cmocka_unit_test(grows_in_place),
 	cmocka_unit_test(other_names),
 	cmocka_unit_test(marks_are_no_canaries),
 	cmocka_unit_test(numbers_add_up),
