@@ -193,8 +193,8 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 
 /*
  * Measures with readers on the other CPUs, or without readers. The writer doesn't interrupt a reader that doesn't run, and waits
- * for this reader only if it is in a section. So a slice (one measured run, bench.h) in which some readers don't run is faster,
- * and rseqkit bench reports the fastest slice. Therefore such a slice is repeated, as in worker.c.
+ * for this reader only if it is in a section. So a slice (one measured run, bench.h) in which some readers don't run is too fast,
+ * and `rseqkit bench` uses the fastest of many slices. Therefore such a slice is repeated, as in worker.c.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {

@@ -15,10 +15,10 @@
  * The answer is "unavailable WHY" if the request can't run in this process, or "error WHAT". The process ends at the end of
  * input.
  *
- * Invariant: the worker answers in nanoseconds only if all operations were done. After a slice it compares the operations' sum
- * with their number, and calls the contender's settle(), if the contender has these functions. The time doesn't include thread
- * creation and warm-up. If one thread ran alone for a while, the slice is repeated: such a slice is faster for threads that
- * contend, and the result is the fastest slice.
+ * Invariant: the worker answers in nanoseconds only if all operations were done. If the contender has a function sum(), the
+ * worker checks that each slice increases its result by the number of operations. If the contender has a function settle(), the
+ * worker calls it after each slice. The time doesn't include thread creation and warm-up. If one thread ran alone for a while,
+ * the slice is repeated. Such a slice is too fast if threads contend, and `rseqkit bench` uses the fastest of many slices.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -163,7 +163,7 @@ static void take_time(struct slice *slice, const struct slice_thread *threads)
 		first_end = threads[i].end < first_end ? threads[i].end : first_end;
 	}
 	slice->ns = own > 0 ? own : end - start;
-	/* The threads start within 1/100 of the time. If a thread runs alone only for so long, the result doesn't change. */
+	/* Threads don't start and end at exactly the same moments. A difference of 1/100 of the time doesn't change the result. */
 	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
 }
 

@@ -52,7 +52,10 @@ struct command {
 	const char *operand;              /* a word for the operand, such as "FILE"; NULL if the command takes options only */
 };
 
-/* Runs a command. getopt_long() begins its messages with argv[0]. Returns an exit code. */
+/*
+ * Runs a command, and returns an exit code. argv[0] must be the command's full name, such as "rseqkit demo", because
+ * getopt_long() begins its messages with argv[0].
+ */
 typedef int command_function(const struct command *command, int argc, char **argv);
 
 command_function cmd_bench, cmd_demo, cmd_doctor, cmd_exec, cmd_inspect, cmd_lint, cmd_top, cmd_torture, cmd_trace;

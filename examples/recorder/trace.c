@@ -4,7 +4,7 @@
  *
  * Each record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`. With these numbers a reader of the file
  * finds missing and doubled records. A call that takes time is a complete event, which ends at the record's time. The time for
- * which a mutex is held is an asynchronous event named by the mutex, because locks can be released in any order.
+ * which a mutex is held is an asynchronous event with the mutex as its id, because locks can be released in any order.
  *
  * Invariants: the buffer always has room for one event, and for the blanks that move it to the next page. No event lies in two
  * pages of the file. If a process is killed or replaced in the middle of a write, the kernel ends the write at the end of a page.

@@ -101,9 +101,9 @@ RKI_BEGIN_DECLS
  * a process takes 50 us. If the process already has several threads, its first ring takes 20 ms (rk_fence_prepare() in
  * remote.h).
  * Memory: each CPU on which threads write takes options->size bytes, or up to twice as many if the ring overwrites. The
- * overflow ring takes options->size bytes. Only pages that were written to take memory. A reader of a CPU on which no thread
- * has written takes one page, or three pages if the ring overwrites. rk_ring_notify() takes one page, and rk_ring_merge()
- * takes at least one page. A ring takes two of the process's mappings.
+ * overflow ring takes options->size bytes. A page takes memory only after the first write to it. A reader of a CPU on which
+ * no thread has written takes one page, or three pages if the ring overwrites. rk_ring_notify() takes one page, and
+ * rk_ring_merge() takes at least one page. A ring takes two of the process's mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 

@@ -28,7 +28,11 @@
 #define KIND_FRESH ((uint64_t)2 << 62)
 #define KIND ((uint64_t)3 << 62)
 
-#define DONE 1 /* replaces the new value in depot->hand.intent when the word has been changed; no word has the value DONE */
+/*
+ * A thread inside a bracket stores a word's new value in depot->hand.intent before it changes the word (cache_hand.c). After
+ * the change, DONE replaces this value. No word has the value DONE.
+ */
+#define DONE 1
 
 struct magazine {
 	uint32_t next;  /* number of the next magazine of the stack; 0: none */

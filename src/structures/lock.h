@@ -14,21 +14,24 @@
  *
  * A forked child inherits the slots unchanged. `held` and the claim contain thread numbers, which show whether the holder is
  * elsewhere: a thread that fork didn't copy (thread/holder.h). A thread that finds such a holder closes the slot like a
- * remote owner. If that holder had the slot, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a
- * thread takes the lock with the result 1.
+ * remote owner. If that holder had taken the lock (its number is in `held`, or OWNED is set), the thread sets HALF_DONE. If it
+ * had only the claim, and still waited, the data is whole. HALF_DONE stays, and keeps sections out, until a thread takes the
+ * lock with the result 1.
  *
  * Rejected designs:
  *   one word, which a remote owner exchanges       a section that had found the word free overwrites the remote owner's value
  *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (bench/METHOD.md)
  *   a barrier in the unlock, between its store     takes as long as an atomic instruction; instead the waiter fences
  *   and the check for waiters
- *   one futex for all waiters                      the woken waiter possibly can't take the slot, while one that can still sleeps
+ *   one futex for all waiters                      possibly the woken waiter can't take the slot, and another waiter, which
+ *                                                  could take it, sleeps on
  *   a woken thread that gives up wakes no other    other threads sleep although the lock is free
  *   the thread pointer identifies the holder       in a grandchild, a new thread possibly has the same thread pointer
  *   the words are zero in a child                  the child wouldn't know which locks its thread holds, and which data is half
  *                                                  done
- *   a gate that is closed in a child               it stays closed until the forking thread's number is known; and if no fork
- *                                                  handlers run, the child doesn't know the holders
+ *   a gate that is closed in a child               no section can take the lock until the child knows the number of the thread
+ *                                                  that forked; and if no fork handlers run, the child doesn't know the
+ *                                                  holders
  * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
  * thread pointer. No two threads ever have the same number.
  */

@@ -24,7 +24,7 @@
  *   and took the spare area                         use it, with 32 bytes
  *   the same, but the thread that decides isn't     the process has two areas: in each thread the kernel refuses the second
  *   registered in the spare area                    one, which is treated as foreign; only speed is lost
- *   an early adopter that this copy sees            its area is used, because the adopter can't use another area
+ *   an early adopter that this copy finds           its area is used, because the adopter can't use another area
  *   any other user, if the page can't be made       copies can't agree, so no thread has rseq (RK_REASON_RENDEZVOUS); with
  *   (no memory file, or its address is in use)      a preloaded object and no RSEQKIT_AREA, the spare area is used instead
  *

@@ -10,7 +10,8 @@
  * that depend on the kernel's answers are stored in words. The first thread stores a word, and all other threads use the
  * stored word. The words are made in this order:
  *
- *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
+ *   plan        the chosen candidate (plan.c), stored before any thread carries the plan out: makes the rendezvous page, or makes
+ *               the kernel register threads
  *   area        the outcome of the plan; it differs from the plan if another copy of this library made the rendezvous page
  *               (rendezvous.h), if the page can't be made, or if the kernel with KTLS registers no threads
  *   neighbours  where the thread state (area.h) and the kernel's blob (ktls/ktls.h) are, as follows from the area and the page
@@ -165,8 +166,8 @@ static uint64_t decide_on_area(void)
 
 /*
  * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place. Otherwise
- * the page says where the state is. With KTLS there is possibly no page. In that case the state is in the room for the
- * kernel's data that this copy sees (ktls/ktls.h).
+ * the page says where the state is. With KTLS there is possibly no page. In that case the state and the blob are in the room, a
+ * module's memory for the blob. rk_ktls_see_room() (ktls/ktls.h) says whether this copy of the library has found the room.
  */
 static void find_state(struct rk_process *p)
 {
@@ -177,8 +178,8 @@ static void find_state(struct rk_process *p)
 		(void)rk_rendezvous_read(&page);
 	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
 		/*
-		 * A filter can refuse the check whether the page is mapped. A copy that sees no room took the area from the
-		 * page, so the page is certainly mapped.
+		 * A filter can refuse the check whether the page is mapped. A copy that has found no room took the area from
+		 * the page, so the page is certainly mapped.
 		 */
 		if (rk_ktls_see_room(&room)) {
 			page.blob = (uint32_t)(p->offset - room.offset);

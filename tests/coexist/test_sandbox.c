@@ -7,7 +7,8 @@
  * second copy that is loaded without a filter, earlier or later. Both copies must use rseq in other threads.
  *
  * EPERM can also be the kernel's answer about an existing registration. The copy must not mistake the filter's EPERM for this
- * answer: it must not adopt an unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
+ * answer. With ZEROED, the program has an area __rseq_abi in which cpu_id is 0, although no thread is registered there. By the
+ * public TLS protocol cpu_id must be -1. The copy must not use this area.
  */
 #include "../unit/refuse.h"
 #include <rseqkit/embed.h>

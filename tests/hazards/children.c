@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * children.c - shows hazards of a vfork child that uses its parent's area, and of a child that shares memory. Each case runs
- * without the cure, which shows the harm, or with it.
+ * children.c - shows hazards of a vfork child that uses its parent's area, and of a child that shares memory. A case that runs
+ * without its cure shows the harm. With the cure there must be no harm.
  *
  *	children CASE [cure]
  *	children guarded
@@ -168,8 +168,8 @@ static int refuse_in_child(void)
 }
 
 /*
- * Tests the same as parent_survives(), but with this library, in the mode that the library has on this kernel. If `full`, this
- * mode must use more than the original length. Otherwise the case can't run.
+ * Tests the same as parent_survives(), but with this library, in the mode that the library has on this kernel. If `full` is true
+ * and this mode uses only the original length, the case can't run.
  */
 static int ours_survives(bool full)
 {

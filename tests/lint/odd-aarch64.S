@@ -318,6 +318,22 @@ end:
 END_LEAF(exclusive)
 	DESCRIPTOR(cs, start, end, abort)
 
+/* == fresh: swp and ldclr replace their operands, which the section sets again at each attempt; the handler starts again */
+LEAF(fresh)
+again:
+	START
+	INDEX
+	SLOT
+	mov w15, #1
+	swp w15, w15, [x1]
+	mov w15, #8
+	ldclr w15, w15, [x3]
+	str x1, [x16]
+end:
+	WAYS_OUT(b again)
+END_LEAF(fresh)
+	DESCRIPTOR(cs, start, end, abort)
+
 /* == testalias: cpu_id is tested before the section, through another pointer */
 LEAF(testalias)
 	mrs x12, tpidr_el0

@@ -4,7 +4,9 @@
  * copies at once, while a timer sends signals. A copy does nothing before the first operation of a thread or of a signal handler.
  * Each such meeting of copies has its own process.
  *
- * usage: meet registered|no-kernel MODULE...    the expected result; the modules' copies have no constructors
+ * usage: meet registered|no-kernel MODULE...
+ *
+ * The first word is the expected result. Each module contains a copy of the library without constructors.
  */
 #include "../unit/test.h"
 #include <dlfcn.h>

@@ -36,7 +36,7 @@ struct waiter {
 	int inside, over;
 	enum rk_result outcome;
 	const volatile struct rk_area *area;
-	long preemptions; /* how often the thread was preempted; a preemption aborts the section, as a fence does */
+	long preemptions; /* how often the kernel switched to another thread; a switch aborts the section, as a fence does */
 };
 
 static long preemptions_here(void)

@@ -7,8 +7,8 @@
 #include "storm.h"
 
 /*
- * The number of nodes that threads have taken from `nodes`. A thread takes a new node if the lists are empty. Each
- * thread holds a few nodes at a time.
+ * How often threads took a new node from `nodes`, or tried to do so when no new node was left. A thread takes a new node only
+ * if the lists are empty. Each thread holds a few nodes at a time.
  */
 static int supply;
 static uint64_t popped, drains, drained_nodes, drains_refused;

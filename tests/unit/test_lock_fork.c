@@ -96,7 +96,7 @@ static void what_is_others(void **state)
 	finish(&allowed);
 }
 
-/* Waits for the slot of CPU `here`. A child, which lacks this thread, must not take this thread for a lost owner. */
+/* Waits for the slot of CPU `here`. A child lacks this thread, but must not conclude that it lacks the lock's holder. */
 static void *wait_for_it(void *arg)
 {
 	pthread_barrier_wait(&there);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests lengths of areas. If the kernel announces a feature size above 32, each area of this library has this size, in
- * every thread, however the thread is registered. Other areas have 32 bytes. An area with the whole feature size is
- * in optimised mode. In this mode, the kernel kills a thread that stored to a kernel-owned field.
+ * every thread, however the thread is registered. The condition is that such an area fits this library's TLS. Other areas
+ * have 32 bytes. An area with the whole feature size is in optimised mode. In this mode, the kernel kills a thread that
+ * stored to a kernel-owned field.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -45,7 +46,7 @@ static bool fits_the_block(void)
 
 /*
  * With glibc, returns true if the library uses another area than the libc's, and the libc's area is unused. With
- * other C libraries, always returns true. judge() also calls this function in threads that pthread_create() has made.
+ * other C libraries, always returns true.
  */
 static bool libc_is_left_alone(void)
 {
@@ -133,8 +134,8 @@ static void migrate(void)
 }
 
 /*
- * Does two things that no component should do: registers an area of the whole feature size, and stores to the word at
- * `offset` in the area. If `offset` is negative, there is no store.
+ * Registers `room` as an area of the whole feature size. Then does what no component should do: stores to the word at `offset`
+ * in the area. If `offset` is negative, there is no store.
  */
 static int store_junk(int offset)
 {

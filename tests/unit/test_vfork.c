@@ -86,7 +86,7 @@ static __attribute__((__noinline__)) int spoil(int depth)
 	return (frame[3] + (depth == 0 ? 0 : spoil(depth - 1))) % 256;
 }
 
-/* The child's stack frames are below this function's frame. */
+/* The child's frames are below this function's frame, so they overwrite what vfork_any() had on the stack. */
 static __attribute__((__noinline__)) pid_t child_that_spoils(void)
 {
 	pid_t pid = vfork_any();

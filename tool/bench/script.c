@@ -9,14 +9,14 @@
 #include "explain.h"
 #include "load.h"
 
-#define WIDTH 860	/* width of each picture; this and the following lengths are in pixels */
+#define WIDTH 860	/* width of each picture. This and the following lengths are in pixels, except NAMES_LONG */
 #define TOP 64		/* space above the plot, for the title */
 #define BOTTOM 150	/* space below the plot, for the axis, the key and a caption of three lines */
 #define CHARACTER 6.8	/* width of a letter in the small font: a high estimate */
 #define BAR 15		/* height of a bar */
 #define LINES_HEIGHT 520 /* height of a picture BENCH-threads (plot.h) */
 #define KEY_WIDTH 200   /* minimum width of the key */
-#define NAMES_LONG 70   /* a text below an axis with more characters gets a smaller font */
+#define NAMES_LONG 70   /* in characters: a longer text below an axis gets a smaller font */
 #define LARGE 8.9	/* width of a letter in a title */
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.c - reads the files that `rseqkit demo` counts into memory.
+ * input.c - reads into memory the files that `rseqkit demo` counts.
  *
  * A device possibly has no end. So the tool checks the type of each open file before reading, and refuses devices. Only standard
  * input, and FIFOs that the user named, can block, as in any program that reads them. The tool reads files by read() and doesn't

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.h - reads the files that `rseqkit demo` counts into memory. Each file is read only once, so that changes of a file during
+ * input.h - reads into memory the files that `rseqkit demo` counts. Each file is read only once, so that changes of a file during
  * the run don't affect the counts.
  */
 #ifndef RK_TOOL_DEMO_INPUT_H

@@ -149,8 +149,8 @@ static int ask_slice(int request, int argument)
 #define NOT_SUPPORTED 524 /* ENOTSUPP of the kernel, which was built without slice extensions */
 
 /*
- * Concludes from the result of PRCTL_RSEQ_SLICE_EXTENSION_GET whether the kernel has the request. Any other error comes from a
- * seccomp filter.
+ * Concludes from the result of PRCTL_RSEQ_SLICE_EXTENSION_GET whether the kernel has this request of prctl(). ENOTSUPP and ENXIO
+ * mean that it has the request, and EINVAL that it hasn't. Any other error comes from a seccomp filter.
  */
 static int has_request(int answer)
 {

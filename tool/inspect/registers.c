@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * registers.c - the work on a stopped thread that depends on the architecture: reading the thread's registers, and restarting
- * a system call that the stop interrupted. The tracer is a child of `rseqkit inspect` (ask.c), or `rseqkit torture`.
+ * a system call that the stop interrupted. The tracer is `rseqkit torture`, or a child of `rseqkit inspect` (ask.c).
  *
  * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
  * the kernel keeps the call's arguments until the thread continues. To restart a call, the tracer replaces the call's result

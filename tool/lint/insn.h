@@ -10,7 +10,7 @@
 #define RK_TOOL_LINT_INSN_H
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic" /* an enumerator of this header is no int */
+#pragma GCC diagnostic ignored "-Wpedantic" /* capstone.h has an enumerator that doesn't fit into int */
 #include <capstone/capstone.h>
 #pragma GCC diagnostic pop
 #include <stdbool.h>
@@ -48,7 +48,7 @@ enum insn_access {
 /* A memory operand. Its address is [thread pointer +] base + index * factor + displacement. */
 struct insn_memory {
 	enum insn_access access;
-	bool again;           /* with ACCESS_UPDATE: a second execution changes the memory no more (and, or) */
+	bool again;           /* with ACCESS_UPDATE: a second execution with the same operands changes the memory no more (and, or) */
 	bool exchange;        /* with ACCESS_UPDATE: a register and the memory exchange their values (xchg, swp) */
 	bool maybe;           /* the store possibly doesn't take place, or stores the old value again (cmpxchg, stxr) */
 	bool atomic;          /* the access is atomic for other processors */
@@ -94,7 +94,8 @@ struct insn {
 	enum insn_kind kind;
 	bool unknown;      /* the table doesn't have this instruction: its registers, memory and kind aren't known */
 	bool conditional;  /* the instruction reads flags (a branch by flags, cmov, setcc, csel, adc, ccmp) */
-	bool toggles;      /* a second execution certainly changes each register again that is both read and written (xor) */
+	bool toggles;      /* if the instruction reads and writes a register, it certainly changes this register. So a second
+			      execution has another result (xor, xadd) */
 	bool measures;     /* the instruction compares with a constant other than 0 */
 	bool sets_flags;   /* the new flags derive from everything that the instruction reads */
 	uint64_t target;   /* where a jump, branch or direct call leads */

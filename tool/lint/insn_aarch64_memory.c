@@ -152,11 +152,15 @@ static void put_literal(uint32_t word, struct insn *insn)
 		put_loaded(vector ? arm_vector(word, RT) : arm_general(word, RT), operation == 0 ? 4 : 8, insn);
 }
 
-/* Notes that the instruction loads into two registers, or stores two registers. Two loaded values are no sum. */
+/*
+ * Notes that the instruction loads into two registers, or stores two registers. Two loaded values are no sum. If one of them
+ * replaces the base register, a second execution has another address.
+ */
 static void put_two(int8_t first, int8_t second, bool loads, struct insn *insn)
 {
 	if (loads) {
 		insn->writes |= arm_set(first) | arm_set(second);
+		insn->toggles = true;
 		return;
 	}
 	put_stored(first, insn);
@@ -209,7 +213,7 @@ static void put_exclusive(uint32_t word, struct insn *insn)
 	}
 }
 
-/* ldar, stlr, ldlar, stllr, and ldapr, which has another bit 29. */
+/* ldar, stlr, ldlar, stllr and ldapr. Bit 29 is 1 in ldapr, and 0 in the others. */
 static void put_ordered(uint32_t word, struct insn *insn)
 {
 	unsigned width = 1U << arm_bits(word, 30, 2);
@@ -262,8 +266,10 @@ static void put_atomic(uint32_t word, struct insn *insn)
 
 	insn->unknown = operation > 8;
 	memory->atomic = true;
-	/* Only additions and exclusive ors change the memory again at a second execution. */
+	/* With the same operand, only additions and exclusive ors change the memory again at a second execution. */
 	memory->again = operation != 0 && operation != 2;
+	/* If Rt is also Rs or Rn, the old value replaces the operand or the address. */
+	insn->toggles = true;
 	memory->exchange = operation == 8;
 	insn->stored = arm_set(arm_general(word, RS));
 	insn->reads |= insn->stored;

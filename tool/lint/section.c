@@ -90,7 +90,7 @@ static void find_computed(struct section *section, int8_t stack)
 
 /*
  * Fills in `written`, `changed` and `mixed`. If an instruction reads and writes a register, and the result is no sum, a second
- * execution possibly doesn't change the register again.
+ * execution possibly doesn't change the register again. Write-back certainly changes it again.
  */
 static void find_written(struct section *section)
 {
@@ -108,6 +108,9 @@ static void find_written(struct section *section)
 		    !(insn->sum.first.source == SOURCE_REGISTER && insn->sum.first.number == insn->sum.to &&
 		      insn->sum.second.source == SOURCE_NONE && insn->sum.constant == 0))
 			mixed &= ~INSN_BIT(insn->sum.to);
+		for (unsigned k = 0; k < insn->memories; k++)
+			if (insn->memory[k].step != 0 && insn->memory[k].base != NO_REGISTER)
+				mixed &= ~INSN_BIT(insn->memory[k].base);
 		section->changed |= insn->writes;
 		summed |= insn->writes & ~mixed;
 	}

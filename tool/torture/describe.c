@@ -34,7 +34,10 @@ static void put_source(char source[SOURCE_MAX], struct lines *lines, uint64_t ad
 	snprintf(source, SOURCE_MAX, "%s:%d", text, line);
 }
 
-/* Stores the `size` bytes at the image's address in `code`, and then zeros. If the image lacks these bytes, stores only zeros. */
+/*
+ * Copies the `size` bytes at this address of the image to `code`, and fills the rest of `code` with zeros. If the image lacks
+ * these bytes, all of `code` becomes 0.
+ */
 static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t address, size_t size)
 {
 	const uint8_t *bytes;
@@ -188,8 +191,8 @@ static bool is_movable(const struct insn *insn)
 }
 
 /*
- * Returns the address of FUNCTIONS * CODE_MAX bytes after the end of the file's code. They are in the last page of this code, so
- * they are mapped as code, too, but nothing uses them. Returns 0 if the page has fewer unused bytes.
+ * Finds FUNCTIONS * CODE_MAX unused bytes after the end of the file's code, and returns their address. They are in the last page
+ * of this code, so they are mapped as code, too. Returns 0 if the page has fewer unused bytes.
  */
 static uint64_t find_room(const struct image *image)
 {
@@ -212,8 +215,8 @@ static uint64_t find_room(const struct image *image)
 }
 
 /*
- * Is this file the C library, or a static program, which contains the C library? Only there are functions such as sigaction()
- * the C library's; other files can define functions with these names, too.
+ * Is this file the C library, or a static program, which contains the C library? In such a file, sigaction() and the others are
+ * the C library's functions. Other files can define functions with these names, too.
  */
 static bool has_library(const struct image *image)
 {

@@ -2,10 +2,10 @@
 /*
  * inside_memory.c - makes the memory that `rseqkit torture --inside` (the tool) shares with its agents, and the tables of the
  * modules in it. An agent is the object that the tool preloads into each process. A cell is the entry of a process in this
- * memory.
+ * memory. The cell refers to a list of the process's modules.
  *
- * The memory of a module's tables is never given back. The memory of a cell or of a list is used again only for another cell or
- * list of the same kind. This memory is used again as late as possible: when no unused memory is left. The reason is that for
+ * The memory of a module's tables is never given back. The memory of a cell is used again only for another cell, and the memory
+ * of a list only for another list of the same size. It is used again as late as possible: when no unused memory is left. For
  * some time after a process has ended, its child possibly still uses the process's cell. The invariant: the tool keeps its own
  * copy of all positions and sizes, and reads only counts and requests from the memory.
  */

@@ -32,7 +32,7 @@
 struct rki_group_head {
 	intptr_t plane;           /* the address in slot 0 of the plane that adds go to */
 	uint64_t turns;           /* odd while a reader switches from one plane to the other */
-	uint64_t late;            /* number of adds without a section that took longer than such a switch */
+	uint64_t late;            /* number of adds that took longer than such a switch; only adds without a section can */
 	struct rk_claim claim;    /* held by the thread that reads the group */
 	uint32_t count;           /* number of counters */
 	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't named by `plane` */
@@ -77,8 +77,9 @@ leave:
  * Returns how many zeros come before the highest 1 in a word that isn't 0. x86-64 has two instructions for this, lzcnt and
  * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID
  * for lzcnt when a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt
- * as a test, because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a
- * virtual machine that hides lzcnt is possibly moved later, from a processor without lzcnt to a processor with lzcnt.
+ * as a test: a processor without lzcnt executes lzcnt's bytes as bsr, which has another result. A virtual machine is possibly
+ * moved from a processor with lzcnt to a processor without it. A machine that can be moved like this hides lzcnt from CPUID,
+ * but the test would still find lzcnt.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_zeros(const struct rki_group_head *head, uint64_t word)
 {

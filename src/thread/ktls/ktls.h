@@ -22,7 +22,10 @@
 #define RK_KTLS_ROOM_SIZE 256
 #define RK_KTLS_ROOM_ALIGNMENT 64
 
-/* Fills *room. The address of this function is NULL if no module that this copy of the library sees has ktls_room.c. */
+/*
+ * Fills *room. A module that contains ktls_room.c defines this function. If the dynamic linker finds no such module for this copy
+ * of the library, the function's address is NULL.
+ */
 void rk_ktls_room(struct rk_ktls_room *room, size_t size) __attribute__((__weak__));
 
 struct rk_process;
@@ -33,7 +36,7 @@ struct rk_process;
  */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout);
 
-/* If this copy of the library sees a room, fills *room and returns true. Otherwise returns false. */
+/* If this copy of the library finds rk_ktls_room(), and so the room, fills *room and returns true. Otherwise returns false. */
 bool rk_ktls_see_room(struct rk_ktls_room *room);
 
 /*
