@@ -158,7 +158,7 @@ bool inspect_read_files(struct inspect_look *look)
 		complain("cannot take the rights of process %d to read the files that it has mapped, so owners are unknown",
 			 (int)look->pid);
 	else
-		complain("cannot start the process that reads files, so owners are unknown: %s", strerror(result.number));
+		complain("cannot run the process that reads files, so owners are unknown: %s", strerror(result.number));
 	return true;
 }
 
