@@ -68,6 +68,15 @@ expect_unknown() { # CALL TEXT MEMBER...
 	assert_says "the process that traces ended before it asked a thread"
 }
 
+@test "inspect: the root of another user namespace isn't told to become root" {
+	setup_target
+	start sleep 60
+	unshare -Ur true 2>/dev/null || skip "no user namespaces here"
+	expect 2 unshare -Ur "$RSEQKIT" inspect "$target"
+	assert_says "although this program has CAP_SYS_PTRACE"
+	[[ $output != *'as root'* ]]
+}
+
 @test "lint: a file isn't called right if the end of its check is unknown: exit 2" {
 	expect 2 below wait4 lint "$RSEQKIT"
 	assert_says "the end of the process that reads it is unknown"
