@@ -90,6 +90,8 @@ build() { # NAME OPTION...
 @test "what can't be read, exit 2; what can't be decided, exit 3" {
 	expect 2 "$RSEQKIT" lint none
 	assert_says "none: No such file"
+	expect_json 2 "$RSEQKIT" lint --json ""
+	assert_json "j['files'] == [{'path': '', 'error': 'No such file or directory'}]"
 	expect 2 "$RSEQKIT" lint /dev/zero
 	assert_says "not a regular file"
 	echo text >text

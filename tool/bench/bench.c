@@ -244,6 +244,10 @@ int cmd_bench(const struct command *command, int argc, char **argv)
 	status = parse(&s, command, argc, argv);
 	if (status >= 0)
 		return status;
+	if (s.list && s.json) {
+		complain("--list writes no JSON");
+		return option_misuse(command);
+	}
 	signal(SIGXFSZ, SIG_IGN); /* a file that exceeds the process's limit is reported like a full disk */
 	if (s.from != NULL)
 		return show_file(&s, argv + optind);
