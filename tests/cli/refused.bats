@@ -80,6 +80,8 @@ expect_unknown() { # CALL TEXT MEMBER...
 @test "lint: a file isn't called right if the end of its check is unknown: exit 2" {
 	expect 2 below wait4 lint "$RSEQKIT"
 	assert_says "the end of the process that reads it is unknown"
+	expect 2 below getppid lint "$RSEQKIT" # the child takes its parent for ended, and kills itself
+	[[ $output != *damaged* ]]
 	expect_json 2 below wait4 lint --json "$RSEQKIT"
 	assert_json "len(j['files']) == 1 and 'error' in j['files'][0]"
 }
@@ -148,5 +150,23 @@ expect_unknown() { # CALL TEXT MEMBER...
 	for option in "" --json; do
 		expect 2 "$RSEQKIT" trace $option --time=0.1 --output=/dev/full
 		[[ $output != *'standard output'* ]]
+	done
+}
+
+@test "too few descriptors: torture says why it covers nothing" {
+	need_rseq
+	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
+	expect 3 with_descriptors 7 "$RSEQKIT" torture --reach -- "$HELPERS/rseq_state"
+	assert_says "too few descriptors"
+	run "$RSEQKIT" torture --reach -- "$HELPERS/rseq_state"
+	[[ $output != *descriptors* ]]
+}
+
+@test "too few descriptors: the kernel's tracing isn't called forbidden" {
+	need_tracing
+	for count in 4 5; do
+		expect 2 with_descriptors $count "$RSEQKIT" trace --time=0.1
+		assert_says "Too many open files"
+		[[ $output != *privileged* ]]
 	done
 }

@@ -113,6 +113,10 @@ static void explain(const struct child_result *result, char *why, size_t size)
 		snprintf(why, size, "reading it took more than %d s", LIMIT_S);
 	else if (result->end == CHILD_KILLED && result->number == SIGXFSZ)
 		snprintf(why, size, "its report is too long; the file is possibly damaged");
+	else if (result->end == CHILD_KILLED && result->number == SIGKILL)
+		snprintf(why, size, "reading it was ended by signal %d, by a limit or from outside", SIGKILL);
+	else if (result->end == CHILD_KILLED && result->number == SIGSEGV)
+		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged, or the stack is too small", SIGSEGV);
 	else if (result->end == CHILD_KILLED)
 		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged or truncated", result->number);
 	else if (result->end == CHILD_EXITED && (result->number & CHECKED))
@@ -148,7 +152,7 @@ static int check(const char *path, const struct lint_settings *settings, const c
 	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};
 	struct child_result result = {.end = CHILD_NOT_RUN};
 	int status = EXIT_USAGE;
-	char why[96];
+	char why[128];
 
 	fflush(stdout);
 	if (work.report < 0)
