@@ -42,6 +42,8 @@ need_allocator() {
 }
 
 @test "wrong usage: said on stderr, nothing on stdout, exit 2" {
+	expect 2 "$RSEQKIT" bench --list --json
+	assert_says "--list writes no JSON"
 	for arguments in frobnicate "counter frobnicate" "--time 0" "--time x" "--time 1e9" "--threads 0" \
 		"--threads 1,x" "--threads ," "--threads 1025" --frobnicate \
 		"--threads 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"; do

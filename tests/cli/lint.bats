@@ -63,6 +63,17 @@ build() { # NAME OPTION...
 	assert_json "'error' in j['files'][0] and len(j['files']) == 2"
 }
 
+@test "a file's name that isn't UTF-8 makes no wrong JSON" {
+	build right.o -c -g right.S
+	for name in ü€😀 $'a\xff\xfe' $'\xe2\x82' $'\xed\xa0\x80' $'\xc0\xaf' $'\xf4\x90\x80\x80'; do
+		cp right.o "$name.o"
+		expect_json 0 "$RSEQKIT" lint --json "$name.o"
+		[[ $name = ü* ]] || assert_json "re.fullmatch('a?\\ufffd+\\.o', j['files'][0]['path'])"
+	done
+	expect_json 0 "$RSEQKIT" lint --json "ü€😀.o"
+	assert_json "j['files'][0]['path'] == 'ü€😀.o'"
+}
+
 @test "the schema refuses other JSON" {
 	build wrong.o -c wrong.S
 	"$RSEQKIT" lint --json wrong.o none >good || true
@@ -79,6 +90,8 @@ build() { # NAME OPTION...
 @test "what can't be read, exit 2; what can't be decided, exit 3" {
 	expect 2 "$RSEQKIT" lint none
 	assert_says "none: No such file"
+	expect_json 2 "$RSEQKIT" lint --json ""
+	assert_json "j['files'] == [{'path': '', 'error': 'No such file or directory'}]"
 	expect 2 "$RSEQKIT" lint /dev/zero
 	assert_says "not a regular file"
 	echo text >text

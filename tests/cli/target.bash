@@ -2,6 +2,10 @@
 # target.bash - starts a target process, for the tests of `rseqkit inspect`.
 
 setup() {
+	setup_target
+}
+
+setup_target() {
 	target=
 	[[ $(uname -m) = @(x86_64|aarch64) ]] || skip "can't read the registers of this machine"
 	! "$RSEQKIT" inspect $$ 2>&1 | grep -q "not permitted" || skip "processes can't be traced here"

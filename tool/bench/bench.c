@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/options.h"
 #include "common/output.h"
+#include "common/self.h"
 #include "conclude.h"
 #include "figures.h"
 #include "page.h"
@@ -140,7 +141,7 @@ static bool can_fill(const char *folder)
 
 	if (error == 0)
 		error = stat(folder, &status) != 0 ? errno : !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
-	if (error == 0 && access(folder, W_OK | X_OK) != 0)
+	if (error == 0 && !self_may(folder, W_OK | X_OK))
 		error = errno;
 	if (error != 0)
 		complain("cannot write into %s: %s", folder, strerror(error));
@@ -243,6 +244,10 @@ int cmd_bench(const struct command *command, int argc, char **argv)
 	status = parse(&s, command, argc, argv);
 	if (status >= 0)
 		return status;
+	if (s.list && s.json) {
+		complain("--list writes no JSON");
+		return option_misuse(command);
+	}
 	signal(SIGXFSZ, SIG_IGN); /* a file that exceeds the process's limit is reported like a full disk */
 	if (s.from != NULL)
 		return show_file(&s, argv + optind);

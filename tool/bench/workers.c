@@ -55,7 +55,7 @@ static bool find(const char *name, char *path)
 	if (slash != NULL)
 		*slash = '\0';
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		if (snprintf(path, PATH_MAX, "%s/%s/%s", self, folders[i], name) < PATH_MAX && access(path, X_OK) == 0)
+		if (snprintf(path, PATH_MAX, "%s/%s/%s", self, folders[i], name) < PATH_MAX && self_may(path, X_OK))
 			return true;
 	complain("cannot find %s in %s/%s or %s/%s. Build or install all of rseqkit.", name, self, folders[0], self,
 		 folders[1]);

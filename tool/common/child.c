@@ -95,24 +95,29 @@ static bool read_all(int fd, struct patience *patience, struct child_result *res
 	return true;
 }
 
-/* Waits for the child's end. Returns false when the time is over. */
-static bool reap(pid_t pid, struct patience *patience, int *status)
+/* Waits for the child's end. Returns what waitpid() returned, and so 0 when the time is over. */
+static pid_t reap(pid_t pid, struct patience *patience, int *status)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
+	pid_t reaped;
 
-	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (is_over(patience))
-			return false;
+	while ((reaped = waitpid(pid, status, WNOHANG)) == 0 && !is_over(patience))
 		nanosleep(&pause, NULL);
-	}
-	return true;
+	return reaped;
+}
+
+/* Stores how the child ended, which waitpid() told by `reaped` and `status`. */
+static void conclude(pid_t reaped, int status, struct child_result *result)
+{
+	result->end = reaped < 0 ? CHILD_LOST : WIFSIGNALED(status) ? CHILD_KILLED : CHILD_EXITED;
+	result->number = reaped < 0 ? errno : WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result)
 {
 	struct patience patience = {limit_ms, now_ms()}, grace;
 	int ends[2], status = 0;
-	pid_t pid;
+	pid_t pid, reaped = 0;
 
 	*result = (struct child_result){.end = CHILD_NOT_RUN};
 	signal(SIGCHLD, SIG_DFL); /* if SIGCHLD were ignored, the exit status would be lost */
@@ -128,9 +133,10 @@ void child_run(child_function *function, const void *argument, int limit_ms, str
 	result->number = errno;
 	close(ends[1]);
 	if (pid > 0) {
-		if (read_all(ends[0], &patience, result) && reap(pid, &patience, &status)) {
-			result->end = WIFSIGNALED(status) ? CHILD_KILLED : CHILD_EXITED;
-			result->number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+		if (read_all(ends[0], &patience, result))
+			reaped = reap(pid, &patience, &status);
+		if (reaped != 0) {
+			conclude(reaped, status, result);
 		} else {
 			result->end = CHILD_TIMED_OUT;
 			kill(pid, SIGKILL);

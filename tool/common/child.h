@@ -15,7 +15,8 @@ enum child_end {
 	CHILD_EXITED,    /* `number` is the exit status */
 	CHILD_KILLED,    /* `number` is the signal */
 	CHILD_TIMED_OUT, /* child_run() killed the child */
-	CHILD_NOT_RUN    /* `number` is the errno of pipe() or fork() */
+	CHILD_NOT_RUN,   /* `number` is the errno of pipe() or fork() */
+	CHILD_LOST       /* the child has run, and `number` is the errno of waitpid(), which didn't tell how the child ended */
 };
 
 struct child_result {

@@ -9,9 +9,12 @@
 /*
  * The json_put functions add a member to an object. json_new() makes an empty object. If memory is short, each of these
  * functions ends the program with EXIT_USAGE.
+ *
+ * json_put_string() makes null of NULL. A file's name can have bytes that aren't UTF-8, and JSON can't. Each such byte becomes
+ * the character U+FFFD.
  */
 void json_put(json_object *object, const char *key, json_object *value);
-void json_put_string(json_object *object, const char *key, const char *text); /* NULL becomes null */
+void json_put_string(json_object *object, const char *key, const char *text); /* see below */
 void json_put_number(json_object *object, const char *key, uint64_t number);
 void json_put_seconds(json_object *object, const char *key, double seconds);
 json_object *json_new(void);

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,7 +104,11 @@ bool proc_is_initial(void)
 {
 	char name[64];
 	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+	struct stat status;
 
+	/* If a filter refuses readlink(), the namespace's number is still that of the inode. */
+	if (n < 0 && stat("/proc/self/ns/pid", &status) == 0)
+		n = snprintf(name, sizeof(name), "pid:[%ju]", (uintmax_t)status.st_ino);
 	name[n > 0 ? n : 0] = '\0';
 	return strcmp(name, INITIAL_NAMESPACE) == 0 && proc_is_ours();
 }

@@ -15,6 +15,7 @@
 #include "demo.h"
 #include "common/options.h"
 #include "common/output.h"
+#include "common/self.h"
 #include "tool.h"
 
 #define THREADS_MAX 4096
@@ -81,7 +82,7 @@ static bool read_input(struct demo_input *input, char **paths, int count)
 	for (int i = 0; ok && i < count; i++)
 		ok = demo_input_add(input, paths[i]);
 	for (size_t i = 0; ok && count == 0 && i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		if (access(defaults[i], F_OK) == 0)
+		if (self_may(defaults[i], F_OK))
 			ok = demo_input_add(input, defaults[i]);
 	print_progress(NULL);
 	if (ok && input->count == 0) {

@@ -82,6 +82,8 @@ static enum passage counted_pass(struct trial *trial)
 	enum passage passage = pass(trial->words, trial->offset);
 
 	trial->preemptions = doctor_preemptions() - before;
+	if (before < 0)
+		trial->lack = LACKS_COUNT;
 	trial->cpu_after = doctor_cpu();
 	return passage;
 }
@@ -150,6 +152,8 @@ static void *help(void *argument)
 	set(&trial->ready);
 	if (placed && wait_for_section(trial))
 		trial->happened = make_happen(trial);
+	if (placed && trial->event == EVENT_MIGRATION && !trial->happened && trial->area->rseq_cs != 0)
+		trial->lack = LACKS_CPU;
 	change_word(trial, 1);
 	return NULL;
 }
@@ -162,7 +166,10 @@ static enum passage pass_with_timer(struct trial *trial)
 	signalled = trial;
 	ticks = 0;
 	signal(SIGALRM, on_tick);
-	setitimer(ITIMER_REAL, &on, NULL);
+	if (setitimer(ITIMER_REAL, &on, NULL) != 0) {
+		trial->lack = LACKS_TIMER;
+		return PASSAGE_LEFT;
+	}
 	passage = counted_pass(trial);
 	setitimer(ITIMER_REAL, &off, NULL);
 	trial->happened = ticks > 0;
@@ -215,7 +222,7 @@ static bool attempt(struct trial *trial, enum passage *passage)
 	/* The system call succeeded, but the thread wasn't moved. Possibly a seccomp filter made the call return 0. */
 	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
 		trial->lack = LACKS_CPU;
-	return is_by_event(trial, *passage == PASSAGE_ABORTED);
+	return trial->lack != LACKS_COUNT && is_by_event(trial, *passage == PASSAGE_ABORTED);
 }
 
 struct abort_probe {
@@ -272,7 +279,7 @@ static int probe_abort(int out, const void *argument)
 
 	if (!prepare(out, (const struct abort_probe *)argument, &trial) || !is_possible(&trial))
 		return 0;
-	for (int i = 0; i < TRIES && done < CERTAIN; i++) {
+	for (int i = 0; i < TRIES && done < CERTAIN && trial.lack != LACKS_COUNT; i++) {
 		if (!attempt(&trial, &passage))
 			continue;
 		if (passage == PASSAGE_ABORTED) {

@@ -92,8 +92,8 @@ static json_object *kernel_object(const struct doctor_facts *facts)
 {
 	json_object *kernel = json_new(), *slice = json_new();
 
-	json_put_string(kernel, "release", facts->kernel.release);
-	json_put_string(kernel, "machine", facts->kernel.machine);
+	json_put_string(kernel, "release", or_null(facts->kernel.release));
+	json_put_string(kernel, "machine", or_null(facts->kernel.machine));
 	put_behaviour(kernel, &facts->present);
 	put_answer(slice, "known", facts->full.slice.known);
 	put_answer(slice, "enabled", facts->full.slice.enabled);

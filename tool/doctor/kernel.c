@@ -124,6 +124,8 @@ static int try_slices(int out, volatile struct rk_area *area)
 	} control, requested = {.bytes = {1, 0}};
 	long last = doctor_preemptions() + SLICES;
 
+	if (last < SLICES)
+		doctor_give_up(LACKS_COUNT);
 	start_competitor(out);
 	while (doctor_preemptions() < last) {
 		control = requested;

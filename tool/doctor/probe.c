@@ -97,10 +97,9 @@ int doctor_other_cpu(int cpu)
 
 long doctor_preemptions(void)
 {
-	struct rusage usage = {.ru_nivcsw = 0};
+	struct rusage usage;
 
-	(void)getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nivcsw;
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : -1;
 }
 
 /* Does the list have an entry for this probe? Entries look like "NAME (END)" and are separated by commas. */
@@ -115,7 +114,8 @@ static bool is_noted(const struct doctor_facts *facts, const char *what)
 
 void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
 {
-	static const char *const lacks[] = {"no memory", "no thread", "no choice of CPUs", "no sleep"};
+	static const char *const lacks[] = {"no memory", "no thread", "no choice of CPUs", "no sleep", "no timer",
+					   "no count of preemptions", "no path of this program"};
 	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
@@ -133,8 +133,11 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 	case CHILD_KILLED:
 		snprintf(end, room, "%s%s (signal %d)", comma, what, result->number);
 		break;
+	case CHILD_LOST:
+		snprintf(end, room, "%s%s (unknown end)", comma, what);
+		break;
 	default:
-		if (result->number >= LACKS_MEMORY && result->number <= LACKS_SLEEP)
+		if (result->number >= LACKS_MEMORY && result->number <= LACKS_LAST)
 			snprintf(end, room, "%s%s (%s)", comma, what, lacks[result->number - LACKS_MEMORY]);
 		else
 			snprintf(end, room, "%s%s (status %d)", comma, what, result->number);

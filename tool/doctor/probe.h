@@ -25,7 +25,17 @@ enum {
 void doctor_say(int out, int letter);
 
 /* A resource that a probe needs and couldn't get. The probe then exits with this value as its status, and counts as failed. */
-enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU, LACKS_SLEEP };
+enum lack {
+	LACKS_NOTHING,
+	LACKS_MEMORY = 100,
+	LACKS_THREAD,
+	LACKS_CPU,
+	LACKS_SLEEP,
+	LACKS_TIMER,
+	LACKS_COUNT, /* of preemptions */
+	LACKS_PATH,  /* of this program */
+	LACKS_LAST = LACKS_PATH
+};
 
 /* In a child: ends the child with this status. The parent still uses the letters that the child has written. */
 _Noreturn void doctor_give_up(enum lack lack);
@@ -72,7 +82,7 @@ int doctor_cpu(void);
 enum { CPU_NONE = -1, CPU_UNKNOWN = -2 };
 int doctor_other_cpu(int cpu);
 
-/* Returns how often the calling thread was preempted until now. */
+/* Returns how often the calling thread was preempted until now; -1 if the kernel doesn't tell. */
 long doctor_preemptions(void);
 
 /* aborts.c: finds which events abort a section of a thread with this registration. */

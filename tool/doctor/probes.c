@@ -148,7 +148,9 @@ static int probe_fresh(int out, const void *argument)
 	char *arguments[] = {path, command, option, NULL};
 
 	(void)argument;
-	return self_path(path) ? child_exec(out, arguments) : CHILD_NO_EXEC;
+	if (!self_path(path))
+		doctor_give_up(LACKS_PATH);
+	return child_exec(out, arguments);
 }
 
 /*
@@ -284,8 +286,8 @@ void doctor_examine(struct doctor_facts *facts)
 		if (facts->rseq_error == ANSWER_TO_NO_MEMORY)
 			facts->rseq_error = 0;
 	}
-	/* Without the path of this program, no fresh process can be started. The finding no-proc reports this. */
-	if (self_path(path) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
+	/* Without /proc and without the path of this program, the finding no-proc says enough. */
+	if ((self_path(path) || self_has_proc()) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
 		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
 	doctor_look_around(facts);
 }

@@ -167,8 +167,8 @@ static bool make_report(const char *name, char path[PATH_MAX])
 	bool is_short = name[0] == '/' || getcwd(folder, sizeof(folder)) != NULL;
 	int fd = -1;
 
-	errno = is_short ? ENAMETOOLONG : errno;
-	if (is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
+	errno = name[0] == '\0' ? ENOENT : is_short ? ENAMETOOLONG : errno;
+	if (name[0] != '\0' && is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (fd < 0) {
 		complain("%.100s: %s", name, strerror(errno));

@@ -127,9 +127,10 @@ static void wake_often(void)
 
 	sigfillset(&mask);
 	sigdelset(&mask, SIGALRM);
-	(void)sigaction(SIGALRM, &action, NULL);
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	(void)setitimer(ITIMER_REAL, &interval, NULL);
+	/* Without the handler, the timer's signal would kill this child, and the tool's limit alone would end a long wait. */
+	if (sigaction(SIGALRM, &action, NULL) == 0)
+		(void)setitimer(ITIMER_REAL, &interval, NULL);
 }
 
 static enum inspect_outcome wait_for_stop(pid_t tid, int *status)

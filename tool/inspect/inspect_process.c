@@ -164,8 +164,10 @@ static int failure(const struct inspect_look *look)
 		complain("this architecture is not supported yet");
 		return EXIT_UNSURE;
 	default:
-		complain("cannot start the process that traces%s%s", look->error != 0 ? ": " : "",
-			 look->error != 0 ? strerror(look->error) : "");
+		if (look->error != 0)
+			complain("cannot start the process that traces: %s", strerror(look->error));
+		else
+			complain("the process that traces ended before it asked a thread. A filter of system calls may end it.");
 		return EXIT_UNSURE;
 	}
 }

@@ -157,6 +157,8 @@ bool inspect_read_files(struct inspect_look *look)
 	else if (result.end == CHILD_EXITED)
 		complain("cannot take the rights of process %d to read the files that it has mapped, so owners are unknown",
 			 (int)look->pid);
+	else if (result.end == CHILD_LOST)
+		complain("the end of the process that reads files is unknown, so owners are, too: %s", strerror(result.number));
 	else
 		complain("cannot start the process that reads files, so owners are unknown: %s", strerror(result.number));
 	return true;

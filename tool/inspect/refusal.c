@@ -4,9 +4,20 @@
 #include "inspect.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "common/proc.h"
 #include "tool.h"
+
+#define CAPABILITY_TRACE 19 /* CAP_SYS_PTRACE of include/uapi/linux/capability.h */
+
+static bool may_trace_others(void)
+{
+	char text[64];
+
+	return proc_field(getpid(), "CapEff", text, sizeof(text)) && (strtoull(text, NULL, 16) >> CAPABILITY_TRACE & 1) != 0;
+}
 
 int inspect_report_refusal(pid_t pid, pid_t tid)
 {
@@ -29,6 +40,9 @@ int inspect_report_refusal(pid_t pid, pid_t tid)
 	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
 		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
 			 "as in a container. Run it without a filter, and as root.", (int)pid);
+	} else if (may_trace_others()) {
+		complain("not permitted to trace process %d, although this program has CAP_SYS_PTRACE: the process is in another "
+			 "user namespace, or a security module protects it.", (int)pid);
 	} else {
 		complain("not permitted to trace process %d: it belongs to another user or is protected, so tracing needs "
 			 "CAP_SYS_PTRACE. Run as root.", (int)pid);

@@ -3,9 +3,9 @@
  * lint.c - `rseqkit lint`: reads the options, and starts a child process for each file, which checks the file.
  *
  * A file can be made to harm the tool: its numbers can wrap, its tables can be endless, and it can be truncated while it is
- * mapped. So a child with limits of time and memory reads it. The child writes its report to a memfd, and then one byte, the
- * mark, to a pipe. If a child ends without the mark, the tool reports an error with the file's name. The exit status isn't
- * enough, because libdw exits with 1 if memory is short.
+ * mapped. So a child with limits of time and memory reads it. The child writes its report to a memfd, and then exits with the
+ * status of the check and the bit CHECKED. If a child ends otherwise, the tool reports an error with the file's name. A status
+ * without the bit isn't enough, because libdw exits with 1 if memory is short.
  */
 #define _GNU_SOURCE
 #include "lint.h"
@@ -31,7 +31,7 @@
 #define MEMORY_MAX ((rlim_t)1 << 30)   /* bytes of address space, plus four times the file's size */
 #define REPORT_MAX ((rlim_t)256 << 20) /* bytes of a file that the child writes; or the checked file's size, if that is greater */
 #define SIZE_MAX_KNOWN ((rlim_t)1 << 40)
-#define DONE 'd'                       /* the mark */
+#define CHECKED 64                     /* a bit of the child's exit status: the report is complete */
 
 /* The work of one child. */
 struct work {
@@ -69,7 +69,6 @@ static int check_in_child(int out, const void *argument)
 	const struct work *work = (const struct work *)argument;
 	FILE *report = fdopen(work->report, "w");
 	const rlim_t size = size_of(work->path);
-	const char mark = DONE;
 	int status;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -86,22 +85,25 @@ static int check_in_child(int out, const void *argument)
 	if (report == NULL)
 		return EXIT_USAGE;
 	status = lint_file(work->path, work->settings, report);
-	return fflush(report) == 0 && write(out, &mark, 1) == 1 ? status : EXIT_USAGE;
+	(void)out;
+	return fflush(report) == 0 ? status | CHECKED : EXIT_USAGE;
 }
 
-/* Copies the report of a child to stdout, after `before`. */
-static void copy_report(int report, const char *before)
+/* Copies the report of a child to stdout, after `before`. Returns false if nothing of it can be read, and sets errno. */
+static bool copy_report(int report, const char *before)
 {
 	char part[65536];
-	ssize_t count;
 	off_t at = 0;
+	ssize_t count = pread(report, part, sizeof(part), at);
 
+	if (count < 0)
+		return false;
 	fputs(before, stdout);
-
-	while ((count = pread(report, part, sizeof(part), at)) > 0) {
+	for (; count > 0; count = pread(report, part, sizeof(part), at)) {
 		fwrite(part, 1, (size_t)count, stdout);
 		at += count;
 	}
+	return true;
 }
 
 /* Stores in `why` the reason for which a child didn't check its file. */
@@ -111,10 +113,20 @@ static void explain(const struct child_result *result, char *why, size_t size)
 		snprintf(why, size, "reading it took more than %d s", LIMIT_S);
 	else if (result->end == CHILD_KILLED && result->number == SIGXFSZ)
 		snprintf(why, size, "its report is too long; the file is possibly damaged");
+	else if (result->end == CHILD_KILLED && result->number == SIGKILL)
+		snprintf(why, size, "reading it was ended by signal %d, by a limit or from outside", SIGKILL);
+	else if (result->end == CHILD_KILLED && result->number == SIGSEGV)
+		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged, or the stack is too small", SIGSEGV);
 	else if (result->end == CHILD_KILLED)
 		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged or truncated", result->number);
+	else if (result->end == CHILD_EXITED && (result->number & CHECKED))
+		snprintf(why, size, "its report can't be read: %s", strerror(errno));
+	else if (result->end == CHILD_EXITED && result->number == EXIT_USAGE)
+		snprintf(why, size, "its report can't be written");
 	else if (result->end == CHILD_EXITED)
 		snprintf(why, size, "reading it takes too much memory; the file is possibly damaged");
+	else if (result->end == CHILD_LOST)
+		snprintf(why, size, "the end of the process that reads it is unknown: %s", strerror(result->number));
 	else
 		snprintf(why, size, "cannot start the process that reads it: %s", strerror(result->number));
 }
@@ -140,16 +152,15 @@ static int check(const char *path, const struct lint_settings *settings, const c
 	struct work work = {path, settings, memfd_create("lint", MFD_CLOEXEC), getpid()};
 	struct child_result result = {.end = CHILD_NOT_RUN};
 	int status = EXIT_USAGE;
-	char why[96];
+	char why[128];
 
 	fflush(stdout);
 	if (work.report < 0)
 		result.number = errno;
 	else
 		child_run(check_in_child, &work, LIMIT_S * 1000, &result);
-	if (result.end == CHILD_EXITED && result.size == 1) {
-		copy_report(work.report, before);
-		status = result.number;
+	if (result.end == CHILD_EXITED && (result.number & CHECKED) && copy_report(work.report, before)) {
+		status = result.number & ~CHECKED;
 	} else {
 		explain(&result, why, sizeof(why));
 		tell_failure(path, why, settings, before);

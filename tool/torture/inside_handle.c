@@ -41,9 +41,11 @@ bool handle_lives(const struct inside_process *process)
 {
 	struct pollfd poll_one = {.fd = process->handle, .events = POLLIN};
 	struct proc_thread thread;
+	int ready = process->handle >= 0 ? poll(&poll_one, 1, 0) : -1;
 
-	if (process->handle >= 0)
-		return poll(&poll_one, 1, 0) <= 0;
+	if (ready >= 0)
+		return ready == 0;
+	/* There is no handle, or a filter refuses poll(). */
 	if (kill(process->space->pid, 0) != 0 && errno == ESRCH)
 		return false;
 	/* If no descriptor is free for /proc/PID/stat, the process counts as alive. A later call finds out more. */

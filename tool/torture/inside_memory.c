@@ -40,7 +40,8 @@ bool memory_begin(struct inside *inside)
 
 	inside->room = room_allowed();
 	inside->memory = memfd_create("rseqkit-torture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	errno = EFBIG;
+	if (inside->memory >= 0)
+		errno = EFBIG;
 	if (inside->memory >= 0 && inside->room >= ROOM_LEAST && ftruncate(inside->memory, (off_t)inside->room) == 0 &&
 	    fcntl(inside->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0)
 		memory = mmap(NULL, inside->room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, inside->memory, 0);

@@ -105,7 +105,11 @@ int probe_trap(void)
 	child_run(try_trap, NULL, PROBE_MS, &result);
 	if (result.end == CHILD_EXITED && result.number <= AGENT_TRAP_MOVES_MAX)
 		return result.number;
-	complain("cannot abort from inside here: the signal of a trap doesn't say where the trap was. Leave out --inside");
+	if (result.end == CHILD_NOT_RUN || result.end == CHILD_LOST)
+		complain("cannot abort from inside here: the process that tries a trap can't be run: %s. Leave out --inside",
+			 strerror(result.number));
+	else
+		complain("cannot abort from inside here: the signal of a trap doesn't say where the trap was. Leave out --inside");
 	return -1;
 }
 

@@ -229,7 +229,7 @@ static bool attach(struct torture *torture)
 		if (refusal.tid != 0)
 			complain_of(&refusal);
 		else
-			complain("cannot trace process %d: it has ended", (int)pid);
+			complain("cannot trace process %d: %s", (int)pid, lives(pid) ? "its threads can't be listed" : "it has ended");
 		process_release(process);
 		traced_detach(torture, NULL);
 		return false;

@@ -163,8 +163,12 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 
 	errno = 0;
 	fd = mapped_open(mapped, line->name, line->start);
-	if (fd < 0)
-		return is_lack(errno) ? NULL : missing_module(line, result);
+	if (fd < 0 && !is_lack(errno))
+		return missing_module(line, result);
+	if (fd < 0) {
+		result->lacked = true;
+		return NULL;
+	}
 	if (fstat(fd, &file) != 0) {
 		close(fd);
 		return NULL;
@@ -176,6 +180,8 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 		module = add_module(result, catalog_read(fd, line->name), line);
 		if (module != NULL)
 			module->file = file;
+		else
+			result->lacked = true;
 	}
 	close(fd);
 	return module;

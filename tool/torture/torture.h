@@ -137,6 +137,7 @@ struct torture_result {
 	int status;
 	uint64_t spared;     /* processes in which no section is aborted any more: see spare_process() */
 	uint64_t closed;     /* processes in which no section is known, because the tool may not read their memory */
+	bool lacked;         /* at some moment a file couldn't be read, for lack of descriptors or memory */
 	uint64_t tracing;    /* processes that the tool stopped tracing, because the program wanted to trace them */
 	double seconds;
 };

@@ -266,6 +266,10 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   "%" PRIu64 " times a process was let go, because the program called ptrace() to trace it; a process can have "
 			   "only one tracer.",
 			   result->tracing);
+	if (result->lacked)
+		print_line(out, 0, 2,
+			   "At some moment a file could not be read, because too few descriptors (ulimit -n) or too little memory was "
+			   "left. Its sections are possibly not covered.");
 	if (result->closed > 0)
 		print_line(out, 0, 2,
 			   "In %" PRIu64 " processes nothing was aborted, because the tool may not read their memory: their "

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/proc.h"
 #include "tool.h"
 
 #define GRACE_MS 1000
@@ -66,11 +67,24 @@ bool launch_go(struct launch *launch, const char *name)
 	return false;
 }
 
+/* Does /proc show the process as ended? A process that isn't waited for stays there as a zombie. */
+static bool is_gone(pid_t pid)
+{
+	char state[64];
+
+	return !proc_field(pid, "State", state, sizeof(state)) || state[0] == 'Z' || state[0] == 'X';
+}
+
 bool launch_has_ended(struct launch *launch)
 {
-	if (!launch->has_ended && waitpid(launch->pid, &launch->status, WNOHANG) == launch->pid)
-		launch->has_ended = true;
-	return launch->has_ended;
+	pid_t pid;
+
+	if (launch->has_ended || launch->is_lost)
+		return true;
+	pid = waitpid(launch->pid, &launch->status, WNOHANG);
+	launch->has_ended = pid == launch->pid;
+	launch->is_lost = pid < 0 && is_gone(launch->pid);
+	return launch->has_ended || launch->is_lost;
 }
 
 void launch_stop(struct launch *launch)

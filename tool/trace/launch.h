@@ -15,6 +15,7 @@ struct launch {
 	pid_t pid; /* 0 if there is no program */
 	int go, failure; /* pipes: the child waits for a byte of `go`, and writes exec's errno to `failure` */
 	bool has_ended, was_stopped; /* was_stopped: this tool sent SIGTERM */
+	bool is_lost; /* the program has ended, but waitpid() is refused, so the status is unknown; has_ended is then false */
 	int status; /* the status of waitpid() */
 };
 

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/output.h"
@@ -180,8 +181,10 @@ void naming_stop(struct naming *naming)
 
 bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument)
 {
+	const struct timespec pause = {0, 1000000};
 	uint64_t begun = proc_now(), patience = ANSWER_NS;
 	ssize_t n = -1;
+	int ready;
 
 	if (naming->fd < 0 || send(naming->fd, &offset, sizeof(offset), MSG_NOSIGNAL) != sizeof(offset)) {
 		naming_stop(naming);
@@ -190,10 +193,13 @@ bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *an
 	do {
 		struct pollfd poller = {.fd = naming->fd, .events = POLLIN};
 
-		if (poll(&poller, 1, 20) > 0) {
-			n = recv(naming->fd, answer, sizeof(*answer), 0);
+		ready = poll(&poller, 1, 20);
+		if (ready < 0) /* also if a filter refuses poll() */
+			nanosleep(&pause, NULL);
+		if (ready != 0)
+			n = recv(naming->fd, answer, sizeof(*answer), MSG_DONTWAIT);
+		if (ready > 0 || n >= 0)
 			break;
-		}
 		if (!meanwhile(argument))
 			patience = HURRY_NS;
 	} while (proc_now() - begun < patience);

@@ -64,6 +64,11 @@ static int run(const struct options *options)
 			trace_print_tables(&tracer, options->all);
 	}
 	tracer_forget(&tracer);
+	if (!options->json && options->settings.output != NULL && (fflush(stdout) != 0 || ferror(stdout))) {
+		complain("cannot write to %s", options->settings.output);
+		clearerr(stdout); /* otherwise main() would report the error again, of standard output */
+		status = EXIT_USAGE;
+	}
 	if (tracer.output_failed) {
 		complain("cannot write the trace, so it has ended");
 		status = EXIT_USAGE;

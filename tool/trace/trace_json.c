@@ -37,9 +37,11 @@ void trace_flush(struct tracer *tracer)
 
 	for (size_t at = 0; at < used && !tracer->output_failed;) {
 		struct pollfd poller = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		int ready = poll(&poller, 1, POLL_MS);
 		ssize_t n;
 
-		if (poll(&poller, 1, POLL_MS) <= 0) {
+		/* If a filter refuses poll(), the write possibly blocks. */
+		if (ready == 0 || (ready < 0 && errno == EINTR)) {
 			capture_pump(&tracer->capture);
 			waited = launch_signal() != 0 ? waited + POLL_MS : 0;
 			tracer->output_failed = waited > PATIENCE_MS;

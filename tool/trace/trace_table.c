@@ -178,7 +178,9 @@ static void print_program(const struct launch *launch)
 {
 	if (launch->pid == 0)
 		return;
-	if (!launch->has_ended)
+	if (launch->is_lost)
+		print_line(stdout, 0, 2, "The program has ended, and its exit status is unknown.");
+	else if (!launch->has_ended)
 		print_line(stdout, 0, 2, "The program (%d) still runs, although rseqkit sent it SIGTERM.", (int)launch->pid);
 	else if (WIFEXITED(launch->status))
 		print_line(stdout, 0, 2, "The program ended with exit status %d.", WEXITSTATUS(launch->status));

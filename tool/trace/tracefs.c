@@ -134,6 +134,8 @@ static void print_advice(int error)
 		complain("this kernel has no tracefs: it was built without CONFIG_TRACING. Use a kernel with it.");
 	else if (error == ENOSYS || error == EINVAL)
 		complain("tracefs is not mounted. This command mounts it: mount -t tracefs none /sys/kernel/tracing");
+	else if (error == EMFILE || error == ENFILE || error == ENOMEM)
+		complain("cannot open the kernel's tracing (tracefs): %s", strerror(error));
 	else if (geteuid() != 0)
 		complain("the kernel's tracing (tracefs) is not allowed to this user: %s. Run the same command as root, with sudo.",
 			 strerror(error));

@@ -158,8 +158,10 @@ static bool have_ended(const struct tracer *tracer)
 
 	for (size_t i = 0; i < settings->pid_count; i++) {
 		struct pollfd poller = {.fd = tracer->ends[i], .events = POLLIN};
+		int ready = poller.fd >= 0 ? poll(&poller, 1, 0) : -1;
 
-		if (poller.fd >= 0 ? poll(&poller, 1, 0) == 0 : kill(settings->pids[i], 0) == 0 || errno != ESRCH)
+		/* Without a pidfd, and if a filter refuses poll(), the id must do. */
+		if (ready < 0 ? kill(settings->pids[i], 0) == 0 || errno != ESRCH : ready == 0)
 			return false;
 	}
 	return settings->pid_count > 0;
