@@ -14,7 +14,7 @@
  * the character U+FFFD.
  */
 void json_put(json_object *object, const char *key, json_object *value);
-void json_put_string(json_object *object, const char *key, const char *text); /* see below */
+void json_put_string(json_object *object, const char *key, const char *text); /* see above */
 void json_put_number(json_object *object, const char *key, uint64_t number);
 void json_put_seconds(json_object *object, const char *key, double seconds);
 json_object *json_new(void);
