@@ -114,7 +114,8 @@ RKI_API ptrdiff_t rk_ktls_offset(void);
  * With another provider the thread id is right, but the CPU is possibly the parent's.
  *
  * Some children that clone(2) makes with CLONE_VM are neither vfork children nor threads. Such a child possibly reads its
- * parent's blob, or a duplicate of that blob. Then the thread id and the CPU are possibly the parent's.
+ * parent's blob, or a duplicate of that blob. Then the thread id and the CPU are possibly the parent's. They are also possibly
+ * another task's where the kernel can't write the blob (doc/ktls.md, "Limits"). In such tasks, call gettid().
  *
  * Context: any thread; signal handler; after fork; a vfork child as described. Cost: a few nanoseconds if the kernel maintains
  * the blob and the vDSO has the functions. Otherwise rk_ktls_cpu() costs as much as rk_cpu(), and rk_ktls_tid() takes a system
