@@ -87,8 +87,12 @@ static void wait_for_all(struct slice *slice)
 static void *slice_thread(void *arg)
 {
 	struct slice_thread *t = arg;
-	uint64_t warm_up = t->slice->loop->run(warm_up_turns(t->slice->turns));
+	uint64_t warm_up;
 
+	/* With RSEQKIT_AREA=own, a thread is registered at its first operation. A contender without a fallback has no such operation. */
+	if (t->slice->loop->condition == BENCH_RSEQ)
+		(void)rk_thread_register();
+	warm_up = t->slice->loop->run(warm_up_turns(t->slice->turns));
 	wait_for_all(t->slice);
 	t->start = bench_now();
 	t->own_ns = t->slice->loop->run(t->slice->turns);

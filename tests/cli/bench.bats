@@ -245,6 +245,12 @@ need_allocator() {
 			u["contender"] == "lttng-ust" or u["bench"] == "start" and "Debian" in u["reason"] for u in j["unavailable"])'
 }
 
+@test "with own areas, in which a thread is registered late, every contender runs" {
+	need_libc_registration
+	expect_json 0 env RSEQKIT_AREA=own GLIBC_TUNABLES=$tunable_off "$RSEQKIT" bench --json $quickly --threads 1 counter freelist log
+	assert_bench '{r["owner"] for r in j["results"]} == {"self"}' '"classic" in {r["contender"] for r in j["results"]}'
+}
+
 @test "without rseq: what needs it is unavailable with a reason, the rest is measured" {
 	need_filter
 	expect_json 0 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" bench counter register --json $quickly \
