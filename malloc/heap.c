@@ -21,7 +21,7 @@
 #include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a class's array for one CPU */
-#define PER_CPU_OF_SPANS ((size_t)2 << 20)  /* the same for objects above SMALL_MAX */
+#define PER_CPU_OF_SPANS ((size_t)6 << 20)  /* the same for objects above SMALL_MAX */
 #define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches */
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
 #define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
