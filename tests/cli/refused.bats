@@ -124,6 +124,15 @@ expect_unknown() { # CALL TEXT MEMBER...
 	[[ $output != *'has ended'* ]]
 }
 
+@test "torture: without wait4(2) or write(2) nothing waits for ever" {
+	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
+	setup_target
+	start sleep 60
+	expect 2 below wait4 torture --time=1 --pid="$target"
+	assert_says "cannot wait for the tracer: Operation not permitted"
+	expect 2 below write torture -- "$HELPERS/aborted" 0.1 # has no way to print a message
+}
+
 @test "torture --inside: without poll(2) the program's end is seen; a missing process or file has its own error" {
 	need_rseq
 	run "$RSEQKIT" torture --inside -- "$HELPERS/aborted" 0.1

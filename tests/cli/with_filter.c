@@ -71,6 +71,7 @@ static const struct {
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 	{"getrusage", SYS_getrusage}, {"setitimer", SYS_setitimer}, {"gettid", SYS_gettid}, {"wait4", SYS_wait4}, {"uname", SYS_uname},
 	{"rt_sigaction", SYS_rt_sigaction}, {"getppid", SYS_getppid}, {"fcntl", SYS_fcntl}, {"memfd_create", SYS_memfd_create},
+	{"write", SYS_write},
 };
 
 /* Adds instructions for one system call. They expect the call's number in the accumulator, and leave it there. */

@@ -37,13 +37,18 @@
 #define MASK_LOOKS 10
 #define MASK_PAUSE_NS 5000000
 
-/* In the child: waits for a byte from the tracer, which then traces this child, and executes the program. */
-static _Noreturn void become_program(char **command, int go, int failed, const sigset_t *mask)
+/*
+ * In the child: waits for a byte from the tracer, which then traces this child, and executes the program. If the tracer ends
+ * without writing the byte, this process ends, too.
+ */
+static _Noreturn void become_program(char **command, const int go[2], int failed, const sigset_t *mask)
 {
 	char byte;
 	int error;
 
-	(void)!read(go, &byte, 1);
+	close(go[1]);
+	if (read(go[0], &byte, 1) != 1)
+		_exit(127);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(command[0], command);
 	error = errno;
@@ -64,7 +69,7 @@ static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 	}
 	pid = fork();
 	if (pid == 0)
-		become_program(torture->settings->command, go[0], error[1], mask);
+		become_program(torture->settings->command, go, error[1], mask);
 	close(go[0]);
 	close(error[1]);
 	*failed = error[0];
@@ -83,7 +88,11 @@ static bool start(struct torture *torture, const sigset_t *mask, int *failed)
 		return false;
 	}
 	thread->state = THREAD_RUNNING;
-	(void)!write(go[1], "g", 1);
+	if (write(go[1], "g", 1) != 1) {
+		complain("cannot start the program: %s", strerror(errno));
+		kill(pid, SIGKILL);
+		return false;
+	}
 	close(go[1]);
 	return true;
 }

@@ -155,11 +155,16 @@ static int run_apart(const struct torture_settings *settings)
 		action.sa_handler = note_end;
 		(void)sigaction(ends[i], &action, NULL);
 	}
-	while (waitpid(pid, &status, 0) != pid)
+	while (waitpid(pid, &status, 0) != pid) {
+		if (errno != EINTR) { /* the tracer sees that this process has ended, and ends */
+			complain("cannot wait for the tracer: %s", strerror(errno));
+			return EXIT_USAGE;
+		}
 		if (ended && pipes[1] >= 0) {
 			close(pipes[1]);
 			pipes[1] = -1;
 		}
+	}
 	if (pipes[1] >= 0)
 		close(pipes[1]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_USAGE;
