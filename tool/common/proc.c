@@ -78,6 +78,20 @@ bool proc_has_signal(pid_t tid, const char *name, int signal)
 	return proc_field(tid, name, text, sizeof(text)) && (strtoull(text, NULL, 16) >> (signal - 1) & 1) != 0;
 }
 
+bool proc_lives(pid_t tid)
+{
+	char state[32];
+
+	return proc_field(tid, "State", state, sizeof(state)) && state[0] != 'Z' && state[0] != 'X';
+}
+
+pid_t proc_tracer(pid_t tid)
+{
+	char tracer[32];
+
+	return proc_field(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
+}
+
 bool proc_process(pid_t tid, pid_t *pid)
 {
 	char text[32];

@@ -22,6 +22,12 @@ bool proc_field(pid_t tid, const char *name, char *text, size_t size);
 /* Does the field `name` of /proc/TID/status, for example "SigBlk", have the signal in its set? */
 bool proc_has_signal(pid_t tid, const char *name, int signal);
 
+/* Has the thread not ended yet? A process that wasn't waited for (a zombie) has ended. */
+bool proc_lives(pid_t tid);
+
+/* Returns the process that traces the thread, or 0 if no process traces it. */
+pid_t proc_tracer(pid_t tid);
+
 /* Stores the id of the thread's process. */
 bool proc_process(pid_t tid, pid_t *pid);
 

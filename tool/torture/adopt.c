@@ -104,10 +104,8 @@ void traced_find_children(struct torture *torture)
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
 		pid_t pid = (pid_t)atoi(entry->d_name);
-		char tracer[32];
 
-		if (pid > 0 && traced_find(torture, pid) == NULL && proc_field(pid, "TracerPid", tracer, sizeof(tracer)) &&
-		    atoi(tracer) == getpid())
+		if (pid > 0 && traced_find(torture, pid) == NULL && proc_tracer(pid) == getpid())
 			(void)traced_add(torture, pid, pid, NULL);
 	}
 	if (folder != NULL)

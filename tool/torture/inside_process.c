@@ -57,13 +57,6 @@ static void end_process(struct inside *inside, struct inside_process *process)
 	drop(inside, process);
 }
 
-static bool is_traced(pid_t pid)
-{
-	char tracer[32];
-
-	return proc_field(pid, "TracerPid", tracer, sizeof(tracer)) && atoi(tracer) != 0;
-}
-
 /*
  * A breakpoint in a module that isn't in the agent's list kills the process. A child of fork inherits its parent's breakpoints,
  * possibly also in modules that the child's list lacks. This function removes the breakpoints in such modules.
@@ -106,7 +99,7 @@ static void add_process(struct inside *inside, struct inside_process *process, c
 	handle_open(inside, process, inside->handles < process_files() / 2);
 	process->next = inside->processes;
 	inside->processes = process;
-	if (!process->let_go && (inside->awaited == slot->pid || is_traced(slot->pid))) {
+	if (!process->let_go && (inside->awaited == slot->pid || proc_tracer(slot->pid) != 0)) {
 		process->let_go = true;
 		inside->result->tracing++;
 	}

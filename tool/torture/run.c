@@ -103,21 +103,6 @@ struct refusal {
 	int error;
 };
 
-/* Returns the process that traces the thread, or 0 if no process traces it. */
-static pid_t tracer_of(pid_t tid)
-{
-	char tracer[32];
-
-	return proc_field(tid, "TracerPid", tracer, sizeof(tracer)) ? (pid_t)atoi(tracer) : 0;
-}
-
-static bool lives(pid_t tid)
-{
-	char state[32];
-
-	return proc_field(tid, "State", state, sizeof(state)) && state[0] != 'Z' && state[0] != 'X';
-}
-
 /* Seizes the threads of a process that aren't traced yet. Returns how many threads it seized. */
 static int seize_threads(struct torture *torture, struct process *process, pid_t pid, struct refusal *refusal)
 {
@@ -137,7 +122,8 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) != 0) {
 			error = errno;
-			if (lives(tid) && tracer_of(tid) != getpid()) /* threads that a traced thread makes are traced already */
+			/* Threads that a traced thread makes are traced already. */
+			if (proc_lives(tid) && proc_tracer(tid) != getpid())
 				*refusal = (struct refusal){tid, error};
 			continue;
 		}
@@ -157,7 +143,7 @@ static int seize_threads(struct torture *torture, struct process *process, pid_t
 static pid_t living(const struct torture *torture)
 {
 	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		if (lives(thread->tid))
+		if (proc_lives(thread->tid))
 			return thread->tid;
 	return 0;
 }
@@ -189,7 +175,7 @@ static int seize_guests(struct torture *torture, struct process *process, struct
 /* Prints why a thread couldn't be seized. */
 static void complain_of(const struct refusal *refusal)
 {
-	const pid_t tracer = tracer_of(refusal->tid);
+	const pid_t tracer = proc_tracer(refusal->tid);
 
 	if (tracer != 0)
 		complain("cannot trace thread %d: process %d traces it", (int)refusal->tid, (int)tracer);
@@ -238,7 +224,8 @@ static bool attach(struct torture *torture)
 		if (refusal.tid != 0)
 			complain_of(&refusal);
 		else
-			complain("cannot trace process %d: %s", (int)pid, lives(pid) ? "its threads can't be listed" : "it has ended");
+			complain("cannot trace process %d: %s", (int)pid,
+				 proc_lives(pid) ? "its threads can't be listed" : "it has ended");
 		process_release(process);
 		traced_detach(torture, NULL);
 		return false;

@@ -67,14 +67,6 @@ bool launch_go(struct launch *launch, const char *name)
 	return false;
 }
 
-/* Does /proc show the process as ended? A process that isn't waited for stays there as a zombie. */
-static bool is_gone(pid_t pid)
-{
-	char state[64];
-
-	return !proc_field(pid, "State", state, sizeof(state)) || state[0] == 'Z' || state[0] == 'X';
-}
-
 bool launch_has_ended(struct launch *launch)
 {
 	pid_t pid;
@@ -83,7 +75,7 @@ bool launch_has_ended(struct launch *launch)
 		return true;
 	pid = waitpid(launch->pid, &launch->status, WNOHANG);
 	launch->has_ended = pid == launch->pid;
-	launch->is_lost = pid < 0 && is_gone(launch->pid);
+	launch->is_lost = pid < 0 && !proc_lives(launch->pid);
 	return launch->has_ended || launch->is_lost;
 }
 
