@@ -346,7 +346,7 @@ int main(void)
 
 	while (fgets(request, sizeof(request), stdin)) {
 		if (r < 0)
-			printf("error cannot allocate: %s\n", strerror(-r));
+			printf("error cannot prepare the benches: %s\n", strerror(-r));
 		else if (strcmp(request, "list\n") == 0)
 			answer_list();
 		else if (strcmp(request, "owner\n") == 0)
