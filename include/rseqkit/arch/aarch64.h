@@ -238,12 +238,7 @@
 	order "mrs x17, cntvct_el0\n\t"                                                                                      \
 	RKI_ASM_PRIVATE("str x17, [x15], #8\n\t")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
-#define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
-	".ifnc %x[" #words "],xzr\n\t"                                                                                 \
-	RKI_ASM_PRIVATE("str %x[" #first "], [x15]\n\t")                                                               \
-	".ifnc %x[" #words "],1\n\t"                                                                                   \
-	RKI_ASM_PRIVATE("str %x[" #second "], [x15, #8]\n\t")                                                          \
-	".endif\n\t.endif\n\t"
+#define RK_ASM_PUT_AT(where, word) RKI_ASM_PRIVATE("str %x[" #word "], [x15, #" #where "]\n\t")
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when

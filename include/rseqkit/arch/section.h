@@ -55,8 +55,8 @@
  *                                            RK_ASM_IN_ORDER, the processor reads its clock after it has executed all earlier
  *                                            instructions
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place; use it after RK_ASM_PUT and RK_ASM_PUT_STAMP
- *   RK_ASM_PUT_WORDS(words, first, second)   stores no word, the first, or both words (RK_IN_WORD) to the place; `words`
- *                                            (RK_IN_COUNT) is their number; use it after RK_ASM_PUT and RK_ASM_PUT_STAMP
+ *   RK_ASM_PUT_AT(where, word)               stores a word (RK_IN_WORD) `where` bytes after the place; `where` is a literal. Use
+ *                                            it after RK_ASM_PUT and RK_ASM_PUT_STAMP
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word

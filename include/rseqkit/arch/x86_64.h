@@ -308,12 +308,8 @@
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length)                                                                                \
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil"))
-#define RK_ASM_PUT_WORDS(words, first, second)                                                                         \
-	".ifnc %[" #words "],{$|}0\n\t"                                                                                \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #first "], (%%rdi)", "mov qword ptr [rdi], %[" #first "]"))                \
-	".ifnc %[" #words "],{$|}1\n\t"                                                                                \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #second "], 8(%%rdi)", "mov qword ptr [rdi+8], %[" #second "]"))           \
-	".endif\n\t.endif\n\t"
+#define RK_ASM_PUT_AT(where, word)                                                                                     \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], " #where "(%%rdi)", "mov qword ptr [rdi+" #where "], %[" #word "]"))
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
