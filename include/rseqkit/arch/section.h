@@ -63,7 +63,8 @@
  *   RK_IN_WORD_AS            an operand: a word under another name
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IN_LENGTH             the operands of a copy's length
- *   RK_IN_COUNT              an operand: a number that the assembler compares with constants
+ *   RK_IN_COUNT              an operand: a number that the assembler compares with constants. Compilers possibly pass a register
+ *                            instead, which equals no constant
  *   RK_IMMEDIATE(word)       true if the operation adds this word by RK_ASM_COMMIT_ADD_IMMEDIATE
  *   RK_USES_SLOT             the registers that a section changes if it doesn't load, reach or copy, and adds no variable
  *   RK_USES_LOADED           the same if a section doesn't copy and has no array
