@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "slices_held.h"
 #include "slices_report.h"
 #include "os/thread_pointer.h"
 #include "slice/slice.h"
@@ -56,19 +57,14 @@ static bool is_watch_only;
 static bool is_found; /* all members of `next` are set */
 static bool is_ready; /* this library's constructor has run; until then, calls are passed on unchanged */
 
-#define HELD_MAX 8
-
-/* Signal handlers of the thread change these members, too, and restore them before they return. */
 static __thread struct {
-	volatile unsigned held;
-	const volatile void *volatile locks[HELD_MAX]; /* the first `held` members are in use; the latest lock is the last one */
-	volatile int requested;                        /* there is a request to clear, or granted time to give up */
+	struct slices_held held;
 	bool is_looking;
 } mine __attribute__((__tls_model__("initial-exec")));
 
 static bool is_granted(void)
 {
-	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
+	return mine.held.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
 /*
@@ -77,9 +73,9 @@ static bool is_granted(void)
  */
 static void give_back_time(void)
 {
-	if (!mine.requested)
+	if (!mine.held.requested)
 		return;
-	mine.requested = 0;
+	mine.held.requested = 0;
 	rk_slice_end(1);
 }
 
@@ -90,11 +86,14 @@ static void give_back_time(void)
  */
 static void request(void)
 {
-	if (is_watch_only || (mine.requested && rk_area_at(rk_area_offset)->slice_ctrl != 0))
+	if (is_watch_only || (mine.held.requested && rk_area_at(rk_area_offset)->slice_ctrl != 0))
 		return;
 	give_back_time();
-	if (rk_slice_begin())
-		mine.requested = 1;
+	if (!rk_slice_begin())
+		return;
+	mine.held.requested = 1;
+	if (slices_count(&mine.held) == 0) /* a signal handler took the places of all locks just now */
+		give_back_time();
 }
 
 /* Returns whether the mutex is possibly recursive. The thread remembers a recursive mutex as often as it took the mutex. */
@@ -107,64 +106,50 @@ static bool is_recursive(const pthread_mutex_t *mutex)
 #endif
 }
 
-/* Returns the lock's last place among the first `n` remembered locks, plus 1; 0 if the lock isn't one of them. */
-static unsigned place_of(const volatile void *lock, unsigned n)
-{
-	unsigned i = n;
-
-	while (i > 0 && mine.locks[i - 1] != lock)
-		i--;
-	return i;
-}
-
-static void forget(unsigned place)
-{
-	for (unsigned i = place; i < mine.held; i++)
-		mine.locks[i - 1] = mine.locks[i];
-	mine.held--;
-}
-
 static void begin_region(const volatile void *lock)
 {
-	if (mine.held == HELD_MAX)
-		forget(1);
-	mine.held++;
-	mine.locks[mine.held - 1] = lock;
+	unsigned place = slices_place(&mine.held, NULL);
+
+	/* slices_place() found the last places first, so the oldest locks have these. */
+	if (place == 0)
+		place = SLICES_HELD_MAX - mine.held.taken_over++ % SLICES_HELD_MAX;
+	mine.held.locks[place - 1] = lock;
 	request();
-	if (mine.held == 1)
+	if (slices_count(&mine.held) == 1)
 		rk_report_mark();
 }
 
 /* Call this when the lock was acquired. Drops an older entry for the same lock, which is stale unless the mutex is recursive. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
-	unsigned before;
+	unsigned place = is_recursive(mutex) ? 0 : slices_place(&mine.held, lock);
 
-	if (mine.held < 2 || is_recursive(mutex) || mine.locks[mine.held - 1] != lock)
-		return;
-	before = place_of(lock, mine.held - 1);
-	if (before > 0)
-		forget(before);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i + 1 < place; i++)
+		if (mine.held.locks[i] == lock)
+			mine.held.locks[i] = NULL;
 }
 
 static void leave(const volatile void *lock, bool was_held)
 {
-	if (place_of(lock, mine.held) == 0)
+	unsigned place = slices_place(&mine.held, lock);
+
+	if (place == 0)
 		return;
-	if (mine.held == 1) {
+	if (slices_count(&mine.held) == 1) {
 		if (was_held)
 			rk_report_region(is_granted());
 		give_back_time();
 	}
-	forget(place_of(lock, mine.held));
-	if (mine.held == 0 && mine.requested) /* a signal handler made this request just now */
+	mine.held.locks[place - 1] = NULL;
+	if (mine.held.requested && slices_count(&mine.held) == 0) /* a signal handler made this request just now */
 		give_back_time();
 }
 
 /* Call this before the thread waits for a lock. The lock is remembered, but not held yet. */
 static void wait_begins(int result)
 {
-	if (mine.held == 1)
+	if (slices_count(&mine.held) == 1)
 		give_back_time();
 	if (result == EBUSY)
 		rk_report_count(RK_TALLY_WAITS);
@@ -206,7 +191,7 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 			wait_begins(result_);                                                                          \
 			result_ = wait;                                                                                \
 			if (is_taken(result_))                                                                         \
-				wait_ends(mine.held == 1);                                                             \
+				wait_ends(slices_count(&mine.held) == 1);                                                   \
 		}                                                                                                      \
 		return end_failed(lock, mutex, result_);                                                                   \
 	} while (0)
@@ -237,11 +222,11 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	do {                                                                                                           \
 		int result_;                                                                                           \
                                                                                                                        \
-		if (!have_libc_locks() || mine.held == 0)                                                                    \
+		if (!have_libc_locks() || slices_count(&mine.held) == 0)                                                           \
 			return wait;                                                                                   \
 		rk_report_region(is_granted());                                                                        \
 		rk_report_count(RK_TALLY_CONDITIONS);                                                                  \
-		if (mine.requested)                                                                                    \
+		if (mine.held.requested)                                                                                    \
 			RKI_AREA_STORE_BYTE(28, 0);                                                                    \
 		result_ = wait;                                                                                        \
 		wait_ends(true);                                                                                       \
@@ -317,7 +302,8 @@ static bool have_libc_locks(void)
 /* Forgets all locks. Other fork handlers can initialise held locks anew in the child. Such locks are never unlocked. */
 static void start_in_child(void)
 {
-	mine.held = 0;
+	for (unsigned i = 0; i < SLICES_HELD_MAX; i++)
+		mine.held.locks[i] = NULL;
 	give_back_time();
 	rk_report_start_in_child();
 }
