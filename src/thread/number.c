@@ -44,6 +44,7 @@
 #define NUMBER (((uint64_t)1 << 39) - 1)
 #define COPY (~NUMBER & ~RK_NUMBER_BRACKET & ~RK_NUMBER_FLAG)
 #define NOBODY UINT64_MAX /* `initial` in a child whose first thread had no number at the fork */
+#define DRAWING UINT64_MAX /* `first` while a thread draws it */
 
 struct page {
 	uint64_t first;   /* 0 in a forked child, until a thread draws it */
@@ -88,20 +89,22 @@ static struct page *get_page(void)
 	return p != NULL || __atomic_load_n(&hopeless, __ATOMIC_RELAXED) ? p : make_page();
 }
 
+/*
+ * Returns `first`, and draws it if necessary. No thread of this process draws a number before `first` is stored. The processes
+ * that this process was forked from drew their `first` earlier, and the processes forked from it draw theirs later. So each of
+ * these processes has another `first`. If a signal handler forks after this thread has drawn a number here, the number is the
+ * parent's. In the child `first` isn't DRAWING, so the number isn't stored there.
+ */
 static uint64_t first_number(struct page *p)
 {
 	uint64_t first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
 
-	if (RKI_LIKELY(first != 0))
-		return first;
-	/*
-	 * No thread of this process draws a number before `first` is stored. The processes that this process was forked from
-	 * drew their `first` earlier, and the processes forked from it draw theirs later. So each of these processes has
-	 * another `first`.
-	 */
-	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
+	while (RKI_UNLIKELY(first == 0 || first == DRAWING)) {
+		uint64_t next = first == 0 ? DRAWING : __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED);
+
+		if (__atomic_compare_exchange_n(&p->first, &first, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			first = next;
+	}
 	return first;
 }
 

@@ -39,6 +39,7 @@ struct interrupted {
 #define NAIVE_DEADLOCK_AFTER 100000
 
 static const struct interrupted *the_interrupted;
+static pid_t (*fork_stepped)(void) = fork; /* makes the child that is stepped */
 
 /* Shared with the child, which sets `inside` before the operation and `done` after it. */
 static volatile struct {
@@ -84,7 +85,7 @@ static int interrupt_after(int count, bool *last)
 	int status;
 
 	progress->inside = progress->done = false;
-	pid = fork();
+	pid = fork_stepped();
 	if (pid == 0)
 		run_stepped();
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
