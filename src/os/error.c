@@ -43,7 +43,7 @@ static const struct {
 const char *rk_error_text(int error)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (errors[i].error == error || errors[i].error == -error)
+		if (errors[i].error == error || -errors[i].error == error)
 			return errors[i].text;
 	return "unknown";
 }
