@@ -14,12 +14,12 @@ static inline char *rk_thread_pointer(void)
 #if defined(__x86_64__)
 	char *pointer;
 
-	__asm__ __volatile__("mov %%fs:0, %0" : "=r"(pointer));
+	__asm__ __volatile__("mov {%%fs:0, %0|%0, fs:[0]}" : "=r"(pointer));
 	return pointer;
 #elif defined(__i386__)
 	char *pointer;
 
-	__asm__ __volatile__("mov %%gs:0, %0" : "=r"(pointer));
+	__asm__ __volatile__("mov {%%gs:0, %0|%0, gs:[0]}" : "=r"(pointer));
 	return pointer;
 #elif defined(__aarch64__)
 	char *pointer;

@@ -17,7 +17,7 @@ static inline bool rk_word_replace(volatile uint32_t *word, uint32_t expected, u
 #if defined(__x86_64__) || defined(__i386__)
 	bool done;
 
-	__asm__ __volatile__("cmpxchgl %[desired], %[word]"
+	__asm__ __volatile__("cmpxchg {%[desired], %[word]|%[word], %[desired]}"
 			     : "=@ccz"(done), [word] "+m"(*word), "+a"(expected)
 			     : [desired] "r"(desired)
 			     : "memory");

@@ -28,7 +28,8 @@ static inline uintptr_t rk_ask_valgrind(uintptr_t request, const volatile void *
 	uintptr_t answer = 0;
 
 #if defined(__x86_64__) && defined(__LP64__)
-	__asm__ __volatile__("rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\txchgq %%rbx, %%rbx"
+	__asm__ __volatile__("rol {$3, %%rdi|rdi, 3}\n\trol {$13, %%rdi|rdi, 13}\n\t"
+			     "rol {$61, %%rdi|rdi, 61}\n\trol {$51, %%rdi|rdi, 51}\n\txchg {%%rbx, %%rbx|rbx, rbx}"
 			     : "+d"(answer)
 			     : "a"(&arguments[0])
 			     : "cc", "memory");
