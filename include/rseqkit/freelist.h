@@ -105,8 +105,7 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list);
  *                  using the overflow list
  *   -EHOSTUNREACH  there is no fence (remote.h). The nodes that were in that CPU's list can't be popped until a later drain
  *                  of that list succeeds
- *   -EINVAL        a pointer is NULL, or `cpu` is out of range: not RK_INDEX_OVERFLOW, and not from 0 to the highest possible
- *                  CPU
+ *   -EINVAL        a pointer is NULL, or `cpu` is neither RK_INDEX_OVERFLOW nor a possible CPU
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: rk_freelist_drain() takes a fence.
  * rk_freelist_drain_all() takes a fence for each CPU that ever used the list, and reads each node.
  */
