@@ -278,7 +278,7 @@
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be the zero register. */
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
+#define RK_IN_WORD_AS(name, expression) [name] "rZ"(RKI_WORD(expression))
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 /*

@@ -43,7 +43,7 @@
 
 /* Operands can be in registers or in memory, because machines without a port possibly have few registers. */
 #define RK_IN(name) [name] "g"(name)
-#define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
+#define RK_IN_WORD_AS(name, expression) [name] "g"(RKI_WORD(expression))
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 #define RK_IN_LENGTH(length) RK_IN(length)

@@ -59,7 +59,8 @@
  *                                            it after RK_ASM_PUT and RK_ASM_PUT_STAMP
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
- *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word
+ *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word. The operand `cpu` is an int; all other
+ *                            operands have the size of a word
  *   RK_IN_WORD_AS            an operand: a word under another name
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IN_LENGTH             the operands of a copy's length

@@ -344,9 +344,9 @@
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD(name) [name] "er"(name)
+#define RK_IN_WORD(name) [name] "er"(RKI_WORD(name))
 /* This operand can also be in memory, because registers are few. It is for rarely used words. */
-#define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
+#define RK_IN_WORD_AS(name, expression) [name] "erm"(RKI_WORD(expression))
 /*
  * With clang, RK_IN_IF_ROOM is always in a register or an immediate, because clang would use memory whenever that is allowed.
  * clang has no -ffixed-REGISTER, so there are enough registers.
