@@ -61,7 +61,8 @@
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word. The operand `cpu` is an int; all other
  *                            operands have the size of a word
- *   RK_IN_WORD_AS            an operand: a word under another name
+ *   RK_IN_WORD_AS            an operand: a word under another name. If it isn't a constant, it is possibly in memory. So
+ *                            primitives that store it, and RK_ASM_UNLESS_EQUAL, take only a constant
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IN_LENGTH             the operands of a copy's length
  *   RK_IN_COUNT              an operand: a number that the assembler compares with constants. Compilers possibly pass a register

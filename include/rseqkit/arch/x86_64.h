@@ -182,7 +182,7 @@
 	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
 	"jae " to(label) "\n\t"                                                                                        \
 	RKI_ASM_X("leaq 16(%%rax,%%rsi,8), %%rsi", "lea rsi, [rax+rsi*8+16]")                                          \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov [rsi], %[" #word "]"))
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov qword ptr [rsi], %[" #word "]"))
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
