@@ -202,6 +202,19 @@ library() {
 	grep -q exact out
 }
 
+@test "a mapping that begins several pages before the code" {
+	mkfifo end
+	"$HELPERS/edges" widens <end >out &
+	pid=$!
+	exec 9>end
+	wait_until grep -q begun out
+	torture 0 --pid $pid --time 2
+	is "sum(s['confirmed'] for s in r['sections'] if s['path'].endswith('/edges')) > 0" True
+	exec 9>&-
+	wait $pid
+	pid=
+}
+
 @test "a process of which another tracer has a thread isn't touched; a vfork child is taken along" {
 	mkfifo end
 	"$HELPERS/program" forever >out &

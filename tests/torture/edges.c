@@ -368,6 +368,7 @@ static const struct named programs[] = {
 	{"disturbed", disturbed, 0}, {"counts-late", counts_late, 0}, {"alternates", alternates, 2},
 	{"forks-masked", forks_masked, 0}, {"forks-counting", forks_counting, 0}, {"forks-forever", forks_forever, 0},
 	{"drops", drops, 0},       {"ignores-long", ignores_long, 0}, {"killed", is_killed, 0},    {"ends-twice", ends_twice, 0},
+	{"widens", widens, 0},
 	 {"masks-race", masks_race, 0}, {"actions-race", actions_race, 0},
 };
 

@@ -17,6 +17,7 @@ int maps(void);
 int replaces(void);
 int unlinks(void);
 int moves(void);
+int widens(void);
 int loads_late(void);
 int alternates(void);
 

@@ -125,6 +125,7 @@ void list_drop_gone(struct inside_process *process)
 		}
 		*place = mapping->next;
 		free(mapping->set);
+		free(mapping->ends);
 		free(mapping);
 	}
 }

@@ -19,7 +19,6 @@
 #include "common/mapped.h"
 #include "tool.h"
 
-#define PAGE 4096
 struct process *process_new(pid_t pid)
 {
 	struct process *process = (struct process *)calloc(1, sizeof(*process));
@@ -187,13 +186,16 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
 	return module;
 }
 
-/* Stores the load bias in *bias. Returns false if the line's offset in the file is in no segment of code. */
+/*
+ * Stores the load bias in *bias. Returns false if the line maps no part of a segment of code. The kernel maps whole pages, so a
+ * segment can begin up to a page after the line. How large a page is depends on the kernel.
+ */
 static bool bias_of(const struct module *module, const struct line *line, uint64_t *bias)
 {
 	for (uint32_t i = 0; i < module->segment_count; i++) {
 		const struct segment *segment = &module->segments[i];
 
-		if (line->offset + PAGE > segment->offset && line->offset < segment->offset + segment->size) {
+		if (line->offset + (line->end - line->start) > segment->offset && line->offset < segment->offset + segment->size) {
 			*bias = line->start - line->offset - (segment->address - segment->offset);
 			return true;
 		}
