@@ -625,6 +625,21 @@ end:
 END(bitselect)
 	DESCRIPTOR(cs, start, end, abort)
 
+/* == lowpart: replaces the low part of a register, and reads only this part; so the second attempt reads nothing of the first */
+BEGIN(lowpart)
+again:
+	ARM
+start:
+	INDEX
+	cmp %rcx, (%rdi,%rax,8)
+	sete %sil
+	movzbl %sil, %esi
+	mov %rsi, 8(%rdi,%rax,8)
+end:
+	WAYS_OUT(jmp again)
+END(lowpart)
+	DESCRIPTOR(cs, start, end, abort)
+
 /* == threads: the rseq area and a word are thread-local, at offsets that only the linker knows; %rdx is the module's TLS block */
 BEGIN(threads)
 	lea cs(%rip), %rax

@@ -101,6 +101,7 @@ struct insn {
 	uint64_t target;   /* where a jump, branch or direct call leads */
 	insn_set reads;    /* registers whose value matters, also for addresses and stores. The value doesn't matter in `xor r,r` and
 			      the like, whose result is a constant */
+	insn_set narrow;   /* registers of `reads` of which only the low part matters (x86-64: reads of 1 and 2 bytes) */
 	insn_set writes;
 	insn_set partly;   /* registers of `writes` that keep a part of their old value (x86-64: writes of 1 and 2 bytes) */
 	insn_set stored;   /* registers whose value a store writes to memory; without the registers of its address */

@@ -33,6 +33,8 @@ static void put_address(const cs_x86_op *operand, const cs_x86 *x86, struct insn
 		insn->reads |= INSN_BIT(memory->base);
 	if (memory->index != NO_REGISTER)
 		insn->reads |= INSN_BIT(memory->index);
+	insn->narrow &= ~((memory->base != NO_REGISTER ? INSN_BIT(memory->base) : 0) |
+			  (memory->index != NO_REGISTER ? INSN_BIT(memory->index) : 0));
 }
 
 static void put_register(const cs_x86_op *operand, char role, struct insn *insn)
@@ -43,8 +45,13 @@ static void put_register(const cs_x86_op *operand, char role, struct insn *insn)
 		insn->unknown = true;
 		return;
 	}
-	if (role == 'r' || role == 'u')
+	if (role == 'r' || role == 'u') {
+		if (operand->size < 4)
+			insn->narrow |= INSN_BIT(number) & ~insn->reads;
+		else
+			insn->narrow &= ~INSN_BIT(number);
 		insn->reads |= INSN_BIT(number);
+	}
 	if (role == 'w' || role == 'u') {
 		insn->writes |= INSN_BIT(number);
 		if (operand->size < 4)

@@ -15,11 +15,45 @@
 
 enum { STEPS_MAX = 4000, WAITING_MAX = 64, VISITED_MAX = 256 };
 
+/*
+ * A set of registers, separately for their low parts and for the rest (high). An instruction of x86-64 with an operand of 1 or 2
+ * bytes accesses only the low part, and the rest keeps its value. Which bytes the low part has isn't distinguished further.
+ */
+struct parts {
+	insn_set low, high;
+};
+
+static struct parts reads_of(const struct insn *insn)
+{
+	return (struct parts){insn->reads, insn->reads & ~insn->narrow};
+}
+
+static struct parts writes_of(const struct insn *insn)
+{
+	return (struct parts){insn->writes, insn->writes & ~insn->partly};
+}
+
+static struct parts without(struct parts parts, struct parts removed)
+{
+	return (struct parts){parts.low & ~removed.low, parts.high & ~removed.high};
+}
+
+/* Returns the registers of which both sets have the same part. */
+static insn_set common(struct parts one, struct parts other)
+{
+	return (one.low & other.low) | (one.high & other.high);
+}
+
+static bool is_empty(struct parts parts)
+{
+	return (parts.low | parts.high) == 0;
+}
+
 /* An address on a path from the abort handler, and what is known there. */
 struct place {
 	uint64_t address;
-	insn_set changed; /* registers that the section possibly changed, and that the path hasn't written since */
-	bool sure;        /* the path to this address is certainly taken */
+	struct parts changed; /* registers that the section possibly changed, and that the path hasn't written since */
+	bool sure;            /* the path to this address is certainly taken */
 };
 
 struct walk {
@@ -28,31 +62,36 @@ struct walk {
 };
 
 /* Returns the registers that the section reads before it writes them, on some path from the start label. */
-static insn_set read_first(const struct section *section)
+static struct parts read_first(const struct section *section)
 {
-	insn_set *before = (insn_set *)calloc(section->count, sizeof(insn_set)), result;
+	struct parts *before = (struct parts *)calloc(section->count, sizeof(struct parts)), result = {0, 0};
 	bool changed = before != NULL;
 
 	while (changed) {
 		changed = false;
 		for (size_t i = section->count; i-- > 0;) {
 			const struct node *node = &section->nodes[i];
-			insn_set after = (node->next >= 0 ? before[node->next] : 0) |
-					 (node->jump >= 0 ? before[node->jump] : 0);
-			insn_set live = node->insn.reads | (after & ~node->insn.writes);
+			const struct parts none = {0, 0}, read = reads_of(&node->insn);
+			struct parts next = node->next >= 0 ? before[node->next] : none;
+			struct parts jump = node->jump >= 0 ? before[node->jump] : none;
+			struct parts live = without((struct parts){next.low | jump.low, next.high | jump.high},
+						    writes_of(&node->insn));
 
-			changed |= live != before[i];
+			live = (struct parts){live.low | read.low, live.high | read.high};
+			changed |= live.low != before[i].low || live.high != before[i].high;
 			before[i] = live;
 		}
 	}
-	result = before != NULL ? before[0] : 0;
+	if (before != NULL)
+		result = before[0];
 	free(before);
 	return result;
 }
 
 /*
  * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path reads
- * what the first attempt wrote. If there is no such path, possibly no attempt reads what an earlier attempt wrote.
+ * what the first attempt wrote. If there is no such path, possibly no attempt reads what an earlier attempt wrote. A write of the
+ * low part leaves the rest to be read.
  */
 static bool reads_then_writes(const struct section *section, int number)
 {
@@ -72,7 +111,7 @@ static bool reads_then_writes(const struct section *section, int number)
 			if ((state & SEEN) != 0 && (node->insn.reads & INSN_BIT(number)) != 0)
 				state |= SEEN_READ;
 			found |= (state & SEEN_READ) != 0 && writes;
-			if (writes)
+			if (writes && (node->insn.partly & INSN_BIT(number)) == 0)
 				state &= (uint8_t)~SEEN;
 			for (int k = 0; k < 2; k++) {
 				int edge = k == 0 ? node->next : node->jump;
@@ -88,39 +127,49 @@ static bool reads_then_writes(const struct section *section, int number)
 	return found;
 }
 
-static void go_on(struct walk *walk, uint64_t address, insn_set changed, bool sure)
+static void go_on(struct walk *walk, uint64_t address, struct parts changed, bool sure)
 {
 	const struct place place = {address, changed, sure};
 
 	for (size_t i = 0; i < walk->visited_count; i++)
-		if (walk->visited[i].address == address && (changed & ~walk->visited[i].changed) == 0 &&
+		if (walk->visited[i].address == address && is_empty(without(changed, walk->visited[i].changed)) &&
 		    (walk->visited[i].sure || !sure))
 			return;
-	if (walk->visited_count == VISITED_MAX || walk->waiting_count == WAITING_MAX || changed == 0)
+	if (walk->visited_count == VISITED_MAX || walk->waiting_count == WAITING_MAX || is_empty(changed))
 		return;
 	walk->visited[walk->visited_count++] = place;
 	walk->waiting[walk->waiting_count++] = place;
+}
+
+/* Is this a conditional move, after which a changed register possibly still has its old value? */
+static bool may_keep(const struct insn *insn, struct parts changed)
+{
+	return insn->conditional && !insn->sets_flags && (insn->reads & insn->writes & (changed.low | changed.high)) != 0;
 }
 
 /*
  * Follows the code from `place`. Adds the targets of branches to the walk, to follow them later. If the path leads to the
  * section's beginning, returns the changed registers that the section reads. Otherwise returns 0.
  */
-static insn_set follow(const struct check *check, const struct section *section, insn_set read, struct walk *walk,
+static insn_set follow(const struct check *check, const struct section *section, struct parts read, struct walk *walk,
 		       struct place *place, int *steps)
 {
-	while (place->changed != 0 && --*steps > 0) {
+	while (!is_empty(place->changed) && --*steps > 0) {
 		struct insn insn;
 
 		if (place->address == section->start)
-			return place->changed & read;
+			return common(place->changed, read);
 		if (place->address - section->start < section->end - section->start ||
 		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
 			return 0;
 		/* The instruction that stores the descriptor's address also reads registers. These must be unchanged, too. */
-		if (section->arming.found && place->address == section->arming.address && (place->changed & insn.reads) != 0)
-			return place->changed & insn.reads;
-		place->changed &= ~insn.writes;
+		if (section->arming.found && place->address == section->arming.address &&
+		    common(place->changed, reads_of(&insn)) != 0)
+			return common(place->changed, reads_of(&insn));
+		if (may_keep(&insn, place->changed))
+			place->sure = false;
+		else
+			place->changed = without(place->changed, writes_of(&insn));
 		switch (insn.kind) {
 		case INSN_JUMP:
 			place->address = insn.target;
@@ -131,7 +180,8 @@ static insn_set follow(const struct check *check, const struct section *section,
 			break;
 		case INSN_CALL:
 			place->sure = false;
-			place->changed &= ~check->image->arch->scratch;
+			place->changed.low &= ~check->image->arch->scratch;
+			place->changed.high &= ~check->image->arch->scratch;
 			break;
 		case INSN_INDIRECT:
 		case INSN_TRAP:
@@ -170,7 +220,8 @@ static void tell(const struct check *check, const struct section *section, insn_
 
 void rules_abort(struct check *check, const struct section *section, struct findings *findings)
 {
-	insn_set read = read_first(section), told = 0;
+	const struct parts read = read_first(section);
+	insn_set told = 0;
 	struct walk *walk;
 	int steps = STEPS_MAX;
 
@@ -179,7 +230,7 @@ void rules_abort(struct check *check, const struct section *section, struct find
 	walk = (struct walk *)calloc(1, sizeof(*walk));
 	if (walk == NULL)
 		return;
-	go_on(walk, section->abort, section->changed, true);
+	go_on(walk, section->abort, (struct parts){section->changed, section->changed_high}, true);
 	while (walk->waiting_count > 0) {
 		struct place place = walk->waiting[--walk->waiting_count];
 		insn_set changed = follow(check, section, read, walk, &place, &steps) & ~told;

@@ -89,8 +89,8 @@ static void find_computed(struct section *section, int8_t stack)
 }
 
 /*
- * Fills in `written`, `changed` and `mixed`. If an instruction reads and writes a register, and the result is no sum, a second
- * execution possibly doesn't change the register again. Write-back certainly changes it again.
+ * Fills in `written`, `changed`, `changed_high` and `mixed`. If an instruction reads and writes a register, and the result is no
+ * sum, a second execution possibly doesn't change the register again. Write-back certainly changes it again.
  */
 static void find_written(struct section *section)
 {
@@ -112,6 +112,7 @@ static void find_written(struct section *section)
 			if (insn->memory[k].step != 0 && insn->memory[k].base != NO_REGISTER)
 				mixed &= ~INSN_BIT(insn->memory[k].base);
 		section->changed |= insn->writes;
+		section->changed_high |= insn->writes & ~insn->partly;
 		summed |= insn->writes & ~mixed;
 	}
 	section->mixed = section->changed & ~summed;

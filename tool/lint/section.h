@@ -70,6 +70,7 @@ struct section {
 	uint64_t unknown;    /* the address of the first unknown instruction */
 	insn_set written;    /* registers that the section writes */
 	insn_set changed;    /* registers that an instruction before the last one writes: an abort can leave them changed */
+	insn_set changed_high; /* registers of `changed` of which not only the low part changes, see insn.h */
 	insn_set mixed;      /* registers of `changed` that a second execution possibly doesn't change again (and, or) */
 	struct arming arming;
 	struct state after;  /* what is known at the end label, if the section ran to its last instruction */
