@@ -153,6 +153,33 @@ library() {
 	grep -q exact out
 }
 
+# Tortures a running program and ends it by a signal. Stores the status of the tool in `status`, and its report in `report`.
+torture_until() { # SIGNAL
+	"$HELPERS/program" forever >out &
+	pid=$!
+	wait_until grep -q begun out
+	"$RSEQKIT" torture --runs 3 --pid $pid --rounds 50 --time 1000 >report &
+	local command=$!
+	wait_until traced $pid
+	sleep 0.5
+	kill -"$1" $pid
+	status=0
+	wait $command || status=$?
+	wait $pid || true
+	pid=
+	cat report
+}
+
+@test "a process that fails while it is tortured: exit 1, also with --pid; one that ends well is no failure" {
+	torture_until ABRT
+	grep -q "killed by signal 6" report
+	[ $status -eq 1 ]
+	torture_until USR1
+	grep -q "ended with status 0" report
+	[ $status -ne 1 ]
+	[ $status -ne 2 ]
+}
+
 @test "children of fork, while other threads come to breakpoints, and children of a process from which the tool detaches" {
 	for options in "--rounds 10" "--rounds 400" "--random 100000000"; do
 		torture 0 $options "$HELPERS/edges" forks-counting

@@ -35,7 +35,7 @@ static int verdict_of(const struct torture_settings *settings, const struct tort
 	for (const struct violation *violation = result->violations; violation != NULL; violation = violation->next)
 		if (violation->sure || settings->strict)
 			return EXIT_FINDINGS;
-	if (result->ended && settings->pid == 0 && result->status != 0)
+	if (result->ended && result->status != 0)
 		return EXIT_FINDINGS;
 	if (settings->reach) {
 		for (const struct module *module = result->modules; module != NULL; module = module->next)
@@ -47,7 +47,10 @@ static int verdict_of(const struct torture_settings *settings, const struct tort
 	return result->confirmed > 0 ? EXIT_CLEAN : EXIT_UNSURE;
 }
 
-/* Runs the program, and runs it again while each run covers further instructions, at most `settings->runs` times. */
+/*
+ * Runs the program, and runs it again while each run covers further instructions, at most `settings->runs` times. With --pid, runs
+ * again only while the process lives.
+ */
 static int run_all(const struct torture_settings *settings, struct torture_result *result, int stop)
 {
 	uint64_t covered = 0, before;
@@ -61,7 +64,8 @@ static int run_all(const struct torture_settings *settings, struct torture_resul
 			for (uint32_t i = 0; i < module->insn_count; i++)
 				covered += catalog_is_covered(settings, &module->insns[i]);
 		result->runs++;
-	} while (status == EXIT_CLEAN && result->status == 0 && covered > before && result->runs < settings->runs);
+	} while (status == EXIT_CLEAN && result->status == 0 && covered > before && result->runs < settings->runs &&
+		 !(settings->pid != 0 && result->ended));
 	return status;
 }
 
