@@ -132,6 +132,18 @@ assert_lines() {
 	assert_lines 'any(x["symbol"] is None and x["module_offset"] for x in a)' 'all(x["file"] is None for x in a if x["symbol"] is None)'
 }
 
+@test "a process that ends before the trace begins: no other process is traced in its place" {
+	need_tracing
+	"$aborted" threads=2 membarrier 100 2>/dev/null &
+	tool=$! # teardown() ends it
+	local victim
+	for ((i = 0; i < 3; i++)); do
+		victim=$(sleep 1000 >/dev/null 2>&1 & echo $!) # the child of a shell that has ended, so it doesn't stay a zombie
+		VICTIM=$victim LD_PRELOAD="$HELPERS/mkdir_kills.so" expect 0 "$RSEQKIT" trace --pid "$victim" --output "$out"
+		grep -q "^0 aborts" "$out"
+	done
+}
+
 @test "the table: sections with their instructions, process, thread and CPU" {
 	need_tracing
 	expect 0 "$RSEQKIT" trace --output "$out" -- "$aborted" name=worker 0.6

@@ -152,14 +152,19 @@ bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 	return refused == NULL;
 }
 
-/* Adds all threads of a process to the filter, with one call for each. Returns how many threads couldn't be added. */
+/*
+ * Adds all threads of a process to the filter, with one call for each. Returns how many threads couldn't be added. Also adds the
+ * id of the process itself, because it has possibly ended. An empty filter would let the events of all processes pass.
+ */
 static size_t add_threads(int filter, pid_t pid)
 {
 	struct dirent *entry;
-	size_t failed = 0;
+	size_t failed;
 	char path[64];
 	DIR *tasks;
 
+	snprintf(path, sizeof(path), "%d", (int)pid);
+	failed = write(filter, path, strlen(path)) < 0;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
 	while (tasks != NULL && (entry = readdir(tasks)) != NULL)
