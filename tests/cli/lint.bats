@@ -31,6 +31,22 @@ build() { # NAME OPTION...
 	[[ "$output" =~ ^wrong.o:\ add\+0x[0-9a-f]+\ \(.*wrong.S:[0-9]+\):\ \[commit\] ]]
 }
 
+@test "a jump into a section, far behind the beginning of its function: a note" {
+	cat right.S - >far.S <<-'EOF'
+		.text
+		.type far, @function
+		far:
+		.cfi_startproc
+		.fill 300000, 1, 0x90
+		jmp start
+		.cfi_endproc
+		.size far, . - far
+	EOF
+	build far.so -shared far.S
+	expect 0 "$RSEQKIT" lint --all far.so
+	assert_says "[entry] note: this is possibly a jump into the range"
+}
+
 @test "the same in an executable, a static one, a shared object, a stripped one, an archive, and after ld -r" {
 	build wrong -static -Wl,-e,add wrong.S
 	build wrong-pie -pie -Wl,-e,add wrong.S

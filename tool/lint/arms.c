@@ -285,7 +285,7 @@ size_t arms_at(struct listings *listings, const struct flow *flow, uint64_t hit,
 	struct trace trace;
 	size_t count = 0;
 
-	if (number < 0)
+	if (number < 0 || listing->guessed)
 		return 0;
 	trace_begin(&trace, flow, listing, (size_t)number);
 	while (count < room && trace.next < listing->count && trace.next < (size_t)number + AHEAD) {

@@ -7,6 +7,7 @@
 
 #define FUNCTION_MAX 0x40000 /* at most this many bytes of a function are decoded */
 #define GUESSED 256	     /* if a function's beginning isn't known, decoding begins at most this many bytes earlier */
+#define AFTER 64	     /* then this many bytes after the address are decoded */
 #define TRIES 32	     /* if a function's beginning isn't known, this many beginnings are tried */
 
 static int compare_numbers(const void *left, const void *right)
@@ -280,10 +281,13 @@ const struct listing *listing_around(struct listings *listings, uint64_t address
 		return listing;
 	forget(listing);
 	start = region != NULL ? beginning_of(listings, region, address) : 0;
-	if (start == 0 || address - start > FUNCTION_MAX)
+	if (start == 0 || (address - start > FUNCTION_MAX && image_function(listings->image, address) == 0))
 		return NULL;
-	listing->start = start;
+	listing->guessed = address - start > FUNCTION_MAX;
+	listing->start = listing->guessed ? address - GUESSED : start;
 	listing->end = end_after(listings->image, region, address);
+	if (listing->guessed && listing->end - address > AFTER)
+		listing->end = address + AFTER;
 	return decode_all(listings, listing) ? listing : NULL;
 }
 
@@ -295,7 +299,8 @@ const struct listing *listing_of(struct listings *listings, uint64_t address)
 
 	if (region == NULL || address == region->address)
 		return NULL;
-	if (listing_around(listings, address - 1) != NULL && address < listing->end && leads_to(listing, address))
+	if (listing_around(listings, address - 1) != NULL && !listing->guessed && address < listing->end &&
+	    leads_to(listing, address))
 		return listing;
 	listing = &listings->near;
 	forget(listing);
@@ -304,7 +309,7 @@ const struct listing *listing_of(struct listings *listings, uint64_t address)
 		return NULL;
 	listing->guessed = true;
 	listing->start = start;
-	listing->end = region->address + region->size - address > 64 ? address + 64 : region->address + region->size;
+	listing->end = region->address + region->size - address > AFTER ? address + AFTER : region->address + region->size;
 	return decode_all(listings, listing) ? listing : NULL;
 }
 

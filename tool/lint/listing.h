@@ -30,8 +30,8 @@ struct listings {
 	struct decoder *decoder;
 	uint64_t *labels;    /* sorted: start labels and abort handlers, where an instruction begins for certain */
 	size_t label_count;
-	struct listing last; /* the last listing whose beginning is known */
-	struct listing near; /* the last listing whose beginning was guessed */
+	struct listing last; /* the last listing of listing_around() */
+	struct listing near; /* the last listing that listing_of() has guessed */
 };
 
 /* listings_begin() collects the labels, and returns false if memory is short. listings_end() frees everything. */
@@ -44,7 +44,10 @@ void listings_end(struct listings *listings);
  */
 const struct listing *listing_of(struct listings *listings, uint64_t address);
 
-/* Returns the listing of the function that contains the address. Returns NULL if the function's beginning isn't known. */
+/*
+ * Returns the listing of the function that contains the address. If the function's beginning is far away, returns a listing of a
+ * few instructions before and after the address, whose beginning is guessed. Returns NULL if the function's beginning isn't known.
+ */
 const struct listing *listing_around(struct listings *listings, uint64_t address);
 
 /* Returns the number of the instruction that contains the address, or -1. */

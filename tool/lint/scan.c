@@ -166,7 +166,7 @@ static void add_entry(struct check *check, uint64_t hit)
 		check->entries = more;
 	}
 	check->entries[check->entry_count++] = (struct entry){
-		insn->address, insn->target, listing_is_code(&check->listings, listing, (size_t)number)};
+		insn->address, insn->target, !listing->guessed && listing_is_code(&check->listings, listing, (size_t)number)};
 }
 
 static void add_armed(struct check *check, uint64_t hit)
