@@ -56,6 +56,17 @@ load target
 	assert_says "[owner-unknown]"
 }
 
+@test "it survives wrong results of the process that reads files" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start sleep 60
+	for form in --all --json; do
+		run env READING=spoil LD_PRELOAD="$HELPERS/reading.so" "$RSEQKIT" inspect "$form" "$target"
+		echo "$status: $output"
+		[ "$status" -le 3 ]
+		[ -n "$output" ]
+	done
+}
+
 @test "it reads files as who runs the process" {
 	[ "$(id -u)" -eq 0 ] || skip "not root"
 	is_sanitized && skip "sanitizers want to be preloaded first"

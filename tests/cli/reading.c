@@ -6,6 +6,7 @@
  * - READING=die: raises SIGBUS, as if a mapped file were truncated.
  * - READING=who: prints the user id with which the reader accesses files.
  * - READING=hang: prints the user id, and never ends.
+ * - READING=spoil: fills the memory that the reader shares with the tool with one byte, and ends without an error.
  * - READING=room: prints the user id, and how many times the reader can map 256 MiB of address space, at most 64.
  */
 #define _GNU_SOURCE
@@ -29,6 +30,18 @@ static int room(void)
 	return count;
 }
 
+static _Noreturn void spoil(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end;
+	char line[4096], rights[5];
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, rights) == 3 && strcmp(rights, "rw-s") == 0)
+			memset((void *)start, 0x41, end - start);
+	_exit(0);
+}
+
 Dwfl *dwfl_begin(const Dwfl_Callbacks *callbacks)
 {
 	Dwfl *(*next)(const Dwfl_Callbacks *) = (Dwfl * (*)(const Dwfl_Callbacks *))(uintptr_t)dlsym(RTLD_NEXT, "dwfl_begin");
@@ -36,6 +49,8 @@ Dwfl *dwfl_begin(const Dwfl_Callbacks *callbacks)
 
 	if (reading != NULL && strcmp(reading, "die") == 0)
 		raise(SIGBUS);
+	if (reading != NULL && strcmp(reading, "spoil") == 0)
+		spoil();
 	fprintf(stderr, "reads as %d\n", setfsuid((uid_t)-1));
 	if (reading != NULL && strcmp(reading, "room") == 0)
 		fprintf(stderr, "has room for %d\n", room());

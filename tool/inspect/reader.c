@@ -5,13 +5,15 @@
  * The tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
  * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
  * child can open only files that the process itself can open. The child's time and memory are limited, and its death does no
- * harm. The child stores its results in shared memory.
+ * harm. The child stores its results in shared memory. A file can even have taken over the child. So the tool copies the results,
+ * and checks the copy.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
 
 #include <grp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/output.h"
 #include "tool.h"
 
 #define LIMIT_MS 60000
@@ -126,6 +129,68 @@ static int read_all(int out, const void *argument)
 	return 0;
 }
 
+static void check_text(char *text, size_t size)
+{
+	char printable[sizeof(((struct inspect_place *)NULL)->symbol)];
+
+	text[size - 1] = '\0';
+	copy_printable(printable, sizeof(printable), text);
+	memcpy(text, printable, strlen(printable) + 1);
+}
+
+static void check_place(struct inspect_place *place)
+{
+	check_text(place->symbol, sizeof(place->symbol));
+	check_text(place->module, sizeof(place->module));
+	check_text(place->file, sizeof(place->file));
+}
+
+/* A byte that is neither 0 nor 1 is no bool. */
+static void check_bool(bool *value)
+{
+	unsigned char byte;
+
+	memcpy(&byte, value, sizeof(byte));
+	*value = byte != 0;
+}
+
+/*
+ * Copies the results from the shared memory to memory of the tool's own, which is look->files then. Corrects counts, and ends
+ * strings. Returns false if memory is short.
+ */
+static bool take_results(struct inspect_look *look, void *shared)
+{
+	const size_t size = size_for(look->count);
+	struct inspect_files *files = (struct inspect_files *)malloc(size);
+	struct inspect_offsets *offsets[5];
+
+	if (files != NULL)
+		memcpy(files, shared, size);
+	munmap(shared, size);
+	look->files = files;
+	if (files == NULL) {
+		complain("out of memory");
+		return false;
+	}
+	files->count = look->count;
+	offsets[0] = &files->places.libc;
+	offsets[1] = &files->places.self;
+	offsets[2] = &files->places.early;
+	offsets[3] = &files->places.librseq;
+	offsets[4] = &files->places.hidden;
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
+		if (offsets[i]->count > sizeof(offsets[i]->list) / sizeof(offsets[i]->list[0]))
+			offsets[i]->count = 0;
+	check_bool(&files->places.complete);
+	check_bool(&files->places.agreed_on_kernel);
+	check_bool(&files->places.early_elsewhere);
+	for (size_t i = 0; i < files->count; i++) {
+		check_place(&files->threads[i].start);
+		check_place(&files->threads[i].abort);
+	}
+	return true;
+}
+
 bool inspect_read_files(struct inspect_look *look)
 {
 	const struct reading reading = {look, getpid()};
@@ -142,6 +207,8 @@ bool inspect_read_files(struct inspect_look *look)
 	for (size_t i = 0; i < look->count; i++)
 		look->files->threads[i].claimed_cpu = CLAIMS_NO_CPU;
 	child_run(read_all, &reading, LIMIT_MS, &result);
+	if (!take_results(look, shared))
+		return false;
 	if (child_succeeded(&result))
 		return true;
 	memset(&look->files->places, 0, sizeof(look->files->places));
@@ -166,7 +233,6 @@ bool inspect_read_files(struct inspect_look *look)
 
 void inspect_forget_files(struct inspect_look *look)
 {
-	if (look->files != NULL)
-		munmap(look->files, size_for(look->files->count));
+	free(look->files);
 	look->files = NULL;
 }
