@@ -124,7 +124,6 @@ static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
 	unsigned place = is_recursive(mutex) ? 0 : slices_place(&mine.held, lock);
 
-#pragma GCC unroll 8
 	for (unsigned i = 0; i + 1 < place; i++)
 		if (mine.held.locks[i] == lock)
 			mine.held.locks[i] = NULL;

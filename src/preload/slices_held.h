@@ -34,7 +34,6 @@ static inline unsigned slices_count(const struct slices_held *held)
 {
 	unsigned n = 0;
 
-#pragma GCC unroll 8
 	for (unsigned i = 0; i < SLICES_HELD_MAX; i++)
 		n += held->locks[i] != NULL;
 	return n;
