@@ -56,6 +56,23 @@ in_terminal() { # ACTION...
 	EOF
 }
 
+@test "all kinds of losses are counted; without the kernel's statistics the table says so" {
+	need_tracing
+	start_target
+	printf '%s\n' "overrun: 1000000000000" "commit overrun: 2000000000000" "dropped events: 4000000000000" >"$BATS_TEST_TMPDIR/stats"
+	expect 0 timeout -k 5 60 unshare -m bash -c '
+		until_says() {
+			until grep -qE "$1" out; do sleep 0.05; done
+		}
+		cd "$2" && umount --all --types tracefs && mount -t tracefs none /mnt || exit 1
+		"$0" top --interval 0.2 --pid "$1" >out &
+		until_says " in all$"
+		stats=$(echo /mnt/instances/rseqkit-$!-*/per_cpu/cpu0/stats)
+		mount --bind stats "$stats" && until_says ", 7[0-9]{12} lost$" && umount "$stats"
+		mount --bind /dev/null "$stats" && until_says ", losses unknown$" && umount "$stats"
+		kill $! && wait $!' "$RSEQKIT" $target "$BATS_TEST_TMPDIR"
+}
+
 @test "twenty columns are enough" {
 	need_tracing
 	start_target

@@ -226,20 +226,20 @@ void instance_stop(struct instance *instance)
 
 void instance_losses(const struct instance *instance, struct instance_losses *losses)
 {
-	memset(losses, 0, sizeof(*losses));
-	losses->known = true;
+	/* Events that were overwritten, that found no space, and that were recorded while a page was left. */
+	static const char *const kinds[] = { "overrun:", "dropped events:", "commit overrun:" };
+
+	*losses = (struct instance_losses){ .known = true };
 	for (size_t i = 0; i < instance->cpu_count; i++) {
-		uint64_t overrun, dropped;
 		char path[64], *text;
 
 		snprintf(path, sizeof(path), "per_cpu/cpu%d/stats", instance->cpus[i]);
 		text = instance->pipes[i] >= 0 ? tracefs_read(instance->folder, path) : NULL;
-		if (text != NULL && tracefs_number(text, "overrun:", &overrun) &&
-		    tracefs_number(text, "dropped events:", &dropped)) {
-			losses->overrun += overrun;
-			losses->dropped += dropped;
-		} else if (instance->pipes[i] >= 0) {
-			losses->known = false;
+		for (size_t kind = 0; instance->pipes[i] >= 0 && kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+			uint64_t events = 0;
+
+			losses->known &= text != NULL && tracefs_number(text, kinds[kind], &events);
+			losses->events += events;
 		}
 		free(text);
 	}

@@ -26,8 +26,8 @@ struct instance {
 
 /* How many events the kernel lost, by its own statistics. */
 struct instance_losses {
-	uint64_t overrun, dropped; /* events that were overwritten, and events for which a buffer had no space */
-	bool known;    /* the kernel's statistics could be read for each CPU */
+	uint64_t events;
+	bool known; /* the kernel's statistics could be read for each CPU */
 };
 
 /*

@@ -44,7 +44,7 @@ static void show(struct tracer *tracer, struct top *top, bool screen, uint64_t *
 {
 	top->recent = tracer->tally.aborts - *shown_aborts;
 	*shown_aborts = tracer->tally.aborts;
-	top->lost = tracer_lost(tracer);
+	tracer_count_losses(tracer);
 	tally_mark(&tracer->tally);
 	sort_rows(tracer, top);
 	if (screen)
@@ -71,6 +71,7 @@ static void watch(struct tracer *tracer, double seconds, uint64_t count)
 	bool screen = top_screen_open();
 	uint64_t shown = 0, aborts = 0, begun = proc_now(), now;
 
+	tracer_count_losses(tracer);
 	while (tracer_step(tracer, STEP_MS, NULL)) {
 		if (screen && !handle_keys(tracer, &top))
 			break;

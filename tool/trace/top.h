@@ -12,7 +12,7 @@ struct top {
 	double interval;        /* the measured length of the last interval in seconds */
 	struct tally_row *rows; /* the rows of the table */
 	uint32_t count;         /* the number of rows */
-	uint64_t recent, lost;  /* aborts of the last interval, and all events that the kernel lost until now */
+	uint64_t recent;        /* aborts of the last interval */
 };
 
 /*

@@ -17,8 +17,10 @@ void top_format_title(const struct tracer *tracer, const struct top *top, char *
 
 	if (top->paused && used > 0 && (size_t)used < size)
 		used += snprintf(text + used, size - (size_t)used, ", PAUSED");
-	if (top->lost > 0 && used > 0 && (size_t)used < size)
-		snprintf(text + used, size - (size_t)used, ", %" PRIu64 " lost", top->lost);
+	if (tracer->losses.events > 0 && used > 0 && (size_t)used < size)
+		used += snprintf(text + used, size - (size_t)used, ", %" PRIu64 " lost", tracer->losses.events);
+	if (!tracer->losses.known && used > 0 && (size_t)used < size)
+		snprintf(text + used, size - (size_t)used, ", losses unknown");
 }
 
 void top_format_header(const struct top *top, size_t columns, char *text, size_t size)

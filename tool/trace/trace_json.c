@@ -272,7 +272,7 @@ void trace_json_summary(struct tracer *tracer)
 	json_put_seconds(object, "seconds", tracer_seconds(tracer));
 	json_put_number(object, "aborts", tracer->tally.aborts);
 	if (tracer->losses.known)
-		json_put_number(object, "lost", tracer->losses.overrun + tracer->losses.dropped);
+		json_put_number(object, "lost", tracer->losses.events);
 	else
 		json_put(object, "lost", NULL);
 	json_put_number(object, "uncounted", tracer->tally.uncounted);

@@ -193,12 +193,11 @@ void trace_print_tables(struct tracer *tracer, bool all)
 {
 	const struct tally *tally = &tracer->tally;
 	double seconds = tracer_seconds(tracer);
-	uint64_t lost = tracer->losses.overrun + tracer->losses.dropped;
 
 	print_line(stdout, 0, 2, "%" PRIu64 " aborts in %.1f s, %.0f a second", tally->aborts, seconds,
 		   seconds > 0 ? (double)tally->aborts / seconds : 0);
-	if (lost > 0)
-		print_line(stdout, 0, 2, "The kernel's buffer was full, and %" PRIu64 " events are lost.", lost);
+	if (tracer->losses.events > 0)
+		print_line(stdout, 0, 2, "The kernel's buffer was full, and %" PRIu64 " events are lost.", tracer->losses.events);
 	if (!tracer->losses.known)
 		print_line(stdout, 0, 2, "The kernel doesn't say how many events are lost.");
 	if (tally->uncounted > 0)

@@ -224,13 +224,12 @@ void tracer_finish(struct tracer *tracer, tracer_abort *function)
 	do
 		capture_pump(&tracer->capture);
 	while (!count_events(tracer, function) && !tracer->output_failed);
-	(void)tracer_lost(tracer);
+	tracer_count_losses(tracer);
 }
 
-uint64_t tracer_lost(struct tracer *tracer)
+void tracer_count_losses(struct tracer *tracer)
 {
 	instance_losses(&tracer->capture.instance, &tracer->losses);
-	return tracer->losses.overrun + tracer->losses.dropped;
 }
 
 double tracer_seconds(const struct tracer *tracer)

@@ -55,8 +55,8 @@ bool tracer_step(struct tracer *tracer, int ms, tracer_abort *function);
 /* Stops the program and the events, and counts the events that are left. */
 void tracer_finish(struct tracer *tracer, tracer_abort *function);
 
-/* Returns how many events the kernel has lost so far. */
-uint64_t tracer_lost(struct tracer *tracer);
+/* Reads how many events the kernel has lost so far, into `losses`. */
+void tracer_count_losses(struct tracer *tracer);
 
 /* Returns how long the trace has lasted. */
 double tracer_seconds(const struct tracer *tracer);
