@@ -167,6 +167,11 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 	return value;
 }
 
+static inline size_t rk_page_size(void)
+{
+	return (size_t)rk_auxiliary(AT_PAGESZ);
+}
+
 /* Linux 6.3 and later have these entries (include/uapi/linux/auxvec.h). */
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27

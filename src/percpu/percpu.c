@@ -34,7 +34,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include "os/answer.h"
 #include "os/kernel.h"
 #include "percpu.h"
@@ -179,7 +178,7 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 /* Returns whether an item has MANY_PAGES or more pages of its own that get their initial contents again by MADV_DONTNEED. */
 static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = rk_page_size();
 
 	return pool->spacing % page == 0 && pool->spacing >= MANY_PAGES * page &&
 	       (!pool->has_initial || range->templates > 0);

@@ -45,7 +45,7 @@ void *rk_map(size_t size)
 
 size_t rk_range_head(const struct rk_percpu *pool)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = rk_page_size();
 	size_t size = sizeof(struct range) + SETS * rk_words_per_set(pool) * sizeof(unsigned long);
 
 	if (pool->flags & RK_PERCPU_DEBUG)
@@ -319,7 +319,7 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 /* Returns a multiple of the page size, so that the memory of each index is near its CPU. */
 size_t rk_large_spacing(const struct rk_percpu *pool)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = rk_page_size();
 
 	return (pool->item_size + page - 1) & ~(page - 1);
 }

@@ -24,7 +24,7 @@
  */
 static size_t committed(long map, const void *from, size_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 0;
+	size_t page = rk_page_size(), pages = 0;
 	uint64_t entries[32] = {0};
 
 	for (size_t done = 0; done < size / page;) {

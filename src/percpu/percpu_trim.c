@@ -12,7 +12,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include "os/kernel.h"
 
 /* The numbers of the first and the last item of a range that have bytes in the pages to be returned. */
 struct run {
@@ -61,7 +61,7 @@ static void release_items(const struct rk_percpu *pool, struct range *range, str
 
 static void trim(const struct rk_percpu *pool, struct range *range)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), end = pool->per_range * pool->spacing, to;
+	size_t page = rk_page_size(), end = pool->per_range * pool->spacing, to;
 
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};

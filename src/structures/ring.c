@@ -58,7 +58,7 @@ static int get_ring_pool(struct rk_percpu **out)
 
 static size_t whole_pages(size_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = rk_page_size();
 
 	return (size + page - 1) & ~(page - 1);
 }

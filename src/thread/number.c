@@ -62,7 +62,7 @@ static uint64_t next_number = 2; /* the first number is 2, because `first` is 1 
 static struct page *make_page(void)
 {
 	struct page *made, *expected = NULL;
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = rk_page_size();
 	int saved = errno;
 
 	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
