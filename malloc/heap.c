@@ -43,12 +43,12 @@ static struct rk_cache_place places[CLASSES]; /* its members are NULL if no memo
 #define SPACE_PART 2 /* if the caches would reserve more than half of RLIMIT_AS, the process has no caches */
 
 /*
- * How many objects of a class are still taken from spans before the class gets a cache. A cache takes a few pages, so a
- * program that has only a few objects of a class needs no cache. If two threads store the same count, one object isn't counted.
- * The exact number doesn't matter.
+ * How many objects of a class are still taken from spans before the class gets a cache. A cache takes five pages or more, whose
+ * page faults take as long as some 100 objects from spans. So a short process makes few caches. If two threads store the same
+ * count, one object isn't counted. The exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
-#define DUE_FIRST 16
+#define DUE_FIRST 64
 
 static uint8_t construct_less[CLASSES]; /* how often CONSTRUCT_BYTES is still halved for the class */
 
@@ -143,7 +143,6 @@ static void destruct(void *context, void *const *objects, size_t count)
 static void begin(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-	const char *mode = "no cache needed yet";
 
 	map_begin();
 	mark_begin();
@@ -162,11 +161,12 @@ static void begin(void)
 			.weight = size_classes[i].size,
 		};
 	}
+	(void)strcpy(librseqkit_malloc_mode, "no cache needed yet");
 	if (rk_cache_reserve(places + 1, options + 1, CLASSES - 1, limit.rlim_cur / SPACE_PART) < 0)
-		mode = limit.rlim_cur != RLIM_INFINITY ?
-			       "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
-			       "no caches, and each call takes a lock: memory or addresses were lacking at the start";
-	(void)strcpy(librseqkit_malloc_mode, mode);
+		(void)strcpy(librseqkit_malloc_mode,
+			     limit.rlim_cur != RLIM_INFINITY ?
+				     "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
+				     "no caches, and each call takes a lock: memory or addresses were lacking at the start");
 	system_keep_stderr();
 	locks_begin();
 }

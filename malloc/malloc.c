@@ -158,7 +158,7 @@ EXPORT void free(void *object)
 	if (RKI_UNLIKELY(number > 65535))
 		give_elsewhere(object);
 	else
-		give(map_first, number, object);
+		give(&map_first, number, object);
 }
 
 /*

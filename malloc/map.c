@@ -7,14 +7,12 @@
 #define LEAF_SHIFT 32
 
 static struct leaf *root[65536];
-struct leaf *map_first;
+struct leaf map_first;
 uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses, so the window has none until map_begin() */
 
 void map_begin(void)
 {
-	map_first = system_map(sizeof(*map_first), 4096, true);
-	if (map_first != NULL)
-		map_first_page = ((uintptr_t)map_first >> SPAN_SHIFT) - LEAF_PAGES / 4 * 3;
+	map_first_page = ((uintptr_t)&map_first >> SPAN_SHIFT) - LEAF_PAGES / 4 * 3;
 }
 
 const struct leaf *map_leaf_outside(const void *address)

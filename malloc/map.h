@@ -35,10 +35,10 @@ struct leaf {
  * The window: map_first has the entries of the 3 GiB below itself and of the 1 GiB above. All other addresses have the leaf of
  * their 4 GiB. The kernel places new mappings below older ones, so almost all memory of a process is in the window.
  */
-extern struct leaf *map_first;
+extern struct leaf map_first;
 extern uintptr_t map_first_page; /* the number of the window's first page in the address space */
 
-/* Makes the window, if there is memory for it. Runs before all other functions. */
+/* Opens the window. Runs before all other functions. */
 void map_begin(void);
 
 static inline bool map_window_has(const void *address)
@@ -59,7 +59,7 @@ static inline const struct leaf *map_leaf(const void *address, uintptr_t *number
 	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT;
 
 	*number = map_window_has(address) ? page - map_first_page : page % LEAF_PAGES;
-	return map_window_has(address) ? map_first : map_leaf_outside(address);
+	return map_window_has(address) ? &map_first : map_leaf_outside(address);
 }
 
 static inline unsigned map_code(const void *address)

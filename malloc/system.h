@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/auxv.h>
+#include "os/kernel.h"
 
-#define PAGE ((size_t)getauxval(AT_PAGESZ)) /* the kernel's page: 4096 to 65536 bytes */
+#define PAGE rk_page_size() /* the kernel's page: 4096 to 65536 bytes */
 
 /*
  * Returns new memory at a multiple of `alignment`, a power of two. If `accessible`, the memory is readable and writable.

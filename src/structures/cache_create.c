@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "os/answer.h"
 #include "os/cpus.h"
+#include "os/kernel.h"
 #include "percpu/percpu.h"
 #include "sync/pool.h"
 
@@ -157,9 +159,10 @@ int rk_cache_reserve(struct rk_cache_place *places, const struct rk_cache_option
 		r = depots >= most ? -ENOMEM : rk_percpu_reserve(items, most - depots, &first);
 	if (r < 0)
 		return r;
-	memory = rk_map_lazily(depots);
+	memory = rk_map(depots);
 	if (memory == NULL)
 		return -ENOMEM; /* the item stays reserved */
+	(void)RK_SYSCALL(SYS_madvise, memory, depots, MADV_NOHUGEPAGE); /* depots that no cache uses take no memory */
 	for (unsigned i = 0; i < count; i++) {
 		places[i] = (struct rk_cache_place){first, memory};
 		(void)measure(&options[i], &item, &depot);
