@@ -147,3 +147,26 @@ load bench
 	assert_says "  cpu                rseqkit takes"
 	[[ "$output" =~ "  empty-loop *            "\ *[0-9] && "$output" =~ "  sched_getcpu            "\ *[0-9] ]]
 }
+
+@test "how busy the machine is with something else: without the processes that a worker starts and waits for" {
+	[ -r /proc/stat ] || skip "no /proc/stat here"
+	with_worker "$(printf "$list_answers" '(i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done); echo 1000000')"
+	python3 - "$tree/tool/rseqkit" <<-'EOF'
+		import json, os, re, resource, subprocess, sys
+		def ticks():
+		    lines = [re.match(r"cpu(\d+) (.*)", line) for line in open("/proc/stat")]
+		    rows = [list(map(int, m[2].split()[:8])) for m in lines if m and int(m[1]) in os.sched_getaffinity(0)]
+		    return sum(map(sum, rows)), sum(sum(row) - row[3] - row[4] for row in rows)
+		def used():
+		    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+		    return (usage.ru_utime + usage.ru_stime) * os.sysconf("SC_CLK_TCK")
+		(all0, busy0), own0 = ticks(), used()
+		command = [sys.argv[1], "bench", "--json", "--threads", "1", "--time", "2"]
+		out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+		(all1, busy1), own1 = ticks(), used()
+		reported, own = json.loads(out)["busy"], (own1 - own0) / (all1 - all0)
+		others = (busy1 - busy0) / (all1 - all0) - own
+		print(f"reported {reported}, others took {others:.2f}, the workers and their children {own:.2f}")
+		sys.exit(own > 0.2 and reported > others + 0.12)
+	EOF
+}

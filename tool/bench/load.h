@@ -9,8 +9,8 @@
 #define BENCH_BUSY 0.1 /* if other processes take a larger share of the CPUs' time, the tool reports this */
 
 /*
- * Counts of clock ticks on the CPUs that this process is allowed to use: all ticks, busy ticks, and the ticks that this process
- * and its workers used.
+ * Counts of clock ticks on the CPUs that this process is allowed to use: all ticks, busy ticks, and the ticks that this process,
+ * its workers and their children used.
  */
 struct bench_load {
 	double all, busy, own;
