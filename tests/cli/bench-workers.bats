@@ -73,3 +73,31 @@ assert_worker_fault() {
 	nobody_is_left() { ! pgrep -f "$tree/bench/"; }
 	wait_until nobody_is_left
 }
+
+@test "the report says how long the measurements took, which can be longer than the time to measure" {
+	with_worker "$(printf "$list_answers" 'sleep 0.3; echo 1000000')"
+	expect_json 0 "$tree/tool/rseqkit" bench --json --threads 1 $quickly
+	assert_json '0.6 <= j["seconds"] < 60'
+}
+
+@test "on a machine with very many CPUs there are at most 1024 threads by default" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	cd "$BATS_TEST_TMPDIR"
+	cat >many.c <<-'EOF'
+		#define _GNU_SOURCE
+		#include <sched.h>
+		#include <string.h>
+		int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+		{
+			(void)pid;
+			memset(set, 0, size);
+			for (size_t cpu = 0; cpu < 600; cpu++)
+				CPU_SET_S(cpu, size, set);
+			return 0;
+		}
+	EOF
+	cc -shared -fPIC many.c -o many.so || skip "no compiler here"
+	with_worker "$(printf "$list_answers" 'echo 1000000000')"
+	expect_json 0 env LD_PRELOAD="$PWD/many.so" "$tree/tool/rseqkit" bench --json $quickly
+	assert_json 'j["machine"]["cpus"] == 600' '{r["threads"] for r in j["results"]} == {1, 2, 1024}'
+}

@@ -221,14 +221,14 @@ static int run_benches(struct bench_run *run, struct settings *s, char **names)
 
 static void default_threads(struct settings *s)
 {
-	unsigned cpus = bench_usable_cpus();
+	unsigned cpus = bench_usable_cpus(), twice = cpus < BENCH_THREADS_MAX / 2 ? 2 * cpus : BENCH_THREADS_MAX;
 
 	if (s->plot == NULL && s->report == NULL) {
-		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
+		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, twice));
 		return;
 	}
 	/* The pictures BENCH-threads show powers of two below the number of CPUs, and one to four times the number of CPUs. */
-	for (unsigned threads = 1; threads < cpus; threads *= 2)
+	for (unsigned threads = 1; threads < cpus && threads <= BENCH_THREADS_MAX; threads *= 2)
 		(void)add_threads(s, threads);
 	for (unsigned times = 1; times <= 4; times++)
 		if (times * cpus <= BENCH_THREADS_MAX)

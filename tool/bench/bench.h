@@ -83,7 +83,7 @@ struct bench_run {
 	struct bench benches[BENCH_MAX];
 	unsigned group_count;
 	struct bench_group *groups;
-	double seconds; /* total time to measure */
+	double seconds; /* how long all measurements took */
 	double busy;	/* share of the CPUs' time that other processes took during the run; -1 if unknown (load.h) */
 	char owners[BENCH_ENVIRONMENTS][16]; /* which component registered a worker's threads for rseq; empty if no worker ran */
 	struct bench_worker workers[BENCH_MODES][BENCH_ENVIRONMENTS];

@@ -318,19 +318,21 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 		weights += run->groups[i].weight;
 	if (thread_counts > THREAD_COUNTS_USUAL)
 		most = most * thread_counts / THREAD_COUNTS_USUAL;
-	run->seconds = seconds > 0 ? seconds : weights < most ? weights : most;
+	if (seconds <= 0)
+		seconds = weights < most ? weights : most;
 	read_load(run, &before);
-	while ((group = next_group(run))->rounds == 0 || now_ns() - start < run->seconds * 1e9) {
-		double done = (now_ns() - start) / (run->seconds * 1e7);
+	while ((group = next_group(run))->rounds == 0 || now_ns() - start < seconds * 1e9) {
+		double done = (now_ns() - start) / (seconds * 1e7);
 		char text[96];
 
 		snprintf(text, sizeof(text), "%3.0f%% %s, %u thread%s", done < 100 ? done : 100, group->bench->name,
 			 group->threads, group->threads == 1 ? "" : "s");
 		print_progress(text);
-		if (!measure_round(run, group, slice_of(run, group, run->seconds * 1e9 * group->weight / weights)))
+		if (!measure_round(run, group, slice_of(run, group, seconds * 1e9 * group->weight / weights)))
 			return false;
 	}
 	print_progress(NULL);
+	run->seconds = (now_ns() - start) / 1e9;
 	read_load(run, &after);
 	run->busy = bench_load_of_others(&before, &after);
 	bench_make_figures(run);
