@@ -19,6 +19,7 @@
 #include "probe.h"
 
 #define SLEEPS 2
+#define SLEEP_NS 1000000
 #define TRIES 5              /* if this many children are killed at a sleep, the kernel rewrites the ids at every switch */
 #define SPINS 100000         /* after this many looks at an unanswered request, the thread makes the request again */
 #define SLICES 200           /* after this many preemptions without a granted extension, the answer is unknown */
@@ -53,6 +54,19 @@ struct kernel_probe {
 	enum registration registration;
 };
 
+/* Sleeps. Returns false if the sleep failed, or if no time passed, because a filter made the system call return 0. */
+static bool sleep_briefly(void)
+{
+	const struct timespec pause = {.tv_nsec = SLEEP_NS};
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	if (nanosleep(&pause, NULL) != 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec >= SLEEP_NS / 2;
+}
+
 /*
  * Sleeps while the area is read-only. If the kernel writes the ids at each switch, the write fails, and the kernel kills the
  * child. The child must not leave the CPU by a preemption: after a preemption in user mode some kernels write to the area even
@@ -64,7 +78,6 @@ static int probe_ids(int out, const void *argument)
 {
 	const struct kernel_probe *probe = (const struct kernel_probe *)argument;
 	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
-	const struct timespec pause = {.tv_nsec = 1000000};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int other = doctor_other_cpu(doctor_cpu());
 
@@ -76,7 +89,7 @@ static int probe_ids(int out, const void *argument)
 	if (mprotect((void *)((uintptr_t)area & ~(page - 1)), page, PROT_READ) != 0)
 		doctor_give_up(LACKS_MEMORY);
 	for (int i = 0; i < SLEEPS; i++)
-		if (nanosleep(&pause, NULL) != 0)
+		if (!sleep_briefly())
 			doctor_give_up(LACKS_SLEEP);
 	doctor_say(out, SAID_UNCHANGED);
 	if (other == CPU_UNKNOWN || (other >= 0 && !doctor_pin(other)))
