@@ -499,3 +499,16 @@ os.execv(sys.argv[1], sys.argv[1:])'
 		assert_says "rseqkit doctor --help"
 	done
 }
+
+@test "what a preloaded library prints is no owner, and a file that has the name of the kernel's vDSO is no module" {
+	need_libc_registration
+	need_early
+	cd "$BATS_TEST_TMPDIR"
+	echo '#include <unistd.h>
+		__attribute__((constructor)) static void hello(void) { (void)!write(1, "hello\n", 6); }' >hello.c
+	cc -shared -fPIC hello.c -o hello.so || skip "no compiler here"
+	cp "$HELPERS/early.so" linux-vdso.so.1
+	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
+	assert_says "owner: libc (in a fresh process: libc)"
+	[[ $output != *fresh-process-differs* && $output != *linux-vdso* ]]
+}

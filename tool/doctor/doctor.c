@@ -202,7 +202,7 @@ static int run(bool json)
 static int print_owner(void)
 {
 	(void)rk_thread_prepare();
-	puts(rk_owner_name(rk_thread_owner()));
+	printf("\n" DOCTOR_FRESH_ANSWER "%s\n", rk_owner_name(rk_thread_owner()));
 	return EXIT_CLEAN;
 }
 

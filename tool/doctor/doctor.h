@@ -16,9 +16,10 @@
 
 /*
  * To test a fresh process, the doctor starts itself with this argument. The fresh process prints which component (the owner)
- * registers its threads, and ends.
+ * registers its threads, and ends. The name is after this word, because preloaded libraries possibly also print text.
  */
 #define DOCTOR_FRESH_OPTION "--print-owner"
+#define DOCTOR_FRESH_ANSWER "rseqkit-owner="
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 

@@ -27,8 +27,11 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 	struct binary file;
 
 	(void)size;
-	/* dl_iterate_phdr() gives no name for the program itself, which doesn't define these symbols. */
-	if (info->dlpi_name == NULL || info->dlpi_name[0] == '\0' || !binary_open(info->dlpi_name, &file))
+	/*
+	 * dl_iterate_phdr() gives no name for the program itself, which doesn't define these symbols. A name without a slash is
+	 * that of the kernel's vDSO, which isn't a file.
+	 */
+	if (info->dlpi_name == NULL || strchr(info->dlpi_name, '/') == NULL || !binary_open(info->dlpi_name, &file))
 		return 0;
 	abi = binary_find(&file, "__rseq_abi");
 	/* If a module has librseq's functions, its __rseq_abi is librseq's own area, and isn't noted separately. */

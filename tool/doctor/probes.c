@@ -248,6 +248,19 @@ static void examine_registration(struct doctor_facts *facts)
 				facts->mode);
 }
 
+/* Starts a fresh process, and stores its owner. */
+static void examine_fresh(struct doctor_facts *facts)
+{
+	struct child_result result;
+	const char *answer;
+
+	if (!doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
+		return;
+	answer = strstr(result.output, DOCTOR_FRESH_ANSWER);
+	if (answer != NULL)
+		(void)sscanf(answer + strlen(DOCTOR_FRESH_ANSWER), "%15[a-z]", facts->fresh_owner);
+}
+
 static void examine_libc(struct doctor_facts *facts)
 {
 #ifdef __GLIBC__
@@ -287,7 +300,7 @@ void doctor_examine(struct doctor_facts *facts)
 			facts->rseq_error = 0;
 	}
 	/* Without /proc and without the path of this program, the finding no-proc says enough. */
-	if ((self_path(path) || self_has_proc()) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
-		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
+	if (self_path(path) || self_has_proc())
+		examine_fresh(facts);
 	doctor_look_around(facts);
 }
