@@ -183,3 +183,18 @@ link_for() { # LINKER
 	expect 0 "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES RSEQKIT_AREA
 	[ "$output" = "$off"$'\n'own ]
 }
+
+@test "a program of a machine with the other order of bytes: refused before a shell reads it, exit 2" {
+	# A program for s390x, or on a big-endian machine for arm64.
+	python3 - >program <<-'EOF'
+		import struct, sys
+		order, data, machine = (">", 2, 22) if sys.byteorder == "little" else ("<", 1, 183)
+		linker = b"/lib/ld64.so.1\0"
+		sys.stdout.buffer.write(b"\x7fELF" + bytes([2, data, 1] + [0] * 9) +
+		    struct.pack(order + "HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 1, 64, 0, 0) +
+		    struct.pack(order + "IIQQQQQQ", 3, 4, 120, 120, 120, len(linker), len(linker), 1) + linker)
+	EOF
+	chmod +x program
+	expect 2 "$RSEQKIT" exec ./program
+	assert_says "nothing can be preloaded into ./program: it is for another architecture"
+}

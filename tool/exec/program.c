@@ -232,6 +232,8 @@ static void end_reading(const struct beginning *beginning)
 }
 
 static const char is_static[] = "it is statically linked";
+static const unsigned char own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
+static const unsigned char own_order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
 
 /*
  * Returns why an ELF file of this kind can't have preloaded libraries; NULL if it can. The file's dynamic linker must be of the
@@ -240,7 +242,7 @@ static const char is_static[] = "it is statically linked";
 static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
 	linker[0] = '\0';
-	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
+	if (beginning->is.elf.e_ident[EI_CLASS] != own_class || beginning->is.elf.e_ident[EI_DATA] != own_order)
 		return "it is for another architecture than " PRELOAD;
 	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
 		return NULL; /* the file is damaged, so the kernel will refuse to execute it */
