@@ -63,7 +63,10 @@ command_function cmd_bench, cmd_demo, cmd_doctor, cmd_exec, cmd_inspect, cmd_lin
 /* Sets the beginning of all later messages, such as "rseqkit demo". The caller keeps the string. */
 void complain_as(const char *command);
 
-/* Prints the beginning that complain_as() set, ": " and the message on stderr, in lines that fit the terminal. Adds a newline. */
+/*
+ * Prints the beginning that complain_as() set, ": " and the message on stderr, in lines that fit the terminal. Adds a newline.
+ * Control characters in the message become '?', because a file's name can have them, and a terminal mustn't get them.
+ */
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
 #endif /* RK_TOOL_H */

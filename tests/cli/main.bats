@@ -194,3 +194,17 @@ options_of_page() { # FILE
 	cat "$folder/good" "$folder/good" >"$folder/wrong" # a file with two JSON values is right, too
 	assert_kept_json "$folder"
 }
+
+@test "control characters of names never get to the terminal: messages have '?' in their place" {
+	name=$'a\e[31m\nb\x7f' shown='a?[31m?b?'
+	mkdir "$BATS_TEST_TMPDIR/$name"
+	cd "$BATS_TEST_TMPDIR"
+	for command in "" exec doctor inspect lint bench; do
+		"$RSEQKIT" $command "$name" >out 2>err || true
+		grep -qF "$shown" err || { cat err; return 1; }
+		! grep -qP '[\x00-\x09\x0b-\x1f\x7f]' out err
+	done
+	mkfifo "$name/$name"
+	"$RSEQKIT" demo --seconds 0 "$name" >out 2>err || true
+	grep -qF "$shown/$shown: skipped" err
+}

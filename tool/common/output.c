@@ -105,12 +105,16 @@ void print_help_text(FILE *to, const char *text)
 	free(joined);
 }
 
-static void print_formatted(FILE *to, int at, int hang, const char *format, va_list arguments)
+/* `plain`: the text is one line. Control characters in it, which are those of a file's name for example, become '?'. */
+static void print_formatted(FILE *to, int at, int hang, bool plain, const char *format, va_list arguments)
 {
 	char *text = NULL;
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
+	for (char *c = text; plain && *c != '\0'; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	print_wrapped(to, at, hang, text);
 	fputc('\n', to);
 	free(text);
@@ -121,7 +125,7 @@ void print_line(FILE *to, int at, int hang, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print_formatted(to, at, hang, format, arguments);
+	print_formatted(to, at, hang, false, format, arguments);
 	va_end(arguments);
 }
 
@@ -139,7 +143,7 @@ void complain(const char *format, ...)
 	print_progress(NULL);
 	fprintf(stderr, "%s: ", complaining);
 	va_start(arguments, format);
-	print_formatted(stderr, (int)strlen(complaining) + 2, 2, format, arguments);
+	print_formatted(stderr, (int)strlen(complaining) + 2, 2, true, format, arguments);
 	va_end(arguments);
 }
 
