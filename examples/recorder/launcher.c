@@ -121,16 +121,25 @@ static bool preload(void)
 	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }
 
+static bool is_fifo(const char *name)
+{
+	struct stat status;
+
+	return stat(name, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
 /*
  * Makes the file or empties it, so that errors are reported before the program runs. The path in the environment is absolute,
- * because programs can change their directory.
+ * because programs can change their directory. A FIFO isn't opened here. Otherwise its reader would see the end of the file, and
+ * end, before the program opens the FIFO.
  */
 static bool make_file(const char *name)
 {
 	char path[PATH_MAX], process[16];
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	bool fifo = is_fifo(name);
+	int fd = fifo ? -1 : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
-	if (fd < 0 && errno != ENXIO) /* ENXIO: a FIFO without a reader, which is no error */
+	if (fifo ? access(name, W_OK) < 0 : fd < 0)
 		return say(name, strerror(errno)), false;
 	if (fd >= 0)
 		close(fd);
