@@ -310,14 +310,13 @@ static int open_file(void)
 	char name[sizeof(recorder.file) + 32];
 	struct stat status;
 
-	fd = open(recorder.file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
+	if (stat(recorder.file, &status) < 0)
 		return -errno;
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (recorder.is_own_file && status.st_size == 0)
-		return 0;
-	close(fd);
+	/* Another process's file isn't opened: if it is a FIFO whose reader has ended, the opening would wait for ever. */
+	if (recorder.is_own_file && status.st_size == 0) {
+		fd = open(recorder.file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return fd < 0 ? -errno : 0;
+	}
 	if (!S_ISREG(status.st_mode))
 		return -ENOTSUP; /* FILE is a device, for example: no other name can be made from its name */
 	for (int i = 1; i < FILES_MAX; i++) {
