@@ -41,6 +41,16 @@ need_static() {
 	expect 0 powerless "$RSEQKIT" exec ./program
 }
 
+@test "a process whose effective user or group isn't the real one: refused, exit 2" {
+	for name in uid gid; do
+		echo "#include <sys/types.h>
+			${name}_t get$name(void) { return 65533; }" >$name.c
+		cc -shared -fPIC $name.c -o $name.so || skip "no compiler here"
+		expect 2 env LD_PRELOAD="$PWD/$name.so" "$RSEQKIT" exec true
+		assert_says "the effective user or group of this process isn't the real one"
+	done
+}
+
 @test "the dynamic linker preloads, too: what counts is the program that it is told to run" {
 	need_linker
 	ln -s "$linker" elsewhere

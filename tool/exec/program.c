@@ -202,7 +202,14 @@ static bool changes_rights(const char *path)
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
-static const char other_rights[] = "it runs with other rights (set-user-ID, set-group-ID or file capabilities)";
+/* Returns why the dynamic linker would ignore LD_PRELOAD in the process of this file; NULL if it would not. */
+static const char *rights_objection(const char *path)
+{
+	if (changes_rights(path))
+		return "it runs with other rights (set-user-ID, set-group-ID or file capabilities)";
+	return getuid() != geteuid() || getgid() != getegid() ?
+		       "the effective user or group of this process isn't the real one" : NULL;
+}
 
 /* The first bytes of a file. */
 struct beginning {
@@ -302,12 +309,13 @@ static const char *elf_objection(char path[PATH_MAX], const struct beginning *be
 				 const char *const *libraries)
 {
 	char linker[PATH_MAX];
-	const char *objection = kind_objection(beginning, linker);
+	const char *objection = kind_objection(beginning, linker), *rights;
 
 	if (objection != NULL && (objection != is_static || !is_own_linker(path)))
 		return objection;
-	if (changes_rights(path))
-		return other_rights;
+	rights = rights_objection(path);
+	if (rights != NULL)
+		return rights;
 	if (objection != NULL)
 		return objection_by_linker(path, arguments, libraries);
 	return linker[0] != '\0' ? age_objection(linker, libraries) : NULL;
@@ -334,8 +342,8 @@ const char *program_objection(char path[PATH_MAX], char *const *arguments, const
 		read_beginning(path, &beginning);
 		if (beginning.is_elf)
 			objection = elf_objection(path, &beginning, arguments, libraries);
-		else if (beginning.fd < 0 && changes_rights(path))
-			objection = other_rights; /* nothing else can be checked in a file that can't be opened */
+		else if (beginning.fd < 0 && self_may(path, F_OK))
+			objection = rights_objection(path); /* nothing else can be checked in a file that can't be opened */
 		end_reading(&beginning);
 		if (beginning.is_elf || objection != NULL)
 			return objection;
