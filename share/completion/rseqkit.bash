@@ -19,7 +19,7 @@ _rseqkit_offer() # KIND WORD
 	DIR) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	PROGRAM) mapfile -t COMPREPLY < <(compgen -c -- "$2") ;;
 	PID) list=$(cd /proc && echo [0-9]*) ;;
-	BENCH) list=$("${COMP_WORDS[0]}" bench --list 2>/dev/null | sed -n 's/^\([a-z][a-z0-9_-]*\).*/\1/p') ;;
+	BENCH) list=$("${COMP_WORDS[0]/#\~\//$HOME/}" bench --list 2>/dev/null | sed -n 's/^\([a-z][a-z0-9_-]*\).*/\1/p') ;;
 	COMMAND) list=$commands ;;
 	OPTION)
 		list=$options
@@ -32,7 +32,7 @@ _rseqkit_offer() # KIND WORD
 
 _rseqkit()
 {
-	local commands options arguments operand kind at=1 mixed=yes word=${COMP_WORDS[COMP_CWORD]}
+	local commands options arguments operand kind at=1 mixed=yes word=${COMP_WORDS[COMP_CWORD]} IFS=$' \t\n'
 	COMPREPLY=()
 	_rseqkit_table
 	if ((COMP_CWORD > 1)); then
