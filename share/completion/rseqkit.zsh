@@ -27,7 +27,7 @@ _rseqkit_offer() # [OPTION...] KIND
 		_normal
 		;;
 	(BENCH)
-		benches=(${(f)"$(_call_program benches $service bench --list 2>/dev/null |
+		benches=(${(f)"$(_call_program benches $program bench --list 2>/dev/null |
 			sed -n 's/^\([a-z][a-z0-9_-]*\).*/\1/p')"})
 		compadd "$@" -a benches
 		;;
@@ -39,7 +39,7 @@ _rseqkit_offer() # [OPTION...] KIND
 _rseqkit()
 {
 	local -a names arguments stops
-	local curcontext=$curcontext context state state_descr line
+	local curcontext=$curcontext context state state_descr line program=$words[1]
 	local -A opt_args
 
 	_rseqkit_table

@@ -138,3 +138,9 @@ options_of() { # COMMAND...
 		done
 	done
 }
+
+@test "zsh: the names of benches are those of the tool whose path is typed" {
+	PATH=${PATH#*:} shells=zsh
+	! command -v rseqkit >/dev/null || skip "another rseqkit is installed here"
+	offers "$RSEQKIT bench ring-" ring-batch ring-remote
+}
