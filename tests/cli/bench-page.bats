@@ -105,6 +105,15 @@ load bench
 	! grep -qE "rotate\((-90|270)" "$pictures/cache-threads.svg"
 }
 
+@test "the page says in plain numbers how long all measurements took" {
+	pictures=$BATS_TEST_TMPDIR
+	for seconds in 0.0123:0.01 1.5:1.50 51.3:51 1234.5:1234; do
+		make_report "j['seconds'] = ${seconds%:*}"
+		expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+		assert_page "'for ${seconds#*:} seconds in total' in said('method')"
+	done
+}
+
 @test "a busy machine: said on top of the page, in each picture and in the text; of an idle one nothing" {
 	pictures=$BATS_TEST_TMPDIR
 	make_report 'j["busy"] = 0.42'

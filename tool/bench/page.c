@@ -77,11 +77,11 @@ static void put_method(FILE *page, const struct figures *figures)
 		"perfect scaling the figure stays the same.</p>\n"
 		"<p>Every loop was compiled at %u placements, half of them in a position-independent executable, because "
 		"placement alone can double a short loop's time. All contenders ran in turn, slice by slice, for "
-		"%.3g seconds in total. At each placement the fastest slice counts, because disturbances only make a loop "
+		"%.*f seconds in total. At each placement the fastest slice counts, because disturbances only make a loop "
 		"slower. The figure is the median over placements. The spread is the range from the least to the greatest. "
 		"Each slice is checked for lost and surplus operations. Compare figures only within this run: another "
 		"processor has other ratios. See bench/METHOD.md in rseqkit's sources for details.</p>\n</section>\n",
-		figures->placements, figures->seconds);
+		figures->placements, figures->seconds < 10 ? 2 : 0, figures->seconds);
 }
 
 /* Writes a cell with a ratio and a cell with a time, each with its spread below the number. */
