@@ -36,7 +36,8 @@ static size_t size_told(void)
 /* If no file is given, nothing is recorded. */
 static int begin(void)
 {
-	const char *file = secure_getenv(ENVIRONMENT_FILE), *process = secure_getenv(ENVIRONMENT_PROCESS);
+	const char *file = secure_getenv(ENVIRONMENT_FILE);
+	char *process = secure_getenv(ENVIRONMENT_PROCESS);
 	struct rk_ring_options options = {.size = size_told()};
 	struct rk_ring *ring;
 	int r;
@@ -47,6 +48,9 @@ static int begin(void)
 	strcpy(recorder.file, file);
 	recorder.process = getpid();
 	recorder.is_own_file = process != NULL && strtol(process, NULL, 10) == recorder.process;
+	/* If this process executes another program, that program mustn't open FILE again: a FIFO's reader has ended by then. */
+	if (recorder.is_own_file)
+		*process = '-';
 	r = rk_counter_create(&recorder.made);
 	if (r == 0)
 		r = rk_ring_create(&ring, &options, sizeof(options));
