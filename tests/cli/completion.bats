@@ -128,7 +128,8 @@ options_of() { # COMMAND...
 @test "bash: a tool whose path begins with ~, and any IFS" {
 	words() { # IFS PROGRAM WORD
 		HOME=${RSEQKIT%/*/*} bash -c 'compopt() { :; }
-			. "$4" && COMP_WORDS=("$2" bench "$3") COMP_CWORD=2 IFS=$1 && _rseqkit && printf "%s\n" "${COMPREPLY[@]}"' \
+			. "$4" && COMP_WORDS=("$2" bench "$3") COMP_CWORD=2 IFS=$1
+			_rseqkit && printf "%s\n" "${COMPREPLY[@]}"' \
 			bash "$@" "$COMPLETIONS/rseqkit"
 	}
 	for program in "$RSEQKIT" "~/${RSEQKIT#"${RSEQKIT%/*/*}/"}"; do
