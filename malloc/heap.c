@@ -22,9 +22,9 @@
 
 #define PER_CPU_BYTES ((size_t)64 * 1024)   /* highest number of bytes of the small objects in a class's array for one CPU */
 #define PER_CPU_OF_SPANS ((size_t)6 << 20)  /* the same for objects above SMALL_MAX */
-#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 2 KiB in all caches */
+#define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 512 bytes in all caches */
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
-#define PER_CPU_LEAST 32                    /* an array has room for at least this many small objects */
+#define PER_CPU_LEAST 128                   /* an array has room for at least this many small objects */
 #define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans in one call */
 #define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans in one call */

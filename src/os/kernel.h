@@ -169,7 +169,11 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 
 static inline size_t rk_page_size(void)
 {
-	return (size_t)rk_auxiliary(AT_PAGESZ);
+#ifdef __x86_64__
+	return 4096; /* there is no other */
+#else
+	return (size_t)getauxval(AT_PAGESZ);
+#endif
 }
 
 /* Linux 6.3 and later have these entries (include/uapi/linux/auxvec.h). */
