@@ -24,7 +24,7 @@
 #define PER_CPU_OF_SPANS ((size_t)6 << 20)  /* the same for objects above SMALL_MAX */
 #define BUDGET ((size_t)32 << 20)           /* highest number of bytes of the objects above 512 bytes in all caches */
 #define BUDGET_PER_CPU ((size_t)2 << 20)    /* is added to BUDGET for each CPU */
-#define PER_CPU_LEAST 128                   /* an array has room for at least this many small objects */
+#define PER_CPU_LEAST(size) ((size) > 4096 ? 32 : 128) /* an array has room for at least this many small objects */
 #define PER_CPU_MOST 1024                   /* an array has room for at most this many small objects */
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans in one call */
 #define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans in one call */
@@ -64,11 +64,11 @@ static size_t least(size_t a, size_t b)
 
 static size_t per_cpu(unsigned class)
 {
-	size_t fit = PER_CPU_BYTES / size_classes[class].size;
+	size_t size = size_classes[class].size, fit = PER_CPU_BYTES / size;
 
 	if (class > SMALL_CLASSES)
-		return PER_CPU_OF_SPANS / size_classes[class].size;
-	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
+		return PER_CPU_OF_SPANS / size;
+	return fit < PER_CPU_LEAST(size) ? PER_CPU_LEAST(size) : least(fit, PER_CPU_MOST);
 }
 
 /*
@@ -157,7 +157,7 @@ static void begin(void)
 			.construct = construct,
 			.destruct_batch = destruct,
 			.context = (void *)i,
-			.budget = size_classes[i].size > PER_CPU_BYTES / PER_CPU_LEAST ? &budget : NULL,
+			.budget = size_classes[i].size * per_cpu((unsigned)i) > PER_CPU_BYTES ? &budget : NULL,
 			.weight = size_classes[i].size,
 		};
 	}

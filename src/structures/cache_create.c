@@ -3,6 +3,7 @@
  * cache_create.c - creates and destroys caches. A cache is an item of a pool of per-CPU memory (rseqkit/percpu.h). It has arrays
  * of objects in the item, and a depot with further objects, in memory of its own (cache.h). The invariants are in cache.c.
  */
+#define _GNU_SOURCE
 #include "cache.h"
 #include "cache_place.h"
 
