@@ -270,19 +270,20 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 
 static int take_what_becomes_free(void)
 {
-	const size_t size = ((size_t)40 << 20) + 131072;
+	/* Within realloc() the allocator maps a page for the description, too, and 15 more pages so that it can align the object. */
+	const size_t size = ((size_t)40 << 20) + 131072, less = 65536;
 	char *object = malloc(size), *moved;
 
 	/* Blocks the space after the object, so that realloc() must move it. */
 	CHECK(object != NULL);
 	CHECK(mmap(object + size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED ||
 	      errno == EEXIST);
-	to_take = size - 61440;
+	to_take = size - less;
 	moved = realloc(object, 2 * size);
 	CHECK(moved != NULL && moved != object);
 	if (taken != object)
 		return 77;
-	memset(taken, 1, size - 61440);
+	memset(taken, 1, size - less);
 	free(taken);
 	free(moved);
 	return 0;
