@@ -12,16 +12,22 @@ uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses, so the wi
 
 void map_begin(void)
 {
-	map_first_page = ((uintptr_t)&map_first >> SPAN_SHIFT) - LEAF_PAGES / 4 * 3;
+	map_first_page = ((uintptr_t)&map_first >> SPAN_SHIFT) - WINDOW_BELOW;
 }
 
-const struct leaf *map_leaf_outside(const void *address)
+/*
+ * A leaf of zeros for addresses without a leaf would make this library's variables larger than a huge page. The kernel would
+ * then possibly use one for them, and each process would take 2 MiB more.
+ */
+const struct leaf *map_leaf_outside(const void *address, uintptr_t *number)
 {
-	static struct leaf nothing; /* not const, because the zeros of a const object would take space in the file */
 	uintptr_t high = (uintptr_t)address >> LEAF_SHIFT;
 	const struct leaf *leaf = high < 65536 ? __atomic_load_n(&root[high], __ATOMIC_ACQUIRE) : NULL;
 
-	return leaf == NULL ? &nothing : leaf;
+	if (leaf != NULL)
+		return leaf;
+	*number = WINDOW_BELOW + 1; /* this page is inside map_first, so no object can be there */
+	return &map_first;
 }
 
 bool map_prepare(const void *address, size_t size)

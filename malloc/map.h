@@ -24,6 +24,7 @@ enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ }
  * span is freed, the entry gets the cache.
  */
 #define LEAF_PAGES 65536
+#define WINDOW_BELOW (LEAF_PAGES / 4 * 3) /* the number of the window's entries for pages below the window itself */
 struct leaf {
 	struct rk_cache *caches[LEAF_PAGES]; /* the cache to which freed objects of a span go; valid if the inverse isn't 0 */
 	uint32_t inverses[LEAF_PAGES];      /* for a span with a cache, size_classes[code].inverse; otherwise 0 */
@@ -46,20 +47,20 @@ static inline bool map_window_has(const void *address)
 	return ((uintptr_t)address >> SPAN_SHIFT) - map_first_page < LEAF_PAGES;
 }
 
-/* Returns the leaf of an address outside of the window; see map_leaf(). */
-const struct leaf *map_leaf_outside(const void *address);
+/* Returns the leaf of an address outside of the window, and changes *number if there is no such leaf; see map_leaf(). */
+const struct leaf *map_leaf_outside(const void *address, uintptr_t *number);
 
 /*
- * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in the 4 GiB around the address. Stores in
- * *number which entry of the leaf the address has. The map ends at 2^48: the kernel maps no memory above this address unless a
- * program asks for that address.
+ * Returns the leaf of an address, and stores in *number which entry of the leaf the address has. If the allocator has no memory
+ * in the 4 GiB around the address, this entry is another one that is always 0. The map ends at 2^48: the kernel maps no memory
+ * above this address unless a program asks for that address.
  */
 static inline const struct leaf *map_leaf(const void *address, uintptr_t *number)
 {
 	uintptr_t page = (uintptr_t)address >> SPAN_SHIFT;
 
 	*number = map_window_has(address) ? page - map_first_page : page % LEAF_PAGES;
-	return map_window_has(address) ? &map_first : map_leaf_outside(address);
+	return map_window_has(address) ? &map_first : map_leaf_outside(address, number);
 }
 
 static inline unsigned map_code(const void *address)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_memory.c - tests how much memory the allocator uses and gives back, and what it does if there is no memory. */
 #include "../unit/test.h"
+#include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -324,6 +325,25 @@ static void threads_leave_nothing(void **state)
 	assert_true(resident() - before < 1000);
 }
 
+static int add_variables(struct dl_phdr_info *info, size_t size, void *bytes)
+{
+	(void)size;
+	for (int i = 0; strstr(info->dlpi_name, "librseqkit-malloc") != NULL && i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && (info->dlpi_phdr[i].p_flags & PF_W))
+			*(size_t *)bytes += info->dlpi_phdr[i].p_memsz;
+	return 0;
+}
+
+/* A huge page for the allocator's variables would take 2 MiB in each process. So the variables are smaller than a huge page. */
+static void variables_have_no_huge_page(void **state)
+{
+	size_t bytes = 0;
+
+	(void)state;
+	(void)dl_iterate_phdr(add_variables, &bytes);
+	assert_in_range(bytes, 65536, ((size_t)2 << 20) - 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(limit_set_later), /* must run first, before other tests use the size classes */
 	cmocka_unit_test(no_memory),
@@ -334,6 +354,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(buffers_stay),
 	cmocka_unit_test(split_mappings_are_copied),
 	cmocka_unit_test(threads_leave_nothing),
+	cmocka_unit_test(variables_have_no_huge_page),
 };
 
 RUN(tests)
