@@ -8,7 +8,7 @@ trap 'chmod -R u+w "$work"; rm -rf "$work" "$tap_log"' EXIT
 # Copies those files of the tree that a release would have.
 copy_tree() { # FOLDER
 	mkdir -p "$1"
-	if git rev-parse 2>/dev/null; then
+	if git ls-files --error-unmatch meson.build >/dev/null 2>&1; then # and not another tree around this one
 		git ls-files -z --cached --others --exclude-standard
 	else
 		find . -path ./build -prune -o ! -type d -print0
