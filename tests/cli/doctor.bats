@@ -511,4 +511,10 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
 	assert_says "owner: libc (in a fresh process: libc)"
 	[[ $output != *fresh-process-differs* && $output != *linux-vdso* ]]
+	# After 1006 other bytes, only two letters of the name are read.
+	sed -i 's/(void)/for (int i = 0; i < 1006; i++) &/2; s/hello.n", 6/x", 1/' hello.c
+	cc -shared -fPIC hello.c -o hello.so
+	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
+	assert_says "owner: libc (in a fresh process: unknown)"
+	[[ $output != *fresh-process-differs* ]]
 }

@@ -257,7 +257,8 @@ static void examine_fresh(struct doctor_facts *facts)
 	if (!doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
 		return;
 	answer = strstr(result.output, DOCTOR_FRESH_ANSWER);
-	if (answer != NULL)
+	/* Without the line's end the answer isn't whole, because other output took the place. */
+	if (answer != NULL && strchr(answer, '\n') != NULL)
 		(void)sscanf(answer + strlen(DOCTOR_FRESH_ANSWER), "%15[a-z]", facts->fresh_owner);
 }
 
