@@ -105,6 +105,25 @@ void print_help_text(FILE *to, const char *text)
 	free(joined);
 }
 
+/*
+ * Makes control characters '?'. Those from 0x80 to 0x9f count, too, for example 0x9b, which some terminals take for ESC [. In
+ * UTF-8 they have 0xc2 before them, and other characters also have such bytes.
+ */
+static void make_plain(char *text)
+{
+	int left = 0; /* the bytes that still belong to the last character of UTF-8 */
+
+	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+		bool inside = left > 0 && *c >= 0x80 && *c < 0xc0;
+
+		left = inside ? left - 1 : *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc2 ? 1 : 0;
+		if (inside && *c < 0xa0 && c[-1] == 0xc2)
+			c[-1] = *c = '?';
+		else if (iscntrl(*c) || (!inside && *c >= 0x80 && *c < 0xa0))
+			*c = '?';
+	}
+}
+
 /* `plain`: the text is one line. Control characters in it, which are those of a file's name for example, become '?'. */
 static void print_formatted(FILE *to, int at, int hang, bool plain, const char *format, va_list arguments)
 {
@@ -112,9 +131,8 @@ static void print_formatted(FILE *to, int at, int hang, bool plain, const char *
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
-	for (char *c = text; plain && *c != '\0'; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
+	if (plain)
+		make_plain(text);
 	print_wrapped(to, at, hang, text);
 	fputc('\n', to);
 	free(text);
