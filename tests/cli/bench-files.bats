@@ -141,7 +141,8 @@ interrupt() {
 	for name in link dangling one; do
 		cpu --output $name
 	done
-	[ "$(readlink link)" = target ] && [ "$(readlink dangling)" = later ]
+	[ "$(readlink link)" = target ]
+	[ "$(readlink dangling)" = later ]
 	[ one -ef other ]
 	for name in target later other; do
 		assert_report $name

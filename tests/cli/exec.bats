@@ -71,7 +71,8 @@ knows_librseq() {
 	need_filter
 	for answer in enosys eperm; do
 		run env $off "$HELPERS/with_filter" $answer rseq -- "$RSEQKIT" exec "$HELPERS/librseq_user_static"
-		[ "$status" -eq 1 ] && [ "$output" = refused ]
+		[ "$status" -eq 1 ]
+		[ "$output" = refused ]
 	done
 }
 

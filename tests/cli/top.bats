@@ -68,9 +68,9 @@ in_terminal() { # ACTION...
 		"$0" top --interval 0.2 --pid "$1" >out &
 		until_says " in all$"
 		stats=$(echo /mnt/instances/rseqkit-$!-*/per_cpu/cpu0/stats)
-		mount --bind stats "$stats" && until_says ", 7[0-9]{12} lost$" && umount "$stats"
-		mount --bind /dev/null "$stats" && until_says ", losses unknown$" && umount "$stats"
-		kill $! && wait $!' "$RSEQKIT" $target "$BATS_TEST_TMPDIR"
+		mount --bind stats "$stats" && until_says ", 7[0-9]{12} lost$" && umount "$stats" &&
+			mount --bind /dev/null "$stats" && until_says ", losses unknown$" && umount "$stats" &&
+			kill $! && wait $!' "$RSEQKIT" $target "$BATS_TEST_TMPDIR"
 }
 
 @test "twenty columns are enough" {
