@@ -13,13 +13,13 @@ _rseqkit_table() # [COMMAND]
 # Offers words of a kind that begin with the given word.
 _rseqkit_offer() # KIND WORD
 {
-	local list=
+	local list= tool=${COMP_WORDS[0]//[\\\"\']/} # as it is typed, without the quoting
 	case $1 in
 	FILE) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 	DIR) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	PROGRAM) mapfile -t COMPREPLY < <(compgen -c -- "$2") ;;
 	PID) list=$(cd /proc && echo [0-9]*) ;;
-	BENCH) list=$("${COMP_WORDS[0]/#\~\//$HOME/}" bench --list 2>/dev/null | sed -n 's/^\([a-z][a-z0-9_-]*\).*/\1/p') ;;
+	BENCH) list=$("${tool/#\~\//$HOME/}" bench --list 2>/dev/null | sed -n 's/^\([a-z][a-z0-9_-]*\).*/\1/p') ;;
 	COMMAND) list=$commands ;;
 	OPTION)
 		list=$options

@@ -125,14 +125,16 @@ options_of() { # COMMAND...
 	expect 2 "$COMPLETIONS/make-completion" bash
 }
 
-@test "bash: a tool whose path begins with ~, and any IFS" {
+@test "bash: a tool whose path begins with ~ or has blanks, and any IFS" {
 	words() { # IFS PROGRAM WORD
 		HOME=${RSEQKIT%/*/*} bash -c 'compopt() { :; }
 			. "$4" && COMP_WORDS=("$2" bench "$3") COMP_CWORD=2 IFS=$1
 			_rseqkit && printf "%s\n" "${COMPREPLY[@]}"' \
 			bash "$@" "$COMPLETIONS/rseqkit"
 	}
-	for program in "$RSEQKIT" "~/${RSEQKIT#"${RSEQKIT%/*/*}/"}"; do
+	folder=$BATS_TEST_TMPDIR
+	ln -s "${RSEQKIT%/*}" "$folder/a b"
+	for program in "$RSEQKIT" "~/${RSEQKIT#"${RSEQKIT%/*/*}/"}" "$folder/a\\ b/rseqkit" "'$folder/a b/rseqkit'"; do
 		for ifs in ' ' $'\n' ''; do
 			[ "$(words "$ifs" "$program" ring-)" = $'ring-batch\nring-remote' ]
 			[ "$(words "$ifs" "$program" --th)" = --threads= ]
