@@ -82,6 +82,16 @@ assert_lines() {
 	assert_says "/proc isn't mounted"
 }
 
+@test "too few file descriptors for the buffers of all CPUs: exit 2" {
+	need_tracing
+	command -v strace >/dev/null || skip "no strace here"
+	cd "$BATS_TEST_TMPDIR"
+	for files in {5..20}; do
+		(ulimit -n $files && exec strace -o log "$RSEQKIT" trace --time 0.01) >out 2>&1 || continue
+		! grep 'trace_pipe_raw.*EMFILE' log || return 1
+	done
+}
+
 @test "each abort that the kernel reports is counted, at its instruction and in its section" {
 	need_tracing
 	mine=test-trace-$$

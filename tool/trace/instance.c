@@ -78,7 +78,8 @@ static bool find_cpus(struct instance *instance)
 	return instance->cpu_count > 0;
 }
 
-static void open_pipes(struct instance *instance)
+/* Returns false with errno if this process has no room for a pipe. */
+static bool open_pipes(struct instance *instance)
 {
 	for (size_t i = 0; i < instance->cpu_count; i++) {
 		char path[64];
@@ -86,7 +87,10 @@ static void open_pipes(struct instance *instance)
 		snprintf(path, sizeof(path), "per_cpu/cpu%d/trace_pipe_raw", instance->cpus[i]);
 		/* If a CPU was never online, its pipe can't be opened, and it has no events. */
 		instance->pipes[i] = openat(instance->folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (instance->pipes[i] < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+			return false;
 	}
+	return true;
 }
 
 /* Returns the name of the first setting that the kernel refused, with the reason in *error, or NULL. */
@@ -145,11 +149,15 @@ bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 		return false;
 	}
 	refused = set_up(instance, buffer_kb, &error);
-	if (refused != NULL)
+	if (refused != NULL) {
 		complain("the kernel refuses the setting %s of the trace: %s", refused, strerror(error));
-	else
-		open_pipes(instance);
-	return refused == NULL;
+		return false;
+	}
+	if (!open_pipes(instance)) {
+		complain("cannot open the trace of each CPU: %s", strerror(errno));
+		return false;
+	}
+	return true;
 }
 
 /*
