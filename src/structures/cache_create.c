@@ -160,7 +160,7 @@ int rk_cache_reserve(struct rk_cache_place *places, const struct rk_cache_option
 		r = depots >= most ? -ENOMEM : rk_percpu_reserve(items, most - depots, &first);
 	if (r < 0)
 		return r;
-	memory = rk_map(depots);
+	memory = rk_map(depots); /* rk_map_lazily() would also prepare for an earlier mlockall(), by two system calls more */
 	if (memory == NULL)
 		return -ENOMEM; /* the item stays reserved */
 	(void)RK_SYSCALL(SYS_madvise, memory, depots, MADV_NOHUGEPAGE); /* depots that no cache uses take no memory */
