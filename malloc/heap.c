@@ -81,10 +81,10 @@ static uint8_t collections, took_part[RK_CPUS_MAX];
 
 /*
  * Takes part in the last collection, unless a thread on this CPU has done so already. Moves the objects in the depots, and
- * those in the arrays of this CPU, to their spans. With `if_idle`, arrays that were used since the last such call keep their
- * objects.
+ * those in the arrays of this CPU, to their spans. With `if_unneeded`, an array keeps as many objects as were taken from it since
+ * the last call.
  */
-static void take_part(bool if_idle)
+static void take_part(bool if_unneeded)
 {
 	uint8_t last = __atomic_load_n(&collections, __ATOMIC_RELAXED);
 	int cpu = rk_cpu();
@@ -94,15 +94,15 @@ static void take_part(bool if_idle)
 	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
 		if (heap_caches[i] == NULL)
 			continue;
-		rk_cache_reclaim_here(heap_caches[i], if_idle);
+		rk_cache_reclaim_here(heap_caches[i], if_unneeded);
 		(void)rk_cache_trim(heap_caches[i], 0);
 	}
 }
 
-static void collect(bool if_idle)
+static void collect(bool if_unneeded)
 {
 	__atomic_fetch_add(&collections, 1, __ATOMIC_RELAXED);
-	take_part(if_idle);
+	take_part(if_unneeded);
 }
 
 /*

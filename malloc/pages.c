@@ -21,7 +21,8 @@
  */
 #define BYTES_OF_SMALL_PAGES CHUNK_SIZE
 
-#define DIRTY_ALWAYS ((size_t)64 << 20)
+#define ALLOWED_FIRST ((size_t)2 << 20) /* the first value of `allowed` */
+#define ALLOWED_MOST ((size_t)64 << 20) /* its highest value */
 #define DECAY 1 /* decay() returns pages at most once in each such period, counted in whole seconds of the clock */
 #define SETTLED_STEP ((size_t)4 << 20)
 
@@ -35,6 +36,19 @@ struct chunk {
 static struct chunk *chunks, *unmapped; /* list of chunks; list of descriptions whose chunk was unmapped, or that are new */
 static size_t dirty_least; /* the lowest value of numbers.dirty since decay() last looked at the clock's second */
 struct numbers numbers;
+
+/*
+ * Dirty pages may have `allowed` bytes, or an eighth of the bytes in use if this is more. Beyond that they give their memory back.
+ * If runs take memory from the kernel after that, it was given back too early: `allowed` grows by as many bytes. So a buffer that
+ * is freed once goes back, and a buffer that is needed again and again stays.
+ */
+static size_t allowed = ALLOWED_FIRST;
+static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 /* Returns the first page, beginning with page `at`, whose bit isn't `bit`; CHUNK_PAGES if there is none. */
 static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
@@ -126,12 +140,24 @@ static struct chunk *search(unsigned pages, unsigned *at)
 static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 {
 	unsigned dirty = set(chunk->dirty, at, pages, false);
+	size_t again = least((pages - dirty) * SPAN_SIZE, returned);
 
 	chunk->free_pages -= set(chunk->free, at, pages, false);
 	numbers.used += pages * SPAN_SIZE;
 	numbers.dirty -= dirty * SPAN_SIZE;
-	dirty_least = numbers.dirty < dirty_least ? numbers.dirty : dirty_least;
+	dirty_least = least(numbers.dirty, dirty_least);
+	returned -= again;
+	allowed = least(allowed + again, ALLOWED_MOST);
 	return dirty;
+}
+
+/* Notes that the dirty pages among these pages no longer have memory. */
+static void give_back(struct chunk *chunk, unsigned at, unsigned pages)
+{
+	size_t bytes = set(chunk->dirty, at, pages, false) * SPAN_SIZE;
+
+	numbers.dirty -= bytes;
+	returned += bytes;
 }
 
 bool pages_take(struct run *run, unsigned pages, bool *zeroed)
@@ -175,7 +201,7 @@ static void clean(struct chunk *chunk, size_t keep)
 			end = end_of(chunk->dirty, from, true);
 			end = end < at ? end : at;
 			system_purge(chunk->base + from * SPAN_SIZE, (end - from) * SPAN_SIZE);
-			numbers.dirty -= set(chunk->dirty, from, end - from, false) * SPAN_SIZE;
+			give_back(chunk, from, end - from);
 		}
 	}
 }
@@ -190,7 +216,7 @@ bool pages_trim(size_t keep)
 			at = &chunk->next;
 			continue;
 		}
-		numbers.dirty -= set(chunk->dirty, 0, chunk->pages, false) * SPAN_SIZE;
+		give_back(chunk, 0, chunk->pages);
 		numbers.chunks -= chunk->pages * SPAN_SIZE;
 		system_unmap(chunk->base, chunk->pages * SPAN_SIZE);
 		*at = chunk->next;
@@ -198,7 +224,7 @@ bool pages_trim(size_t keep)
 		unmapped = chunk;
 	}
 	numbers.settled = numbers.used;
-	dirty_least = numbers.dirty < dirty_least ? numbers.dirty : dirty_least;
+	dirty_least = least(numbers.dirty, dirty_least);
 	return numbers.dirty < before;
 }
 
@@ -230,7 +256,7 @@ void pages_give(const struct run *run)
 	(void)set(chunk->dirty, at, pages, true);
 	numbers.used -= run->size;
 	numbers.dirty += run->size;
-	most = numbers.used / 8 > DIRTY_ALWAYS ? numbers.used / 8 : DIRTY_ALWAYS;
+	most = numbers.used / 8 > allowed ? numbers.used / 8 : allowed;
 	if (numbers.dirty > most)
 		(void)pages_trim(most - most / 4);
 	else

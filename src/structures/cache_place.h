@@ -31,9 +31,9 @@ struct rk_cache *rk_cache_create_at(const struct rk_cache_place *place, const st
 
 /*
  * Like rk_cache_reclaim(), but only for the CPU on which the caller runs. It needs no fence, because it takes the objects by
- * sections on that CPU. The array keeps its capacity. With `if_idle`, does nothing if the array has changed since the
- * previous call with `if_idle` for this CPU. Does nothing without rseq, or inside rk_vfork_begin().
+ * sections on that CPU. The array keeps its capacity. With `if_unneeded`, the array also keeps as many objects as were taken
+ * from it since the previous call for this CPU. Does nothing without rseq, or inside rk_vfork_begin().
  */
-void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle);
+void rk_cache_reclaim_here(struct rk_cache *cache, bool if_unneeded);
 
 #endif /* RK_SRC_CACHE_PLACE_H */

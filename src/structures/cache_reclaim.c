@@ -141,20 +141,37 @@ int rk_cache_reclaim_idle(struct rk_cache *cache)
 	return result;
 }
 
-void rk_cache_reclaim_here(struct rk_cache *cache, bool if_idle)
+/* Returns how many objects were taken from an array between two of its states. */
+static size_t taken_between(intptr_t before, intptr_t after)
 {
-	const struct rk_array *array = rk_cache_array(cache, rk_cpu());
-	void *batch[PIECE];
-	size_t now;
+	uintptr_t moved = RK_ARRAY_MOVED(after) - RK_ARRAY_MOVED(before);
+	uintptr_t more = (uintptr_t)(RK_ARRAY_LENGTH(after) - RK_ARRAY_LENGTH(before));
 
-	if (array == NULL || RK_ARRAY_LENGTH(array_state(array)) == 0)
+	return ((moved - more) & MOVED_MASK) / 2;
+}
+
+void rk_cache_reclaim_here(struct rk_cache *cache, bool if_unneeded)
+{
+	int cpu = rk_cpu();
+	const struct rk_array *array = rk_cache_array(cache, cpu);
+	void *batch[PIECE];
+	size_t now, length, keep = 0;
+	intptr_t state;
+
+	if (array == NULL)
 		return;
-	if (if_idle && is_news(arrays_of(cache, rk_cpu()), array_state(array)))
-		return;
-	while ((now = rk_cache_take_here(cache, batch, PIECE)) > 0) {
+	state = array_state(array);
+	length = (size_t)RK_ARRAY_LENGTH(state);
+	if (if_unneeded)
+		keep = taken_between(__atomic_load_n(&arrays_of(cache, cpu)->seen, __ATOMIC_RELAXED), state);
+	for (; length > keep; length -= now) {
+		now = rk_cache_take_here(cache, batch, least(length - keep, PIECE));
+		if (now == 0)
+			break;
 		add_count(&shared_of(cache)->count.reclaimed, now);
 		rk_cache_to_depot(cache, batch, now, false);
 	}
+	__atomic_store_n(&arrays_of(cache, cpu)->seen, array_state(array), __ATOMIC_RELAXED);
 }
 
 size_t rk_cache_trim(struct rk_cache *cache, size_t keep)

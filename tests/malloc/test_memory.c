@@ -171,15 +171,15 @@ static void memory_goes_back(void **state)
 /*
  * Objects are freed in random order, so most spans (runs of pages for one size) have an object that a cache keeps. Then the
  * program allocates objects of other sizes. If the allocator didn't empty the caches, the heap would nearly double. The thread
- * stays on one CPU, because the allocator doesn't empty the caches' arrays of other CPUs at this time.
+ * stays on one CPU, because the allocator doesn't empty the caches' arrays of other CPUs at this time. The program frees the
+ * last of the first objects only between the later allocations, so the cache of the first size is used all the time.
  */
-static void caches_pin_no_spans(void **state)
+static void pin_spans(size_t late)
 {
 	static void *held[100000], *others[40000];
 	cpu_set_t before, one;
 	long full;
 
-	(void)state;
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
@@ -188,14 +188,25 @@ static void caches_pin_no_spans(void **state)
 	for (unsigned i = 0; i < 100000; i++)
 		held[i] = malloc(300);
 	full = resident();
-	for (unsigned i = 0; i < 100000; i++)
-		free(held[(uint64_t)i * 38699 % 100000]);
-	for (unsigned i = 0; i < 40000; i++)
+	for (size_t i = 0; i < 100000; i++)
+		if (i * 38699 % 100000 >= late)
+			free(held[i * 38699 % 100000]);
+	for (size_t i = 0; i < 40000; i++) {
 		others[i] = malloc(700);
+		if (i % 40 == 0 && i / 40 < late)
+			free(held[i / 40]);
+	}
 	assert_true(resident() <= full + 4 * 1024);
 	for (unsigned i = 0; i < 40000; i++)
 		free(others[i]);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+static void caches_pin_no_spans(void **state)
+{
+	(void)state;
+	pin_spans(0);
+	pin_spans(1000);
 }
 
 /* A buffer that is freed and allocated again isn't mapped anew each time. */
@@ -216,6 +227,27 @@ static void buffers_stay(void **state)
 		assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
 		assert_true(after.ru_minflt - before.ru_minflt < (long)(size / 4096));
 	}
+}
+
+/* A buffer that is freed only once goes back to the kernel at once. */
+static int free_once(void)
+{
+	const size_t size = (size_t)16 << 20;
+	char *buffer = malloc(size);
+	long full;
+
+	CHECK(buffer != NULL);
+	memset(buffer, 1, size);
+	full = resident();
+	free(buffer);
+	CHECK(full - resident() > 12 * 1024);
+	return 0;
+}
+
+static void one_buffer_goes_back(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(free_once), 0);
 }
 
 static long address_space(void)
@@ -346,6 +378,7 @@ static void variables_have_no_huge_page(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(limit_set_later), /* must run first, before other tests use the size classes */
+	cmocka_unit_test(one_buffer_goes_back), /* before other tests free buffers again and again */
 	cmocka_unit_test(no_memory),
 	cmocka_unit_test(little_memory),
 	cmocka_unit_test(places_that_become_free),
