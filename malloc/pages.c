@@ -38,9 +38,9 @@ static size_t dirty_least; /* the lowest value of numbers.dirty since decay() la
 struct numbers numbers;
 
 /*
- * Dirty pages may have `allowed` bytes, or an eighth of the bytes in use if this is more. Beyond that they give their memory back.
- * If runs take memory from the kernel after that, it was given back too early: `allowed` grows by as many bytes. So a buffer that
- * is freed once goes back, and a buffer that is needed again and again stays.
+ * Dirty pages may have `allowed` bytes, or an eighth of the bytes in use if this is more. Above that they give their memory
+ * back. If runs take memory from the kernel after that, it was given back too early: `allowed` grows by as many bytes. So a
+ * buffer that is freed once goes back, and a buffer that is needed again and again stays.
  */
 static size_t allowed = ALLOWED_FIRST;
 static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
