@@ -90,6 +90,12 @@ build() { # NAME OPTION...
 	assert_json "j['files'][0]['path'] == 'ü€😀.o'"
 }
 
+@test "control characters and bytes that aren't UTF-8 in a file's name are '?' in findings and notes" {
+	build $'w\e[31m\n\xff\xc3\xbc\x9b.so' -shared wrong.S
+	expect 1 "$RSEQKIT" lint --all w*.so
+	[[ $output == $'w?[31m??\xc3\xbc?.so: add'* ]]
+}
+
 @test "the schema refuses other JSON" {
 	build wrong.o -c wrong.S
 	"$RSEQKIT" lint --json wrong.o none >good || true

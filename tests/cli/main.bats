@@ -196,8 +196,9 @@ options_of_page() { # FILE
 }
 
 @test "control characters of names never get to the terminal: messages have '?' in their place" {
-	# Also those of 8 bits, by themselves and in UTF-8, but not the same bytes in other characters of UTF-8.
-	name=$'a\e[31m\nb\x7f\x9b\xc2\x9b\xc3\x9b\x9b\xe2\x82\xac' shown=$'a?[31m?b????\xc3\x9b?\xe2\x82\xac'
+	# Also those of 8 bits, by themselves and in UTF-8, and bytes that aren't UTF-8; not the same bytes in other characters.
+	name=$'a\e[31m\nb\x7f\x9b\xc2\x9b\xc3\x9b\x9b\xe2\x82\xac\xff\xe9a\xe2\x82'
+	shown=$'a?[31m?b????\xc3\x9b?\xe2\x82\xac??a??'
 	mkdir "$BATS_TEST_TMPDIR/$name"
 	cd "$BATS_TEST_TMPDIR"
 	for command in "" exec doctor inspect lint; do

@@ -22,6 +22,14 @@ setup() {
 	assert_says "cannot execute ./none"
 }
 
+@test "control characters and bytes that aren't UTF-8 in a program's name are '?' in the report" {
+	program=$BATS_TEST_TMPDIR/$'h\e[31m\xff\xc3\xbc\x9b'
+	cp "$HELPERS/hand" "$program"
+	"$program" twice || skip "no sections by hand"
+	expect 0 "$RSEQKIT" torture "$program" twice
+	[[ $output == *$'  h?[31m?\xc3\xbc?: twice+'*$'reached'*$'\n  h?[31m?\xc3\xbc?: pushes+'* ]]
+}
+
 @test "every instruction that the program reaches is aborted once, and each abort is confirmed" {
 	torture 0 "$HELPERS/program" threads
 	is "r['schema']" rseqkit.torture/1

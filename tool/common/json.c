@@ -30,21 +30,6 @@ void json_put(json_object *object, const char *key, json_object *value)
 		(void)must(NULL);
 }
 
-/* Returns the number of bytes of the UTF-8 character at `at`, or 0 if there is no such character. */
-static size_t character_size(const unsigned char *at)
-{
-	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < size; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	/* Too long encodings, surrogates, and numbers above 0x10ffff. */
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
-	    (at[0] == 0xf4 && at[1] > 0x8f))
-		return 0;
-	return size;
-}
-
 void json_put_string(json_object *object, const char *key, const char *text)
 {
 	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
@@ -57,7 +42,7 @@ void json_put_string(json_object *object, const char *key, const char *text)
 	}
 	clean = (char *)must(malloc(strlen(text) * strlen(replacement) + 1));
 	for (; *text != '\0'; text += size > 0 ? size : 1) {
-		size = character_size((const unsigned char *)text);
+		size = character_size(text);
 		memcpy(clean + used, size > 0 ? text : replacement, size > 0 ? size : strlen(replacement));
 		used += size > 0 ? size : strlen(replacement);
 	}

@@ -105,36 +105,63 @@ void print_help_text(FILE *to, const char *text)
 	free(joined);
 }
 
-/*
- * Makes control characters '?'. Those from 0x80 to 0x9f count, too, for example 0x9b, which some terminals take for ESC [. In
- * UTF-8 they have 0xc2 before them, and other characters also have such bytes.
- */
-static void make_plain(char *text)
+size_t character_size(const char *text)
 {
-	int left = 0; /* the bytes that still belong to the last character of UTF-8 */
+	const unsigned char *at = (const unsigned char *)text;
+	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
 
-	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-		bool inside = left > 0 && *c >= 0x80 && *c < 0xc0;
-
-		left = inside ? left - 1 : *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc2 ? 1 : 0;
-		if (inside && *c < 0xa0 && c[-1] == 0xc2)
-			c[-1] = *c = '?';
-		else if (iscntrl(*c) || (!inside && *c >= 0x80 && *c < 0xa0))
-			*c = '?';
-	}
+	for (size_t i = 1; i < size; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	/* Too long encodings, surrogates, and numbers above 0x10ffff. */
+	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
+	    (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return size;
 }
 
-/* `plain`: the text is one line. Control characters in it, which are those of a file's name for example, become '?'. */
-static void print_formatted(FILE *to, int at, int hang, bool plain, const char *format, va_list arguments)
+/*
+ * Formats one line. Control characters and bytes that aren't UTF-8, for example of a file's name, become '?'. The UTF-8 forms of
+ * 0x80 to 0x9f count as control characters, because some terminals take 0x9b for ESC [. Returns NULL if memory is short.
+ */
+static char *format_line(const char *format, va_list arguments)
 {
-	char *text = NULL;
+	size_t size;
+	char *text;
 
 	if (vasprintf(&text, format, arguments) < 0)
+		return NULL;
+	for (char *c = text; *c != '\0'; c += size > 0 ? size : 1) {
+		size = character_size(c);
+		if (size == 2 && (unsigned char)c[0] == 0xc2 && (unsigned char)c[1] < 0xa0)
+			c[0] = c[1] = '?';
+		else if (size == 0 || (size == 1 && iscntrl((unsigned char)*c)))
+			*c = '?';
+	}
+	return text;
+}
+
+static void print_formatted(FILE *to, int at, int hang, const char *format, va_list arguments)
+{
+	char *text = format_line(format, arguments);
+
+	if (text == NULL)
 		return;
-	if (plain)
-		make_plain(text);
 	print_wrapped(to, at, hang, text);
 	fputc('\n', to);
+	free(text);
+}
+
+void print_unbroken(FILE *to, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = format_line(format, arguments);
+	va_end(arguments);
+	if (text != NULL)
+		fprintf(to, "%s\n", text);
 	free(text);
 }
 
@@ -143,7 +170,7 @@ void print_line(FILE *to, int at, int hang, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print_formatted(to, at, hang, false, format, arguments);
+	print_formatted(to, at, hang, format, arguments);
 	va_end(arguments);
 }
 
@@ -161,7 +188,7 @@ void complain(const char *format, ...)
 	print_progress(NULL);
 	fprintf(stderr, "%s: ", complaining);
 	va_start(arguments, format);
-	print_formatted(stderr, (int)strlen(complaining) + 2, 2, true, format, arguments);
+	print_formatted(stderr, (int)strlen(complaining) + 2, 2, format, arguments);
 	va_end(arguments);
 }
 

@@ -38,14 +38,21 @@ void print_wrapped(FILE *to, int at, int hang, const char *text);
  */
 void print_help_text(FILE *to, const char *text);
 
-/* Formats a line and prints it like print_wrapped(). Adds a newline. */
+/*
+ * Formats one line and prints it like print_wrapped(). Adds a newline. Control characters and bytes that aren't UTF-8 become '?',
+ * because a file's name can have them, and a terminal mustn't get them. print_unbroken() doesn't break the line.
+ */
 void print_line(FILE *to, int at, int hang, const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+void print_unbroken(FILE *to, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 
 /*
  * Shows progress on stderr, if stderr is a terminal, by rewriting one line. NULL clears the line. Clear the line before you
  * print other text.
  */
 void print_progress(const char *text);
+
+/* Returns the number of bytes of the UTF-8 character at `text`, or 0 if there is no such character. */
+size_t character_size(const char *text);
 
 /*
  * Copies the first line of a text. Characters that aren't printable ASCII become '?', because a terminal or JSON mustn't get

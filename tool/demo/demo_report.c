@@ -118,7 +118,8 @@ void demo_print_text(const struct demo_result *result)
 {
 	print_line(stdout, 0, 2, "%zu file%s, %u threads on %u CPU%s, %zu bytes at a time", result->files,
 		   result->files == 1 ? "" : "s", result->threads, result->cpus, result->cpus == 1 ? "" : "s", result->chunk);
-	print_line(stdout, 0, 2, "rseq: owner %s; %s\n", rk_owner_name(result->owner), owner_sentence(result->owner));
+	print_line(stdout, 0, 2, "rseq: owner %s; %s", rk_owner_name(result->owner), owner_sentence(result->owner));
+	putchar('\n');
 	print_counts(result);
 	print_times(result);
 	print_lengths(&result->counts);

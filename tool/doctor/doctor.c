@@ -107,11 +107,12 @@ static void print_facts(const struct doctor_facts *facts)
 			    : facts->seccomp == 2 ? "filter"
 						  : "unknown");
 	if (facts->cpus_listed)
-		FACT("possible CPUs: %d, highest number %d\n", facts->possible_cpus, facts->highest_cpu);
+		FACT("possible CPUs: %d, highest number %d", facts->possible_cpus, facts->highest_cpu);
 	else if (facts->cpu_list[0] != '\0')
-		FACT("possible CPUs: unknown (the kernel's list can't be right: %s)\n", facts->cpu_list);
+		FACT("possible CPUs: unknown (the kernel's list can't be right: %s)", facts->cpu_list);
 	else
-		FACT("possible CPUs: unknown (the kernel's list can't be read)\n");
+		FACT("possible CPUs: unknown (the kernel's list can't be read)");
+	putchar('\n');
 }
 
 static bool is_unsure(const struct doctor_facts *facts)

@@ -87,9 +87,9 @@ void report_end(struct report *report, const struct check *check)
 		/* This note is printed once for the file, because each section with a jump out of it would have the same one. */
 		if (report->settings->all && report->has_way_out && (check->found.how & FOUND_POINTERS) != 0 &&
 		    !check->found.has_exits)
-			fprintf(report->out,
-				"%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out\n",
-				report->name);
+			print_unbroken(report->out,
+				       "%s: [exit] the file has no __rseq_exit_point_array, so debuggers don't know ways out",
+				       report->name);
 		return;
 	}
 	object = json_new();
@@ -116,8 +116,8 @@ void report_section(struct report *report, const struct check *check, const stru
 		if (report->settings->json || (!finding->error && !report->settings->all))
 			continue;
 		print_place(place, sizeof(place), check, finding->address);
-		fprintf(report->out, "%s: %s: [%s] %s%s\n", report->name, place, finding->id,
-			finding->error ? "" : "note: ", finding->text);
+		print_unbroken(report->out, "%s: %s: [%s] %s%s", report->name, place, finding->id,
+			       finding->error ? "" : "note: ", finding->text);
 	}
 	if (!report->settings->json)
 		return;

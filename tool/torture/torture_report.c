@@ -186,10 +186,10 @@ static void print_table(const struct torture_settings *settings, const struct to
 				fprintf(out, "%12s %8s %8s %9s  %s\n", "instructions", "reached", settings->reach ? "-" : "aborts",
 				       settings->reach ? "-" : "confirmed", "section");
 			head = true;
-			fprintf(out, "%12" PRIu64 " %8" PRIu64 " %8" PRIu64 " %9" PRIu64 "  %s: %s%s%s%s\n", sum.instructions,
-			       sum.reached_instructions, sum.injected, sum.confirmed, name_of(module), module->sections[i].symbol,
-			       module->sections[i].source[0] != '\0' ? " (" : "", module->sections[i].source,
-			       module->sections[i].source[0] != '\0' ? ")" : "");
+			print_unbroken(out, "%12" PRIu64 " %8" PRIu64 " %8" PRIu64 " %9" PRIu64 "  %s: %s%s%s%s", sum.instructions,
+				       sum.reached_instructions, sum.injected, sum.confirmed, name_of(module),
+				       module->sections[i].symbol, module->sections[i].source[0] != '\0' ? " (" : "",
+				       module->sections[i].source, module->sections[i].source[0] != '\0' ? ")" : "");
 		}
 	}
 	if (head)
@@ -204,7 +204,7 @@ static void print_unreached(const struct torture_settings *settings, const struc
 	for (const struct module *module = result->modules; module != NULL; module = module->next)
 		for (uint32_t i = 0; i < module->section_count; i++)
 			if (sum_of(settings, module, i).reached == 0)
-				fprintf(out, "  %s: %s\n", name_of(module), module->sections[i].symbol);
+				print_unbroken(out, "  %s: %s", name_of(module), module->sections[i].symbol);
 	fputc('\n', out);
 }
 
