@@ -511,10 +511,30 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
 	assert_says "owner: libc (in a fresh process: libc)"
 	[[ $output != *fresh-process-differs* && $output != *linux-vdso* ]]
-	# After 1006 other bytes, only two letters of the name are read.
-	sed -i 's/(void)/for (int i = 0; i < 1006; i++) &/2; s/hello.n", 6/x", 1/' hello.c
+	# So much that the doctor would not read what comes after it.
+	sed -i 's/(void)/for (int i = 0; i < 5000; i++) &/2; s/hello.n", 6/x", 1/' hello.c
 	cc -shared -fPIC hello.c -o hello.so
 	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
+	assert_says "owner: libc (in a fresh process: libc)"
+	# A library that closes the descriptor of the answer.
+	sed -i 's/(void).write.*;/for (int fd = 3; fd < 100; fd++) close(fd);/' hello.c
+	cc -shared -fPIC hello.c -o hello.so
+	expect 3 env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
 	assert_says "owner: libc (in a fresh process: unknown)"
+	assert_says "fresh process (no answer) [probe-failed]"
 	[[ $output != *fresh-process-differs* ]]
+}
+
+@test "through a dynamic linker that is named by hand, a fresh process starts in the same way" {
+	need_libc_registration
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	cd "${RSEQKIT%/*}"
+	linker=$(LC_ALL=C readelf -l rseqkit | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+	[ -n "$linker" ] || skip "a static program"
+	expect 0 "$linker" ./rseqkit doctor
+	assert_says "owner: libc (in a fresh process: libc)"
+	# The fresh process has the linker's options, too: without the preloaded module its owner would be self.
+	expect 1 env GLIBC_TUNABLES=$tunable_off "$linker" --preload "$HELPERS/foreign.so" "$RSEQKIT" doctor
+	assert_says "(in a fresh process: foreign)"
+	expect 0 "$linker" ./rseqkit exec true
 }

@@ -2,6 +2,7 @@
 /* doctor.c - `rseqkit doctor`: reads the options, and prints facts and findings as text. doctor_json.c prints JSON. */
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "doctor.h"
@@ -200,10 +201,10 @@ static int run(bool json)
 	return exit_status(&facts, &findings);
 }
 
-static int print_owner(void)
+static int print_owner(int to)
 {
 	(void)rk_thread_prepare();
-	printf("\n" DOCTOR_FRESH_ANSWER "%s\n", rk_owner_name(rk_thread_owner()));
+	(void)dprintf(to, "\n" DOCTOR_FRESH_ANSWER "%s\n", rk_owner_name(rk_thread_owner()));
 	return EXIT_CLEAN;
 }
 
@@ -213,8 +214,8 @@ int cmd_doctor(const struct command *command, int argc, char **argv)
 	int option;
 
 	/* This internal option isn't in the table of options, because getopt_long() would also accept abbreviations of it. */
-	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
-		return print_owner();
+	if (argc == 2 && strncmp(argv[1], DOCTOR_FRESH_OPTION, strlen(DOCTOR_FRESH_OPTION)) == 0)
+		return print_owner(atoi(argv[1] + strlen(DOCTOR_FRESH_OPTION)));
 	while ((option = option_next(command, argc, argv)) != -1) {
 		switch (option) {
 		case 'j':

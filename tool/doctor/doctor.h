@@ -15,10 +15,11 @@
 #include <sys/utsname.h>
 
 /*
- * To test a fresh process, the doctor starts itself with this argument. The fresh process prints which component (the owner)
- * registers its threads, and ends. The name is after this word, because preloaded libraries possibly also print text.
+ * To test a fresh process, the doctor starts itself with this argument, which ends with the number of a descriptor. To this
+ * descriptor the fresh process writes which component (the owner) registers its threads, and ends. stdout would not do, because
+ * preloaded libraries possibly print text there. The name is after a word, for a process that can't open /dev/null as its stdout.
  */
-#define DOCTOR_FRESH_OPTION "--print-owner"
+#define DOCTOR_FRESH_OPTION "--print-owner="
 #define DOCTOR_FRESH_ANSWER "rseqkit-owner="
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };

@@ -137,7 +137,9 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 		snprintf(end, room, "%s%s (unknown end)", comma, what);
 		break;
 	default:
-		if (result->number >= LACKS_MEMORY && result->number <= LACKS_LAST)
+		if (child_succeeded(result))
+			snprintf(end, room, "%s%s (no answer)", comma, what);
+		else if (result->number >= LACKS_MEMORY && result->number <= LACKS_LAST)
 			snprintf(end, room, "%s%s (%s)", comma, what, lacks[result->number - LACKS_MEMORY]);
 		else
 			snprintf(end, room, "%s%s (status %d)", comma, what, result->number);

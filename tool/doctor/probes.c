@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <rseqkit/percpu.h>
 #include <sched.h>
@@ -141,16 +142,23 @@ static int probe_membarrier(int out, const void *argument)
 	return 0;
 }
 
-/* Starts this program again in the same environment. */
+/* Starts this program again in the same environment. The output of preloaded libraries goes to /dev/null. */
 static int probe_fresh(int out, const void *argument)
 {
-	char path[PATH_MAX], command[] = "doctor", option[] = DOCTOR_FRESH_OPTION;
-	char *arguments[] = {path, command, option, NULL};
+	char command[] = "doctor", option[sizeof(DOCTOR_FRESH_OPTION) + 11];
+	char *arguments[SELF_ARGUMENTS + 3];
+	size_t count = self_arguments(arguments);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	(void)argument;
-	if (!self_path(path))
+	if (count == 0)
 		doctor_give_up(LACKS_PATH);
-	return child_exec(out, arguments);
+	(void)fcntl(out, F_SETFD, 0);
+	snprintf(option, sizeof(option), DOCTOR_FRESH_OPTION "%d", out);
+	arguments[count] = command;
+	arguments[count + 1] = option;
+	arguments[count + 2] = NULL;
+	return child_exec(null >= 0 ? null : out, arguments);
 }
 
 /*
@@ -260,6 +268,8 @@ static void examine_fresh(struct doctor_facts *facts)
 	/* Without the line's end the answer isn't whole, because other output took the place. */
 	if (answer != NULL && strchr(answer, '\n') != NULL)
 		(void)sscanf(answer + strlen(DOCTOR_FRESH_ANSWER), "%15[a-z]", facts->fresh_owner);
+	else
+		doctor_note_failure(facts, "fresh process", &result);
 }
 
 static void examine_libc(struct doctor_facts *facts)
