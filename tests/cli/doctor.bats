@@ -316,6 +316,15 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	assert_json '"owner-self-tunable" in ids and j["mode"] is not None'
 }
 
+@test "tunable off in other spellings: explained whenever it is 0 for this C library" {
+	need_libc_registration
+	tunable=glibc.pthread.rseq
+	for value in 0 00 0x0 -0 ' 0' '' 0a no 1 01 2 -1 0:$tunable=1 1:$tunable=00 0:$tunable=2 0x:glibc.malloc.check=0; do
+		expect_json 0 env GLIBC_TUNABLES="$tunable=$value" "$RSEQKIT" doctor --json
+		assert_json 'j["libc"]["registers"] != ("owner-self-tunable" in ids)'
+	done
+}
+
 @test "tunable off and areas of our own: said, exit 0" {
 	need_libc_registration
 	[ "$(uname -m)" = x86_64 ] || skip "takes the preloaded object on this machine"

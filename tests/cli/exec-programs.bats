@@ -182,11 +182,13 @@ link_for() { # LINKER
 
 @test "a tunable that is the last word already isn't said again" {
 	off=$tunable_off
-	for before in "$off" "glibc.pthread.rseq=1:$off" "$off:glibc.malloc.check=0"; do
+	for before in "$off" "glibc.pthread.rseq=1:$off" "$off:glibc.malloc.check=0" "${off}0" "${off}x0:glibc.malloc.check=0" \
+		"${off%0}"; do
 		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
 		[ "$output" = "$before" ]
 	done
-	for before in "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "glibc.pthread.rseq=00" "glibc.malloc.check=0"; do
+	for before in "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "${off}a" "$off:glibc.pthread.rseq=2" \
+		"glibc.malloc.check=0"; do
 		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
 		[ "$output" = "$before:$off" ]
 	done

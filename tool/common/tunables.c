@@ -3,9 +3,10 @@
 #include "tunables.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-bool tunables_say_off(const char *list)
+bool tunables_say_off(const char *list, bool surely)
 {
 	static const char name[] = "glibc.pthread.rseq=";
 	bool off = false;
@@ -13,8 +14,13 @@ bool tunables_say_off(const char *list)
 	while (list != NULL && *list != '\0') {
 		size_t size = strcspn(list, ":");
 
-		if (strncmp(list, name, sizeof(name) - 1) == 0)
-			off = size == sizeof(name) && list[size - 1] == '0';
+		if (strncmp(list, name, sizeof(name) - 1) == 0) {
+			char *end;
+			unsigned long number = strtoul(list + sizeof(name) - 1, &end, 0);
+
+			if (surely || number <= 1)
+				off = number == 0 && (!surely || end == list + size);
+		}
 		list += size + (list[size] != '\0');
 	}
 	return off;

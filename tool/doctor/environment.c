@@ -204,7 +204,7 @@ void doctor_look_around(struct doctor_facts *facts)
 	facts->has_proc = self_has_proc();
 	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
 	facts->seccomp = seccomp_mode();
-	facts->tunable = tunables_say_off(getenv("GLIBC_TUNABLES")) && facts->process.libc_area &&
+	facts->tunable = tunables_say_off(getenv("GLIBC_TUNABLES"), false) && facts->process.libc_area &&
 			 !facts->process.libc_registers;
 	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;

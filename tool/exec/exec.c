@@ -83,7 +83,7 @@ static bool choose(enum areas areas)
 {
 	const char *before = getenv("GLIBC_TUNABLES");
 	char *value = NULL;
-	bool done = tunables_say_off(before) ||
+	bool done = tunables_say_off(before, true) ||
 		    (asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
 		     setenv("GLIBC_TUNABLES", value, 1) == 0);
 

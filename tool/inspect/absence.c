@@ -35,7 +35,7 @@ static void read_environment(pid_t tid, struct inspect_files *files)
 		if (!known)
 			files->libc_told = files->self_told = TOLD_NOTHING;
 		known = true;
-		if (strncmp(text, "GLIBC_TUNABLES=", 15) == 0 && tunables_say_off(text + 15))
+		if (strncmp(text, "GLIBC_TUNABLES=", 15) == 0 && tunables_say_off(text + 15, false))
 			files->libc_told = TOLD_OFF;
 		else if (strcmp(text, "RSEQKIT_AREA=others") == 0)
 			files->self_told = TOLD_OFF;
