@@ -115,7 +115,8 @@ class Packages:
 @functools.cache
 def read_elf(path):
     """Returns the interpreter (or None) of a program or library, the libraries that it needs, and the folders to search first."""
-    text = subprocess.run(['readelf', '-ld', '--wide', path], capture_output=True, text=True).stdout
+    text = subprocess.run(['readelf', '-ld', '--wide', path], env={**os.environ, 'LC_ALL': 'C'}, capture_output=True,
+                          text=True).stdout
     interpreter = re.search(r'program interpreter: (\S+)\]', text)
     folders = re.search(r'\(RU?N?PATH\).*\[(.*)\]', text)
     origin = os.path.dirname(path)
