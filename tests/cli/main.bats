@@ -195,6 +195,24 @@ options_of_page() { # FILE
 	assert_kept_json "$folder"
 }
 
+@test "JSON for which memory is short: said, exit 2" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	cd "$BATS_TEST_TMPDIR"
+	for function in array string uint64; do
+		echo "void *json_object_new_$function(void) { return 0; }" >none.c
+		cc -shared -fPIC none.c -o "no_$function.so" || skip "no compiler here"
+	done
+	short_of() { # FUNCTION COMMAND...
+		expect 2 env LD_PRELOAD="$PWD/no_$1.so" sh -c 'exec "$@" >/dev/null' sh "$RSEQKIT" "${@:2}"
+		assert_says "out of memory"
+	}
+	short_of array doctor --json
+	short_of array lint --json "$RSEQKIT"
+	short_of string lint --json "$RSEQKIT"
+	short_of array demo --json --seconds 0 none.c
+	short_of uint64 demo --json --seconds 0 none.c
+}
+
 @test "control characters of names never get to the terminal: messages have '?' in their place" {
 	# Also those of 8 bits, by themselves and in UTF-8, and bytes that aren't UTF-8; not the same bytes in other characters.
 	name=$'a\e[31m\nb\x7f\x9b\xc2\x9b\xc3\x9b\x9b\xe2\x82\xac\xff\xe9a\xe2\x82'

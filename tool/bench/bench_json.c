@@ -130,7 +130,7 @@ static json_object *machine_json(const struct bench_run *run)
  */
 static json_object *benches_json(const struct bench_run *run)
 {
-	json_object *benches = json_object_new_array();
+	json_object *benches = json_new_array();
 
 	for (unsigned i = 0; i < run->count; i++) {
 		const struct bench *bench = &run->benches[i];
@@ -139,13 +139,13 @@ static json_object *benches_json(const struct bench_run *run)
 		if (!bench->selected)
 			continue;
 		entry = json_new();
-		contenders = json_object_new_array();
+		contenders = json_new_array();
 		for (unsigned j = 0; j < bench->contender_count; j++)
-			json_object_array_add(contenders, json_object_new_string(bench->contenders[j].name));
+			json_add(contenders, json_object_new_string(bench->contenders[j].name));
 		json_put_string(entry, "name", bench->name);
 		json_put_string(entry, "what", bench->what);
 		json_put(entry, "contenders", contenders);
-		json_object_array_add(benches, entry);
+		json_add(benches, entry);
 	}
 	return benches;
 }
@@ -153,15 +153,15 @@ static json_object *benches_json(const struct bench_run *run)
 json_object *bench_json(const struct bench_run *run)
 {
 	char date[32];
-	json_object *results = json_object_new_array(), *unavailable = json_object_new_array();
+	json_object *results = json_new_array(), *unavailable = json_new_array();
 	json_object *report = json_new();
 
 	for (unsigned i = 0; i < run->group_count; i++)
 		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++) {
 			if (bench_is_available(&run->groups[i], j))
-				json_object_array_add(results, result_json(run, &run->groups[i], j));
+				json_add(results, result_json(run, &run->groups[i], j));
 			else
-				json_object_array_add(unavailable, unavailable_json(&run->groups[i], j));
+				json_add(unavailable, unavailable_json(&run->groups[i], j));
 		}
 	json_put_string(report, "schema", "rseqkit.bench/1");
 	json_put_string(report, "date", put_time(date, sizeof(date)));

@@ -24,6 +24,17 @@ json_object *json_new(void)
 	return (json_object *)must(json_object_new_object());
 }
 
+json_object *json_new_array(void)
+{
+	return (json_object *)must(json_object_new_array());
+}
+
+void json_add(json_object *array, json_object *value)
+{
+	if (json_object_array_add(array, (json_object *)must(value)) != 0)
+		(void)must(NULL);
+}
+
 void json_put(json_object *object, const char *key, json_object *value)
 {
 	if (json_object_object_add(object, key, value) != 0)

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 /*
- * The json_put functions add a member to an object. json_new() makes an empty object. If memory is short, each of these
- * functions ends the program with EXIT_USAGE.
+ * The json_put functions add a member to an object, and json_add() adds an element to an array. json_new() makes an empty object,
+ * and json_new_array() an empty array. If memory is short, each of these functions ends the program with EXIT_USAGE. json_put()
+ * makes null of NULL, but json_add() takes NULL for a lack of memory.
  *
  * json_put_string() makes null of NULL. A file's name can have bytes that aren't UTF-8, and JSON can't. Each such byte becomes
  * the character U+FFFD.
@@ -18,6 +19,8 @@ void json_put_string(json_object *object, const char *key, const char *text); /*
 void json_put_number(json_object *object, const char *key, uint64_t number);
 void json_put_seconds(json_object *object, const char *key, double seconds);
 json_object *json_new(void);
+void json_add(json_object *array, json_object *value);
+json_object *json_new_array(void);
 
 /*
  * Returns an object as text without a final newline. The text belongs to the object, and is valid until the object changes or

@@ -127,10 +127,10 @@ void demo_print_text(const struct demo_result *result)
 
 static json_object *histogram(const uint64_t *counts, int size)
 {
-	json_object *array = json_object_new_array();
+	json_object *array = json_new_array();
 
 	for (int i = 0; i < size; i++)
-		json_object_array_add(array, json_object_new_uint64(counts[i]));
+		json_add(array, json_object_new_uint64(counts[i]));
 	return array;
 }
 

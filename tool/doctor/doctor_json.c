@@ -23,7 +23,7 @@ static json_object *libc_object(const struct doctor_facts *facts)
 
 static json_object *findings_array(const struct doctor_findings *findings)
 {
-	json_object *array = json_object_new_array();
+	json_object *array = json_new_array();
 
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
@@ -33,7 +33,7 @@ static json_object *findings_array(const struct doctor_findings *findings)
 		json_put_string(object, "severity", doctor_severity_name(finding->severity));
 		json_put_string(object, "message", finding->message);
 		json_put_string(object, "advice", finding->advice);
-		json_object_array_add(array, object);
+		json_add(array, object);
 	}
 	return array;
 }

@@ -142,7 +142,7 @@ static json_object *thread_object(const struct inspect_look *look, const struct 
 
 static json_object *findings_array(const struct inspect_look *look)
 {
-	json_object *array = json_object_new_array();
+	json_object *array = json_new_array();
 
 	for (size_t i = 0; i < inspect_findings_count; i++) {
 		const struct inspect_finding *finding = &inspect_findings[i];
@@ -152,15 +152,15 @@ static json_object *findings_array(const struct inspect_look *look)
 		if (inspect_finding_threads(look, finding, &first) == 0)
 			continue;
 		object = json_new();
-		tids = json_object_new_array();
+		tids = json_new_array();
 		for (size_t j = 0; j < look->count; j++)
 			if (finding->applies(look, &look->threads[j]))
-				json_object_array_add(tids, json_object_new_int(look->threads[j].tid));
+				json_add(tids, json_object_new_int(look->threads[j].tid));
 		json_put_string(object, "id", finding->id);
 		json_put_string(object, "severity", finding->severity);
 		json_put_string(object, "message", finding->message);
 		json_put(object, "threads", tids);
-		json_object_array_add(array, object);
+		json_add(array, object);
 	}
 	return array;
 }
@@ -168,7 +168,7 @@ static json_object *findings_array(const struct inspect_look *look)
 /* Makes an array of the different forms of registration (inspect_is_alike()), with the number of threads that have each. */
 static json_object *summary_array(const struct inspect_look *look)
 {
-	json_object *array = json_object_new_array();
+	json_object *array = json_new_array();
 
 	for (size_t i = 0; i < look->count; i++) {
 		const struct inspect_thread *thread = &look->threads[i];
@@ -187,17 +187,17 @@ static json_object *summary_array(const struct inspect_look *look)
 		json_put(object, "size", thread->answer.address != 0 ? json_object_new_int64(thread->answer.size) : NULL);
 		json_put_string(object, "mode", thread->answer.address != 0 ? inspect_mode_name(&thread->answer) : NULL);
 		json_put_number(object, "threads", count);
-		json_object_array_add(array, object);
+		json_add(array, object);
 	}
 	return array;
 }
 
 void inspect_print_json(const struct inspect_look *look, bool line)
 {
-	json_object *object = json_new(), *threads = json_object_new_array();
+	json_object *object = json_new(), *threads = json_new_array();
 
 	for (size_t i = 0; i < look->count; i++)
-		json_object_array_add(threads, thread_object(look, &look->threads[i]));
+		json_add(threads, thread_object(look, &look->threads[i]));
 	json_put_string(object, "schema", "rseqkit.inspect/1");
 	json_put_number(object, "pid", (uint64_t)look->pid);
 	json_put_string(object, "name", look->name);

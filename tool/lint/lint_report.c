@@ -63,19 +63,19 @@ static json_object *finding_object(const struct check *check, const struct findi
 void report_begin(struct report *report)
 {
 	if (report->settings->json)
-		report->sections = json_object_new_array();
+		report->sections = json_new_array();
 }
 
 static void put_how(json_object *object, unsigned how)
 {
-	json_object *list = json_object_new_array();
+	json_object *list = json_new_array();
 
 	if ((how & FOUND_SECTION) != 0)
-		json_object_array_add(list, json_object_new_string("__rseq_cs"));
+		json_add(list, json_object_new_string("__rseq_cs"));
 	if ((how & FOUND_POINTERS) != 0)
-		json_object_array_add(list, json_object_new_string("__rseq_cs_ptr_array"));
+		json_add(list, json_object_new_string("__rseq_cs_ptr_array"));
 	if ((how & FOUND_SCAN) != 0)
-		json_object_array_add(list, json_object_new_string("scan"));
+		json_add(list, json_object_new_string("scan"));
 	json_put(object, "how", list);
 }
 
@@ -127,12 +127,12 @@ void report_section(struct report *report, const struct check *check, const stru
 	json_put(object, "length", json_object_new_uint64(section->descriptor->length));
 	put_address(object, "abort", section->abort);
 	json_put(object, "instructions", json_object_new_uint64(section->count));
-	list = json_object_new_array();
+	list = json_new_array();
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->list[i].error || report->settings->all)
-			json_object_array_add(list, finding_object(check, &findings->list[i]));
+			json_add(list, finding_object(check, &findings->list[i]));
 	json_put(object, "findings", list);
-	json_object_array_add(report->sections, object);
+	json_add(report->sections, object);
 }
 
 static void print_object(json_object *object, FILE *out)
@@ -161,6 +161,6 @@ void report_nothing(const struct lint_settings *settings, FILE *out, const char 
 		return;
 	object = json_new();
 	json_put_string(object, "path", name);
-	json_put(object, "sections", json_object_new_array());
+	json_put(object, "sections", json_new_array());
 	print_object(object, out);
 }

@@ -61,8 +61,8 @@ static json_object *section_object(const struct torture_settings *settings, cons
 {
 	const struct torture_section *section = &module->sections[number];
 	const struct sum sum = sum_of(settings, module, number);
-	json_object *object = json_new(), *missed = json_object_new_array();
-	json_object *offsets = json_object_new_array();
+	json_object *object = json_new(), *missed = json_new_array();
+	json_object *offsets = json_new_array();
 	char path[1024];
 
 	copy_printable(path, sizeof(path), module->path);
@@ -83,9 +83,9 @@ static json_object *section_object(const struct torture_settings *settings, cons
 
 		if (module->insns[i].section != number)
 			continue;
-		json_object_array_add(offsets, json_object_new_uint64(offset));
+		json_add(offsets, json_object_new_uint64(offset));
 		if (!catalog_is_covered(settings, &module->insns[i]))
-			json_object_array_add(missed, json_object_new_uint64(offset));
+			json_add(missed, json_object_new_uint64(offset));
 	}
 	json_put(object, "offsets", offsets);
 	json_put(object, "missed", missed);
@@ -114,8 +114,8 @@ static json_object *violation_object(const struct violation *violation)
 
 static void print_json(const struct torture_settings *settings, const struct torture_result *result, FILE *out)
 {
-	json_object *object = json_new(), *sections = json_object_new_array(), *violations = json_object_new_array();
-	json_object *program = json_new(), *problems = json_object_new_array();
+	json_object *object = json_new(), *sections = json_new_array(), *violations = json_new_array();
+	json_object *program = json_new(), *problems = json_new_array();
 
 	json_put_string(object, "schema", "rseqkit.torture/1");
 	json_put_string(object, "way", settings->inside ? "inside" : "outside");
@@ -137,16 +137,16 @@ static void print_json(const struct torture_settings *settings, const struct tor
 	json_put_seconds(object, "seconds", result->seconds);
 	for (const struct module *module = result->modules; module != NULL; module = module->next) {
 		for (uint32_t i = 0; i < module->section_count; i++)
-			json_object_array_add(sections, section_object(settings, module, i));
+			json_add(sections, section_object(settings, module, i));
 		if (module->problem != NULL) {
 			char path[1024];
 
 			copy_printable(path, sizeof(path), module->path);
-			json_object_array_add(problems, json_object_new_string(path));
+			json_add(problems, json_object_new_string(path));
 		}
 	}
 	for (const struct violation *violation = result->violations; violation != NULL; violation = violation->next)
-		json_object_array_add(violations, violation_object(violation));
+		json_add(violations, violation_object(violation));
 	json_put(object, "sections", sections);
 	json_put(object, "violations", violations);
 	json_put(object, "unreadable", problems);

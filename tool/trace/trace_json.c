@@ -164,7 +164,7 @@ static char **text_at(char ***texts, uint32_t *count, uint32_t number)
 
 void trace_json_start(struct tracer *tracer)
 {
-	json_object *object = json_new(), *list = json_object_new_array();
+	json_object *object = json_new(), *list = json_new_array();
 	struct utsname system;
 
 	json_put_string(object, "schema", "rseqkit.trace/1");
@@ -172,9 +172,9 @@ void trace_json_start(struct tracer *tracer)
 	json_put_string(object, "kernel", uname(&system) == 0 ? system.release : NULL);
 	json_put_seconds(object, "time", (double)tracer->began / 1e9);
 	for (size_t i = 0; i < tracer->settings->pid_count; i++)
-		json_object_array_add(list, json_object_new_int(tracer->settings->pids[i]));
+		json_add(list, json_object_new_int(tracer->settings->pids[i]));
 	if (tracer->launch.pid != 0)
-		json_object_array_add(list, json_object_new_int(tracer->launch.pid));
+		json_add(list, json_object_new_int(tracer->launch.pid));
 	json_put(object, "pids", list);
 	collect_object(tracer, object);
 	trace_flush(tracer);
@@ -239,7 +239,7 @@ static void put_view(json_object *object, const char *key, struct tracer *tracer
 {
 	uint32_t count;
 	struct tally_row *rows = tally_rows(&tracer->tally, &tracer->tasks, view, false, &count);
-	json_object *list = json_object_new_array();
+	json_object *list = json_new_array();
 
 	for (uint32_t i = 0; i < count; i++) {
 		json_object *row = json_new();
@@ -257,7 +257,7 @@ static void put_view(json_object *object, const char *key, struct tracer *tracer
 			json_put_number(row, "updates", rows[i].updates);
 			json_put_number(row, "moves", rows[i].moves);
 		}
-		json_object_array_add(list, row);
+		json_add(list, row);
 	}
 	free(rows);
 	json_put(object, key, list);
