@@ -47,6 +47,23 @@ build() { # NAME OPTION...
 	assert_says "[entry] note: this is possibly a jump into the range"
 }
 
+@test "a jump into a section, from code without symbols and unwind information: a note" {
+	cat - right.S >bare.S <<-'EOF'
+		.text
+		nop
+		mov $1, %eax
+		test %eax, %eax
+		jne start
+		ret
+	EOF
+	build bare.so -shared bare.S
+	strip -o stripped.so bare.so
+	for file in bare.so stripped.so; do
+		expect 0 "$RSEQKIT" lint --all $file
+		assert_says "[entry] note: this is possibly a jump into the range"
+	done
+}
+
 @test "the same in an executable, a static one, a shared object, a stripped one, an archive, and after ld -r" {
 	build wrong -static -Wl,-e,add wrong.S
 	build wrong-pie -pie -Wl,-e,add wrong.S

@@ -280,11 +280,13 @@ const struct listing *listing_around(struct listings *listings, uint64_t address
 	if (listing->start <= address && address < listing->end)
 		return listing;
 	forget(listing);
-	start = region != NULL ? beginning_of(listings, region, address) : 0;
-	if (start == 0 || (address - start > FUNCTION_MAX && image_function(listings->image, address) == 0))
+	if (region == NULL)
 		return NULL;
-	listing->guessed = address - start > FUNCTION_MAX;
-	listing->start = listing->guessed ? address - GUESSED : start;
+	start = beginning_of(listings, region, address);
+	listing->guessed = start == 0 || address - start > FUNCTION_MAX;
+	if (listing->guessed)
+		start = address - region->address > GUESSED ? address - GUESSED : region->address;
+	listing->start = start;
 	listing->end = end_after(listings->image, region, address);
 	if (listing->guessed && listing->end - address > AFTER)
 		listing->end = address + AFTER;

@@ -45,8 +45,8 @@ void listings_end(struct listings *listings);
 const struct listing *listing_of(struct listings *listings, uint64_t address);
 
 /*
- * Returns the listing of the function that contains the address. If the function's beginning is far away, returns a listing of
- * a few instructions at the address, whose beginning is guessed. Returns NULL if the function's beginning isn't known.
+ * Returns the listing of the function that contains the address. If the function's beginning is far away or isn't known, returns
+ * a listing of a few instructions at the address, whose beginning is guessed. Returns NULL if there is no code at the address.
  */
 const struct listing *listing_around(struct listings *listings, uint64_t address);
 
