@@ -22,6 +22,21 @@ end:
 END(commit4)
 	DESCRIPTOR(cs, start, end, abort)
 
+/* == flags: branches by flags from before the start label; the handler goes back to the comparison that sets them */
+BEGIN(flags)
+again:
+	cmp %rsi, %rcx
+	ARM
+start:
+	je leave
+	INDEX
+	shl $6, %rax
+	mov %rsi, (%rdi,%rax)
+end:
+	WAYS_OUT(jmp again)
+END(flags)
+	DESCRIPTOR(cs, start, end, abort)
+
 /* == outinit: first clears the caller's result; the last instruction stores the final one */
 BEGIN(outinit)
 	ARM

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules_abort.c - the rule "clobber" of `rseqkit lint`: a critical section that starts again must not read a register that its
- * first attempt has changed.
+ * rules_abort.c - the rule "clobber" of `rseqkit lint`: a critical section that starts again must not read a register, or the
+ * flags, that its first attempt has changed.
  *
  * The rule follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
  * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether a
@@ -17,36 +17,45 @@ enum { STEPS_MAX = 4000, WAITING_MAX = 64, VISITED_MAX = 256 };
 
 /*
  * A set of registers, separately for their low parts and for the rest (high). An instruction of x86-64 with an operand of 1 or 2
- * bytes accesses only the low part, and the rest keeps its value. Which bytes the low part has isn't distinguished further.
+ * bytes accesses only the low part, and the rest keeps its value. Which bytes the low part has isn't distinguished further. The
+ * flags count as one register, because the tables don't say which of them an instruction reads or sets.
  */
 struct parts {
 	insn_set low, high;
+	bool flags;
 };
 
 static struct parts reads_of(const struct insn *insn)
 {
-	return (struct parts){insn->reads, insn->reads & ~insn->narrow};
+	return (struct parts){insn->reads, insn->reads & ~insn->narrow, insn->conditional};
 }
 
 static struct parts writes_of(const struct insn *insn)
 {
-	return (struct parts){insn->writes, insn->writes & ~insn->partly};
+	return (struct parts){insn->writes, insn->writes & ~insn->partly, insn->sets_flags};
 }
 
 static struct parts without(struct parts parts, struct parts removed)
 {
-	return (struct parts){parts.low & ~removed.low, parts.high & ~removed.high};
+	return (struct parts){parts.low & ~removed.low, parts.high & ~removed.high, parts.flags && !removed.flags};
 }
 
-/* Returns the registers of which both sets have the same part. */
-static insn_set common(struct parts one, struct parts other)
+static struct parts joined(struct parts one, struct parts other)
 {
-	return (one.low & other.low) | (one.high & other.high);
+	return (struct parts){one.low | other.low, one.high | other.high, one.flags || other.flags};
+}
+
+/* Returns the registers of which both sets have the same part, each as a whole. */
+static struct parts common(struct parts one, struct parts other)
+{
+	insn_set both = (one.low & other.low) | (one.high & other.high);
+
+	return (struct parts){both, both, one.flags && other.flags};
 }
 
 static bool is_empty(struct parts parts)
 {
-	return (parts.low | parts.high) == 0;
+	return (parts.low | parts.high) == 0 && !parts.flags;
 }
 
 /* An address on a path from the abort handler, and what is known there. */
@@ -64,21 +73,19 @@ struct walk {
 /* Returns the registers that the section reads before it writes them, on some path from the start label. */
 static struct parts read_first(const struct section *section)
 {
-	struct parts *before = (struct parts *)calloc(section->count, sizeof(struct parts)), result = {0, 0};
+	struct parts *before = (struct parts *)calloc(section->count, sizeof(struct parts)), result = {0, 0, false};
 	bool changed = before != NULL;
 
 	while (changed) {
 		changed = false;
 		for (size_t i = section->count; i-- > 0;) {
 			const struct node *node = &section->nodes[i];
-			const struct parts none = {0, 0}, read = reads_of(&node->insn);
+			const struct parts none = {0, 0, false};
 			struct parts next = node->next >= 0 ? before[node->next] : none;
 			struct parts jump = node->jump >= 0 ? before[node->jump] : none;
-			struct parts live = without((struct parts){next.low | jump.low, next.high | jump.high},
-						    writes_of(&node->insn));
+			struct parts live = joined(without(joined(next, jump), writes_of(&node->insn)), reads_of(&node->insn));
 
-			live = (struct parts){live.low | read.low, live.high | read.high};
-			changed |= live.low != before[i].low || live.high != before[i].high;
+			changed |= !is_empty(without(live, before[i]));
 			before[i] = live;
 		}
 	}
@@ -88,12 +95,18 @@ static struct parts read_first(const struct section *section)
 	return result;
 }
 
+/* Does the section go on after this instruction, so that an abort can leave what it changes? */
+static bool changes(const struct node *node)
+{
+	return node->next >= 0 || node->jump >= 0;
+}
+
 /*
  * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path reads
  * what the first attempt wrote. If there is no such path, possibly no attempt reads what an earlier attempt wrote. A write of the
  * low part leaves the rest to be read.
  */
-static bool reads_then_writes(const struct section *section, int number)
+static bool reads_then_writes(const struct section *section, struct parts what)
 {
 	enum { SEEN = 1, SEEN_READ = 2 };
 	uint8_t *seen = (uint8_t *)calloc(section->count, 1);
@@ -105,13 +118,13 @@ static bool reads_then_writes(const struct section *section, int number)
 		changed = false;
 		for (size_t i = 0; i < section->count; i++) {
 			const struct node *node = &section->nodes[i];
-			bool writes = (node->insn.writes & INSN_BIT(number)) != 0 && (node->next >= 0 || node->jump >= 0);
+			bool writes = changes(node) && !is_empty(common(writes_of(&node->insn), what));
 			uint8_t state = seen[i];
 
-			if ((state & SEEN) != 0 && (node->insn.reads & INSN_BIT(number)) != 0)
+			if ((state & SEEN) != 0 && !is_empty(common(reads_of(&node->insn), what)))
 				state |= SEEN_READ;
 			found |= (state & SEEN_READ) != 0 && writes;
-			if (writes && (node->insn.partly & INSN_BIT(number)) == 0)
+			if (writes && (node->insn.partly & what.low) == 0)
 				state &= (uint8_t)~SEEN;
 			for (int k = 0; k < 2; k++) {
 				int edge = k == 0 ? node->next : node->jump;
@@ -149,11 +162,13 @@ static bool may_keep(const struct insn *insn, struct parts changed)
 
 /*
  * Follows the code from `place`. Adds the targets of branches to the walk, to follow them later. If the path leads to the
- * section's beginning, returns the changed registers that the section reads. Otherwise returns 0.
+ * section's beginning, returns the changed registers that the section reads. Otherwise returns an empty set.
  */
-static insn_set follow(const struct check *check, const struct section *section, struct parts read, struct walk *walk,
+static struct parts follow(const struct check *check, const struct section *section, struct parts read, struct walk *walk,
 		       struct place *place, int *steps)
 {
+	const struct parts none = {0, 0, false};
+
 	while (!is_empty(place->changed) && --*steps > 0) {
 		struct insn insn;
 
@@ -161,10 +176,10 @@ static insn_set follow(const struct check *check, const struct section *section,
 			return common(place->changed, read);
 		if (place->address - section->start < section->end - section->start ||
 		    !image_decode(check->image, check->decoder, place->address, &insn) || insn.unknown)
-			return 0;
+			return none;
 		/* The instruction that stores the descriptor's address also reads registers. These must be unchanged, too. */
 		if (section->arming.found && place->address == section->arming.address &&
-		    common(place->changed, reads_of(&insn)) != 0)
+		    !is_empty(common(place->changed, reads_of(&insn))))
 			return common(place->changed, reads_of(&insn));
 		if (may_keep(&insn, place->changed))
 			place->sure = false;
@@ -182,46 +197,51 @@ static insn_set follow(const struct check *check, const struct section *section,
 			place->sure = false;
 			place->changed.low &= ~check->image->arch->scratch;
 			place->changed.high &= ~check->image->arch->scratch;
+			place->changed.flags = false;
 			break;
 		case INSN_INDIRECT:
 		case INSN_TRAP:
-			return 0;
+			return none;
 		default:
 			break;
 		}
 		place->address += insn.size;
 	}
-	return 0;
+	return none;
 }
 
-static void tell(const struct check *check, const struct section *section, insn_set changed, bool sure,
+static void tell(const struct check *check, const struct section *section, struct parts changed, bool sure,
 		 struct findings *findings)
 {
 	const char *const *names = check->image->arch->names;
 
-	for (int i = 0; i < REGISTERS; i++) {
-		const char *name = i < FIRST_VECTOR && names[i] != NULL ? names[i] : "a vector register";
+	for (int i = 0; i <= FLAGS; i++) {
+		const char *name = i == FLAGS                              ? "the flags"
+				   : i < FIRST_VECTOR && names[i] != NULL ? names[i]
+									  : "a vector register";
+		insn_set bit = i == FLAGS ? 0 : INSN_BIT(i);
+		struct parts what = common(changed, (struct parts){bit, bit, i == FLAGS});
 
-		if ((changed & INSN_BIT(i)) == 0)
+		if (is_empty(what))
 			continue;
-		if (sure && (section->mixed & INSN_BIT(i)) == 0 && reads_then_writes(section, i))
+		if (sure && (section->mixed & bit) == 0 && reads_then_writes(section, what))
 			add_error(findings, "clobber", section->abort,
-				  "the abort handler starts the section again, which reads %s, though the section changes it; "
+				  "the abort handler starts the section again, which reads %s, though the section changes %s; "
 				  "the second attempt "
 				  "works with a wrong value",
-				  name);
+				  name, i == FLAGS ? "them" : "it");
 		else
 			add_note(findings, "clobber", section->abort,
 				 "a path from the abort handler possibly starts the section again, which reads %s, though the "
-				 "section changes it",
-				 name);
+				 "section changes %s",
+				 name, i == FLAGS ? "them" : "it");
 	}
 }
 
 void rules_abort(struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct parts read = read_first(section);
-	insn_set told = 0;
+	struct parts told = {0, 0, false}, changed = {section->changed, section->changed_high, false};
 	struct walk *walk;
 	int steps = STEPS_MAX;
 
@@ -230,13 +250,15 @@ void rules_abort(struct check *check, const struct section *section, struct find
 	walk = (struct walk *)calloc(1, sizeof(*walk));
 	if (walk == NULL)
 		return;
-	go_on(walk, section->abort, (struct parts){section->changed, section->changed_high}, true);
+	for (size_t i = 0; i < section->count; i++)
+		changed.flags |= changes(&section->nodes[i]) && section->nodes[i].insn.sets_flags;
+	go_on(walk, section->abort, changed, true);
 	while (walk->waiting_count > 0) {
 		struct place place = walk->waiting[--walk->waiting_count];
-		insn_set changed = follow(check, section, read, walk, &place, &steps) & ~told;
 
+		changed = without(follow(check, section, read, walk, &place, &steps), told);
 		tell(check, section, changed, place.sure, findings);
-		told |= changed;
+		told = joined(told, changed);
 	}
 	free(walk);
 }
