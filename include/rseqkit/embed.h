@@ -426,16 +426,17 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 /*
  * The reference has its own name. If the assembly made the symbol itself weak, the symbol would also be weak in a unit that
  * defines the symbol, and clang's assembler refuses such a definition. With link-time optimisation the whole program is one
- * unit. Because the reference has its own name, clang's assembler doesn't see that the symbol is in TLS. So for clang's
- * assembler, a `.type` directive declares the symbol as TLS. For GNU as there is no `.type` directive, because with this
- * directive GNU as would make the reference strong.
+ * unit. Because the reference has its own name, clang's assembler doesn't see before LLVM 21 that the symbol is in TLS. So for
+ * this assembler, a `.type` directive declares the symbol as TLS. With the directive, GNU as and newer assemblers of clang would
+ * make the reference strong.
  */
 #define RKE_REFERENCE ".Lrke_reference_%="
-#define RKE_WEAK(symbol)                                                                                               \
-	".weakref " RKE_REFERENCE ", " symbol "\n\t"                                                                   \
-	".ifndef .gasversion.\n\t"                                                                                     \
-	".type " symbol ", @tls_object\n\t"                                                                            \
-	".endif\n\t"
+#if defined(__clang__) && __clang_major__ < 21
+#define RKE_TYPE(symbol) ".ifndef .gasversion.\n\t.type " symbol ", @tls_object\n\t.endif\n\t"
+#else
+#define RKE_TYPE(symbol)
+#endif
+#define RKE_WEAK(symbol) ".weakref " RKE_REFERENCE ", " symbol "\n\t" RKE_TYPE(symbol)
 #ifdef __x86_64__
 /*
  * The bytes 0x66, 0x90 do nothing. In an executable, lld before release 14 replaces the descriptor by the offset. It expects a
