@@ -23,6 +23,7 @@
 
 #define ALLOWED_FIRST ((size_t)2 << 20) /* the first value of `allowed` */
 #define ALLOWED_MOST ((size_t)64 << 20) /* its highest value */
+#define GROWTH 4                        /* `allowed` grows by this many times the bytes that were given back too early */
 #define DECAY 1 /* decay() returns pages at most once in each such period, counted in whole seconds of the clock */
 #define SETTLED_STEP ((size_t)4 << 20)
 
@@ -39,8 +40,9 @@ struct numbers numbers;
 
 /*
  * Dirty pages may have `allowed` bytes, or an eighth of the bytes in use if this is more. Above that they give their memory
- * back. If runs take memory from the kernel after that, it was given back too early: `allowed` grows by as many bytes. So a
- * buffer that is freed once goes back, and a buffer that is needed again and again stays.
+ * back. If runs take memory from the kernel after that, it was given back too early: `allowed` grows. So a buffer that is freed
+ * once goes back, and a buffer that is needed again and again stays. `allowed` grows quickly, because otherwise a program whose
+ * buffers become larger step by step takes memory again at each step.
  */
 static size_t allowed = ALLOWED_FIRST;
 static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
@@ -147,7 +149,7 @@ static unsigned use(struct chunk *chunk, unsigned at, unsigned pages)
 	numbers.dirty -= dirty * SPAN_SIZE;
 	dirty_least = least(numbers.dirty, dirty_least);
 	returned -= again;
-	allowed = least(allowed + again, ALLOWED_MOST);
+	allowed = least(allowed + GROWTH * again, ALLOWED_MOST);
 	return dirty;
 }
 

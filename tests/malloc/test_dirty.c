@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_dirty.c - tests how much memory of free pages goes back to the kernel, and how often the program takes it again. Each test
+ * runs in a child, because the allocator's limit for such memory grows while a process frees and allocates.
+ */
+#include "../unit/test.h"
+#include <sys/resource.h>
+
+#define MIB ((size_t)1 << 20)
+
+static char *take(size_t size)
+{
+	char *buffer = malloc(size);
+
+	if (buffer != NULL)
+		memset(buffer, 1, size);
+	return buffer;
+}
+
+/* Returns how much memory the process has taken from the kernel so far, as pages in MiB. */
+static long taken(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt * sysconf(_SC_PAGESIZE) / (long)MIB;
+}
+
+/*
+ * Buffers become larger step by step, up to 30 MiB. The program takes at most 20 MiB more than the largest buffer has. If the
+ * limit grew only by the bytes that were given back too early, the program would take nearly 60 MiB.
+ */
+static int buffers_become_larger(void)
+{
+	long before = taken();
+
+	for (size_t size = 3; size <= 30; size++) {
+		char *buffer = take(size * MIB);
+
+		CHECK(buffer != NULL);
+		free(buffer);
+	}
+	CHECK(taken() - before <= 50);
+	return 0;
+}
+
+static void limit_grows_quickly(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(buffers_become_larger), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(limit_grows_quickly),
+};
+
+RUN(tests)
