@@ -208,12 +208,23 @@ static void clean(struct chunk *chunk, size_t keep)
 	}
 }
 
+/* Returns how many bytes of the chunk's pages are dirty. */
+static size_t dirty_in(const struct chunk *chunk)
+{
+	size_t pages = 0;
+
+	for (unsigned i = 0; i < WORDS; i++)
+		pages += (size_t)__builtin_popcountll(chunk->dirty[i]);
+	return pages * SPAN_SIZE;
+}
+
 bool pages_trim(size_t keep)
 {
 	size_t before = numbers.dirty;
 
+	/* Unmaps free chunks. If then fewer than `keep` bytes would stay dirty, cleans the chunk, like a chunk in use. */
 	for (struct chunk **at = &chunks, *chunk; (chunk = *at) != NULL && numbers.dirty > keep;) {
-		if (chunk->free_pages < chunk->pages) {
+		if (chunk->free_pages < chunk->pages || numbers.dirty - dirty_in(chunk) < keep) {
 			clean(chunk, keep);
 			at = &chunk->next;
 			continue;

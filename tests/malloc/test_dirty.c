@@ -4,6 +4,8 @@
  * runs in a child, because the allocator's limit for such memory grows while a process frees and allocates.
  */
 #include "../unit/test.h"
+#include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define MIB ((size_t)1 << 20)
@@ -50,8 +52,50 @@ static void limit_grows_quickly(void **state)
 	assert_int_equal(in_child(buffers_become_larger), 0);
 }
 
+/* Returns the resident memory in MiB. */
+static long resident(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	char line[256];
+	long kb = -1;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "Rss: %ld", &kb) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return kb / 1024;
+}
+
+/* Two chunks of 32 MiB have some 60 MiB of free memory. A trim to 52 MiB gives back less than a chunk, though one is free. */
+static int trim_a_little(void)
+{
+	char *held[60];
+	long full = resident(); /* so that the later calls get their objects from the first chunk, too */
+
+	CHECK(full > 0 && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 60; i++)
+			CHECK((held[i] = take(MIB)) != NULL);
+		for (int i = 0; i < 60; i++)
+			free(held[i]);
+	}
+	full = resident();
+	CHECK(full > 56);
+	CHECK(malloc_trim(52 * MIB) == 1);
+	CHECK(full - resident() >= 4 && full - resident() <= 20);
+	return 0;
+}
+
+static void trim_keeps_what_it_may(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(trim_a_little), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(limit_grows_quickly),
+	cmocka_unit_test(trim_keeps_what_it_may),
 };
 
 RUN(tests)
