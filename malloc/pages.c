@@ -46,6 +46,7 @@ struct numbers numbers;
  */
 static size_t allowed = ALLOWED_FIRST;
 static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
+static bool refused;    /* the kernel didn't take memory back the last time, so the limit doesn't hold */
 
 static size_t least(size_t a, size_t b)
 {
@@ -194,7 +195,8 @@ bool pages_extend(struct run *run, unsigned more)
 
 /*
  * Gives dirty pages of a chunk back to the kernel, until at most `keep` bytes are dirty in all chunks. Begins with the chunk's
- * last pages, because pages_take() uses the first ones earlier.
+ * last pages, because pages_take() uses the first ones earlier. The kernel refuses locked memory (mlockall), for example. Then
+ * the pages stay dirty.
  */
 static void clean(struct chunk *chunk, size_t keep)
 {
@@ -202,7 +204,9 @@ static void clean(struct chunk *chunk, size_t keep)
 		for (from = at - WORD; (from = end_of(chunk->dirty, from, false)) < at; from = end) {
 			end = end_of(chunk->dirty, from, true);
 			end = end < at ? end : at;
-			system_purge(chunk->base + from * SPAN_SIZE, (end - from) * SPAN_SIZE);
+			refused = !system_purge(chunk->base + from * SPAN_SIZE, (end - from) * SPAN_SIZE);
+			if (refused)
+				return;
 			give_back(chunk, from, end - from);
 		}
 	}
@@ -270,7 +274,7 @@ void pages_give(const struct run *run)
 	numbers.used -= run->size;
 	numbers.dirty += run->size;
 	most = numbers.used / 8 > allowed ? numbers.used / 8 : allowed;
-	if (numbers.dirty > most)
+	if (numbers.dirty > most && !refused)
 		(void)pages_trim(most - most / 4);
 	else
 		decay();

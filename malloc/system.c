@@ -39,17 +39,12 @@ void system_unmap(void *address, size_t size)
 		(void)madvise(address, size, MADV_DONTNEED);
 }
 
-void system_purge(void *address, size_t size)
+bool system_purge(void *address, size_t size)
 {
 	volatile char *first = address;
 
-	/*
-	 * madvise() fails for locked memory (mlockall). A seccomp filter can make madvise() return 0 without effect. In both
-	 * cases memset() clears the memory.
-	 */
-	*first = 1;
-	if (madvise(address, size, MADV_DONTNEED) != 0 || *first != 0)
-		memset(address, 0, size);
+	*first = 1; /* a seccomp filter can make madvise() return 0 without effect */
+	return madvise(address, size, MADV_DONTNEED) == 0 && *first == 0;
 }
 
 void system_allow(void *address, size_t size, bool accessible)

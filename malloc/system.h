@@ -21,8 +21,11 @@
 void *system_map(size_t size, size_t alignment, bool accessible);
 void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
 
-/* Clears memory, and returns its pages to the kernel if possible. The memory stays mapped, and reads as zero. */
-void system_purge(void *address, size_t size);
+/*
+ * Returns pages to the kernel. They stay mapped, and read as zero. Returns false if the kernel refuses: then they have their
+ * memory still, and the first byte changes.
+ */
+bool system_purge(void *address, size_t size);
 
 /* With `accessible`, makes memory accessible. Otherwise makes every access to the memory fault. */
 void system_allow(void *address, size_t size, bool accessible);

@@ -3,7 +3,7 @@
  * test_dirty.c - tests how much memory of free pages goes back to the kernel, and how often the program takes it again. Each test
  * runs in a child, because the allocator's limit for such memory grows while a process frees and allocates.
  */
-#include "../unit/test.h"
+#include "../unit/refuse.h"
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -93,9 +93,35 @@ static void trim_keeps_what_it_may(void **state)
 	assert_int_equal(in_child(trim_a_little), 0);
 }
 
+/* If the kernel refuses to take memory back, a buffer that the program didn't touch takes no memory after it is freed. */
+static int free_under_a_filter(void)
+{
+	char *buffer = malloc(16 * MIB);
+	long before = resident();
+
+	CHECK(buffer != NULL && before > 0);
+	refuse(SYS_madvise, SYS_madvise, EPERM);
+	free(buffer);
+	CHECK(resident() - before <= 1);
+	for (int i = 0; i < 100; i++) {
+		buffer = calloc(16, MIB);
+		CHECK(buffer != NULL && buffer[0] == 0 && buffer[8 * MIB] == 0);
+		memset(buffer, 1, 16 * MIB);
+		free(buffer);
+	}
+	return 0;
+}
+
+static void refused_memory_stays(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(free_under_a_filter), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(limit_grows_quickly),
 	cmocka_unit_test(trim_keeps_what_it_may),
+	cmocka_unit_test(refused_memory_stays),
 };
 
 RUN(tests)
