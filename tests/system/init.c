@@ -184,7 +184,7 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 		size = poller.revents != 0 ? read(in, text, sizeof(text)) : 0;
 		if (size > 0)
 			(void)!write(STDOUT_FILENO, text, (size_t)size);
-		else if (waitpid(pid, &status, WNOHANG) == pid)
+		if (waitpid(pid, &status, WNOHANG) == pid)
 			return status;
 		now = now_ms();
 		left -= now - last < STILL_MS ? now - last : STILL_MS;
