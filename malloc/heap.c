@@ -57,11 +57,6 @@ static __thread bool is_beginning; /* begin() runs in this thread; what the libc
 /* If several threads write the mode at the same time, they write the same text. */
 char librseqkit_malloc_mode[128] = "nothing allocated";
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 static size_t per_cpu(unsigned class)
 {
 	size_t size = size_classes[class].size, fit = PER_CPU_BYTES / size;

@@ -48,11 +48,6 @@ static size_t allowed = ALLOWED_FIRST;
 static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
 static bool refused;    /* the kernel didn't take memory back the last time, so the limit doesn't hold */
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Returns the first page, beginning with page `at`, whose bit isn't `bit`; CHUNK_PAGES if there is none. */
 static unsigned end_of(const uint64_t *bits, unsigned at, bool bit)
 {

@@ -14,6 +14,11 @@
 
 #define PAGE rk_page_size() /* the kernel's page: 4096 to 65536 bytes */
 
+static inline size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
  * Returns new memory at a multiple of `alignment`, a power of two. If `accessible`, the memory is readable and writable.
  * Otherwise every access faults. Returns NULL if there is no memory.
@@ -22,8 +27,8 @@ void *system_map(size_t size, size_t alignment, bool accessible);
 void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
 
 /*
- * Returns pages to the kernel. They stay mapped, and read as zero. Returns false if the kernel refuses: then they have their
- * memory still, and the first byte changes.
+ * Returns pages to the kernel. They stay mapped, and read as zero. Returns false if the kernel refuses. Then the pages keep their
+ * memory, and their first byte changes.
  */
 bool system_purge(void *address, size_t size);
 
