@@ -169,9 +169,9 @@ const struct command commands[COMMANDS] = {
 #endif
 	[COMMAND_EXEC] = {
 		.name = "exec",
-		.summary = "run a program with every thread registered",
+		.summary = "run a program and register its threads",
 		.usage = "[OPTION...] [--] PROGRAM [ARGUMENT...]",
-		.about = "Runs a program with every thread registered for restartable sequences, even if the C\n"
+		.about = "Runs a program and registers its threads for restartable sequences, even if the C\n"
 			 "library can't register threads, or GLIBC_TUNABLES=glibc.pthread.rseq=0 stops it. The\n"
 			 "program's children inherit this.\n",
 		.options = ROWS(

@@ -23,6 +23,7 @@
  * This file doesn't see the starts of some threads:
  *   - threads that are created by modules for which the libc comes first in look-up order, by modules loaded with
  *     RTLD_DEEPBIND, or in other namespaces;
+ *   - threads of a module that looks up the next pthread_create() by dlsym(RTLD_NEXT), such as jemalloc's background threads;
  *   - the libc's own helper threads;
  *   - threads of programs that link librseqkit.a with glibc.
  *
