@@ -142,7 +142,7 @@ check-matrix:  ## run the coexistence matrix: three times, three times under ful
 	@scripts/deps check-builds
 	@tests/matrix/variants
 
-check-programs:  ## run installed programs under rseqkit exec, and check that every thread is registered; then with our malloc
+check-programs:  ## run installed programs under rseqkit exec, and check which threads are registered; then with our malloc
 	@scripts/deps check
 	@-scripts/deps $@
 	@$(setup) gcc
