@@ -29,7 +29,7 @@
 #define CONSTRUCT_BYTES ((size_t)16 * 1024) /* highest number of bytes of the objects that a cache takes from spans in one call */
 #define CONSTRUCT_MOST 64                   /* highest number of the objects that a cache takes from spans in one call */
 #define CONSTRUCT_FIRST 2                   /* CONSTRUCT_BYTES is halved twice in a class's first call, once in the second */
-#define IN_DEPOT 12 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
+#define IN_DEPOT 20 /* a cache's limit is two full arrays for each CPU and, for small objects, this many more arrays */
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 

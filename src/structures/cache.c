@@ -38,8 +38,10 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 
+	if (n == 0)
+		return;
 	add_count(&shared->count.destructed, n);
-	if (shared->destruct_batch != NULL && n > 0)
+	if (shared->destruct_batch != NULL)
 		shared->destruct_batch(shared->context, objects, n);
 	for (size_t i = 0; i < n && shared->destruct_batch == NULL; i++)
 		shared->destruct(shared->context, objects[i]);
@@ -230,13 +232,11 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	got = take_granted(cache, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
 	if (got == 0)
 		return construct(cache);
-	add_count(&shared->count.depot_gets, 1);
 	granted = got; /* one of these grants is for batch[0], which the caller gets */
 	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
-	if (put > 0) {
-		add_count(&shared->count.refills, 1);
-		add_count(&shared->count.refilled, put);
-	}
+	add_count(put > 0 ? &rk_depot_near(&shared->depot)->refills : &rk_depot_near(&shared->depot)->gets, 1);
+	if (put > 0 && put < shared->batch - 1)
+		add_count(&shared->count.unfilled, shared->batch - 1 - put);
 	/*
 	 * Objects for which the array had no room go back to the depot. The other objects need no grants of their own,
 	 * because the array's capacity was granted.
@@ -262,8 +262,9 @@ static bool flush(struct rk_cache *cache)
 	rk_depot_return(&shared->depot, may - stay);
 	if (got == 0)
 		return false;
-	add_count(&shared->count.flushes, 1);
-	add_count(&shared->count.flushed, got);
+	add_count(&rk_depot_near(&shared->depot)->flushes, 1);
+	if (got < shared->batch)
+		add_count(&shared->count.unflushed, shared->batch - got);
 	rk_cache_to_depot(cache, batch, stay, true);
 	rk_cache_destruct(cache, batch + stay, got - stay);
 	return true;
@@ -284,7 +285,7 @@ void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result out
 		if (flush(cache) && put_here(cache, &object, 1, &granted) == 1)
 			return;
 	}
-	add_count(&shared_of(cache)->count.depot_puts, 1);
+	add_count(&rk_depot_near(&shared_of(cache)->depot)->puts, 1);
 	rk_cache_to_depot(cache, &object, 1, false);
 }
 
@@ -296,7 +297,8 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 		now = rk_cache_take_here(cache, objects + got, wanted - got);
 		if (now == 0) {
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
-			add_count(&shared_of(cache)->count.depot_gets, now);
+			if (now > 0)
+				add_count(&rk_depot_near(&shared_of(cache)->depot)->gets, now);
 		}
 		/* The constructor can put further objects into the cache. The next pass of this loop takes these objects. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
@@ -318,6 +320,6 @@ void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
 	} while (put < n && now > 0);
 	if (put == n)
 		return;
-	add_count(&shared_of(cache)->count.depot_puts, n - put);
+	add_count(&rk_depot_near(&shared_of(cache)->depot)->puts, n - put);
 	rk_cache_to_depot(cache, objects + put, n - put, false);
 }

@@ -37,10 +37,15 @@ struct rk_cache_shared {
 	void (*destruct)(void *context, void *object);
 	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 	void *context;
+	/*
+	 * These numbers and those in the depot's parts (cache_depot.h) make the report. A refill moves one object to the caller and the
+	 * rest of a batch to an array, and a flush moves a batch to the depot. `unfilled` and `unflushed` count how many objects
+	 * fewer were moved.
+	 */
 	struct {
-		uint64_t depot_gets, depot_puts, constructed, destructed;
-		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: batches; others: objects */
-		uint64_t renewed;                                        /* banks that were taken */
+		_Alignas(8) uint64_t unfilled; /* on 32-bit x86, too */
+		uint64_t unflushed, constructed, destructed, reclaimed;
+		uint64_t renewed; /* banks that were taken */
 	} count;
 };
 

@@ -3,14 +3,17 @@
  * cache_depot.c - the depot of a cache: its magazines and its limits; see cache_depot.h. Inside a bracket (rk_vfork_begin()),
  * cache_hand.c does the work.
  *
- * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
+ * The invariant: a magazine is in one of the stacks, or was never used, or is held by one thread. Only the holder accesses
  * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a
  * magazine can safely read the link, even after another thread has popped this magazine.
  */
 #include "cache_stack.h"
 
+#include <rseqkit/thread.h>
+
 #include <errno.h>
 #include <string.h>
+#include "os/cpus.h"
 #include "percpu/percpu_range.h"
 #include "thread/bracket.h"
 
@@ -52,9 +55,19 @@ static struct magazine *fresh_magazine(struct depot *depot)
 	return magazine_of(depot, number);
 }
 
-static struct magazine *empty_magazine(struct depot *depot)
+/* Pops a magazine from one of two stacks of this part, or from that of another part. */
+static struct magazine *pop_any(struct depot *depot, const struct depot_part *part, enum depot_stack which)
 {
-	struct magazine *m = pop(depot, &depot->empty);
+	struct magazine *m = NULL;
+
+	for (uint32_t i = 0; i <= depot->last_part && m == NULL; i++)
+		m = pop(depot, &part_after(depot, part, i)->stacks[which]);
+	return m;
+}
+
+static struct magazine *empty_magazine(struct depot *depot, const struct depot_part *part)
+{
+	struct magazine *m = pop_any(depot, part, DEPOT_EMPTY);
 
 	return m != NULL ? m : fresh_magazine(depot);
 }
@@ -64,6 +77,17 @@ static uint64_t magazines_for(uint64_t limit)
 	return limit / RK_CACHE_BATCH_MAX * (PART + 1) / PART + SPARE;
 }
 
+/* Machines with few CPUs use only some of the parts, so that they don't search the others. */
+static uint32_t last_part(void)
+{
+	int highest = rk_cpus_get()->highest;
+	uint32_t parts = 1;
+
+	while (parts < DEPOT_PARTS && parts <= (uint32_t)highest)
+		parts *= 2;
+	return parts - 1;
+}
+
 size_t rk_depot_bytes(uint64_t limit)
 {
 	return magazines_for(limit) * sizeof(struct magazine);
@@ -71,16 +95,17 @@ size_t rk_depot_bytes(uint64_t limit)
 
 void rk_depot_create_at(struct depot *depot, void *memory, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
 {
-	*depot = (struct depot){.full = KIND_FULL,
-				.empty = KIND_EMPTY,
-				.fresh = KIND_FRESH,
+	*depot = (struct depot){.fresh = KIND_FRESH,
+				.last_part = last_part(),
 				.magazines = (uint32_t)magazines_for(limit),
 				.mapped = rk_depot_bytes(limit),
 				.memory = memory,
-				.left = (int64_t)limit,
 				.limit = limit,
 				.weight = weight,
 				.budget = budget};
+	for (uint64_t i = 0; i < 2 * DEPOT_PARTS; i++)
+		depot->parts[i / 2].stacks[i % 2] = i << KIND_AT;
+	depot->parts[0].left = (int64_t)limit;
 }
 
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
@@ -93,25 +118,11 @@ int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget 
 	return 0;
 }
 
-static uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
-{
-	int64_t had = __atomic_load_n(left, __ATOMIC_RELAXED);
-	uint64_t got;
-
-	do {
-		got = had <= 0 ? 0 : (uint64_t)had / unit < wanted ? (uint64_t)had / unit : wanted;
-		if (got == 0)
-			return 0;
-	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * unit), 1, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return got;
-}
-
 void rk_depot_destroy(struct depot *depot)
 {
 	(void)rk_hand_settle(depot);
 	if (depot->budget != NULL)
-		__atomic_fetch_add(&depot->budget->left, (int64_t)((depot->limit - (uint64_t)depot->left) * depot->weight),
+		__atomic_fetch_add(&depot->budget->left, ((int64_t)depot->limit - rk_depot_left(depot)) * (int64_t)depot->weight,
 				   __ATOMIC_RELAXED);
 	rk_unmap(depot->memory, depot->mapped);
 	depot->memory = NULL;
@@ -119,12 +130,12 @@ void rk_depot_destroy(struct depot *depot)
 
 static uint64_t grant(struct depot *depot, uint64_t wanted)
 {
-	uint64_t got = take_up_to(&depot->left, wanted, 1), both = got;
+	uint64_t got = rk_depot_take_left(depot, wanted), both = got;
 
 	if (got != 0 && depot->budget != NULL)
 		both = take_up_to(&depot->budget->left, got, depot->weight);
 	if (both < got)
-		__atomic_fetch_add(&depot->left, (int64_t)(got - both), __ATOMIC_RELAXED);
+		rk_depot_give_left(depot, got - both);
 	return both;
 }
 
@@ -145,63 +156,67 @@ void rk_depot_return(struct depot *depot, uint64_t granted)
 {
 	if (granted == 0 || rk_bracket_is_open())
 		return;
-	__atomic_fetch_add(&depot->left, (int64_t)granted, __ATOMIC_RELAXED);
+	rk_depot_give_left(depot, granted);
 	if (depot->budget != NULL)
 		__atomic_fetch_add(&depot->budget->left, (int64_t)(granted * depot->weight), __ATOMIC_RELAXED);
 }
 
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 {
+	struct depot_part *part;
 	struct magazine *m;
 
 	if (rk_bracket_is_open())
 		return rk_hand_take(depot, objects, count);
-	m = count == 0 ? NULL : pop(depot, &depot->full);
+	part = rk_depot_near(depot);
+	m = count == 0 ? NULL : pop_any(depot, part, DEPOT_FULL);
 	if (m == NULL && count != 0 && rk_hand_settle(depot))
-		m = pop(depot, &depot->full);
+		m = pop_any(depot, part, DEPOT_FULL);
 	if (m == NULL)
 		return 0;
 	count = count < m->count ? count : m->count;
 	memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
 	set_count(m, m->count - (uint32_t)count);
-	rk_depot_push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
-	__atomic_fetch_sub(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
+	rk_depot_push(depot, part, m);
+	__atomic_fetch_sub(&part->objects, (int64_t)count, __ATOMIC_RELAXED);
 	return count;
 }
 
 /*
- * Pops the top magazine of the stack `full`, if this magazine seems to have room. rk_depot_put() fills such magazines first,
+ * Pops the top magazine with objects of a part, if this magazine seems to have room. rk_depot_put() fills such magazines first,
  * so that few magazines are only partly full.
  */
-static struct magazine *begun_magazine(struct depot *depot)
+static struct magazine *begun_magazine(struct depot *depot, struct depot_part *part)
 {
-	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;
+	uint64_t number = __atomic_load_n(&part->stacks[DEPOT_FULL], __ATOMIC_ACQUIRE) & NUMBER_MASK;
 	struct magazine *m;
 
 	if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX)
 		return NULL;
-	m = pop(depot, &depot->full);
+	m = pop(depot, &part->stacks[DEPOT_FULL]);
 	if (m == NULL || m->count < RK_CACHE_BATCH_MAX)
 		return m;
-	rk_depot_push(depot, &depot->full, m);
+	rk_depot_push(depot, part, m);
 	return NULL;
 }
 
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
 {
+	struct depot_part *part;
 	struct magazine *m;
 
 	if (rk_bracket_is_open())
 		return rk_hand_put(depot, objects, count);
-	m = count == 0 ? NULL : begun_magazine(depot);
+	part = rk_depot_near(depot);
+	m = count == 0 ? NULL : begun_magazine(depot, part);
 	if (m == NULL && count != 0)
-		m = empty_magazine(depot);
+		m = empty_magazine(depot, part);
 	if (m == NULL)
 		return 0;
 	count = count < RK_CACHE_BATCH_MAX - m->count ? count : RK_CACHE_BATCH_MAX - m->count;
 	memcpy(m->objects + m->count, objects, count * sizeof(*objects));
 	set_count(m, m->count + (uint32_t)count);
-	__atomic_fetch_add(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
-	rk_depot_push(depot, &depot->full, m);
+	__atomic_fetch_add(&part->objects, (int64_t)count, __ATOMIC_RELAXED);
+	rk_depot_push(depot, part, m);
 	return count;
 }

@@ -31,7 +31,7 @@ struct depot_hand {
 	 * The value that the claim's holder is about to store in `full`, `empty` or `fresh` of struct depot. It is DONE
 	 * (cache_stack.h) after the value was stored, and 0 if there is no such value yet.
 	 */
-	uint64_t intent;
+	_Alignas(8) uint64_t intent; /* 32-bit x86 would align it to 4 bytes, and an atomic operation can then touch two lines */
 	uint32_t step;
 	uint32_t magazine; /* number of the magazine in hand; 0: none */
 	uint32_t base;     /* how many objects of the magazine in hand are included in struct depot's counts */
@@ -39,19 +39,33 @@ struct depot_hand {
 	 * `owed`: how many objects of magazines that went back to a stack are still missing in struct depot's counts.
 	 * `owed_next`: the value that `owed` gets when the magazine in hand goes back.
 	 */
-	int64_t owed, owed_next;
+	_Alignas(8) int64_t owed;
+	int64_t owed_next;
+};
+
+/*
+ * A depot has parts, each in a line of the processor's cache. A thread uses the part of its CPU, and other parts only if that
+ * part has nothing. So objects return to the CPU that used them, and CPUs rarely change the same line.
+ */
+#define DEPOT_PARTS 8
+enum depot_stack { DEPOT_FULL, DEPOT_EMPTY };
+struct depot_part {
+	_Alignas(64) uint64_t stacks[2]; /* of magazines with objects (DEPOT_FULL), and without (DEPOT_EMPTY): see cache_stack.h */
+	int64_t left;                    /* number of grants that the limit still allows in this part */
+	int64_t objects;                 /* added to magazines less those taken; only the sum over all parts means something */
+	uint64_t gets, puts;             /* objects that callers got from the depot without a refill, and put there */
+	uint64_t refills, flushes;       /* batches that went from the depot to an array and a caller, and back */
 };
 
 struct depot {
-	uint64_t full;  /* stack of magazines with objects: see cache_stack.h */
-	uint64_t empty; /* stack of magazines without objects */
+	struct depot_part parts[DEPOT_PARTS];
 	uint64_t fresh; /* how many magazines were ever used */
+	int64_t debt;   /* how many of the next returned grants are withheld, because objects inside brackets exceeded the limit */
 	struct depot_hand hand;
+	uint32_t last_part; /* number of the last part that is used: 0, 1, 3 or 7. Each CPU's part is its number modulo the next one */
 	uint32_t magazines;
 	size_t mapped; /* size of `memory` in bytes */
 	char *memory;
-	int64_t left;    /* number of grants that the limit still allows */
-	int64_t objects; /* objects in magazines */
 	uint64_t limit, weight;
 	struct rk_cache_budget *budget;
 };
@@ -73,6 +87,9 @@ void rk_depot_destroy(struct depot *depot);
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted);
 /* Gives grants back to the limit and the budget. */
 void rk_depot_return(struct depot *depot, uint64_t granted);
+/* These functions take and give back grants of the limit alone, without the budget. */
+uint64_t rk_depot_take_left(struct depot *depot, uint64_t wanted);
+void rk_depot_give_left(struct depot *depot, uint64_t count);
 
 /*
  * rk_depot_take() and rk_depot_put() move up to RK_CACHE_BATCH_MAX granted objects, and return how many they moved.
@@ -91,8 +108,13 @@ size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
 
+/* Returns the part that threads of this CPU use. If the thread has no rseq, its address in memory determines the part. */
+struct depot_part *rk_depot_near(struct depot *depot);
+
 /* Returns how many objects the depot has, including those of the magazine in hand. */
 int64_t rk_depot_objects(const struct depot *depot);
+/* Returns how many grants the limit still allows, without the objects of the magazine in hand. Can be negative. */
+int64_t rk_depot_left(const struct depot *depot);
 
 /* Returns whether a magazine is in hand, or a count of the depot is out of date, or a step is unfinished. */
 static inline bool rk_hand_is_used(const struct depot *depot)

@@ -42,7 +42,7 @@ static void put_down_intent(struct depot_hand *hand, uint64_t intent)
 }
 
 /*
- * The caller holds the claim. Changes one of the depot's three words from `old` to a value that names magazine `number`.
+ * The caller holds the claim. Changes one of the depot's words from `old` to a value that names magazine `number`.
  * Returns false if another thread has changed the word.
  */
 static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
@@ -61,9 +61,8 @@ static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t n
 static bool was_made(struct depot *depot)
 {
 	uint64_t intent = __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE);
-	const uint64_t *word = (intent & KIND) == KIND_FULL    ? &depot->full :
-			       (intent & KIND) == KIND_EMPTY ? &depot->empty :
-							       &depot->fresh;
+	uint64_t kind = intent >> KIND_AT;
+	const uint64_t *word = kind < 2 * DEPOT_PARTS ? &depot->parts[kind / 2].stacks[kind % 2] : &depot->fresh;
 
 	if (intent == 0 || intent == DONE || __atomic_load_n(word, __ATOMIC_ACQUIRE) == intent)
 		return intent != 0;
@@ -105,6 +104,15 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 	return true;
 }
 
+/* Takes into the hand the top magazine of one of the two stacks of any part. */
+static bool take_from_any(struct depot *depot, enum depot_stack which)
+{
+	for (uint32_t i = 0; i <= depot->last_part; i++)
+		if (take_magazine(depot, &depot->parts[i].stacks[which]))
+			return true;
+	return false;
+}
+
 /*
  * Returns the number of objects of the magazine in hand that the depot's counts don't include. If the caller holds the claim,
  * the result is exact. Otherwise other threads can change the hand's magazine, its count, or `base` between this function's
@@ -132,7 +140,7 @@ static void give_on(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
 	struct magazine *m = magazine_of(depot, hand->magazine);
-	uint64_t *stack = m->count > 0 ? &depot->full : &depot->empty, old;
+	uint64_t *stack = &depot->parts[0].stacks[m->count > 0 ? DEPOT_FULL : DEPOT_EMPTY], old;
 
 	__atomic_store_n(&hand->owed, hand->owed_next, __ATOMIC_RELEASE);
 	do {
@@ -152,6 +160,25 @@ static void give_magazine(struct depot *depot)
 	__atomic_store_n(&hand->owed_next, unknown_now(depot), __ATOMIC_RELEASE);
 	put_down(&hand->step, GIVING);
 	give_on(depot);
+}
+
+/*
+ * Takes into the hand a magazine that is on top of a stack, and has objects and room. Without this, each bracket with a put
+ * would begin a magazine, until none is left.
+ */
+static bool take_begun(struct depot *depot)
+{
+	for (uint32_t i = 0; i <= depot->last_part; i++) {
+		uint64_t *stack = &depot->parts[i].stacks[DEPOT_FULL], number = __atomic_load_n(stack, __ATOMIC_ACQUIRE) & NUMBER_MASK;
+
+		if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX ||
+		    !take_magazine(depot, stack))
+			continue;
+		if (magazine_of(depot, depot->hand.magazine)->count < RK_CACHE_BATCH_MAX)
+			return true;
+		give_magazine(depot); /* another thread has filled the magazine, or has pushed a full one */
+	}
+	return false;
 }
 
 /*
@@ -196,11 +223,11 @@ size_t rk_hand_take(struct depot *depot, void **objects, size_t count)
 	if (count == 0 || !enter_hand(depot, &me))
 		return 0;
 	m = in_hand(depot);
-	if (m != NULL && m->count == 0 && (__atomic_load_n(&depot->full, __ATOMIC_RELAXED) & NUMBER_MASK) != 0) {
+	if (m != NULL && m->count == 0) {
 		give_magazine(depot);
 		m = NULL;
 	}
-	if (m == NULL && take_magazine(depot, &depot->full))
+	if (m == NULL && take_from_any(depot, DEPOT_FULL))
 		m = in_hand(depot);
 	count = m == NULL ? 0 : count < m->count ? count : m->count;
 	if (count != 0) {
@@ -223,7 +250,7 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 		give_magazine(depot);
 		m = NULL;
 	}
-	if (m == NULL && (take_magazine(depot, &depot->empty) || take_magazine(depot, &depot->fresh)))
+	if (m == NULL && (take_begun(depot) || take_from_any(depot, DEPOT_EMPTY) || take_magazine(depot, &depot->fresh)))
 		m = in_hand(depot);
 	if (m == NULL)
 		count = 0;
@@ -240,13 +267,17 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 /* rk_depot_objects() and rk_hand_room() don't take the claim, so another thread can change the hand meanwhile. */
 int64_t rk_depot_objects(const struct depot *depot)
 {
-	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
+	int64_t objects = unknown_now(depot);
+
+	for (uint32_t i = 0; i <= depot->last_part; i++)
+		objects += __atomic_load_n(&depot->parts[i].objects, __ATOMIC_RELAXED);
+	return objects;
 }
 
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted)
 {
 	int64_t unknown = unknown_now(depot);
-	int64_t left = __atomic_load_n(&depot->left, __ATOMIC_RELAXED) - unknown, budget;
+	int64_t left = rk_depot_left(depot) - unknown, budget;
 
 	if (depot->budget != NULL) {
 		budget = __atomic_load_n(&depot->budget->left, __ATOMIC_RELAXED) / (int64_t)depot->weight - unknown;
@@ -273,12 +304,15 @@ bool rk_hand_settle(struct depot *depot)
 	/* If another thread forks between these stores, the child lacks this magazine, as with any move to or from the depot. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&depot->left, unknown, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&depot->parts[0].objects, unknown, __ATOMIC_RELAXED);
+	if (unknown < 0)
+		rk_depot_give_left(depot, (uint64_t)-unknown);
+	else
+		__atomic_fetch_add(&depot->debt, unknown - (int64_t)rk_depot_take_left(depot, (uint64_t)unknown), __ATOMIC_RELAXED);
 	if (depot->budget != NULL)
 		__atomic_fetch_sub(&depot->budget->left, unknown * (int64_t)depot->weight, __ATOMIC_RELAXED);
 	if (m != NULL)
-		rk_depot_push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
+		rk_depot_push(depot, &depot->parts[0], m);
 	(void)rk_claim_release_exclusively(&hand->claim);
 	return any;
 }

@@ -211,7 +211,7 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 {
 	struct rk_cache_report report = {0};
 	const struct rk_cache_shared *shared;
-	int64_t left;
+	int64_t objects, left;
 
 	if (cache == NULL || out == NULL)
 		return -EINVAL;
@@ -224,20 +224,27 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 		count_array(array_of(cache, cpu, 1), true, &report);
 	}
 #define COUNT(what) __atomic_load_n(&shared->count.what, __ATOMIC_RELAXED)
-	report.array_puts -= COUNT(refilled) + COUNT(renewed);
-	report.array_gets -= COUNT(flushed) + COUNT(reclaimed) + COUNT(renewed);
-	report.depot_gets = COUNT(depot_gets);
-	report.depot_puts = COUNT(depot_puts);
-	report.refills = COUNT(refills);
-	report.flushes = COUNT(flushes);
+	for (uint32_t i = 0; i <= shared->depot.last_part; i++) {
+		const struct depot_part *part = &shared->depot.parts[i];
+
+		report.refills += __atomic_load_n(&part->refills, __ATOMIC_RELAXED);
+		report.flushes += __atomic_load_n(&part->flushes, __ATOMIC_RELAXED);
+		report.depot_gets += __atomic_load_n(&part->gets, __ATOMIC_RELAXED);
+		report.depot_puts += __atomic_load_n(&part->puts, __ATOMIC_RELAXED);
+	}
+	report.depot_gets += report.refills;
+	report.array_puts -= report.refills * (shared->batch - 1) - COUNT(unfilled) + COUNT(renewed);
+	report.array_gets -= report.flushes * shared->batch - COUNT(unflushed) + COUNT(reclaimed) + COUNT(renewed);
 	report.constructed = COUNT(constructed);
 	report.destructed = COUNT(destructed);
 	report.reclaimed = COUNT(reclaimed);
 	report.gets = report.array_gets + report.depot_gets + report.constructed;
 	report.puts = report.array_puts + report.depot_puts;
 #undef COUNT
-	report.in_depot = (uint64_t)rk_depot_objects(&shared->depot);
-	left = __atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);
+	/* While threads move objects from one part to another, these sums of the parts can be negative. */
+	objects = rk_depot_objects(&shared->depot);
+	report.in_depot = objects > 0 ? (uint64_t)objects : 0;
+	left = rk_depot_left(&shared->depot);
 	report.left = left > 0 ? (uint64_t)left : 0;
 	rk_answer(out, size, &report, sizeof(report));
 	return 0;

@@ -5,8 +5,8 @@
  *
  * A stack is one word. Its low bits are the number of the top magazine, or 0 if the stack is empty. The bits above count the
  * changes of the word. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same
- * magazine is on top again. A depot has two stacks, and a third word of the same form: its low bits are the number of
- * magazines that were ever used.
+ * magazine is on top again. Each part of a depot has two stacks. One more word has the same form: its low bits are the number
+ * of magazines that were ever used.
  *
  * The bit BY_HAND says that the word was last changed inside a bracket (rk_vfork_begin()). Before a thread changes a word
  * with this bit, it calls acknowledge(); cache_hand.c says why.
@@ -20,13 +20,12 @@
 #define BY_HAND ((uint64_t)1 << 24)
 #define CHANGE ((uint64_t)1 << 25)
 /*
- * The two highest bits of a word are its kind. Each of a depot's three words has a kind of its own, so two of these words are
- * never equal.
+ * The five highest bits of a word are its kind. Each word of a depot has a kind of its own, so two of these words are never
+ * equal. The kind of a stack is twice the number of its part, plus DEPOT_FULL or DEPOT_EMPTY.
  */
-#define KIND_FULL ((uint64_t)0)
-#define KIND_EMPTY ((uint64_t)1 << 62)
-#define KIND_FRESH ((uint64_t)2 << 62)
-#define KIND ((uint64_t)3 << 62)
+#define KIND_AT 59
+#define KIND_FRESH ((uint64_t)2 * DEPOT_PARTS << KIND_AT)
+#define KIND ((uint64_t)31 << KIND_AT)
 
 /*
  * A thread inside a bracket stores a word's new value in depot->hand.intent before it changes the word (cache_hand.c). After
@@ -39,6 +38,27 @@ struct magazine {
 	uint32_t count; /* number of objects; a thread that doesn't hold the magazine reads it only as a hint */
 	void *objects[RK_CACHE_BATCH_MAX];
 };
+
+/* Returns the part that is `i` parts after `part`. After the last part comes the first one. */
+static inline struct depot_part *part_after(struct depot *depot, const struct depot_part *part, uint32_t i)
+{
+	return &depot->parts[((uint32_t)(part - depot->parts) + i) & depot->last_part];
+}
+
+/* Takes up to `wanted` units from *left, which has `unit` for each of them. Returns how many it took. */
+static inline uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
+{
+	int64_t had = __atomic_load_n(left, __ATOMIC_RELAXED);
+	uint64_t got;
+
+	do {
+		got = had <= 0 ? 0 : (uint64_t)had / unit < wanted ? (uint64_t)had / unit : wanted;
+		if (got == 0)
+			return 0;
+	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * unit), 1, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return got;
+}
 
 static inline struct magazine *magazine_of(const struct depot *depot, uint64_t number)
 {
@@ -84,7 +104,7 @@ static inline void set_next(struct magazine *m, uint64_t word)
 	__atomic_store_n(&m->next, (uint32_t)(word & NUMBER_MASK), __ATOMIC_RELAXED);
 }
 
-/* Pushes a magazine, which is in no stack and belongs to the caller, to a stack. */
-void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m);
+/* Pushes a magazine, which is in no stack and belongs to the caller, to one of the two stacks of a part. */
+void rk_depot_push(struct depot *depot, struct depot_part *part, struct magazine *m);
 
 #endif /* RK_SRC_CACHE_STACK_H */

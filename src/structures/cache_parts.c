@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache_parts.c - the parts of a cache's depot (cache_depot.h). Finds the part of this CPU, and takes from and gives back to the
+ * limit. Pushes a magazine, which is a batch of objects, to a stack (cache_stack.h).
+ */
+#include "cache_stack.h"
+
+#include "os/thread_pointer.h"
+
+struct depot_part *rk_depot_near(struct depot *depot)
+{
+	uint32_t part = UINT32_MAX;
+
+	if (!RKI_NO_AREA)
+		RKI_AREA_READ(part, 4); /* the CPU's number; rk_cpu() would take 6 ns in a thread without rseq */
+	if (RKI_UNLIKELY((int32_t)part < 0))
+		part = (uint32_t)((uintptr_t)rk_thread_pointer() >> 12);
+	return &depot->parts[part & depot->last_part];
+}
+
+int64_t rk_depot_left(const struct depot *depot)
+{
+	int64_t left = -__atomic_load_n(&depot->debt, __ATOMIC_RELAXED);
+
+	for (uint32_t i = 0; i <= depot->last_part; i++)
+		left += __atomic_load_n(&depot->parts[i].left, __ATOMIC_RELAXED);
+	return left;
+}
+
+uint64_t rk_depot_take_left(struct depot *depot, uint64_t wanted)
+{
+	struct depot_part *part = rk_depot_near(depot);
+	uint64_t got = 0;
+
+	for (uint32_t i = 0; i <= depot->last_part && got < wanted; i++)
+		got += take_up_to(&part_after(depot, part, i)->left, wanted - got, 1);
+	return got;
+}
+
+void rk_depot_give_left(struct depot *depot, uint64_t count)
+{
+	if (RKI_UNLIKELY(__atomic_load_n(&depot->debt, __ATOMIC_RELAXED) > 0))
+		count -= take_up_to(&depot->debt, count, 1);
+	__atomic_fetch_add(&rk_depot_near(depot)->left, (int64_t)count, __ATOMIC_RELAXED);
+}
+
+void rk_depot_push(struct depot *depot, struct depot_part *part, struct magazine *m)
+{
+	uint64_t *stack = &part->stacks[m->count > 0 ? DEPOT_FULL : DEPOT_EMPTY];
+	uint64_t old = __atomic_load_n(stack, __ATOMIC_RELAXED);
+
+	do {
+		acknowledge(depot, old);
+		set_next(m, old);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+}
