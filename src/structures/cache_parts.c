@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_parts.c - the parts of a cache's depot (cache_depot.h). Finds the part of this CPU, and takes from and gives back to the
- * limit. Pushes a magazine, which is a batch of objects, to a stack (cache_stack.h).
+ * cache_parts.c - the parts of a cache's depot (cache_depot.h). Takes from and gives back to the limit. Pushes a magazine, which
+ * is a batch of objects, to a stack (cache_stack.h).
  */
 #include "cache_stack.h"
-
-#include "os/thread_pointer.h"
-
-struct depot_part *rk_depot_near(struct depot *depot)
-{
-	uint32_t part = UINT32_MAX;
-
-	if (!RKI_NO_AREA)
-		RKI_AREA_READ(part, 4); /* the CPU's number; rk_cpu() would take 6 ns in a thread without rseq */
-	if (RKI_UNLIKELY((int32_t)part < 0))
-		part = (uint32_t)((uintptr_t)rk_thread_pointer() >> 12);
-	return &depot->parts[part & depot->last_part];
-}
 
 int64_t rk_depot_left(const struct depot *depot)
 {
