@@ -30,7 +30,7 @@
 struct depot_hand {
 	struct rk_claim claim;
 	/*
-	 * The value that the claim's holder is about to store in `full`, `empty` or `fresh` of struct depot. It is DONE
+	 * The value that the claim's holder is about to store in a stack's word, or in `fresh` of struct depot. It is DONE
 	 * (cache_stack.h) after the value was stored, and 0 if there is no such value yet.
 	 */
 	_Alignas(8) uint64_t intent; /* 32-bit x86 would align it to 4 bytes, and an atomic operation can then touch two lines */
@@ -47,7 +47,7 @@ struct depot_hand {
 
 /*
  * A depot has parts, each in a line of the processor's cache. A thread uses the part of its CPU, and other parts only if that
- * part has nothing. So objects return to the CPU that used them, and CPUs rarely change the same line.
+ * part has nothing. So objects return to the CPU that used them, and two CPUs rarely change the same line.
  */
 #define DEPOT_PARTS 8
 enum depot_stack { DEPOT_FULL, DEPOT_EMPTY };
@@ -64,7 +64,7 @@ struct depot {
 	uint64_t fresh; /* how many magazines were ever used */
 	int64_t debt;   /* how many of the next returned grants are withheld, because objects inside brackets exceeded the limit */
 	struct depot_hand hand;
-	uint32_t last_part; /* number of the last part that is used: 0, 1, 3 or 7. Each CPU's part is its number modulo the next one */
+	uint32_t last_part; /* number of the last part that is used: 0, 1, 3 or 7. A CPU's part is its number modulo (last_part + 1) */
 	uint32_t magazines;
 	size_t mapped; /* size of `memory` in bytes */
 	char *memory;
