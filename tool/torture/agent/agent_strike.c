@@ -138,7 +138,7 @@ static bool set_fewer(const struct known *known)
 static void go_on(const struct known *known)
 {
 	const uint64_t injected = agent_count(&known->insn->injected);
-	bool others, over;
+	bool over;
 
 	if (__atomic_load_n(&agent_cell->let_go, __ATOMIC_ACQUIRE) || agent_shared->reach) {
 		clear(known);
@@ -163,9 +163,15 @@ static void go_on(const struct known *known)
 	over = !agent_wants(known->insn);
 	if (!over && injected % AGENT_STREAK_MAX != 0)
 		return;
-	others = agent_shared->rounds > 1 && set_fewer(known);
-	if (over || others)
-		clear(known);
+	if (!(agent_shared->rounds > 1 && set_fewer(known)) && !over)
+		return;
+	clear(known);
+	/*
+	 * Meanwhile, other threads have possibly removed the breakpoints that this thread counts on. Each thread sets breakpoints
+	 * after it removed one, so the last of these threads leaves one.
+	 */
+	if (agent_shared->rounds > 1 && !set_fewer(known) && agent_wants(known->insn))
+		set(known, known->insn);
 }
 
 static void count_thread(void)
