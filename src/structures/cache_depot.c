@@ -55,7 +55,7 @@ static struct magazine *fresh_magazine(struct depot *depot)
 	return magazine_of(depot, number);
 }
 
-/* Pops a magazine from one of two stacks of this part, or from that of another part. */
+/* Pops a magazine from one of these stacks of this part, or from that of another part. */
 static struct magazine *pop_any(struct depot *depot, const struct depot_part *part, enum depot_stack which)
 {
 	struct magazine *m = NULL;
@@ -65,11 +65,26 @@ static struct magazine *pop_any(struct depot *depot, const struct depot_part *pa
 	return m;
 }
 
-static struct magazine *empty_magazine(struct depot *depot, const struct depot_part *part)
+/* Pops a magazine with objects: a begun one, so that few magazines are only partly full, or a full one. */
+static struct magazine *magazine_with_objects(struct depot *depot, struct depot_part *part)
 {
-	struct magazine *m = pop_any(depot, part, DEPOT_EMPTY);
+	struct magazine *m = pop(depot, &part->stacks[DEPOT_BEGUN]);
 
-	return m != NULL ? m : fresh_magazine(depot);
+	if (m == NULL)
+		m = pop_any(depot, part, DEPOT_FULL);
+	return m != NULL ? m : pop_any(depot, part, DEPOT_BEGUN);
+}
+
+/* Pops a magazine with room: a begun one, for the same reason, or an empty one, or one that was never used. */
+static struct magazine *magazine_with_room(struct depot *depot, struct depot_part *part)
+{
+	struct magazine *m = pop(depot, &part->stacks[DEPOT_BEGUN]);
+
+	if (m == NULL)
+		m = pop_any(depot, part, DEPOT_EMPTY);
+	if (m == NULL)
+		m = fresh_magazine(depot);
+	return m != NULL ? m : pop_any(depot, part, DEPOT_BEGUN);
 }
 
 static uint64_t magazines_for(uint64_t limit)
@@ -103,9 +118,9 @@ void rk_depot_create_at(struct depot *depot, void *memory, uint64_t limit, struc
 				.limit = limit,
 				.weight = weight,
 				.budget = budget};
-	for (uint64_t i = 0; i < 2 * DEPOT_PARTS; i++)
-		depot->parts[i / 2].stacks[i % 2] = i << KIND_AT;
-	depot->parts[0].left = (int64_t)limit;
+	for (uint64_t i = 0; i < DEPOT_STACKS * DEPOT_PARTS; i++)
+		depot->parts[i / DEPOT_STACKS].stacks[i % DEPOT_STACKS] = i << KIND_AT;
+	depot->parts[0].left = (int32_t)limit;
 }
 
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
@@ -128,12 +143,28 @@ void rk_depot_destroy(struct depot *depot)
 	depot->memory = NULL;
 }
 
+/* Takes from the budget for up to `wanted` objects. Returns for how many. */
+static uint64_t take_budget(const struct depot *depot, uint64_t wanted)
+{
+	int64_t *left = &depot->budget->left, had = __atomic_load_n(left, __ATOMIC_RELAXED);
+	uint64_t got;
+
+	do {
+		got = had <= 0 ? 0 : (uint64_t)had / depot->weight;
+		got = got < wanted ? got : wanted;
+		if (got == 0)
+			return 0;
+	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * depot->weight), 1, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return got;
+}
+
 static uint64_t grant(struct depot *depot, uint64_t wanted)
 {
 	uint64_t got = rk_depot_take_left(depot, wanted), both = got;
 
 	if (got != 0 && depot->budget != NULL)
-		both = take_up_to(&depot->budget->left, got, depot->weight);
+		both = take_budget(depot, got);
 	if (both < got)
 		rk_depot_give_left(depot, got - both);
 	return both;
@@ -169,35 +200,17 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 	if (rk_bracket_is_open())
 		return rk_hand_take(depot, objects, count);
 	part = rk_depot_near(depot);
-	m = count == 0 ? NULL : pop_any(depot, part, DEPOT_FULL);
+	m = count == 0 ? NULL : magazine_with_objects(depot, part);
 	if (m == NULL && count != 0 && rk_hand_settle(depot))
-		m = pop_any(depot, part, DEPOT_FULL);
+		m = magazine_with_objects(depot, part);
 	if (m == NULL)
 		return 0;
 	count = count < m->count ? count : m->count;
 	memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
 	set_count(m, m->count - (uint32_t)count);
 	rk_depot_push(depot, part, m);
-	__atomic_fetch_sub(&part->objects, (int64_t)count, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&part->objects, (uint32_t)count, __ATOMIC_RELAXED);
 	return count;
-}
-
-/*
- * Pops the top magazine with objects of a part, if this magazine seems to have room. rk_depot_put() fills such magazines first,
- * so that few magazines are only partly full.
- */
-static struct magazine *begun_magazine(struct depot *depot, struct depot_part *part)
-{
-	uint64_t number = __atomic_load_n(&part->stacks[DEPOT_FULL], __ATOMIC_ACQUIRE) & NUMBER_MASK;
-	struct magazine *m;
-
-	if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX)
-		return NULL;
-	m = pop(depot, &part->stacks[DEPOT_FULL]);
-	if (m == NULL || m->count < RK_CACHE_BATCH_MAX)
-		return m;
-	rk_depot_push(depot, part, m);
-	return NULL;
 }
 
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
@@ -208,15 +221,13 @@ size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
 	if (rk_bracket_is_open())
 		return rk_hand_put(depot, objects, count);
 	part = rk_depot_near(depot);
-	m = count == 0 ? NULL : begun_magazine(depot, part);
-	if (m == NULL && count != 0)
-		m = empty_magazine(depot, part);
+	m = count == 0 ? NULL : magazine_with_room(depot, part);
 	if (m == NULL)
 		return 0;
 	count = count < RK_CACHE_BATCH_MAX - m->count ? count : RK_CACHE_BATCH_MAX - m->count;
 	memcpy(m->objects + m->count, objects, count * sizeof(*objects));
 	set_count(m, m->count + (uint32_t)count);
-	__atomic_fetch_add(&part->objects, (int64_t)count, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&part->objects, (uint32_t)count, __ATOMIC_RELAXED);
 	rk_depot_push(depot, part, m);
 	return count;
 }

@@ -50,19 +50,19 @@ struct depot_hand {
  * part has nothing. So objects return to the CPU that used them, and two CPUs rarely change the same line.
  */
 #define DEPOT_PARTS 8
-enum depot_stack { DEPOT_FULL, DEPOT_EMPTY };
+enum depot_stack { DEPOT_FULL, DEPOT_BEGUN, DEPOT_EMPTY, DEPOT_STACKS };
 struct depot_part {
-	_Alignas(64) uint64_t stacks[2]; /* of magazines with objects (DEPOT_FULL), and without (DEPOT_EMPTY): see cache_stack.h */
-	int64_t left;                    /* number of grants that the limit still allows in this part */
-	int64_t objects;                 /* added to magazines less those taken; only the sum over all parts means something */
-	uint64_t gets, puts;             /* objects that callers got from the depot without a refill, and put there */
-	uint64_t refills, flushes;       /* batches that went from the depot to an array and a caller, and back */
+	_Alignas(64) uint64_t stacks[DEPOT_STACKS]; /* of full, begun and empty magazines: see cache_stack.h */
+	int32_t left;              /* number of grants that the limit still allows in this part */
+	uint32_t objects;          /* added to magazines less those taken. Only the sum over all parts means something */
+	uint64_t gets, puts;       /* objects that callers got from the depot without a refill, and put there */
+	uint64_t refills, flushes; /* batches that went from the depot to an array and a caller, and back */
 };
 
 struct depot {
 	struct depot_part parts[DEPOT_PARTS];
 	uint64_t fresh; /* how many magazines were ever used */
-	int64_t debt;   /* how many of the next returned grants are withheld, because objects inside brackets exceeded the limit */
+	int32_t debt;   /* how many of the next returned grants are withheld, because objects inside brackets exceeded the limit */
 	struct depot_hand hand;
 	uint32_t last_part; /* number of the last part that is used: 0, 1, 3 or 7. A CPU's part is its number modulo (last_part + 1) */
 	uint32_t magazines;

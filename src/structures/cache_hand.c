@@ -62,8 +62,10 @@ static bool was_made(struct depot *depot)
 {
 	uint64_t intent = __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE);
 	uint64_t kind = intent >> KIND_AT;
-	const uint64_t *word = kind < 2 * DEPOT_PARTS ? &depot->parts[kind / 2].stacks[kind % 2] : &depot->fresh;
+	const uint64_t *word = &depot->fresh;
 
+	if (kind < DEPOT_STACKS * DEPOT_PARTS)
+		word = &depot->parts[kind / DEPOT_STACKS].stacks[kind % DEPOT_STACKS];
 	if (intent == 0 || intent == DONE || __atomic_load_n(word, __ATOMIC_ACQUIRE) == intent)
 		return intent != 0;
 	return __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE) == DONE;
@@ -104,7 +106,7 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 	return true;
 }
 
-/* Takes into the hand the top magazine of one of the two stacks of any part. */
+/* Takes into the hand the top magazine of this stack of any part. */
 static bool take_from_any(struct depot *depot, enum depot_stack which)
 {
 	for (uint32_t i = 0; i <= depot->last_part; i++)
@@ -140,7 +142,7 @@ static void give_on(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
 	struct magazine *m = magazine_of(depot, hand->magazine);
-	uint64_t *stack = &depot->parts[0].stacks[m->count > 0 ? DEPOT_FULL : DEPOT_EMPTY], old;
+	uint64_t *stack = stack_for(&depot->parts[0], m->count), old;
 
 	__atomic_store_n(&hand->owed, hand->owed_next, __ATOMIC_RELEASE);
 	do {
@@ -160,25 +162,6 @@ static void give_magazine(struct depot *depot)
 	__atomic_store_n(&hand->owed_next, unknown_now(depot), __ATOMIC_RELEASE);
 	put_down(&hand->step, GIVING);
 	give_on(depot);
-}
-
-/*
- * Takes into the hand a magazine that is on top of a stack, and has objects and room. Without this, each bracket with a put
- * would begin a magazine, until none is left.
- */
-static bool take_begun(struct depot *depot)
-{
-	for (uint32_t i = 0; i <= depot->last_part; i++) {
-		uint64_t *stack = &depot->parts[i].stacks[DEPOT_FULL], number = __atomic_load_n(stack, __ATOMIC_ACQUIRE) & NUMBER_MASK;
-
-		if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX ||
-		    !take_magazine(depot, stack))
-			continue;
-		if (magazine_of(depot, depot->hand.magazine)->count < RK_CACHE_BATCH_MAX)
-			return true;
-		give_magazine(depot); /* another thread has filled the magazine, or has pushed a full one */
-	}
-	return false;
 }
 
 /*
@@ -227,7 +210,7 @@ size_t rk_hand_take(struct depot *depot, void **objects, size_t count)
 		give_magazine(depot);
 		m = NULL;
 	}
-	if (m == NULL && take_from_any(depot, DEPOT_FULL))
+	if (m == NULL && (take_from_any(depot, DEPOT_BEGUN) || take_from_any(depot, DEPOT_FULL)))
 		m = in_hand(depot);
 	count = m == NULL ? 0 : count < m->count ? count : m->count;
 	if (count != 0) {
@@ -250,7 +233,8 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 		give_magazine(depot);
 		m = NULL;
 	}
-	if (m == NULL && (take_begun(depot) || take_from_any(depot, DEPOT_EMPTY) || take_magazine(depot, &depot->fresh)))
+	if (m == NULL && (take_from_any(depot, DEPOT_BEGUN) || take_from_any(depot, DEPOT_EMPTY) ||
+			  take_magazine(depot, &depot->fresh)))
 		m = in_hand(depot);
 	if (m == NULL)
 		count = 0;
@@ -267,11 +251,12 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 /* rk_depot_objects() and rk_hand_room() don't take the claim, so another thread can change the hand meanwhile. */
 int64_t rk_depot_objects(const struct depot *depot)
 {
-	int64_t objects = unknown_now(depot);
+	int64_t unknown = unknown_now(depot);
+	uint32_t known = 0;
 
 	for (uint32_t i = 0; i <= depot->last_part; i++)
-		objects += __atomic_load_n(&depot->parts[i].objects, __ATOMIC_RELAXED);
-	return objects;
+		known += __atomic_load_n(&depot->parts[i].objects, __ATOMIC_RELAXED);
+	return (int32_t)known + unknown;
 }
 
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted)
@@ -304,11 +289,12 @@ bool rk_hand_settle(struct depot *depot)
 	/* If another thread forks between these stores, the child lacks this magazine, as with any move to or from the depot. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&depot->parts[0].objects, unknown, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&depot->parts[0].objects, (uint32_t)unknown, __ATOMIC_RELAXED);
 	if (unknown < 0)
 		rk_depot_give_left(depot, (uint64_t)-unknown);
 	else
-		__atomic_fetch_add(&depot->debt, unknown - (int64_t)rk_depot_take_left(depot, (uint64_t)unknown), __ATOMIC_RELAXED);
+		__atomic_fetch_add(&depot->debt, (int32_t)(unknown - (int64_t)rk_depot_take_left(depot, (uint64_t)unknown)),
+				   __ATOMIC_RELAXED);
 	if (depot->budget != NULL)
 		__atomic_fetch_sub(&depot->budget->left, unknown * (int64_t)depot->weight, __ATOMIC_RELAXED);
 	if (m != NULL)

@@ -5,7 +5,7 @@
  *
  * A stack is one word. Its low bits are the number of the top magazine, or 0 if the stack is empty. The bits above count the
  * changes of the word. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same
- * magazine is on top again. Each part of a depot has two stacks. One more word has the same form: its low bits are the number
+ * magazine is on top again. Each part of a depot has three stacks. One more word has the same form: its low bits are the number
  * of magazines that were ever used.
  *
  * The bit BY_HAND says that the word was last changed inside a bracket (rk_vfork_begin()). Before a thread changes a word
@@ -21,10 +21,10 @@
 #define CHANGE ((uint64_t)1 << 25)
 /*
  * The five highest bits of a word are its kind. Each word of a depot has a kind of its own, so two of these words are never
- * equal. The kind of a stack is twice the number of its part, plus DEPOT_FULL or DEPOT_EMPTY.
+ * equal. The kind of a stack is DEPOT_STACKS times the number of its part, plus its own number (enum depot_stack).
  */
 #define KIND_AT 59
-#define KIND_FRESH ((uint64_t)2 * DEPOT_PARTS << KIND_AT)
+#define KIND_FRESH ((uint64_t)DEPOT_STACKS * DEPOT_PARTS << KIND_AT)
 #define KIND ((uint64_t)31 << KIND_AT)
 
 /*
@@ -43,21 +43,6 @@ struct magazine {
 static inline struct depot_part *part_after(struct depot *depot, const struct depot_part *part, uint32_t i)
 {
 	return &depot->parts[((uint32_t)(part - depot->parts) + i) & depot->last_part];
-}
-
-/* Takes up to `wanted` units from *left, which has `unit` for each of them. Returns how many it took. */
-static inline uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
-{
-	int64_t had = __atomic_load_n(left, __ATOMIC_RELAXED);
-	uint64_t got;
-
-	do {
-		got = had <= 0 ? 0 : (uint64_t)had / unit < wanted ? (uint64_t)had / unit : wanted;
-		if (got == 0)
-			return 0;
-	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * unit), 1, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return got;
 }
 
 static inline struct magazine *magazine_of(const struct depot *depot, uint64_t number)
@@ -85,6 +70,12 @@ static inline void acknowledge(struct depot *depot, uint64_t word)
 		(void)__atomic_compare_exchange_n(&depot->hand.intent, &word, DONE, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Returns the stack of a part for magazines with `count` objects. */
+static inline uint64_t *stack_for(struct depot_part *part, uint32_t count)
+{
+	return &part->stacks[count == 0 ? DEPOT_EMPTY : count == RK_CACHE_BATCH_MAX ? DEPOT_FULL : DEPOT_BEGUN];
+}
+
 static inline void set_count(struct magazine *m, uint32_t count)
 {
 	__atomic_store_n(&m->count, count, __ATOMIC_RELAXED);
@@ -104,7 +95,7 @@ static inline void set_next(struct magazine *m, uint64_t word)
 	__atomic_store_n(&m->next, (uint32_t)(word & NUMBER_MASK), __ATOMIC_RELAXED);
 }
 
-/* Pushes a magazine, which is in no stack and belongs to the caller, to one of the two stacks of a part. */
+/* Pushes a magazine, which is in no stack and belongs to the caller, to a stack of the part. */
 void rk_depot_push(struct depot *depot, struct depot_part *part, struct magazine *m);
 
 #endif /* RK_SRC_CACHE_STACK_H */

@@ -6,6 +6,7 @@
 #include "test.h"
 #include <sched.h>
 #include "structures/cache.h"
+#include "structures/cache_stack.h"
 
 #define EACH 300 /* more than a magazine has */
 #define LIMIT (2 * EACH)
@@ -180,6 +181,54 @@ static void brackets_share_magazines(void **state)
 }
 
 /*
+ * A signal handler's put, or another thread's, finds no begun magazine while a put has it, and begins a magazine of its own. Later
+ * puts fill both. If they didn't, there would be no magazine at some time, though the limit leaves room.
+ */
+static void puts_fill_all_begun_magazines(void **state)
+{
+	enum { ROUNDS = 4 };
+	struct depot *depot = &((struct rk_cache_shared *)rk_percpu_slot(cache, RK_INDEX_RESERVE))->depot;
+	void *batch[RK_CACHE_BATCH_MAX];
+	struct depot_part *part;
+	struct magazine *held;
+	uint64_t *stack;
+
+	(void)state;
+	move_to(cpus[0]);
+	part = rk_depot_near(depot);
+	for (int i = 0; i < RK_CACHE_BATCH_MAX; i++)
+		batch[i] = &objects[0][i];
+	for (int round = 0; round < ROUNDS; round++) {
+		assert_int_equal(rk_depot_put(depot, batch, 1), 1);
+		stack = stack_for(part, 1);
+		held = magazine_of(depot, *stack & NUMBER_MASK);
+		*stack = changed(*stack, next_of(held)); /* as a put does */
+		assert_int_equal(rk_depot_put(depot, batch, 1), 1);
+		rk_depot_push(depot, part, held);
+		for (size_t put = 2; put < RK_CACHE_BATCH_MAX;)
+			put += rk_depot_put(depot, batch + put, RK_CACHE_BATCH_MAX - put);
+	}
+	assert_int_equal(depot->fresh & NUMBER_MASK, ROUNDS + 1);
+}
+
+/* If no magazine is empty, and each was used, a put takes a begun one of another part. */
+static void puts_find_begun_magazines_in_all_parts(void **state)
+{
+	struct depot *depot = &((struct rk_cache_shared *)rk_percpu_slot(cache, RK_INDEX_RESERVE))->depot;
+	void *object = &objects[0][0];
+
+	(void)state;
+	if (share_a_part())
+		SKIP("no two CPUs with parts of their own");
+	move_to(cpus[0]);
+	assert_int_equal(rk_depot_put(depot, &object, 1), 1);
+	depot->fresh = KIND_FRESH + depot->magazines;
+	move_to(cpus[1]);
+	assert_int_equal(rk_depot_put(depot, &object, 1), 1);
+	assert_int_equal(rk_depot_objects(depot), 2);
+}
+
+/*
  * A query adds the numbers of the parts one after the other. If meanwhile a thread puts an object into a part that was read, and
  * another thread gets this object, the sum is -1.
  */
@@ -218,6 +267,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(limit_is_that_of_all_parts, prepare),
 	cmocka_unit_test_setup(objects_above_the_limit_leave_no_room, prepare),
 	cmocka_unit_test_setup(brackets_share_magazines, prepare),
+	cmocka_unit_test_setup(puts_fill_all_begun_magazines, prepare),
+	cmocka_unit_test_setup(puts_find_begun_magazines_in_all_parts, prepare),
 	cmocka_unit_test_setup(report_has_no_negative_number, prepare),
 };
 
