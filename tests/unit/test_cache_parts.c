@@ -181,8 +181,8 @@ static void brackets_share_magazines(void **state)
 }
 
 /*
- * A signal handler's put, or another thread's, finds no begun magazine while a put has it, and begins a magazine of its own. Later
- * puts fill both. If they didn't, there would be no magazine at some time, though the limit leaves room.
+ * While a put has the begun magazine, a put of a signal handler or of another thread begins another one. Later puts fill both.
+ * Otherwise all magazines would be used at some time, though the limit leaves room.
  */
 static void puts_fill_all_begun_magazines(void **state)
 {
