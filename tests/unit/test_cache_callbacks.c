@@ -100,12 +100,11 @@ static void destruct_many(void *context, void *const *many, size_t count)
 }
 
 /* A put that finds neither room in the array nor in the depot destructs a batch. The next puts find room. */
-static void batches_are_destructed(void **state)
+static void destruct_batches_beside(void (*one)(void *context, void *object))
 {
-	struct rk_cache_options options = {.per_cpu = 64, .batch = 16, .limit = 64, .destruct_batch = destruct_many};
+	struct rk_cache_options options = {.per_cpu = 64, .batch = 16, .limit = 64, .destruct = one, .destruct_batch = destruct_many};
 	struct object *held[100];
 
-	(void)state;
 	create(options);
 	batches = 0;
 	for (int i = 0; i < 100; i++)
@@ -134,6 +133,13 @@ static void batches_are_destructed(void **state)
 	assert_int_equal(destructed, constructed);
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(wrong_objects, 0);
+}
+
+static void batches_are_destructed(void **state)
+{
+	(void)state;
+	destruct_batches_beside(NULL);
+	destruct_batches_beside(destruct); /* which is never called */
 }
 
 static const struct CMUnitTest tests[] = {
