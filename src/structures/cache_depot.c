@@ -18,8 +18,8 @@
 #include "thread/bracket.h"
 
 /*
- * Not all magazines get full: each part has some begun ones, at most one for each operation that ever ran at the same time as
- * others. So a depot has more magazines than the objects of its limit fill: one more for every PART magazines, and SPARE more.
+ * Not all magazines get full, and operations hold some. So a depot has more magazines than the objects of its limit fill: one
+ * more for every PART magazines, and SPARE more. If more operations than this hold a magazine at the same time, a put finds none.
  */
 #define SPARE 64
 #define PART 16
