@@ -6,9 +6,9 @@
  * library's first destructor undoes the registration, and later calls use the fallback.
  */
 #include "test.h"
+#include "alarms.h"
 #include <limits.h>
 #include <sched.h>
-#include <sys/time.h>
 
 /*
  * In the last round of destructors, ThreadSanitizer frees its own data of the thread. After that, instrumented code
@@ -152,6 +152,7 @@ static void handler(int signo)
 	int saved = errno;
 
 	(void)signo;
+	alarms_go_on();
 	rk_counter_add(counter, 1);
 	__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
 	errno = saved;
@@ -165,7 +166,6 @@ static void signals_while_threads_end(void **state)
 {
 	const int64_t threads = ROUNDS(10000);
 	int64_t ended = 0;
-	struct itimerval on = {{0, 30}, {0, 30}}, off = {{0, 0}, {0, 0}};
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	sigset_t set, alarm_only;
 
@@ -176,13 +176,13 @@ static void signals_while_threads_end(void **state)
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
 	/* This thread blocks the signal while it starts the timer. After that, any thread can get the signal. */
 	pthread_sigmask(SIG_BLOCK, &alarm_only, &set);
-	setitimer(ITIMER_REAL, &on, NULL);
+	alarms_begin(30);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 	do {
 		many_ends(threads, use_and_live, LAST_ROUND, LAST_ROUND);
 		ended += threads;
 	} while (__atomic_load_n(&handled, __ATOMIC_RELAXED) <= 100);
-	setitimer(ITIMER_REAL, &off, NULL);
+	alarms_end();
 	signal(SIGALRM, SIG_IGN);
 	/* A thread that is no longer counted in `alive` can still be in the handler. */
 	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)

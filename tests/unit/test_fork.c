@@ -5,6 +5,7 @@
  * has no rseq.
  */
 #include "interrupt.h"
+#include "alarms.h"
 
 static struct rk_counter *counter;
 
@@ -289,18 +290,12 @@ static int brackets_in_handlers, registered_inside;
 static void bracket_in_handler(int signo)
 {
 	(void)signo;
-	if (rk_vfork_begin() != 0)
-		return;
-	brackets_in_handlers++;
-	registered_inside += kernel_says_any();
-	(void)rk_vfork_end();
-}
-
-static void set_timer(int which, long microseconds)
-{
-	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
-
-	setitimer(which, &interval, NULL);
+	if (rk_vfork_begin() == 0) {
+		brackets_in_handlers++;
+		registered_inside += kernel_says_any();
+		(void)rk_vfork_end();
+	}
+	alarms_go_on();
 }
 
 /*
@@ -314,7 +309,7 @@ static void brackets_nest_in_handlers(void **state)
 	(void)state;
 	NEEDS_RSEQ();
 	sigaction(SIGALRM, &action, NULL);
-	set_timer(ITIMER_REAL, 20);
+	alarms_begin(20);
 	/* On slow machines there are fewer rounds, but more than a hundred brackets in handlers. */
 	for (int64_t i = 0; i < ROUNDS(200000) || brackets_in_handlers <= 100; i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
@@ -322,7 +317,7 @@ static void brackets_nest_in_handlers(void **state)
 		assert_int_equal(rk_vfork_end(), 0);
 		assert_true(kernel_says_registered(area_here(), process_info().length));
 	}
-	set_timer(ITIMER_REAL, 0);
+	alarms_end();
 	assert_int_equal(registered_inside, 0);
 	assert_int_equal(rk_thread_owner(), world_owner());
 	alarm(TEST_SECONDS);
@@ -346,6 +341,7 @@ static void fork_in_handler(int signo)
 /* A handler forks, as crash reporters do, while its thread creates and destroys counters. */
 static void fork_in_a_handler(void **state)
 {
+	const struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
 	struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
 	struct rk_counter *c;
 
@@ -353,12 +349,12 @@ static void fork_in_a_handler(void **state)
 	if (THREAD_SANITIZED)
 		SKIP("ThreadSanitizer's fork isn't async-signal-safe");
 	sigaction(SIGPROF, &action, NULL);
-	set_timer(ITIMER_PROF, 1000);
+	assert_int_equal(setitimer(ITIMER_PROF, &often, NULL), 0);
 	while (forks_in_handlers < ROUNDS(50)) {
 		assert_int_equal(rk_counter_create(&c), 0);
 		assert_int_equal(rk_counter_destroy(c), 0);
 	}
-	set_timer(ITIMER_PROF, 0);
+	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
 	assert_int_equal(bad_forks, 0);
 }
 

@@ -4,7 +4,7 @@
  * stay exact while threads are moved and interrupted in the middle of operations.
  */
 #include "refuse.h"
-#include <sys/time.h>
+#include "alarms.h"
 
 static struct rk_percpu *pool;
 static void *item;
@@ -335,6 +335,7 @@ static void *churn(void *arg)
 static void on_alarm(int signo)
 {
 	(void)signo;
+	alarms_go_on();
 }
 
 /*
@@ -344,7 +345,6 @@ static void on_alarm(int signo)
 static void exact_under_stress(void **state)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-	struct itimerval storm = {{0, 40}, {0, 40}}, calm = {{0, 0}, {0, 0}};
 
 	(void)state;
 	if (!WITH_RSEQ())
@@ -361,7 +361,7 @@ static void exact_under_stress(void **state)
 			*(int64_t *)rk_percpu_slot(item, cpu) = 0;
 		__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&finished, 0, __ATOMIC_RELAXED);
-		setitimer(ITIMER_REAL, &storm, NULL);
+		alarms_begin(40);
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, increment, &kind), 0);
 		assert_int_equal(pthread_create(&churner, NULL, churn, threads), 0);
@@ -375,7 +375,7 @@ static void exact_under_stress(void **state)
 		assert_int_equal(pthread_join(churner, NULL), 0);
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(pthread_join(threads[i], NULL), 0);
-		setitimer(ITIMER_REAL, &calm, NULL);
+		alarms_end();
 		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 			sum += *(int64_t *)rk_percpu_slot(item, cpu);
 		assert_int_equal(sum, 4 * per_thread);

@@ -4,7 +4,7 @@
  * handlers register, operate and unregister in the thread that they interrupted, at any instruction.
  */
 #include "test.h"
-#include <sys/time.h>
+#include "alarms.h"
 
 static struct rk_counter *counter;
 static int64_t handled; /* adds that handlers made */
@@ -46,6 +46,7 @@ static void handler(int signo)
 	if (r == 0)
 		expect(rk_thread_unregister() == 0);
 	expect(rk_thread_users() == users);
+	alarms_go_on();
 }
 
 static void *live_shortly(void *arg)
@@ -65,13 +66,6 @@ static void *live_shortly(void *arg)
 	return NULL;
 }
 
-static void set_timer(long microseconds)
-{
-	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
-
-	setitimer(ITIMER_REAL, &interval, NULL);
-}
-
 /* Threads start while the timer sends signals. Often a handler registers the new thread. */
 static void storm_over_thread_starts(void **state)
 {
@@ -84,7 +78,7 @@ static void storm_over_thread_starts(void **state)
 	failures = 0;
 	assert_int_equal(rk_counter_create(&counter), 0);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-	set_timer(50);
+	alarms_begin(50);
 	for (threads = 0; threads < least || handled <= 100; threads += 4) {
 		pthread_t batch[4];
 
@@ -93,7 +87,7 @@ static void storm_over_thread_starts(void **state)
 		for (int k = 0; k < 4; k++)
 			assert_int_equal(pthread_join(batch[k], NULL), 0);
 	}
-	set_timer(0);
+	alarms_end();
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &alarm_only, NULL);
@@ -117,10 +111,10 @@ static void storm_over_one_thread(void **state)
 	handled = 0;
 	assert_int_equal(rk_counter_create(&counter), 0);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-	set_timer(20);
+	alarms_begin(20);
 	for (adds = 0; adds < least || handled <= 10; adds++)
 		rk_counter_add(counter, 1);
-	set_timer(0);
+	alarms_end();
 	assert_int_equal(failures, 0);
 	assert_int_equal(rk_counter_sum(counter), adds + handled);
 	signal(SIGALRM, SIG_DFL);

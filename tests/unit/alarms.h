@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alarms.h - sends SIGALRM to the process again and again. Each signal handler starts the timer for the next signal. So the program
+ * also goes on if each signal takes longer than the interval, for example because a tracer stops the thread.
+ */
+#ifndef TESTS_ALARMS_H
+#define TESTS_ALARMS_H
+
+#include <stddef.h>
+#include <sys/time.h>
+
+static volatile long alarm_interval; /* microseconds until the next signal; 0: no further signals */
+
+/* Call this in each handler of SIGALRM. */
+static inline void alarms_go_on(void)
+{
+	const struct itimerval once = {{0, 0}, {0, alarm_interval}};
+
+	if (once.it_value.tv_usec != 0)
+		(void)setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static inline void alarms_begin(long microseconds)
+{
+	alarm_interval = microseconds;
+	alarms_go_on();
+}
+
+/* If another thread is in a handler, one more signal possibly comes. */
+static inline void alarms_end(void)
+{
+	const struct itimerval never = {{0, 0}, {0, 0}};
+
+	alarm_interval = 0;
+	(void)setitimer(ITIMER_REAL, &never, NULL);
+}
+
+#endif /* TESTS_ALARMS_H */
