@@ -186,7 +186,7 @@ static void brackets_share_magazines(void **state)
  */
 static void puts_fill_all_begun_magazines(void **state)
 {
-	enum { ROUNDS = 4 };
+	enum { PASSES = 4 };
 	struct depot *depot = &((struct rk_cache_shared *)rk_percpu_slot(cache, RK_INDEX_RESERVE))->depot;
 	void *batch[RK_CACHE_BATCH_MAX];
 	struct depot_part *part;
@@ -198,7 +198,7 @@ static void puts_fill_all_begun_magazines(void **state)
 	part = rk_depot_near(depot);
 	for (int i = 0; i < RK_CACHE_BATCH_MAX; i++)
 		batch[i] = &objects[0][i];
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < PASSES; round++) {
 		assert_int_equal(rk_depot_put(depot, batch, 1), 1);
 		stack = stack_for(part, 1);
 		held = magazine_of(depot, *stack & NUMBER_MASK);
@@ -208,7 +208,7 @@ static void puts_fill_all_begun_magazines(void **state)
 		for (size_t put = 2; put < RK_CACHE_BATCH_MAX;)
 			put += rk_depot_put(depot, batch + put, RK_CACHE_BATCH_MAX - put);
 	}
-	assert_int_equal(depot->fresh & NUMBER_MASK, ROUNDS + 1);
+	assert_int_equal(depot->fresh & NUMBER_MASK, PASSES + 1);
 }
 
 /* If no magazine is empty, and each was used, a put takes a begun one of another part. */
