@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alarms.h - sends SIGALRM to the process again and again. Each signal handler starts the timer for the next signal. So the program
- * also goes on if each signal takes longer than the interval, for example because a tracer stops the thread. If a handler doesn't
- * run, the next signal comes after 10 ms: ThreadSanitizer runs handlers later, and drops a signal whose thread ends before that.
+ * alarms.h - sends SIGALRM to the process again and again. Each signal handler starts the timer for the next signal. So the
+ * program also goes on if each signal takes longer than the interval, for example because a tracer stops the thread.
+ *
+ * If a handler doesn't run, the next signal comes after 10 ms. ThreadSanitizer runs handlers later, and drops a signal whose
+ * thread ends before that.
  */
 #ifndef TESTS_ALARMS_H
 #define TESTS_ALARMS_H
