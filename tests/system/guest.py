@@ -3,7 +3,8 @@
 
 A boot that dies before the first process prints anything is tried again, twice at most, because emulators sometimes fail. A guest
 that dies later is a result, and isn't booted again. There is one exception: a kernel that dies of a breakpoint in its own code
-(EMULATORS_FAULT). The kernel sets such a breakpoint while it patches its code, and a CPU of an emulator may miss its removal.
+(EMULATORS_FAULT). The kernel sets such a breakpoint while it patches its code, and a CPU of an emulator may miss its removal: see
+process_mend() in tool/torture/space.h.
 """
 import copy
 import os

@@ -46,7 +46,27 @@ bool process_take_trap(struct process *process, uint64_t address, const uint8_t 
 
 	if (process_has_ours(process, address, code, size))
 		return process_write(process, address, code, machine_trap_size);
+	if (has(process, address, code, code, size)) /* see process_mend() */
+		(void)process_write(process, address, code, machine_trap_size);
 	return process_read(process, address, &byte, 1);
+}
+
+void process_mend(struct process *process, uint64_t address)
+{
+	struct place place;
+
+	if (process_find(process, address, &place))
+		(void)process_clear(process, &place);
+	for (int kind = 0; kind < EXTRAS; kind++)
+		if (process->extras[kind].address == address)
+			(void)process_take_trap(process, address, process->extras[kind].code, machine_trap_size);
+	for (const struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
+		for (uint32_t i = 0; i < mapping->module->section_count; i++) {
+			const struct torture_section *section = &mapping->module->sections[i];
+
+			if (mapping->ends[i] != 0 && section->end + mapping->bias == address)
+				(void)process_take_trap(process, address, section->end_code, machine_trap_size);
+		}
 }
 
 bool process_set(struct process *process, const struct place *place)

@@ -242,6 +242,7 @@ static int undo_stop(struct thread *thread)
 	traced_block_again(thread);
 	if (process_has_trap(thread->process, registers.ip))
 		return SIGTRAP;
+	process_mend(thread->process, registers.ip - machine_trap_moves);
 	(void)machine_set_ip(thread->tid, registers.ip - machine_trap_moves);
 	return 0;
 }

@@ -191,8 +191,19 @@ void extra_inherit(struct process *process, enum extra_kind kind);
  */
 bool process_has_ours(struct process *process, uint64_t address, const uint8_t *code, size_t size);
 
-/* If the tool's trap is at `address`, restores the instruction. Returns false if the memory can't be accessed. */
+/*
+ * If the tool's trap is at `address`, restores the instruction. If the instruction is already there, writes it again: see
+ * process_mend(). Returns false if the memory can't be accessed.
+ */
 bool process_take_trap(struct process *process, uint64_t address, const uint8_t *code, size_t size);
+
+/*
+ * A thread has stopped at a trap of the tool that isn't in memory any more. Removes the breakpoint again, by one more write.
+ *
+ * On a processor, this write changes nothing. But some emulators go on with an old translation: QEMU 7.2 keeps it if one CPU
+ * writes to the code while another CPU translates this code. Without one more write, threads would stop at this trap for ever.
+ */
+void process_mend(struct process *process, uint64_t address);
 
 /* Removes the breakpoints of a mapping of which no page is the file's code any more. */
 void process_leave(struct process *process, struct mapping *mapping);

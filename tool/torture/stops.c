@@ -67,6 +67,7 @@ static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 		}
 	if (process_has_trap(process, registers.ip))
 		return false;
+	process_mend(process, address);
 	(void)machine_set_ip(thread->tid, address);
 	traced_go(thread, 0);
 	return true;
