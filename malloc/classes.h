@@ -65,6 +65,18 @@ static inline unsigned class_of(size_t size)
 }
 
 /*
+ * Returns the size of the largest class that has at most a third more than `size`, or `size` if there is no such class. An object
+ * of this class stays where it is if realloc() is called with `size`. `size` must be at most half of SMALL_MAX.
+ */
+static inline size_t with_reserve(size_t size)
+{
+	size_t most = size + size / 3, above = size_classes[class_of(most)].size;
+	size_t reserved = above <= most ? above : size_classes[class_of(most) - 1].size;
+
+	return reserved > size ? reserved : size;
+}
+
+/*
  * Returns whether the address's offset in its page of 64 KiB is a multiple of the size of the class with this inverse. Offsets
  * and small sizes have 16 bits, so a product of 32 bits is enough: it is less than the inverse exactly if the offset is a
  * multiple. Classes of whole pages have the inverse 1: only the offset 0 is a multiple. For inverse 0 the result is always false.

@@ -215,7 +215,7 @@ EXPORT void *realloc(void *object, size_t size)
 {
 	static __thread const void *moved_last; /* the object that this thread's last realloc() moved */
 	int saved = errno;
-	bool is_small, zeroed;
+	bool is_small, grows, zeroed;
 	size_t had;
 	void *moved;
 
@@ -237,9 +237,20 @@ EXPORT void *realloc(void *object, size_t size)
 		if (size <= had && (size >= had - had / 4 || had <= 64))
 			return object;
 	}
-	/* An object that grows step by step gets a run or a mapping early, because it can grow there without moving. */
-	is_small = size <= SMALL_MAX && (size <= GROWN_SMALL || size <= had || object != moved_last);
-	moved = is_small ? malloc(size) : take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
+	/*
+	 * An object that grows step by step gets a reserve if this step is at most an eighth of its size. It gets a run or a mapping
+	 * early, because it can grow there without moving.
+	 */
+	grows = size > had && object == moved_last;
+	is_small = size <= SMALL_MAX && (size <= GROWN_SMALL || !grows);
+	if (is_small)
+		moved = malloc(grows && size - had <= size / 8 ? with_reserve(size) : size);
+	else
+		moved = take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
+	if (moved == NULL && grows && is_small) { /* another class possibly has a free object */
+		errno = saved;
+		moved = malloc(size);
+	}
 	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */
 		errno = saved;
 		return object;

@@ -169,6 +169,33 @@ static void grows_in_place(void **state)
 	free(other);
 }
 
+/* An object that grows by small steps gets a reserve of at most a third, and keeps its place if its size stays the same. */
+static void grows_with_reserve(void **state)
+{
+	const size_t first = 64, last = 8192;
+	char *at = malloc(first), *other;
+	unsigned moves = 0;
+
+	(void)state;
+	for (size_t size = first + 1; size < last; size++) {
+		char *now = realloc(at, size);
+
+		assert_non_null(now);
+		moves += now != at;
+		at = now;
+		assert_ptr_equal(realloc(at, size), at);
+	}
+	assert_in_range(moves, 10, 22); /* there are 28 classes between the two sizes */
+	at = realloc(at, 2000);
+	assert_true(malloc_usable_size(at) <= 2048); /* what becomes smaller gets no reserve */
+	at = realloc(at, 3000);
+	assert_true(malloc_usable_size(at) <= 3072); /* nor what grows by a larger step */
+	other = realloc(malloc(1500), 1600);
+	assert_true(malloc_usable_size(other) <= 1792); /* nor the first step of an object */
+	free(at);
+	free(other);
+}
+
 /* Like malloc(), these functions must be those of librseqkit-malloc.so, and not the libc's. */
 static void other_names(void **state)
 {
@@ -305,7 +332,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_cannot_be),
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
-	cmocka_unit_test(grows_in_place),
+	cmocka_unit_test(grows_in_place), cmocka_unit_test(grows_with_reserve),
 	cmocka_unit_test(other_names),
 	cmocka_unit_test(marks_are_no_canaries),
 	cmocka_unit_test(numbers_add_up),

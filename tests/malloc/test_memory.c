@@ -65,11 +65,12 @@ static int with_little_memory(void)
 	const size_t has = (size_t)30 << 20;
 	void **held = NULL, **got;
 	struct rlimit limit;
-	char *small = malloc(4000), *large = malloc(100000);
+	char *small = malloc(4000), *large = malloc(100000), *room = malloc(1500), *grown = realloc(malloc(1000), 1200);
 
-	CHECK(small != NULL && large != NULL && getrlimit(RLIMIT_AS, &limit) == 0);
+	CHECK(small != NULL && large != NULL && room != NULL && grown != NULL && getrlimit(RLIMIT_AS, &limit) == 0);
 	small[199] = 's';
 	large[199] = 'l';
+	grown[1199] = 'g';
 	for (int i = 0; i < 2; i++) {
 		sink = malloc(has);
 		CHECK(sink != NULL);
@@ -84,6 +85,9 @@ static int with_little_memory(void)
 		}
 	CHECK(errno == ENOMEM && malloc(has) == NULL);
 	errno = 0;
+	free(room); /* the class with a reserve has no free object */
+	grown = realloc(grown, 1400);
+	CHECK(grown != NULL && grown[1199] == 'g');
 	small = realloc(small, 200);
 	large = realloc(large, 200);
 	CHECK(small != NULL && large != NULL && small[199] == 's' && large[199] == 'l' && errno == 0);
