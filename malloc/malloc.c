@@ -213,7 +213,7 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void *realloc(void *object, size_t size)
 {
-	static __thread const void *moved_last; /* the object that this thread's last realloc() moved */
+	static __thread const void *moved_last; /* what this thread's last realloc() moved, to grow it */
 	int saved = errno;
 	bool is_small, grows, zeroed;
 	size_t had;
@@ -258,7 +258,7 @@ EXPORT void *realloc(void *object, size_t size)
 	if (moved != NULL) {
 		memcpy(moved, object, had < size ? had : size);
 		free(object);
-		moved_last = moved;
+		moved_last = size > had ? moved : NULL;
 	}
 	return moved;
 }

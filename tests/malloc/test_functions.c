@@ -196,6 +196,28 @@ static void grows_with_reserve(void **state)
 	free(other);
 }
 
+/* An object whose size changes up and down by a little moves only once. */
+static void stays_between_sizes(void **state)
+{
+	static const size_t sizes[][2] = {{95, 97}, {760, 770}, {1530, 1600}, {3400, 3585}, {4000, 4100}, {6800, 7200}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *at = realloc(malloc(2 * sizes[i][0]), sizes[i][0]);
+		unsigned moves = 0;
+
+		for (int k = 0; k < 100; k++) {
+			char *now = realloc(at, sizes[i][k % 2 == 0]);
+
+			assert_non_null(now);
+			moves += now != at;
+			at = now;
+		}
+		assert_in_range(moves, 0, 3);
+		free(at);
+	}
+}
+
 /* Like malloc(), these functions must be those of librseqkit-malloc.so, and not the libc's. */
 static void other_names(void **state)
 {
@@ -332,7 +354,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_cannot_be),
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
-	cmocka_unit_test(grows_in_place), cmocka_unit_test(grows_with_reserve),
+	cmocka_unit_test(grows_in_place),
+	cmocka_unit_test(grows_with_reserve),
+	cmocka_unit_test(stays_between_sizes),
 	cmocka_unit_test(other_names),
 	cmocka_unit_test(marks_are_no_canaries),
 	cmocka_unit_test(numbers_add_up),

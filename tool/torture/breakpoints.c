@@ -4,8 +4,8 @@
  * instruction that the tool writes over an instruction of the program. A place (space.h) is an instruction in a process.
  *
  * The invariant: the tool writes a breakpoint only if the instruction of the ELF file is in memory at this address. It writes the
- * instruction back only if the breakpoint is still in memory. The tool checks this because a program can unmap or change its code
- * without the dynamic linker, and can then have data at this address.
+ * instruction only if the breakpoint is still in memory, or the instruction itself (process_mend()). The tool checks this because
+ * a program can unmap or change its code without the dynamic linker, and can then have data at this address.
  */
 #include <stdlib.h>
 #include <string.h>
