@@ -66,7 +66,7 @@ static inline unsigned class_of(size_t size)
 
 /*
  * Returns the size of the largest class that has at most a third more than `size`, or `size` if there is no such class. An object
- * of this class stays where it is if realloc() is called with `size`. `size` must be at most half of SMALL_MAX.
+ * of this class stays where it is if realloc() is called with `size`. `size` must be at most SMALL_MAX.
  */
 static inline size_t with_reserve(size_t size)
 {

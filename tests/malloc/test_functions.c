@@ -196,7 +196,7 @@ static void grows_with_reserve(void **state)
 	free(other);
 }
 
-/* An object whose size changes up and down by a little moves only once. */
+/* An object whose size changes up and down by a little stays where it is after a few moves. */
 static void stays_between_sizes(void **state)
 {
 	static const size_t sizes[][2] = {{95, 97}, {760, 770}, {1530, 1600}, {3400, 3585}, {4000, 4100}, {6800, 7200}};
