@@ -63,7 +63,8 @@ RKI_BEGIN_DECLS
  * to 1,015,807. All values above the rounded `highest` are counted together, in the member `above` of a snapshot. A lower
  * `highest` saves memory, or leaves room for more bits.
  * Returns 0 and the histogram in *histogram, or:
- *   -EINVAL   `histogram` is NULL, `bits` is out of range, or there would be more than RK_HISTOGRAM_BUCKETS_MAX buckets
+ *   -EINVAL   `histogram` is NULL, `bits` is out of range, or there would be more than RK_HISTOGRAM_BUCKETS_MAX buckets:
+ *             rk_histogram_fault() says which
  *   -ENOMEM   there is no memory
  *   -EUCLEAN  as rk_percpu_alloc()
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h).
@@ -76,6 +77,13 @@ RKI_BEGIN_DECLS
  * process's mappings.
  */
 RKI_API int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest);
+
+/*
+ * Explains why rk_histogram_create() returns -EINVAL for these parameters. Returns a sentence in static storage, or NULL if
+ * both parameters are right. If `highest` is UINT64_MAX, `bits` is at most 8.
+ * Parameters: as rk_histogram_create(). Context: any. Cost: nanoseconds.
+ */
+RKI_API const char *rk_histogram_fault(int bits, uint64_t highest);
 
 /*
  * Destroys a histogram. NULL is allowed. Call the function only while no thread uses the histogram.

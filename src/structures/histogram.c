@@ -48,22 +48,36 @@ static uint64_t highest_of(size_t bucket, int bits)
 	return ((uint64_t)(bucket - ((size_t)shift << bits)) << shift) + (((uint64_t)1 << shift) - 1);
 }
 
+/* Returns the number of the bucket that has the value. */
+static uint64_t bucket_of(uint64_t value, int bits)
+{
+	int shift = 63 - __builtin_clzll(value | (uint64_t)1 << bits) - bits;
+
+	return ((uint64_t)shift << bits) + (value >> shift);
+}
+
+const char *rk_histogram_fault(int bits, uint64_t highest)
+{
+	if (bits < 1 || bits > BITS_MAX)
+		return "bits isn't from 1 to 13";
+	if (bucket_of(highest, bits) >= RK_HISTOGRAM_BUCKETS_MAX)
+		return "there would be more than RK_HISTOGRAM_BUCKETS_MAX buckets; lower bits or highest";
+	return NULL;
+}
+
 int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest)
 {
 	struct rki_group_head *head;
 	uint64_t last, end;
 	void *group;
-	int shift, r;
+	int r;
 
 	if (histogram == NULL)
 		return -EINVAL;
 	*histogram = NULL;
-	if (bits < 1 || bits > BITS_MAX)
+	if (rk_histogram_fault(bits, highest) != NULL)
 		return -EINVAL;
-	shift = 63 - __builtin_clzll(highest | (uint64_t)1 << bits) - bits;
-	last = ((uint64_t)shift << bits) + (highest >> shift);
-	if (last >= RK_HISTOGRAM_BUCKETS_MAX)
-		return -EINVAL;
+	last = bucket_of(highest, bits);
 	end = highest_of((size_t)last, bits);
 	r = rk_group_create(&group, (size_t)last + 1 + (end < UINT64_MAX), __builtin_return_address(0));
 	if (r < 0)

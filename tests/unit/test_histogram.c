@@ -251,12 +251,18 @@ static void refuses(void **state)
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(NULL, 4, 1000), -EINVAL);
-	assert_int_equal(rk_histogram_create(&histogram, 0, 1000), -EINVAL);
-	assert_null(histogram);
-	assert_int_equal(rk_histogram_create(&histogram, 14, 1000), -EINVAL);
-	assert_int_equal(rk_histogram_create(&histogram, -1, 1000), -EINVAL);
-	assert_int_equal(rk_histogram_create(&histogram, 9, UINT64_MAX), -EINVAL);
+	for (int bits = -1; bits <= 65; bits++) {
+		const char *fault = rk_histogram_fault(bits, UINT64_MAX);
+
+		assert_int_equal(rk_histogram_create(&histogram, bits, UINT64_MAX), fault == NULL ? 0 : -EINVAL);
+		assert_true((histogram != NULL) == (bits >= 1 && bits <= 8));
+		if (fault != NULL)
+			assert_non_null(strstr(fault, bits >= 1 && bits <= 13 ? "buckets" : "bits isn't"));
+		assert_int_equal(rk_histogram_destroy(histogram), 0);
+	}
 	assert_int_equal(rk_histogram_create(&histogram, 13, RK_HISTOGRAM_BUCKETS_MAX), -EINVAL);
+	assert_non_null(strstr(rk_histogram_fault(13, RK_HISTOGRAM_BUCKETS_MAX), "buckets"));
+	assert_null(rk_histogram_fault(13, RK_HISTOGRAM_BUCKETS_MAX - 1));
 	assert_int_equal(rk_histogram_create(&histogram, 13, RK_HISTOGRAM_BUCKETS_MAX - 1), 0);
 	assert_int_equal(rk_histogram_buckets(histogram), RK_HISTOGRAM_BUCKETS_MAX);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
