@@ -45,11 +45,18 @@
  *     returns -EINVAL.
  *
  * Cancellation. No function of this library is a cancellation point: a request to cancel the thread stays pending. While
- * asynchronous cancellation is on (PTHREAD_CANCEL_ASYNCHRONOUS), a thread may use operations, registration, queries and sums.
- * Such a thread must not call functions that create, allocate, free or destroy. Otherwise a cancelled call loses address space,
- * an item or a file descriptor. Such a thread must not use claims either, nor functions that are built on claims (remote.h,
- * vector.h). Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time
- * limit. If a signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
+ * asynchronous cancellation is on (PTHREAD_CANCEL_ASYNCHRONOUS), a thread may call only these functions:
+ *   - operations (ops.h, bank.h, gate.h); rk_cpu() and rk_cid()
+ *   - rk_thread_prepare(), rk_thread_register(), rk_thread_unregister(); rk_thread_owner() and the other questions of thread.h
+ *   - adds to counters and to groups of counters, and records in histograms; for static counters only once they are created
+ *   - rk_counter_sum() and rk_counter_reset()
+ *   - rk_process_query(), rk_percpu_query(), rk_counter_query()
+ *   - functions whose context is "any"
+ * If a thread is cancelled in another function, something is lost. Functions that create, allocate, free or destroy lose
+ * address space, an item or a file descriptor. Locks, claims, references and readers stay held. So do claims that a function
+ * takes for itself: reads of groups, histograms and caches, remote.h and vector.h. The library itself waits for such a claim
+ * only with a time limit. A signal handler that leaves a function of this library by siglongjmp(3), or by an exception, has the
+ * same effects.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H

@@ -74,8 +74,8 @@ RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
 
 /*
  * Reports the memory of all counters of the process, how often adds were aborted, and how often adds used the overflow slot.
- * Parameters, result, context and cost: as rk_percpu_query() (percpu.h). The call also returns -ENOMEM when the process has
- * no counter yet and there is no memory for a pool.
+ * Parameters, result, context and cost: as rk_percpu_query() (percpu.h). If the process has no counter yet, all members are 0,
+ * for each index.
  */
 RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t size);
 

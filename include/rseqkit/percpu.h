@@ -234,7 +234,8 @@ RKI_API int rk_percpu_trim(struct rk_percpu *pool);
  * headers. The call writes at most `size` bytes. Members that this library doesn't know become 0.
  * Returns 0; -EINVAL when pool or stats is NULL, or the index has no memory. For a pool that never allocated an item, any
  * index is allowed.
- * Context: any thread; after fork; not while the pool is destroyed. Cost: the system calls openat and close, and one pread64
+ * Context: any thread; after fork; not while the pool is destroyed. The call blocks signals, because a thread that is
+ * cancelled would leave a file descriptor open. Cost: four system calls (openat, close, twice rt_sigprocmask), and one pread64
  * of the kernel's page map for every 32 pages. For each index that the call reports, the call looks at RK_STRIDE bytes of
  * each range and at the memory of each large item.
  * Source: /proc/thread-self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.

@@ -74,12 +74,15 @@ static void add_index(const struct rk_percpu *pool, struct range *range, int ind
 int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_percpu_report *out, size_t size)
 {
 	struct rk_percpu_report stats = {0};
+	unsigned long before[RK_SIGSET_SIZE / sizeof(long)];
 	size_t number = 0;
-	bool exists = index == RK_INDEX_ALL;
+	bool exists = index == RK_INDEX_ALL, blocked;
 	long map;
 
 	if (pool == NULL || out == NULL)
 		return -EINVAL;
+	/* A thread that is cancelled, or whose handler jumps out of this function, would leave the descriptor open. */
+	blocked = rk_kernel_block_signals(before) == 0;
 	map = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
 	FOR_EACH_RANGE(pool, number, entry) {
 		struct range *range = rk_range_of(pool, entry);
@@ -94,6 +97,8 @@ int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_percpu_re
 	}
 	if (map >= 0)
 		(void)RK_SYSCALL(SYS_close, (int)map);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
 	if (!exists && number > 0)
 		return -EINVAL;
 	stats.used = stats.items * pool->item_size;

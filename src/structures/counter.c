@@ -14,6 +14,7 @@
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
+#include "os/answer.h"
 #include "os/cpus.h"
 #include "percpu/percpu.h"
 #include "sync/pool.h"
@@ -113,8 +114,13 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 
 int rk_counter_query(int index, struct rk_percpu_report *stats, size_t size)
 {
-	struct rk_percpu *from;
-	int r = get_counter_pool(&from);
+	static const struct rk_percpu_report nothing;
+	struct rk_percpu *from = __atomic_load_n(&counter_pool, __ATOMIC_ACQUIRE);
 
-	return r < 0 ? r : rk_percpu_query(from, index, stats, size);
+	if (from != NULL)
+		return rk_percpu_query(from, index, stats, size);
+	if (stats == NULL)
+		return -EINVAL;
+	rk_answer(stats, size, &nothing, sizeof(nothing));
+	return 0;
 }
