@@ -15,7 +15,8 @@
  * slots. A counter in a group takes 16 bytes instead of 8. For each CPU a million counters take 8 MiB, and a million counters
  * in groups take 16 MiB.
  *
- * fork: the child has its own copy of every counter, with the values at the moment of the fork.
+ * fork: the child has its own copy of every counter, with the values at the moment of the fork. From then on, parent and child
+ * don't see each other's adds. Counters are private memory of a process, so forked worker processes don't share counters.
  */
 #ifndef RSEQKIT_COUNTER_H
 #define RSEQKIT_COUNTER_H

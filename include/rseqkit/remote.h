@@ -13,7 +13,9 @@
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
  *	rk_bank_done(base, cpu);
  *
- * A fence covers only the address space of the calling process. So don't take banks in memory that processes share.
+ * A fence covers only the address space of the calling process. So don't take banks in memory that processes share. Claims
+ * don't work in such memory either. A claim has the number of its holder's thread, and each process numbers its own threads.
+ * So threads of two processes can have the same number, and each of them would take the claim for its own.
  *
  * fork. The following holds if the kernel can wipe memory at a fork (4.14 and later). On older kernels, claims of the parent's
  * other threads stay held in the child for ever, with or without fork handlers.
