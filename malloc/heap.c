@@ -258,6 +258,17 @@ size_t heap_idle(void)
 	return bytes;
 }
 
+bool heap_limit(size_t bytes)
+{
+	bool has_lock = lock_enter(LOCK_OF_PAGES);
+
+	if (has_lock) {
+		pages_limit(bytes);
+		lock_leave(LOCK_OF_PAGES);
+	}
+	return has_lock;
+}
+
 bool heap_trim(size_t keep)
 {
 	bool done = false;

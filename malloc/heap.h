@@ -47,6 +47,9 @@ size_t heap_idle(void);
  */
 bool heap_trim(size_t keep);
 
+/* Sets the limit of dirty pages (pages_limit()). Returns false if the lock of pages can't be taken. */
+bool heap_limit(size_t bytes);
+
 #pragma GCC visibility pop
 
 #endif /* MALLOC_HEAP_H */

@@ -17,6 +17,7 @@ struct large {
 	size_t guard;
 };
 
+size_t large_threshold = CHUNK_SIZE + 1;
 static struct large *forgotten; /* list of free descriptions */
 static void *aside;             /* list of objects that were freed while the lock couldn't be taken (locks.h) */
 static bool can_move = true; /* false after mremap() failed to move a mapping (grow()) */
@@ -41,7 +42,8 @@ static struct large *find_memory(struct large wanted, size_t alignment, bool has
 
 	if (has_lock && large == NULL && (large = forgotten = system_describe(sizeof(*large))) == NULL)
 		return NULL;
-	if (!has_lock || pages > CHUNK_PAGES || alignment > SPAN_SIZE || !pages_take(&wanted.run, (unsigned)pages, zeroed)) {
+	if (!has_lock || pages > CHUNK_PAGES || alignment > SPAN_SIZE ||
+	    wanted.size >= __atomic_load_n(&large_threshold, __ATOMIC_RELAXED) || !pages_take(&wanted.run, (unsigned)pages, zeroed)) {
 		*zeroed = true;
 		wanted.run.size = has_lock ? size : size + PAGE;
 		wanted.run.base = system_map(wanted.run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);

@@ -17,6 +17,12 @@
  */
 #define LARGE_ALONE (2 * SPAN_SIZE)
 
+/*
+ * Objects of at least so many bytes get mappings, also if a run would be large enough for them. Any thread may set it, to more
+ * than SMALL_MAX. Objects that exist stay where they are.
+ */
+extern size_t large_threshold;
+
 /* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */
 void *large_take(size_t size, size_t alignment, bool *zeroed);
 

@@ -75,7 +75,7 @@ static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t
 	unsigned class = class_of(size < alignment ? alignment : size);
 	bool zeroed;
 
-	if (class > SMALL_CLASSES && system_wants(GUARDS))
+	if (class > SMALL_CLASSES && (system_wants(GUARDS) || size >= __atomic_load_n(&large_threshold, __ATOMIC_RELAXED)))
 		class = 0;
 	while (alignment > FINE && class != 0 && (size_classes[class].size & (alignment - 1)) != 0)
 		class++;
@@ -336,6 +336,25 @@ EXPORT size_t malloc_usable_size(void *object)
 EXPORT int malloc_trim(size_t keep)
 {
 	return heap_trim(keep);
+}
+
+/*
+ * Honours two parameters, with the C library's meaning. Returns 0 for all others, because this allocator has nothing that they
+ * would change. Also returns 0 if the value is out of range, or if a handler calls this function inside the allocator.
+ */
+EXPORT int mallopt(int parameter, int value)
+{
+	switch (parameter) {
+	case M_TRIM_THRESHOLD:
+		return heap_limit(value < 0 ? SIZE_MAX : (size_t)value);
+	case M_MMAP_THRESHOLD:
+		if (value < 0 || (size_t)value <= SMALL_MAX || (size_t)value > CHUNK_SIZE)
+			return 0;
+		__atomic_store_n(&large_threshold, (size_t)value, __ATOMIC_RELAXED);
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 /* glibc has these functions also under names with __libc_. Programs that wrap malloc() call them. */

@@ -46,6 +46,8 @@ struct numbers numbers;
  */
 static size_t allowed = ALLOWED_FIRST;
 static size_t returned; /* bytes that dirty pages gave back, and that runs haven't taken from the kernel again */
+static size_t chosen;   /* the limit that the program has chosen (pages_limit()); the others count only if is_chosen is false */
+static bool is_chosen;
 static bool refused;    /* the kernel didn't take memory back the last time, so the limit doesn't hold */
 
 /* Returns the first page, beginning with page `at`, whose bit isn't `bit`; CHUNK_PAGES if there is none. */
@@ -268,9 +270,17 @@ void pages_give(const struct run *run)
 	(void)set(chunk->dirty, at, pages, true);
 	numbers.used -= run->size;
 	numbers.dirty += run->size;
-	most = numbers.used / 8 > allowed ? numbers.used / 8 : allowed;
+	most = is_chosen ? chosen : numbers.used / 8 > allowed ? numbers.used / 8 : allowed;
 	if (numbers.dirty > most && !refused)
 		(void)pages_trim(most - most / 4);
-	else
+	else if (!is_chosen)
 		decay();
+}
+
+void pages_limit(size_t bytes)
+{
+	is_chosen = true;
+	chosen = bytes;
+	if (numbers.dirty > chosen)
+		(void)pages_trim(chosen);
 }

@@ -39,6 +39,12 @@ bool pages_extend(struct run *run, unsigned more);
 bool pages_trim(size_t keep);
 
 /*
+ * Sets the limit of dirty pages to `bytes`, in place of the limit that adapts to the program. Below the limit, dirty pages keep
+ * their memory, also after a second. With SIZE_MAX they always keep it.
+ */
+void pages_limit(size_t bytes);
+
+/*
  * The allocator's figures. All members are bytes, except `mappings`. Large objects have `mappings` mappings of their own, with
  * `mapped` bytes. `chunks`, `used` and `dirty` are the bytes of all chunks, of pages in use, and of dirty pages. While `used` is
  * less than `settled`, new spans don't count as growth of the heap (spans_take()).
