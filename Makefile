@@ -19,7 +19,7 @@ endif
 
 # Each build of the checks has a folder below build/check, with the options that its tests need.
 CHECK := build/check
-targets := steps builds toolchain tool malloc examples kernels fuzz torture doc
+targets := steps builds toolchain tool malloc examples kernels fuzz torture doc debian
 setup = scripts/check --setup
 hint = scripts/deps --hint 'the tool has only the commands doctor and exec, without the libraries that the others need' tool
 
@@ -127,6 +127,10 @@ check-torture:  ## abort each section of our programs at each instruction that t
 	@scripts/check $@
 
 check-doc:  ## the guides' programs, each block of C in the pages, the manual's links
+	@scripts/deps $@
+	@scripts/check $@
+
+check-debian:  ## make check in systems of other Debian suites [SUITES="trixie sid"]; needs root, makes clean systems
 	@scripts/deps $@
 	@scripts/check $@
 

@@ -180,19 +180,25 @@ link_for() { # LINKER
 	done
 }
 
+# Runs a command with `rseqkit exec -f` twice, one inside the other. Stores only its stdout in $output, because newer releases of
+# glibc warn on stderr about a tunable that they don't understand.
+exec_twice() { # COMMAND...
+	output=$("$RSEQKIT" exec -f "$RSEQKIT" exec -f "$@")
+}
+
 @test "a tunable that is the last word already isn't said again" {
 	off=$tunable_off
 	for before in "$off" "glibc.pthread.rseq=1:$off" "$off:glibc.malloc.check=0" "${off}0" "${off}x0:glibc.malloc.check=0" \
 		"${off%0}"; do
-		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
+		GLIBC_TUNABLES=$before exec_twice printenv GLIBC_TUNABLES
 		[ "$output" = "$before" ]
 	done
 	for before in "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "${off}a" "$off:glibc.pthread.rseq=2" \
 		"glibc.malloc.check=0"; do
-		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
+		GLIBC_TUNABLES=$before exec_twice printenv GLIBC_TUNABLES
 		[ "$output" = "$before:$off" ]
 	done
-	expect 0 "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES RSEQKIT_AREA
+	exec_twice printenv GLIBC_TUNABLES RSEQKIT_AREA
 	[ "$output" = "$off"$'\n'own ]
 }
 
