@@ -127,7 +127,7 @@ RKI_BEGIN_DECLS
  *                         sched_getaffinity; with initial contents memfd_create, ftruncate, close; for closable memory, lists,
  *                         caches, rings, groups and histograms membarrier; for rcu.h, lock.h and ref.h the calls of fences, and
  *                         rt_sigprocmask; for RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN getpid
- *   statistics of memory  openat, pread64, close
+ *   statistics of memory  openat, pread64, close, rt_sigprocmask
  *   rk_rcu_worker_start() rt_sigprocmask, and the calls of pthread_create(3); rk_rcu_worker_stop(): futex
  *   a thread's end        with musl, if the thread was registered: rseq, rt_sigprocmask
  * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls

@@ -11,7 +11,7 @@ static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
 static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, -1};
 static const int telling[] = {SYS_write, -1};
 static const int requesting[] = {SYS_get_robust_list, SYS_gettid, SYS_prctl, 471 /* rseq_slice_yield */, -1};
-static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
+static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, SYS_rt_sigprocmask, -1};
 
 static struct rk_counter *counter;
 
