@@ -95,7 +95,7 @@ int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint6
 
 	memset(capture, 0, sizeof(*capture));
 	capture->updates = updates;
-	capture->instance.folder = capture->instance.instances = -1;
+	capture->instance.folder = capture->instance.held = capture->instance.instances = -1;
 	if (!self_has_proc()) {
 		complain("/proc isn't mounted. Mount /proc, and run this again.");
 		return EXIT_USAGE;
