@@ -349,6 +349,18 @@ assert_lines() {
 	assert_no_instance "$tracer"
 }
 
+@test "in a time namespace whose clock is early or late, all aborts are counted, at the namespace's times" {
+	need_tracing
+	half=$(($(cut -d. -f1 /proc/uptime) / 2))
+	for offset in 100000 -$half; do
+		shifted="unshare --time --monotonic $offset --fork"
+		$shifted true 2>/dev/null || skip "no time namespaces here"
+		expect 0 $shifted "$RSEQKIT" trace --json --output "$out" -- "$aborted" 0.5
+		assert_lines 's["aborts"] > 100 and len(a) == s["aborts"]' 'f["time"] <= min(x["time"] for x in a)' \
+			'max(x["time"] for x in a) < f["time"] + 60'
+	done
+}
+
 @test "a trace that another run removes at once, before it is in use, is made again" {
 	need_tracing
 	REMOVES=1 LD_PRELOAD="$HELPERS/mkdir_kills.so" expect 0 "$RSEQKIT" trace --json --output "$out" -- "$aborted" 0.1
