@@ -313,9 +313,73 @@ assert_lines() {
 	start_tool --output "$out" -- "$aborted" 2
 	assert_no_instance "$killed"
 	expect 0 "$RSEQKIT" trace --time 0.1
-	[[ "$output" != *"cannot remove"* ]] # the tool doesn't try to remove the instance of a living tool
+	[[ "$output" != *"cannot remove"* ]] # the kernel keeps the instance of a living tool, and that isn't worth a message
 	has_instance "$tool"
 	expect_end 0
+}
+
+@test "in another time namespace, a living trace isn't taken for a killed one's, and a killed one's is removed" {
+	need_tracing
+	shifted="unshare --time --boottime 100000 --monotonic 100000 --fork"
+	$shifted true 2>/dev/null || skip "no time namespaces here"
+	start_tool --output "$out" -- "$aborted" 60
+	expect 0 $shifted "$RSEQKIT" trace --time 0.1
+	[[ "$output" != *"cannot remove"* ]]
+	has_instance "$tool"
+	killed=$tool
+	program=$(pgrep -P "$killed")
+	kill -KILL "$killed"
+	! wait "$killed" || return 1
+	kill -KILL $program 2>/dev/null || true
+	expect 0 $shifted "$RSEQKIT" trace --time 0.1
+	[[ "$output" != *"cannot remove"* ]]
+	assert_no_instance "$killed"
+	# The reverse: the living trace is in the namespace.
+	$shifted "$RSEQKIT" trace --time 60 >/dev/null 2>&1 3>&- &
+	tool=$!
+	has_child_instance() { has_instance "$(pgrep -P $tool)"; }
+	wait_until has_child_instance
+	tracer=$(pgrep -P $tool)
+	expect 0 "$RSEQKIT" trace --time 0.1
+	[[ "$output" != *"cannot remove"* ]]
+	has_instance "$tracer"
+	kill -TERM "$tracer"
+	wait $tool || true
+	tool=
+	assert_no_instance "$tracer"
+}
+
+@test "in a time namespace whose clock is early or late, all aborts are counted, at the namespace's times" {
+	need_tracing
+	half=$(($(cut -d. -f1 /proc/uptime) / 2))
+	for offset in 100000 -$half; do
+		shifted="unshare --time --monotonic $offset --fork"
+		$shifted true 2>/dev/null || skip "no time namespaces here"
+		expect 0 $shifted "$RSEQKIT" trace --json --output "$out" -- "$aborted" 0.5
+		assert_lines 's["aborts"] > 100 and len(a) == s["aborts"]' 'f["time"] <= min(x["time"] for x in a)' \
+			'max(x["time"] for x in a) < f["time"] + 60'
+	done
+}
+
+@test "a trace that another run removes at once, before it is in use, is made again" {
+	need_tracing
+	REMOVES=1 LD_PRELOAD="$HELPERS/mkdir_kills.so" expect 0 "$RSEQKIT" trace --json --output "$out" -- "$aborted" 0.1
+	assert_lines 's["aborts"] > 0'
+	REMOVES=1000 LD_PRELOAD="$HELPERS/mkdir_kills.so" expect 2 "$RSEQKIT" trace --output "$out" -- "$aborted" 0.1
+	assert_says "cannot create a trace in tracefs"
+}
+
+@test "a trace is never removed by starts at the same time" {
+	need_tracing
+	for _ in {1..8}; do
+		"$RSEQKIT" trace --time 0.05 >>"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+		"$RSEQKIT" trace --time 0.05 >>"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+		"$RSEQKIT" trace --time 0.05 >>"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+		for job in $(jobs -p); do
+			wait "$job"
+		done
+	done
+	! grep -E "cannot|refuses" "$BATS_TEST_TMPDIR/said" || return 1
 }
 
 @test "two at the same time count the same" {

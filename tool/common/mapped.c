@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/rights.h"
+
 static void read_executable(pid_t tid, char name[MAPPED_EXECUTABLE_MAX])
 {
 	char path[64];
@@ -88,9 +90,30 @@ static int open_executable(const struct mapped *mapped, const char *name)
 	return strcmp(name, mapped->executable) == 0 ? open_regular(AT_FDCWD, path) : -1;
 }
 
-int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
+/*
+ * Opens the mapping's file by /proc/PID/map_files. Only the tool's own rights suffice to find the file there. The file itself is
+ * then opened with the rights in force.
+ */
+static int open_mapping(pid_t tid, uint64_t begin, uint64_t end)
 {
 	char path[96];
+	int named, fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)tid, begin, end);
+	rights_suspend();
+	named = open(path, O_PATH | O_CLOEXEC);
+	rights_resume();
+	if (is_regular(named)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", named);
+		fd = keep_regular(open(path, HOW));
+	}
+	if (named >= 0)
+		close(named);
+	return fd;
+}
+
+int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
+{
 	int fd = -1;
 
 	for (const char *line = mapped->maps; line != NULL && fd < 0; line = strchr(line, '\n')) {
@@ -100,9 +123,7 @@ int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
 		/* sscanf() isn't used, because at each call it would measure the whole rest of the text. */
 		if (strtoull(line, &at, 16) != base || *at != '-')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%llx", (int)mapped->tid, base,
-			 strtoull(at + 1, NULL, 16));
-		fd = open_regular(AT_FDCWD, path);
+		fd = open_mapping(mapped->tid, base, strtoull(at + 1, NULL, 16));
 	}
 	if (fd < 0)
 		fd = open_in_root(mapped->tid, name);

@@ -134,3 +134,25 @@ uint64_t proc_now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
+
+/*
+ * The file has the offsets of the namespace of this process's children. Usually this process is in the same namespace. If the two
+ * namespaces differ after unshare(2), the process has stayed in its old one, which is most often the initial one.
+ */
+int64_t proc_clock_shift(void)
+{
+	FILE *file = fopen("/proc/self/timens_offsets", "re");
+	struct stat own, children;
+	long long seconds = 0, nanoseconds = 0;
+	char line[128];
+	bool found = false;
+
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+		found = sscanf(line, "monotonic %lld %lld", &seconds, &nanoseconds) == 2;
+	if (file != NULL)
+		fclose(file);
+	if (stat("/proc/self/ns/time", &own) == 0 && stat("/proc/self/ns/time_for_children", &children) == 0 &&
+	    own.st_ino != children.st_ino)
+		found = false;
+	return found ? (int64_t)seconds * 1000000000 + nanoseconds : 0;
+}

@@ -40,7 +40,10 @@ bool proc_is_ours(void);
  */
 bool proc_is_initial(void);
 
-/* Returns the time of CLOCK_MONOTONIC in nanoseconds. The kernel's trace uses the same clock. */
+/* Returns the time of CLOCK_MONOTONIC in nanoseconds. The kernel's trace uses the same clock, but not its time namespaces. */
 uint64_t proc_now(void);
+
+/* Returns by how many nanoseconds CLOCK_MONOTONIC is later in this process's time namespace than in the kernel's trace. */
+int64_t proc_clock_shift(void);
 
 #endif /* RK_TOOL_PROC_H */

@@ -307,8 +307,12 @@ void doctor_examine_aborts(struct doctor_facts *facts, enum registration registr
 		struct abort_probe probe = {&facts->process, registration, (enum doctor_event)event};
 
 		aborts[event] = ANSWER_UNKNOWN;
-		/* If membarrier doesn't work, there is nothing to test. */
-		if (event == EVENT_MEMBARRIER && facts->membarrier != ANSWER_YES)
+		/*
+		 * If membarrier doesn't work, there is nothing to test. Most events need a second thread. If its creation ends the
+		 * process, the finding new-thread-dies says enough.
+		 */
+		if ((event == EVENT_MEMBARRIER && facts->membarrier != ANSWER_YES) ||
+		    (event != EVENT_SIGNAL && facts->threads_live == ANSWER_NO))
 			continue;
 		if (RK_HAVE_SECTIONS && doctor_probe(facts, doctor_event_name(probe.event), probe_abort, &probe, &result))
 			aborts[event] = doctor_said(result.output[0]);

@@ -66,6 +66,7 @@ struct doctor_neighbours {
 	char early[256];   /* of a module that defines an __rseq_abi that other modules can see */
 	char hidden[256];  /* of a module that defines an __rseq_abi that other modules can't see */
 	char librseq[256]; /* of a module that defines librseq's functions */
+	char area[256];    /* of the module whose thread-local memory has this thread's area; empty for the program itself */
 };
 
 struct doctor_facts {
@@ -78,13 +79,15 @@ struct doctor_facts {
 	bool announced;              /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */
 	int seccomp;                 /* from /proc/self/status: 0 none, 1 strict, 2 filter; -1 if unknown */
 	bool tunable;                /* GLIBC_TUNABLES stops the libc from registering threads */
-	bool own_area;               /* librseqkit registers its own areas although the libc has areas (RSEQKIT_AREA=own) */
+	bool own_area;               /* librseqkit registers its own areas although the libc has areas */
+	bool own_chosen;             /* the environment has RSEQKIT_AREA=own */
 	struct doctor_neighbours neighbours;
 	enum doctor_mode mode;       /* the mode of the registration in force */
 	enum answer optimised;       /* would a registration of full size be in optimised mode? */
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
 	enum answer ktls;            /* can the kernel register threads itself? */
 	struct rk_ktls_layout ktls_layout; /* the kernel's description of its data, if `ktls` is yes */
+	enum answer threads_live;    /* does the process survive the start of a new thread? */
 	enum answer membarrier;      /* does MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ work for all CPUs? */
 	enum answer membarrier_cpu;  /* does this command work for one CPU? */
 	enum answer full_accepted;   /* does the kernel accept a registration of full size? */

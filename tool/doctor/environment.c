@@ -208,6 +208,7 @@ void doctor_look_around(struct doctor_facts *facts)
 			 !facts->process.libc_registers;
 	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
+	facts->own_chosen = getenv("RSEQKIT_AREA") != NULL && strcmp(getenv("RSEQKIT_AREA"), "own") == 0;
 	facts->ktls = look_for_ktls(&facts->ktls_layout);
 	facts->cause = find_cause(facts);
 	if (is_filters_foreigner(facts))

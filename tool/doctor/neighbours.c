@@ -20,6 +20,17 @@ static void note(char where[256], const char *path)
 		copy_printable(where, 256, path);
 }
 
+/* Does the thread's area lie in the module's thread-local memory? */
+static bool has_area(const struct dl_phdr_info *info)
+{
+	const char *area = (const char *)(uintptr_t)rk_thread_area(), *begin = (const char *)info->dlpi_tls_data;
+
+	for (int i = 0; area != NULL && begin != NULL && i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS && area >= begin && area - begin < (ptrdiff_t)info->dlpi_phdr[i].p_memsz)
+			return true;
+	return false;
+}
+
 static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 {
 	struct doctor_neighbours *neighbours = (struct doctor_neighbours *)result;
@@ -33,6 +44,8 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 	 */
 	if (info->dlpi_name == NULL || strchr(info->dlpi_name, '/') == NULL || !binary_open(info->dlpi_name, &file))
 		return 0;
+	if (has_area(info))
+		note(neighbours->area, info->dlpi_name);
 	abi = binary_find(&file, "__rseq_abi");
 	/* If a module has librseq's functions, its __rseq_abi is librseq's own area, and isn't noted separately. */
 	if (binary_find(&file, "rseq_register_current_thread") == SYMBOL_SEEN)

@@ -48,6 +48,11 @@ const char *doctor_cause_name(enum doctor_cause cause)
 	return causes[cause].name;
 }
 
+static bool has_chosen_area(const struct doctor_facts *facts)
+{
+	return facts->own_area && facts->own_chosen;
+}
+
 static bool has_own_area(const struct doctor_facts *facts)
 {
 	return facts->own_area;
@@ -73,9 +78,12 @@ static const struct {
 } owners[] = {
 	{RK_OWNER_LIBC, NULL, "owner-libc",
 	 "the C library registers every thread; rseqkit uses these areas and never unregisters them", NULL},
-	{RK_OWNER_SELF, has_own_area, "owner-self-own",
+	{RK_OWNER_SELF, has_chosen_area, "owner-self-own",
 	 "RSEQKIT_AREA=own is set, so rseqkit registers the threads that use it, in its own areas",
-	 "Nothing to do. Without RSEQKIT_AREA, rseqkit uses the area that the C library has but does not register."},
+	 "Nothing to do. The area that the C library has but does not register stays unused."},
+	{RK_OWNER_SELF, has_own_area, "owner-self-own",
+	 "a preloaded object registers every thread at its start, in areas of rseqkit's own",
+	 "Nothing to do. The area that the C library has but does not register stays unused."},
 	{RK_OWNER_SELF, has_tunable, "owner-self-tunable",
 	 "glibc.pthread.rseq=0 stops glibc from registering threads, so rseqkit registers those that use it, in glibc's area",
 	 "To let glibc register threads, remove glibc.pthread.rseq=0 from GLIBC_TUNABLES. Keep it, and also set "
@@ -96,12 +104,18 @@ static const struct {
 	 "librseq registers the threads that ask it to; rseqkit uses these registrations and makes none", NULL},
 };
 
+static bool names_object(const struct doctor_facts *facts, size_t i)
+{
+	return owners[i].applies == has_own_area && facts->neighbours.area[0] != '\0';
+}
+
 static void conclude_usable(const struct doctor_facts *facts, struct doctor_findings *findings)
 {
 	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
 		if (owners[i].owner == (int)facts->owner &&
 		    (owners[i].applies == NULL || owners[i].applies(facts))) {
-			doctor_add(findings, SEVERITY_INFO, owners[i].id, owners[i].advice, "%s", owners[i].message);
+			doctor_add(findings, SEVERITY_INFO, owners[i].id, owners[i].advice, "%s%s%s", owners[i].message,
+				   names_object(facts, i) ? ": " : "", names_object(facts, i) ? facts->neighbours.area : "");
 			return;
 		}
 	doctor_add(findings, SEVERITY_INFO, "owner-other", "Try a newer rseqkit, which may know the component.",
@@ -125,6 +139,46 @@ static void conclude_neighbours(const struct doctor_facts *facts, struct doctor_
 			   "one of the two can use rseq", neighbours->hidden);
 }
 
+/*
+ * tcmalloc and librseq each register threads with an area of their own. tcmalloc ends the process if another component has
+ * registered a thread. librseq does the same, if it has registered a thread before.
+ */
+static void conclude_conflict(const struct doctor_facts *facts, struct doctor_findings *findings)
+{
+	const struct doctor_neighbours *neighbours = &facts->neighbours;
+	const char *other = neighbours->early[0] != '\0' ? neighbours->early : neighbours->hidden;
+
+	if (facts->process.libc_registers || neighbours->librseq[0] == '\0' || other[0] == '\0')
+		return;
+	doctor_add(findings, SEVERITY_WARNING, "neighbours-conflict",
+		   facts->process.libc_area ? "Let the C library register threads: remove glibc.pthread.rseq=0 from "
+					      "GLIBC_TUNABLES. Or load only one of the two." :
+					      "Load only one of the two.",
+		   "%s and %s both register threads, each with an area of its own; either can end the process if the other "
+		   "has registered a thread, with or without rseqkit", other, neighbours->librseq);
+}
+
+/* If a thread is registered in glibc's area, glibc also registers each thread that it creates. If that fails, glibc aborts. */
+static void conclude_threads(const struct doctor_facts *facts, struct doctor_findings *findings)
+{
+	const bool libc = facts->owner == RK_OWNER_LIBC;
+
+	if (facts->threads_live != ANSWER_NO)
+		return;
+	if (facts->seccomp <= 0 || !(libc || (facts->owner == RK_OWNER_SELF && facts->process.libc_area && !facts->own_area)))
+		doctor_add(findings, SEVERITY_WARNING, "new-thread-dies",
+			   "Read what the process writes to its standard error when it creates a thread.",
+			   "the process is aborted when this thread creates another one");
+	else
+		doctor_add(findings, SEVERITY_WARNING, "new-thread-dies",
+			   libc ? "Allow rseq in the filter. Or set glibc.pthread.rseq=0 in GLIBC_TUNABLES, and RSEQKIT_AREA=own "
+				  "or RSEQKIT_AREA=others: then glibc registers no thread." :
+				  "Allow rseq in the filter. Or set RSEQKIT_AREA=own or RSEQKIT_AREA=others: then glibc registers "
+				  "no thread.",
+			   "a seccomp filter came after this thread's registration, and refuses rseq; glibc ends the process when "
+			   "this thread creates another one");
+}
+
 void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings)
 {
 	if (facts->cause != CAUSE_NONE)
@@ -132,7 +186,9 @@ void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 			   "%s; data structures use their fallback", causes[facts->cause].message);
 	else
 		conclude_usable(facts, findings);
+	conclude_threads(facts, findings);
 	conclude_neighbours(facts, findings);
+	conclude_conflict(facts, findings);
 	/*
 	 * Under valgrind or qemu a different owner is no finding, because the fresh process possibly isn't emulated.
 	 */

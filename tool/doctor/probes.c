@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <rseqkit/percpu.h>
 #include <sched.h>
 #include <signal.h>
@@ -142,6 +143,27 @@ static int probe_membarrier(int out, const void *argument)
 	return 0;
 }
 
+static void *end_at_once(void *argument)
+{
+	return argument;
+}
+
+/* Creates a thread. If the C library then aborts, its message goes to /dev/null. */
+static int probe_thread(int out, const void *argument)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	pthread_t thread;
+
+	(void)argument;
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+	doctor_say(out, SAID_READY);
+	if (pthread_create(&thread, NULL, end_at_once, NULL) != 0)
+		doctor_give_up(LACKS_THREAD);
+	pthread_join(thread, NULL);
+	return 0;
+}
+
 /* Starts this program again in the same environment. The output of preloaded libraries goes to /dev/null. */
 static int probe_fresh(int out, const void *argument)
 {
@@ -256,6 +278,18 @@ static void examine_registration(struct doctor_facts *facts)
 				facts->mode);
 }
 
+/* If the probe fails in another way, the answer stays unknown. Other probes need threads too, and report such a failure. */
+static void examine_threads(struct doctor_facts *facts)
+{
+	struct child_result result;
+
+	child_run(probe_thread, NULL, PROBE_LIMIT_MS, &result);
+	if (child_succeeded(&result))
+		facts->threads_live = ANSWER_YES;
+	else if (result.end == CHILD_KILLED && result.number == SIGABRT && result.output[0] == SAID_READY)
+		facts->threads_live = ANSWER_NO;
+}
+
 /* Starts a fresh process, and stores its owner. */
 static void examine_fresh(struct doctor_facts *facts)
 {
@@ -304,6 +338,7 @@ void doctor_examine(struct doctor_facts *facts)
 	}
 	if (facts->reason == RK_REASON_NONE) {
 		facts->rseq_error = 0;
+		examine_threads(facts);
 		examine_registration(facts);
 	} else if (doctor_probe(facts, "system call", probe_system_call, NULL, &result)) {
 		facts->rseq_error = atoi(result.output);

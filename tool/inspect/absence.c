@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/rights.h"
 #include "common/tunables.h"
 
 #define ENVIRONMENT_MAX (8L << 20) /* at most this many bytes are read. The kernel allows fewer at the start of a program */
@@ -27,7 +28,9 @@ static void read_environment(pid_t tid, struct inspect_files *files)
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)tid);
+	rights_suspend();
 	file = fopen(path, "re");
+	rights_resume();
 	while (file != NULL && left > 0 && (size = getdelim(&text, &room, '\0', file)) > 0) {
 		left -= size;
 		if (!known && strchr(text, '=') == NULL)

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/rights.h"
 
 /* From include/uapi/linux/ptrace.h of kernel 5.13. */
 #define PTRACE_REQUEST_RSEQ_CONFIGURATION 0x420f
@@ -58,7 +59,9 @@ static bool read_file_of_memory(pid_t tid, uint64_t address, void *to, size_t si
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)tid);
+	rights_suspend();
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	rights_resume();
 	if (fd < 0)
 		return false;
 	done = pread(fd, to, size, (off_t)address) == (ssize_t)size;

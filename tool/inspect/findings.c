@@ -203,7 +203,7 @@ const struct inspect_finding inspect_findings[] = {
 	 "not registered: this C library registers no threads, and no other component has registered one yet",
 	 EXIT_CLEAN, has_no_registrant},
 	{"absence-unknown", "info", "not registered, for an unknown reason: symbols or the environment can't be read",
-	 EXIT_CLEAN, has_unknown_absence},
+	 EXIT_UNSURE, has_unknown_absence},
 	{"thread-without-rseq", "warning", "not registered, although the C library registers every thread of the process",
 	 EXIT_FINDINGS, is_left_out},
 	{"thread-not-yet", "info",

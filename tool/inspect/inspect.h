@@ -91,17 +91,6 @@ pid_t inspect_living_thread(pid_t pid);
 /* Returns a number that changes when the process executes another program; 0 if the number can't be computed. */
 uint64_t inspect_image(pid_t pid);
 
-/* The ids with which the process accesses files. */
-struct inspect_rights {
-	uid_t uid;
-	gid_t gid;
-	gid_t groups[64]; /* the tool ignores further groups */
-	size_t count;     /* the number of `groups` */
-};
-
-/* Reads the rights of a process. Returns false if that fails. */
-bool inspect_rights(pid_t pid, struct inspect_rights *rights);
-
 /* Which component registered a thread: the C library, rseqkit, an early adopter of __rseq_abi, librseq, the kernel, another. */
 enum inspect_owner {
 	OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_KERNEL, OWNER_FOREIGN, OWNER_UNKNOWN

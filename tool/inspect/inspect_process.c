@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +33,8 @@
 #endif
 
 /*
- * Reads the feature size that the kernel announced to the process. If it announced no size, assumes the original size.
+ * Reads the feature size that the kernel announced to the process. If it announced no size, assumes the original size. If the
+ * auxiliary vector can't be opened, uses the size that the same kernel announced to this tool.
  * Returns false for a 32-bit process: the pairs in its auxiliary vector are half as long, so a type and its value together
  * look like one type that doesn't exist.
  */
@@ -47,6 +49,10 @@ static bool read_feature_size(struct inspect_look *look)
 	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
 	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)inspect_living_thread(look->pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && getauxval(AT_RSEQ_FEATURE_SIZE) != 0) {
+		look->announced = true;
+		look->feature_size = (uint32_t)getauxval(AT_RSEQ_FEATURE_SIZE);
+	}
 	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
 		fits = fits && pair[0] <= UINT32_MAX;
 		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {

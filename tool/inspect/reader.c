@@ -4,25 +4,23 @@
  *
  * The tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
  * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
- * child can open only files that the process itself can open. The child's time and memory are limited, and its death does no
- * harm. The child stores its results in shared memory. A file can even have taken over the child. So the tool copies the results,
- * and checks the copy.
+ * child opens only files that the process itself can open. Only the files in /proc/PID are opened with the tool's own rights
+ * (rights.h). The child's time and memory are limited, and its death does no harm. The child stores its results in shared memory.
+ * A file can even have taken over the child. So the tool copies the results, and checks the copy.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
 
-#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/child.h"
 #include "common/output.h"
+#include "common/rights.h"
 #include "tool.h"
 
 #define LIMIT_MS 60000
@@ -48,38 +46,6 @@ static void limit_memory(void)
 	}
 	if (file != NULL)
 		fclose(file);
-}
-
-/*
- * If this tool runs as root, makes the child access files with the process's ids. The child keeps root's rights to read memory.
- * Returns false if this fails.
- */
-static bool take_rights(pid_t pid)
-{
-	struct inspect_rights rights;
-
-	if (geteuid() != 0)
-		return true;
-	if (!inspect_rights(pid, &rights))
-		return false;
-	if (rights.uid == 0)
-		return true;
-	if (setgroups(rights.count, rights.groups) != 0)
-		return false;
-	(void)setfsgid(rights.gid);
-	(void)setfsuid(rights.uid);
-	return setfsgid((gid_t)-1) == (int)rights.gid && setfsuid((uid_t)-1) == (int)rights.uid;
-}
-
-/*
- * Makes the kernel kill the child when the tool ends, because only the tool limits the child's time. Call this function after
- * take_rights(), because a change of ids clears the death signal.
- */
-static void end_with(pid_t parent)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		raise(SIGKILL);
 }
 
 static void read_with(struct inspect_symbols *symbols, const struct inspect_look *look)
@@ -112,9 +78,8 @@ static int read_all(int out, const void *argument)
 	(void)out;
 	signal(SIGBUS, SIG_DFL);
 	limit_memory();
-	if (!take_rights(look->pid))
+	if (!rights_take(look->pid, reading->parent))
 		return inspect_living_thread(look->pid) != 0;
-	end_with(reading->parent);
 	for (int round = 0; round < ROUNDS_MAX && !inspect_lives(look->pid, tid); round++) {
 		struct inspect_symbols *symbols;
 

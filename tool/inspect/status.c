@@ -88,66 +88,60 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	return status->state != '\0';
 }
 
+#define HASH_START UINT64_C(0xcbf29ce484222325) /* FNV-1a */
+
+static uint64_t hash_byte(uint64_t hash, int byte)
+{
+	return (hash ^ (uint64_t)byte) * UINT64_C(0x100000001b3);
+}
+
 /*
- * Computes FNV-1a over the auxiliary vector, which has the addresses that the kernel chose for the program. During an
- * execve() the vector has only its last entry, which is zeros. The kernel's create_elf_tables() (fs/binfmt_elf.c) fills the
- * vector.
+ * Computes a hash of the addresses of the program's code and stack: fields 26 to 28 of `stat`, which the kernel shows to each
+ * process that may trace this one. The kernel sets the stack last, and the field is 0 before.
+ */
+static uint64_t hash_addresses(pid_t pid, pid_t tid)
+{
+	FILE *file = open_proc(pid, tid, "stat");
+	char *text = NULL, *at = NULL;
+	unsigned long long code = 0, end = 0, stack = 0;
+	uint64_t hash = HASH_START;
+	size_t room = 0;
+
+	if (file != NULL && getdelim(&text, &room, '\0', file) > 0)
+		at = strrchr(text, ')');
+	for (int field = 2; field < 26 && at != NULL; field++)
+		at = strchr(at + 1, ' ');
+	if (at == NULL || sscanf(at, "%llu %llu %llu", &code, &end, &stack) != 3)
+		stack = 0;
+	for (int shift = 0; shift < 64; shift += 8)
+		hash = hash_byte(hash_byte(hash_byte(hash, (int)(code >> shift & 255)), (int)(end >> shift & 255)),
+				 (int)(stack >> shift & 255));
+	if (file != NULL)
+		fclose(file);
+	free(text);
+	return stack != 0 ? hash : 0;
+}
+
+/*
+ * Computes a hash of the auxiliary vector, which has the addresses that the kernel chose for the program. During an execve() the
+ * vector has only its last entry, which is zeros. The kernel's create_elf_tables() (fs/binfmt_elf.c) fills the vector. The
+ * vector's file belongs to the process's user, or to root. If this tool isn't permitted to open it, uses other addresses.
  */
 uint64_t inspect_image(pid_t pid)
 {
 	pid_t tid = inspect_living_thread(pid);
 	FILE *file = open_proc(pid, tid, "auxv");
-	uint64_t image = 0xcbf29ce484222325;
+	uint64_t image = HASH_START;
 	int byte, any = 0;
 
-	while (file != NULL && (byte = fgetc(file)) != EOF) {
-		image = (image ^ (uint64_t)byte) * 0x100000001b3;
+	if (file == NULL)
+		return hash_addresses(pid, tid);
+	while ((byte = fgetc(file)) != EOF) {
+		image = hash_byte(image, byte);
 		any |= byte;
 	}
-	if (file != NULL)
-		fclose(file);
+	fclose(file);
 	return any != 0 ? image : 0;
-}
-
-/* Reads the last of the four ids on a line, the id for files. The others are the real, the effective and the saved id. */
-static bool read_id(const char *line, const char *key, unsigned *id)
-{
-	const char *value = value_of(line, key);
-
-	return value != NULL && sscanf(value, "%*u %*u %*u %u", id) == 1;
-}
-
-static void read_groups(const char *line, struct inspect_rights *rights)
-{
-	const char *value = value_of(line, "Groups:");
-	char *end;
-
-	while (value != NULL && rights->count < sizeof(rights->groups) / sizeof(rights->groups[0])) {
-		unsigned long id = strtoul(value, &end, 10);
-
-		if (end == value)
-			break;
-		rights->groups[rights->count++] = (gid_t)id;
-		value = end;
-	}
-}
-
-bool inspect_rights(pid_t pid, struct inspect_rights *rights)
-{
-	FILE *file = open_proc(pid, pid, "status");
-	char *line = NULL;
-	size_t room = 0;
-	int found = 0;
-
-	memset(rights, 0, sizeof(*rights));
-	while (file != NULL && getline(&line, &room, file) > 0) {
-		found += read_id(line, "Uid:", &rights->uid) + read_id(line, "Gid:", &rights->gid);
-		read_groups(line, rights);
-	}
-	free(line);
-	if (file != NULL)
-		fclose(file);
-	return found == 2;
 }
 
 bool inspect_has_ended(const struct inspect_status *status)

@@ -15,6 +15,7 @@
 
 #include "common/mapped.h"
 #include "common/output.h"
+#include "common/rights.h"
 #include "common/source.h"
 #include "tls.h"
 #include "tool.h"
@@ -55,7 +56,10 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 
 	if (name[0] != '/') {
 		*data = NULL;
-		return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
+		rights_suspend(); /* for /proc/PID/mem */
+		fd = dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
+		rights_resume();
+		return fd;
 	}
 	fd = mapped_open(&((const struct inspect_symbols *)*data)->mapped, name, base);
 	if (fd >= 0)
@@ -74,6 +78,28 @@ static int remember_process(Dwfl_Module *module, void **data, const char *name, 
 	return DWARF_CB_OK;
 }
 
+/*
+ * Reports the process's modules to libdwfl. If /proc/PID/auxv can't be read, libdwfl gets only the list of mappings, and doesn't
+ * find the vDSO. This happens if CAP_SYS_PTRACE is the tool's only privilege. Returns false if nothing could be read.
+ */
+static bool report_modules(struct inspect_symbols *symbols)
+{
+	FILE *maps;
+	int error;
+
+	rights_suspend();
+	error = dwfl_linux_proc_report(symbols->dwfl, symbols->tid);
+	rights_resume();
+	if (error != 0 && symbols->mapped.maps != NULL) {
+		maps = fmemopen(symbols->mapped.maps, strlen(symbols->mapped.maps), "r");
+		dwfl_report_begin(symbols->dwfl);
+		error = maps != NULL ? dwfl_linux_proc_maps_report(symbols->dwfl, maps) : error;
+		if (maps != NULL)
+			fclose(maps);
+	}
+	return dwfl_report_end(symbols->dwfl, NULL, NULL) == 0 && error == 0;
+}
+
 struct inspect_symbols *inspect_symbols_open(pid_t tid)
 {
 	static char *no_path = NULL;
@@ -90,8 +116,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	symbols->tid = tid;
 	mapped_read(tid, &symbols->mapped);
 	symbols->dwfl = dwfl_begin(&callbacks);
-	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, tid) != 0 ||
-	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {
+	if (symbols->dwfl == NULL || !report_modules(symbols)) {
 		inspect_symbols_close(symbols);
 		return NULL;
 	}

@@ -95,7 +95,8 @@ int capture_open(struct capture *capture, const pid_t *pids, size_t count, uint6
 
 	memset(capture, 0, sizeof(*capture));
 	capture->updates = updates;
-	capture->instance.folder = capture->instance.instances = -1;
+	capture->instance.folder = capture->instance.held = capture->instance.instances = -1;
+	capture->shift = proc_clock_shift();
 	if (!self_has_proc()) {
 		complain("/proc isn't mounted. Mount /proc, and run this again.");
 		return EXIT_USAGE;
@@ -292,7 +293,7 @@ static bool next_in_block(const struct capture *capture, struct capture_cursor *
 			break;
 		}
 		cursor->at = data + size;
-		event->time = cursor->time;
+		event->time = cursor->time + (uint64_t)capture->shift;
 		if (kind != ENTRY_PADDING && decode_event(capture, cursor->block->bytes + data, size, event))
 			return true;
 	}

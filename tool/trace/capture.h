@@ -20,7 +20,7 @@ enum capture_kind { CAPTURE_ABORT, CAPTURE_UPDATE, CAPTURE_EXEC };
 
 struct capture_event {
 	enum capture_kind kind;
-	uint64_t time; /* nanoseconds of CLOCK_MONOTONIC */
+	uint64_t time; /* nanoseconds of CLOCK_MONOTONIC in the tool's time namespace */
 	int cpu;
 	pid_t tid;
 	uint64_t ip, start, length, abort; /* CAPTURE_ABORT: the thread's instruction pointer before the abort, and the section */
@@ -53,6 +53,7 @@ struct capture {
 	struct format_event abort, update, exec;
 	struct capture_stream *streams; /* one for each CPU */
 	size_t blocks;                  /* how many pages are in memory */
+	int64_t shift;                  /* this is added to the kernel's times, see proc_clock_shift() */
 	uint64_t complete;              /* all events before this time have been read */
 	uint64_t damaged;               /* the number of pages of which a part couldn't be understood */
 	bool updates;                   /* also read the event rseq:rseq_update */

@@ -22,9 +22,23 @@
 #define BUFFERS_KB 65536U /* KiB of all CPUs' buffers together, by default */
 #define BUFFER_MAX_KB 8192U /* most KiB of one CPU's buffer: 100,000 aborts a second fill it in a second and a half */
 #define BUFFER_MIN_KB 256U /* least KiB of one CPU's buffer */
+#define TRIES 100 /* at most this many instances are made, because other runs can remove an instance that has no open file */
 #define ROUNDS 20 /* the threads of a process are listed at most this many times, because it can start threads all the time */
 
-/* Removes the instances that killed runs of this tool have left. */
+/* Is this the name of an instance of this tool? */
+static bool is_ours(const char *name)
+{
+	const size_t length = strlen(PREFIX);
+
+	return strncmp(name, PREFIX, length) == 0 && name[length] != '\0' &&
+	       name[length + strspn(name + length, "0123456789-")] == '\0';
+}
+
+/*
+ * Removes the instances that killed runs of this tool have left. The kernel refuses to remove an instance with an open file
+ * (EBUSY), so a living run keeps its instance. Ids and start times of processes don't show whether a run lives: a run in another
+ * time namespace sees other start times.
+ */
 static void remove_leftovers(int instances)
 {
 	int fd = openat(instances, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -32,15 +46,9 @@ static void remove_leftovers(int instances)
 	struct dirent *entry;
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
-		struct proc_thread owner;
-		uint64_t started;
-		int pid, used = 0;
-
-		if (sscanf(entry->d_name, PREFIX "%d-%" SCNu64 "%n", &pid, &started, &used) != 2 || entry->d_name[used] != '\0')
+		if (!is_ours(entry->d_name) || unlinkat(instances, entry->d_name, AT_REMOVEDIR) == 0)
 			continue;
-		if ((proc_thread(pid, &owner) && owner.started == started) || unlinkat(instances, entry->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		if (errno != ENOENT)
+		if (errno != ENOENT && errno != ENODEV && errno != EBUSY)
 			complain("cannot remove %s, a trace that a killed rseqkit has left: %s", entry->d_name, strerror(errno));
 	}
 	if (folder != NULL)
@@ -123,6 +131,53 @@ static const char *set_up(struct instance *instance, uint64_t buffer_kb, int *er
 	return NULL;
 }
 
+/*
+ * Does the instance still exist? If it was removed while its file was opened, the open file can belong to a newer instance: the
+ * kernel compares only the addresses of instances (trace_array_get() of kernel/trace/trace.c).
+ */
+static bool exists(const struct instance *instance)
+{
+	struct stat mine, present;
+
+	return fstat(instance->folder, &mine) == 0 &&
+	       fstatat(instance->instances, instance->name, &present, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == present.st_ino;
+}
+
+/*
+ * Makes the instance, and opens a file of it. Until then, another run possibly takes the new instance for a leftover, and removes
+ * it. Then this function makes another one. A name can be in use by a run in another time namespace, or by a leftover that can't
+ * be removed. If this function fails, it prints why, and returns false.
+ */
+static bool make(struct instance *instance, uint64_t started)
+{
+	for (int try = 0; try < TRIES; try++) {
+		snprintf(instance->name, sizeof(instance->name), PREFIX "%d-%" PRIu64, (int)getpid(), started + (uint64_t)try);
+		if (mkdirat(instance->instances, instance->name, 0700) != 0) {
+			if (errno == EEXIST)
+				continue;
+			break;
+		}
+		instance->folder = openat(instance->instances, instance->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (instance->folder >= 0)
+			instance->held = openat(instance->folder, "tracing_on", O_RDONLY | O_CLOEXEC);
+		if (instance->held >= 0 && exists(instance))
+			return true;
+		if (instance->held < 0 && errno != ENOENT && errno != ENODEV) {
+			complain("cannot use the trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
+			return false;
+		}
+		if (instance->held >= 0)
+			close(instance->held);
+		if (instance->folder >= 0)
+			close(instance->folder);
+		instance->folder = instance->held = -1;
+		errno = ENOENT; /* for the last try */
+	}
+	complain("cannot create a trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
+	instance->name[0] = '\0';
+	return false;
+}
+
 bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 {
 	struct proc_thread self = {.started = 0};
@@ -130,21 +185,16 @@ bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 	int error;
 
 	memset(instance, 0, sizeof(*instance));
-	instance->folder = -1;
+	instance->folder = instance->held = -1;
 	instance->instances = openat(root, "instances", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (instance->instances < 0 || !proc_thread(getpid(), &self)) {
 		complain("cannot open tracefs's folder of instances, or /proc: %s", strerror(errno));
 		return false;
 	}
 	remove_leftovers(instance->instances);
-	snprintf(instance->name, sizeof(instance->name), PREFIX "%d-%" PRIu64, (int)getpid(), self.started);
-	if (mkdirat(instance->instances, instance->name, 0700) != 0) {
-		complain("cannot create a trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
-		instance->name[0] = '\0';
+	if (!make(instance, self.started))
 		return false;
-	}
-	instance->folder = openat(instance->instances, instance->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (instance->folder < 0 || !find_cpus(instance)) {
+	if (!find_cpus(instance)) {
 		complain("cannot use the trace in tracefs (instances/%s): %s", instance->name, strerror(errno));
 		return false;
 	}
@@ -262,15 +312,19 @@ void instance_remove(struct instance *instance)
 	for (size_t i = 0; i < instance->cpu_count; i++)
 		if (instance->pipes[i] >= 0)
 			close(instance->pipes[i]);
+	if (instance->held >= 0)
+		close(instance->held);
 	if (instance->folder >= 0)
 		close(instance->folder);
-	if (instance->name[0] != '\0' && unlinkat(instance->instances, instance->name, AT_REMOVEDIR) != 0)
+	/* When the files are closed, another run possibly removes the instance first. */
+	if (instance->name[0] != '\0' && unlinkat(instance->instances, instance->name, AT_REMOVEDIR) != 0 &&
+	    errno != ENOENT && errno != ENODEV)
 		complain("cannot remove the trace from tracefs (instances/%s): %s", instance->name, strerror(errno));
 	if (instance->instances >= 0)
 		close(instance->instances);
 	free(instance->cpus);
 	free(instance->pipes);
 	memset(instance, 0, sizeof(*instance));
-	instance->folder = instance->instances = -1;
+	instance->folder = instance->held = instance->instances = -1;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }

@@ -3,9 +3,10 @@
  * instance.h - creates an instance of tracefs, which is a trace of this tool's own in the kernel, with only the events that the
  * tool needs.
  *
- * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: the instance's
- * name has this process's id and start time. If this tool is killed, a later run sees that the process has ended, and removes the
- * instance.
+ * An instance has its own buffers and its own events, so other users of tracing notice nothing. The invariant: a living run of
+ * this tool has a file of its instance open, and the kernel doesn't remove such an instance. If the tool is killed, the kernel
+ * closes the file, and a later run removes the instance. This works in all namespaces. The instance's name has this process's id
+ * and start time, which only people read.
  */
 #ifndef RK_TOOL_TRACE_INSTANCE_H
 #define RK_TOOL_TRACE_INSTANCE_H
@@ -18,6 +19,7 @@
 struct instance {
 	int instances; /* the folder of all instances */
 	int folder;    /* the folder of this instance */
+	int held;      /* an open file of this instance, so that no other run removes the instance */
 	char name[64]; /* the instance's name; "" if there is no instance */
 	size_t cpu_count;
 	int *cpus;     /* the numbers of the possible CPUs */

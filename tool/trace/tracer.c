@@ -127,7 +127,7 @@ int tracer_begin(struct tracer *tracer, const struct tracer_settings *settings)
 	tracer->tasks.capture = &tracer->capture;
 	tracer->places.meanwhile = pump_meanwhile;
 	tracer->places.argument = &tracer->capture;
-	tracer->capture.instance.folder = tracer->capture.instance.instances = -1;
+	tracer->capture.instance.folder = tracer->capture.instance.held = tracer->capture.instance.instances = -1;
 	if (settings->program != NULL && !launch_hold(&tracer->launch, settings->program))
 		return EXIT_USAGE;
 	return begin(tracer);
