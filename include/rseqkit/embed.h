@@ -202,7 +202,10 @@ extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
 #ifndef __GLIBC__
 extern int rke_libc_gettid(void) __asm__("gettid") __attribute__((__weak__));
 #endif
+#ifndef RKE_ITERATE /* librseqkit has a function of its own here */
 extern int rke_libc_iterate(int (*look)(struct rke_module *, size_t, void *), void *result) __asm__("dl_iterate_phdr");
+#define RKE_ITERATE rke_libc_iterate
+#endif
 #ifdef RKE_TLS_OFFSETS
 extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
@@ -580,7 +583,7 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 
 	memset(&beginning, 0, sizeof(beginning));
 	beginning.offset = offset;
-	return rke_libc_iterate(rke_look_at_beginning, &beginning) != 0 ? beginning.is_unregistered : beginning.maybe;
+	return RKE_ITERATE(rke_look_at_beginning, &beginning) != 0 ? beginning.is_unregistered : beginning.maybe;
 }
 
 /*

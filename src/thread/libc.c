@@ -19,6 +19,7 @@
 #include "libc.h"
 
 #include "os/module.h"
+#include "os/modules.h"
 #include "rendezvous.h"
 
 #ifdef RK_IGNORE_LIBC_AREA
@@ -89,7 +90,7 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 	struct rk_rendezvous meeting;
 #endif
 
-	if (!are_found(&symbols) && dl_iterate_phdr(look_in_module, &symbols) == 0)
+	if (!are_found(&symbols) && rk_modules_each(look_in_module, &symbols) == 0)
 		return false;
 #ifndef __GLIBC__
 	/*
