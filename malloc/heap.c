@@ -8,7 +8,7 @@
 #include "heap.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <rseqkit/mutex.h>
 #include <rseqkit/thread.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -137,12 +137,14 @@ static void destruct(void *context, void *const *objects, size_t count)
 /* Prepares the allocator, possibly before the libc is initialised. */
 static void begin(void)
 {
-	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	struct {
+		uint64_t now, most;
+	} limit = {UINT64_MAX, UINT64_MAX};
 
 	map_begin();
 	mark_begin();
 	budget.left = (int64_t)(BUDGET + BUDGET_PER_CPU * (size_t)rk_cpus_count());
-	(void)getrlimit(RLIMIT_AS, &limit);
+	(void)RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit);
 	for (uintptr_t i = 1; i < CLASSES; i++) {
 		due_in[i] = DUE_FIRST;
 		construct_less[i] = CONSTRUCT_FIRST;
@@ -157,27 +159,29 @@ static void begin(void)
 		};
 	}
 	(void)strcpy(librseqkit_malloc_mode, "no cache needed yet");
-	if (rk_cache_reserve(places + 1, options + 1, CLASSES - 1, limit.rlim_cur / SPACE_PART) < 0)
+	if (rk_cache_reserve(places + 1, options + 1, CLASSES - 1, limit.now / SPACE_PART) < 0)
 		(void)strcpy(librseqkit_malloc_mode,
-			     limit.rlim_cur != RLIM_INFINITY ?
+			     limit.now != UINT64_MAX ?
 				     "no caches, and each call takes a lock: RLIMIT_AS was too low at the start" :
 				     "no caches, and each call takes a lock: memory or addresses were lacking at the start");
 	system_keep_stderr();
 	locks_begin();
 }
 
-/*
- * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
- * handlers of other modules run first, and can wait for locks. After them the allocator's handler takes the allocator's locks.
- */
-void __attribute__((__constructor__)) heap_begin(void)
+/* Doesn't call pthread_once(), which a sanitizer's runtime interposes. */
+void heap_begin(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static struct rk_mutex lock;
+	static bool has_begun;
 
-	if (is_beginning)
+	if (is_beginning || __atomic_load_n(&has_begun, __ATOMIC_ACQUIRE))
 		return;
 	is_beginning = true;
-	(void)pthread_once(&once, begin);
+	(void)rk_mutex_lock(&lock);
+	if (!has_begun)
+		begin();
+	__atomic_store_n(&has_begun, true, __ATOMIC_RELEASE);
+	(void)rk_mutex_unlock(&lock);
 	is_beginning = false;
 }
 

@@ -16,6 +16,7 @@
 #include "heap.h"
 #include "mark.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -116,6 +117,23 @@ EXPORT void *malloc(size_t size)
 	return take_here(size, take_coarse, take_slow);
 }
 
+/* This object's malloc(), even if the program's calls are bound to another one. */
+extern __typeof__(malloc) own_malloc __attribute__((__alias__("malloc"), __visibility__("hidden")));
+
+/*
+ * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
+ * handlers of other modules run first, and can wait for locks. After them the allocator's handler takes the allocator's locks.
+ *
+ * A program with a sanitizer's runtime inside the executable has a malloc() of its own. In such a program the allocator begins
+ * nothing, because its system calls go through functions of the runtime, which isn't initialised yet.
+ */
+static void __attribute__((__constructor__)) start(void)
+{
+	system_look_up();
+	if (dlsym(RTLD_DEFAULT, "malloc") == (void *)(uintptr_t)own_malloc)
+		heap_begin();
+}
+
 static __attribute__((__noinline__)) void give_slow(void *object)
 {
 	int saved = errno;
@@ -208,7 +226,7 @@ EXPORT void *calloc(size_t count, size_t size)
 		return told(NULL, 0);
 	class = bytes <= SMALL_MAX ? class_of(bytes) : 0;
 	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed); /* new pages read as zero */
-	return object == NULL || zeroed ? object : memset(object, 0, bytes);
+	return object == NULL || zeroed ? object : system_fill(object, 0, bytes);
 }
 
 EXPORT void *realloc(void *object, size_t size)
@@ -256,7 +274,7 @@ EXPORT void *realloc(void *object, size_t size)
 		return object;
 	}
 	if (moved != NULL) {
-		memcpy(moved, object, had < size ? had : size);
+		(void)system_copy(moved, object, had < size ? had : size);
 		free(object);
 		moved_last = size > had ? moved : NULL;
 	}

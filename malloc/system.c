@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* system.c - maps memory, allocates descriptions, reads RSEQKIT_MALLOC, and ends the process; see system.h. */
+/*
+ * system.c - maps memory, allocates descriptions, reads RSEQKIT_MALLOC, and ends the process; see system.h.
+ *
+ * This file makes system calls without the libc's functions, which a sanitizer's runtime interposes. The runtime allocates memory
+ * before its own functions work.
+ */
 #define _GNU_SOURCE
 #include "system.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,17 +21,32 @@
 
 #define SYSTEM_BLOCK ((size_t)256 * 1024) /* memory for descriptions is mapped in blocks of this many bytes */
 
+void *(*system_fill)(void *at, int byte, size_t size) = memset;
+void *(*system_copy)(void *restrict to, const void *restrict from, size_t size) = memcpy;
+
+void system_look_up(void)
+{
+	void *fill = dlsym(RTLD_DEFAULT, "memset"), *copy = dlsym(RTLD_DEFAULT, "memcpy");
+
+	if (fill != NULL)
+		*(void **)&system_fill = fill;
+	if (copy != NULL)
+		*(void **)&system_copy = copy;
+}
+
 void *system_map(size_t size, size_t alignment, bool accessible)
 {
 	int access = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
 	size_t more = alignment > PAGE ? alignment - PAGE : 0, before;
+	long result;
 	char *at;
 
 	if (size == 0 || size + more < size)
 		return NULL;
-	at = mmap(NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED)
+	result = RK_SYSCALL(SYS_mmap, NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+	if (result < 0)
 		return NULL;
+	at = (char *)result;
 	before = (size_t)-(uintptr_t)at % alignment;
 	system_unmap(at, before);
 	system_unmap(at + before + size, more - before);
@@ -35,8 +56,8 @@ void *system_map(size_t size, size_t alignment, bool accessible)
 void system_unmap(void *address, size_t size)
 {
 	/* If the process has too many mappings, the kernel can't split a mapping. Then madvise() at least frees the memory. */
-	if (size > 0 && munmap(address, size) != 0)
-		(void)madvise(address, size, MADV_DONTNEED);
+	if (size > 0 && RK_SYSCALL(SYS_munmap, address, size) < 0)
+		(void)RK_SYSCALL(SYS_madvise, address, size, MADV_DONTNEED);
 }
 
 bool system_purge(void *address, size_t size)
@@ -44,12 +65,12 @@ bool system_purge(void *address, size_t size)
 	volatile char *first = address;
 
 	*first = 1; /* a seccomp filter can make madvise() return 0 without effect */
-	return madvise(address, size, MADV_DONTNEED) == 0 && *first == 0;
+	return RK_SYSCALL(SYS_madvise, address, size, MADV_DONTNEED) == 0 && *first == 0;
 }
 
 void system_allow(void *address, size_t size, bool accessible)
 {
-	(void)mprotect(address, size, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
+	(void)RK_SYSCALL(SYS_mprotect, address, size, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
 void *system_describe(size_t size)
@@ -107,7 +128,7 @@ static struct stat stderr_at_start;
 
 void system_keep_stderr(void)
 {
-	if (fstat(STDERR_FILENO, &stderr_at_start) != 0)
+	if (RK_SYSCALL(SYS_fstat, STDERR_FILENO, &stderr_at_start) < 0)
 		stderr_at_start.st_ino = 0;
 }
 
@@ -115,6 +136,6 @@ bool system_has_same_stderr(void)
 {
 	struct stat now;
 
-	return stderr_at_start.st_ino != 0 && fstat(STDERR_FILENO, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
+	return stderr_at_start.st_ino != 0 && RK_SYSCALL(SYS_fstat, STDERR_FILENO, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
 	       now.st_ino == stderr_at_start.st_ino;
 }

@@ -202,7 +202,10 @@ extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
 #ifndef __GLIBC__
 extern int rke_libc_gettid(void) __asm__("gettid") __attribute__((__weak__));
 #endif
+#ifndef RKE_ITERATE /* librseqkit has a function of its own here */
 extern int rke_libc_iterate(int (*look)(struct rke_module *, size_t, void *), void *result) __asm__("dl_iterate_phdr");
+#define RKE_ITERATE rke_libc_iterate
+#endif
 #ifdef RKE_TLS_OFFSETS
 extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
@@ -230,8 +233,13 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 #else
 extern ptrdiff_t rke_at_rseq_offset __asm__("rseq_offset") __attribute__((__weak__));
 extern unsigned int rke_at_rseq_size __asm__("rseq_size") __attribute__((__weak__));
-extern const ptrdiff_t rke_at___rseq_offset __asm__("__rseq_offset") __attribute__((__weak__));
-extern const unsigned int rke_at___rseq_size __asm__("__rseq_size") __attribute__((__weak__));
+#if defined(RKE_LIBC_HAS_SYMBOLS) && !defined(__PIC__)
+#define RKE_LIBC_REFERENCE /* a weak reference would be null in a program that isn't position independent */
+#else
+#define RKE_LIBC_REFERENCE __attribute__((__weak__))
+#endif
+extern const ptrdiff_t rke_at___rseq_offset __asm__("__rseq_offset") RKE_LIBC_REFERENCE;
+extern const unsigned int rke_at___rseq_size __asm__("__rseq_size") RKE_LIBC_REFERENCE;
 #define RKE_ADDRESS_OF(symbol, address) __asm__("" : "=r"(address) : "0"(&rke_at_##symbol))
 #endif
 
@@ -575,7 +583,7 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 
 	memset(&beginning, 0, sizeof(beginning));
 	beginning.offset = offset;
-	return rke_libc_iterate(rke_look_at_beginning, &beginning) != 0 ? beginning.is_unregistered : beginning.maybe;
+	return RKE_ITERATE(rke_look_at_beginning, &beginning) != 0 ? beginning.is_unregistered : beginning.maybe;
 }
 
 /*
@@ -628,6 +636,9 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
  * Returns whether the libc has an area. *registers says whether the libc registers threads in it. The function compares
  * __rseq_size only with zero, because the meaning of its value has changed. Tests define RKE_NO_LIBC_AREA, so that the
  * function acts as if the libc had no area.
+ *
+ * The symbols belong to the dynamic linker. With a strong reference this module would need the dynamic linker (DT_NEEDED). Then
+ * the dynamic linker would come earlier in look-up order, and librseq, which uses dlsym(RTLD_NEXT), could miss the symbols.
  */
 RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 {
@@ -639,9 +650,6 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 #ifdef RKE_NO_LIBC_AREA
 	where = NULL;
 	size = NULL;
-#elif defined(RKE_LIBC_HAS_SYMBOLS)
-	where = &__rseq_offset;
-	size = &__rseq_size;
 #else
 	RKE_ADDRESS_OF(__rseq_offset, where);
 	RKE_ADDRESS_OF(__rseq_size, size);

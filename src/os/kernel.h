@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -258,6 +259,23 @@ static inline bool rk_kernel_can_read(const void *address)
 {
 	return RK_SYSCALL(SYS_rt_sigprocmask, 0, NULL, NULL, RK_SIGSET_SIZE) == 0 &&
 	       RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
+}
+
+/*
+ * rk_kernel_map() maps private memory that is zero, and returns NULL on failure. rk_kernel_unmap() unmaps it. Unlike mmap() and
+ * munmap(), which programs interpose, they can be called in constructors of a preloaded object (string.c).
+ */
+static inline void *rk_kernel_map(size_t size)
+{
+	/* The last argument is on the stack, where an int would leave half of the long undefined. */
+	long r = RK_SYSCALL(RK_SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+
+	return r < 0 && r >= -4095 ? NULL : (void *)(uintptr_t)r; /* other negative values are high addresses of 32-bit machines */
+}
+
+static inline void rk_kernel_unmap(void *memory, size_t size)
+{
+	(void)RK_SYSCALL(SYS_munmap, memory, size);
 }
 
 /*

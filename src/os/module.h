@@ -22,7 +22,7 @@ struct rk_module {
 /* Returns false if the module has no symbol table, or no dynamic section. */
 bool rk_module_open(struct rk_module *module, uintptr_t bias, const ElfW(Dyn) *dynamic);
 
-/* Opens a module that dl_iterate_phdr() reports. Returns the same as rk_module_open(). */
+/* Opens a module that rk_modules_each() reports. Returns the same as rk_module_open(). */
 bool rk_module_open_loaded(struct rk_module *module, const struct dl_phdr_info *info);
 
 /* Returns the symbol that the module defines under this name, or NULL. */

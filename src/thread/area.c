@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "area.h"
 #include <link.h>
+#include "os/modules.h"
 #include "os/thread_pointer.h"
 
 /* The attributes of the declaration in area.h are repeated, because the compiler follows the last declaration. */
@@ -72,7 +73,7 @@ bool rk_block_is_static(void)
 {
 	struct search search = {.is_first = true};
 
-	(void)dl_iterate_phdr(find_module, &search);
+	(void)rk_modules_each(find_module, &search);
 	return search.is_static;
 }
 #endif

@@ -29,6 +29,7 @@
 #include <dlfcn.h>
 #include "area.h"
 #include "os/kernel.h"
+#include "os/modules.h"
 #include "os/thread_pointer.h"
 
 enum symbol { ABI, REFCOUNT };
@@ -37,6 +38,14 @@ enum symbol { ABI, REFCOUNT };
 #if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && defined(__aarch64__)
 #define RKE_TLS_DESCRIPTORS 1
 #endif
+
+/* embed.h has its own name for struct dl_phdr_info. */
+struct rke_module;
+static int iterate(int (*look)(struct rke_module *, size_t, void *), void *data)
+{
+	return rk_modules_each((int (*)(struct dl_phdr_info *, size_t, void *))(void (*)(void))look, data);
+}
+#define RKE_ITERATE iterate
 
 /*
  * The code that looks the symbols up is in rseqkit/embed.h, so that users of that header find the same symbols as this

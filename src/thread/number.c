@@ -63,22 +63,22 @@ static struct page *make_page(void)
 {
 	struct page *made, *expected = NULL;
 	size_t size = rk_page_size();
-	int saved = errno;
+	long r;
 
-	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (made != MAP_FAILED && madvise(made, size, MADV_WIPEONFORK) != 0) {
-		if (errno != ENOMEM && errno != EAGAIN) /* a kernel before 4.14, or a filter */
-			__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED);
-		(void)munmap(made, size);
-		made = MAP_FAILED;
-	}
-	errno = saved;
-	if (made == MAP_FAILED)
+	made = rk_kernel_map(size);
+	if (made == NULL)
 		return NULL;
+	r = RK_SYSCALL(SYS_madvise, made, size, MADV_WIPEONFORK);
+	if (r < 0) {
+		if (r != -ENOMEM && r != -EAGAIN) /* a kernel before 4.14, or a filter */
+			__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED);
+		rk_kernel_unmap(made, size);
+		return NULL;
+	}
 	made->first = 1;
 	if (__atomic_compare_exchange_n(&numbers, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	(void)munmap(made, size);
+	rk_kernel_unmap(made, size);
 	return expected;
 }
 

@@ -223,30 +223,14 @@ static uint64_t find_facts(const struct rk_process *decided)
 }
 
 /*
- * Returns whether the decision uses the dynamic linker. The decision doesn't need the dynamic linker if the libc has the
- * symbols and registers threads.
- */
-static bool asks_linker(void)
-{
-#ifdef RK_LIBC_HAS_SYMBOLS
-	ptrdiff_t area;
-	bool registers;
-
-	return !rk_libc_area(&area, &registers) || !registers;
-#else
-	return true;
-#endif
-}
-
-/*
  * Blocks signals while this thread possibly holds the dynamic linker's lock. Otherwise a handler could wait for that lock
- * for ever.
+ * for ever. The decision doesn't need the dynamic linker if the libc's symbols are bound and the libc registers threads.
  */
 const struct rk_process *rk_process_decide(void)
 {
 	struct rk_process *process = &rk_process_decided, p = {0};
 	unsigned char before[RK_SIGSET_SIZE];
-	bool blocked = asks_linker() && rk_kernel_block_signals(before) == 0;
+	bool blocked = !rk_libc_is_bound_and_registers() && rk_kernel_block_signals(before) == 0;
 	int saved = errno;
 
 	p.area_word = __atomic_load_n(&process->area_word, __ATOMIC_ACQUIRE);

@@ -48,9 +48,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <threads.h>
 #include "exit.h"
+#include "os/kernel.h"
 #include "process.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
@@ -82,22 +82,19 @@ static struct chunk first_chunk;
 static create_posix *next_posix;
 static create_c11 *next_c11;
 
-/* Returns the chunk after `chunk`, and makes it if there is none. Returns NULL if there is no memory. Leaves errno as it was. */
+/* Returns the chunk after `chunk`, and makes it if there is none. Returns NULL if there is no memory. */
 static struct chunk *following(struct chunk *chunk)
 {
 	struct chunk *next = __atomic_load_n(&chunk->next, __ATOMIC_ACQUIRE), *made;
-	int saved = errno;
 
 	if (next != NULL)
 		return next;
-	made = mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	errno = saved;
-	if (made == MAP_FAILED)
+	made = rk_kernel_map(sizeof(*made));
+	if (made == NULL)
 		return NULL;
 	if (__atomic_compare_exchange_n(&chunk->next, &next, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	(void)munmap(made, sizeof(*made));
-	errno = saved;
+	rk_kernel_unmap(made, sizeof(*made));
 	return next;
 }
 

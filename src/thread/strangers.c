@@ -7,6 +7,7 @@
 #include <string.h>
 #include "area.h"
 #include "os/module.h"
+#include "os/modules.h"
 #include "os/kernel.h"
 #include "os/thread_pointer.h"
 
@@ -26,7 +27,7 @@ bool rk_strangers_are_loaded(void)
 {
 	bool found = false;
 
-	(void)dl_iterate_phdr(look_for_strangers, &found);
+	(void)rk_modules_each(look_for_strangers, &found);
 	return found;
 }
 
@@ -90,7 +91,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 {
 	struct librseq librseq = {.found = false};
 
-	(void)dl_iterate_phdr(look_for_librseq, &librseq);
+	(void)rk_modules_each(look_for_librseq, &librseq);
 	if (!librseq.found)
 		return RK_LIBRSEQ_ABSENT;
 	*offset = 0;

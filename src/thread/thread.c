@@ -29,6 +29,7 @@
 #include "early.h"
 #include "exit.h"
 #include "os/kernel.h"
+#include "os/modules.h"
 #include "pin.h"
 #include "process.h"
 #include "reason.h"
@@ -338,6 +339,7 @@ __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_t
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(void)
 {
 #endif
+	rk_modules_look_up();
 	rk_pin_this_module();
 	rk_early_look_up();
 	rk_exit_process_started();

@@ -14,13 +14,11 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <rseqkit/embed.h>
 #include "common/output.h"
 #include "common/self.h"
 #include "common/tunables.h"
 #include "doctor.h"
-
-/* A libc that has an area defines this variable. */
-extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
@@ -200,14 +198,17 @@ static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 
 void doctor_look_around(struct doctor_facts *facts)
 {
+	const ptrdiff_t *libc_offset; /* NULL if the libc has no area */
+
 	facts->cpus_listed = highest_listed(facts->cpu_list, sizeof(facts->cpu_list)) == facts->highest_cpu;
 	facts->has_proc = self_has_proc();
 	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
 	facts->seccomp = seccomp_mode();
 	facts->tunable = tunables_say_off(getenv("GLIBC_TUNABLES"), false) && facts->process.libc_area &&
 			 !facts->process.libc_registers;
-	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
-			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
+	RKE_ADDRESS_OF(__rseq_offset, libc_offset);
+	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area && libc_offset != NULL &&
+			  facts->process.offset != *libc_offset;
 	facts->own_chosen = getenv("RSEQKIT_AREA") != NULL && strcmp(getenv("RSEQKIT_AREA"), "own") == 0;
 	facts->ktls = look_for_ktls(&facts->ktls_layout);
 	facts->cause = find_cause(facts);

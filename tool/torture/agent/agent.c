@@ -24,6 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/*
+ * The dynamic linker has _r_debug in every process. With a strong reference, this object would need the dynamic linker
+ * (DT_NEEDED). That would change the look-up order in the program (src/thread/libc.c).
+ */
+#pragma weak _r_debug
+
 /* Asks the tool for a cell. If the tool gives a child no cell, the child goes on using its parent's cell. */
 static bool meet(enum agent_request request)
 {
