@@ -6,10 +6,21 @@
  * address, and x17 has the loaded word. Sections that copy also use x13 to x15. Each asm statement reads the thread pointer
  * itself. So a fiber that moved to another thread between two operations never uses the old thread's area.
  *
- * All jumps out of a section are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. gcc's option
- * -freorder-blocks-and-partition moves the targets of these branches to another ELF section. The option is off by default on
- * this machine. If it is on, and the program's text is longer than 1 MiB, the linker possibly refuses the branches
- * (R_AARCH64_CONDBR19).
+ * All jumps out of a section are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. Code in
+ * .subsection 1 is after all other text of the source file, so it is possibly farther than 1 MiB. A conditional branch must
+ * not lead there. The abort handlers are there, because only the kernel jumps to them. They return by an unconditional
+ * branch, whose range is 128 MiB.
+ *
+ * The range is enough for RK_ASM_HERE and RK_ASM_END, which name places at the end of the asm statement. For RK_ASM_C, it is
+ * enough if the compiler keeps a function's code together in less than 1 MiB. If not, define RK_FAR_EXITS: an exit is then an
+ * unconditional branch, which a conditional branch skips. This costs an instruction and a taken branch for each test. Two
+ * kinds of programs need RK_FAR_EXITS:
+ *   - those compiled with gcc's option -freorder-blocks-and-partition, which moves labels of a function to .text.unlikely.
+ *     The option is off by default on this machine. Without RK_FAR_EXITS, the linker refuses branches that are too long
+ *     (R_AARCH64_CONDBR19)
+ *   - those that have an operation in a function of more than 1 MiB. Without RK_FAR_EXITS, gcc's assembler refuses such
+ *     branches. But clang's assembler encodes a wrong distance between 1 MiB and 2 MiB without an error (clang 14 does;
+ *     `rseqkit lint --all` reports such a branch by the note `exit`)
  *
  * On this machine, other CPUs may see stores out of order. Nevertheless the users of one slot need no barrier after relaxed
  * stores. These users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order.
@@ -59,21 +70,42 @@
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
+/*
+ * RKI_ASM_LEAVE goes to a label by the conditional branch `jump`. The branch `unless` has the opposite condition. In sections
+ * with an outcome, RKI_ASM_WHY sets the outcome before the test. It must not come between cmp and the branch, because many
+ * processors execute these two as one instruction. In other sections RKI_ASM_WHY has no instruction.
+ */
+#ifdef RK_FAR_EXITS
+#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) unless "774f\n\tb %l[" #label "]\n774:\n\t"
+#else
+#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) jump "%l[" #label "]\n\t"
+#endif
+#define RKI_ASM_LEAVE_RK_ASM_HERE(jump, unless, label) jump RK_ASM_HERE(label) "\n\t"
+#define RKI_ASM_LEAVE_RK_ASM_END(jump, unless, label) jump RK_ASM_END(label) "\n\t"
+#define RKI_ASM_LEAVE(to, jump, unless, label) RKI_ASM_LEAVE_##to(jump, unless, label)
+
+#define RKI_ASM_WHY_RK_ASM_C(label)
+#define RKI_ASM_WHY_RK_ASM_HERE(label) "mov %w[outcome], #.Lrk_" #label "_%=\n\t"
+#define RKI_ASM_WHY_RK_ASM_END(label)
+#define RKI_ASM_WHY(to, label) RKI_ASM_WHY_##to(label)
+
 #define RKI_ASM_OF_BASE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
 /* The index is the current CPU. A negative cpu_id means that this thread has no rseq at the moment. */
 #define RKI_ASM_NUMBER_CPU(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	RKI_ASM_WHY(to, leave)                                                                                         \
 	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt " to(leave) "\n\t"
+	RKI_ASM_LEAVE(to, "b.lt ", "b.ge ", leave)
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
 #define RKI_ASM_NUMBER_CID(to)                                                                                          \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	RKI_ASM_WHY(to, leave)                                                                                         \
 	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt " to(leave) "\n\t"                                                                                       \
+	RKI_ASM_LEAVE(to, "b.lt ", "b.ge ", leave)                                                                     \
 	"ldr w16, [x17, #24]\n\t"
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
@@ -81,8 +113,9 @@
 /* The index is `cpu`. The caller has checked that `cpu` isn't negative, so `cpu` never equals an unregistered thread's cpu_id. */
 #define RKI_ASM_NUMBER_AT(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	RKI_ASM_WHY(to, leave)                                                                                         \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
-	"b.ne " to(leave) "\n\t"
+	RKI_ASM_LEAVE(to, "b.ne ", "b.eq ", leave)
 #define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
@@ -91,14 +124,16 @@
 	RKI_ASM_NUMBER_CPU(to)                                                                                         \
 	"ldr " word ", [%x[gate]]\n\t"                                                                                 \
 	test "add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
-#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, "cbz x17, " to(label) "\n\t", "x17")
+#define RK_ASM_INDEX_GATE(to, label)                                                                                   \
+	RKI_ASM_INDEX_GATE(to, RKI_ASM_WHY(to, label) RKI_ASM_LEAVE(to, "cbz x17, ", "cbnz x17, ", label), "x17")
 #define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "x17")
-#define RK_ASM_INDEX_GATE_TOKEN(to, label)                                                                             \
-	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " to(label) "\n\t", "%x[outcome]")
+#define RK_ASM_INDEX_GATE_TOKEN(to)                                                                                    \
+	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " RKI_ASM_L(2) "\n\t", "%x[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	"ldp x17, %x[outcome], [x16]\n\t"                                                                              \
 	"orr x17, x17, %x[outcome]\n\t"                                                                                \
-	"cbnz x17, " to(label) "\n\t"
+	RKI_ASM_WHY(to, label)                                                                                         \
+	RKI_ASM_LEAVE(to, "cbnz x17, ", "cbz x17, ", label)
 #define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n\t"
 #define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n\t"
 
@@ -109,26 +144,29 @@
 
 #define RK_ASM_FOLLOW(label, offset)                                                                                   \
 	"ldr x16, [x16]\n\t"                                                                                           \
-	"cbz x16, %l[" #label "]\n\t"                                                                                  \
+	RKI_ASM_LEAVE(RK_ASM_C, "cbz x16, ", "cbnz x16, ", label)                                                      \
 	"add x16, x16, %x[" #offset "]\n\t"
 #define RKI_ASM_ENTER(to, where, label)                                                                                \
 	RKI_ASM_OF_BASE                                                                                                \
 	"ldr x16, [x16]\n\t"                                                                                           \
+	RKI_ASM_WHY(to, label)                                                                                         \
 	"cmp x16, #0\n\t"                                                                                              \
-	"b.le " to(label) "\n\t"                                                                                       \
+	RKI_ASM_LEAVE(to, "b.le ", "b.gt ", label)                                                                     \
 	RK_ASM_BEHIND(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	"ldr x17, " place "\n\t"                                                                                       \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
-	"b.ne %l[" #label "]\n\t"
+	RKI_ASM_LEAVE(RK_ASM_C, "b.ne ", "b.eq ", label)
 
 #define RK_ASM_LOAD "ldr x17, [x16]\n\t"
 #define RK_ASM_IF_LOADED(to, word, label)                                                                              \
+	RKI_ASM_WHY(to, label)                                                                                         \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
-	"b.eq " to(label) "\n\t"
+	RKI_ASM_LEAVE(to, "b.eq ", "b.ne ", label)
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
+	RKI_ASM_WHY(to, label)                                                                                         \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
-	"b.ne " to(label) "\n\t"
+	RKI_ASM_LEAVE(to, "b.ne ", "b.eq ", label)
 #define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
 #define RK_ASM_KEEP "mov %x[value], x17\n\t"
 #define RK_ASM_STORE_LOADED(pointer) RKI_ASM_PRIVATE("str x17, [%x[" #pointer "]]\n\t")
@@ -136,15 +174,17 @@
 
 /* An array's length is in the low 16 bits of the slot's word. The next word is the capacity, and then the elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
+	RKI_ASM_WHY(to, label)                                                                                         \
 	"ands x13, x17, #0xffff\n\t"                                                                                   \
-	"b.eq " to(label) "\n\t"                                                                                       \
+	RKI_ASM_LEAVE(to, "b.eq ", "b.ne ", label)                                                                     \
 	"add x13, x16, x13, lsl #3\n\t"                                                                                \
 	"ldr %x[" #read "], [x13, #8]\n\t"
 #define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
 	"and x13, x17, #0xffff\n\t"                                                                                    \
 	"ldr x14, [x16, #8]\n\t"                                                                                       \
+	RKI_ASM_WHY(to, label)                                                                                         \
 	"cmp x13, x14\n\t"                                                                                             \
-	"b.hs " to(label) "\n\t"                                                                                       \
+	RKI_ASM_LEAVE(to, "b.hs ", "b.lo ", label)                                                                     \
 	"add x13, x16, x13, lsl #3\n\t"                                                                                \
 	RKI_ASM_PRIVATE("str %x[" #word "], [x13, #16]\n\t")
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
@@ -227,7 +267,7 @@
 	"ldr x13, [x16, #8]\n\t"                                                                                       \
 	"add x12, x17, %x[" #size "]\n\t"                                                                              \
 	"cmp x12, x13\n\t"                                                                                             \
-	"b.gt %l[" #label "]\n\t"
+	RKI_ASM_LEAVE(RK_ASM_C, "b.gt ", "b.le ", label)
 #define RK_ASM_PLACE(mask)                                                                                             \
 	"and x17, x17, %x[" #mask "]\n\t"                                                                              \
 	"add x15, x16, x17\n\t"                                                                                        \
@@ -274,7 +314,18 @@
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
 #define RKI_ASM_GO(place) "b " place "\n\t"
-#define RKI_ASM_TELL(code, from) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
+#define RKI_ASM_TELL(code, from) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RK_ASM_HERE())
+
+/*
+ * The label of all exits in the statement itself, whatever the name. RKI_ASM_WHY has set the outcome, so there is no code at
+ * the exit. In RK_SECTION_VALUE the label is after the instruction that sets the outcome of a section that was done. In
+ * other sections it is the end label's place.
+ */
+#define RK_ASM_HERE(label) RKI_ASM_L(12)
+#define RK_ASM_EXIT_VALUE(label, code) ".set .Lrk_" #label "_%=, " code "\n\t"
+#define RKI_ASM_DONE_VALUE "mov %w[outcome], #0\n" RK_ASM_HERE() ":\n\t" RKI_ASM_EXIT_(RK_ASM_HERE())
+#define RKI_ASM_DONE_TOKEN RK_ASM_HERE() ":\n\t"
+#define RKI_OUTCOME "=&r" /* the section sets it in any case */
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be the zero register. */
 #define RK_IN(name) [name] "r"(name)

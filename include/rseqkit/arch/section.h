@@ -13,8 +13,8 @@
  *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item whose address is in the shared word `gate`
  *                                            (RK_IN; gate.h). That word becomes the loaded word. Goes to `label` if it is 0
  *   RK_ASM_INDEX_OPEN_GATE(to)               does the same for a gate that is never closed
- *   RK_ASM_INDEX_GATE_TOKEN(to, label)       as RK_ASM_INDEX_GATE, but the word at `gate` becomes the outcome; only in
- *                                            RK_SECTION_TOKEN
+ *   RK_ASM_INDEX_GATE_TOKEN(to)              as RK_ASM_INDEX_GATE, but the word at `gate` becomes the outcome; goes to the
+ *                                            section's end if the word is 0; only in RK_SECTION_TOKEN
  *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the next word are both 0; only in
  *                                            RK_SECTION_TOKEN
  *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; only in RK_SECTION_TOKEN
@@ -76,7 +76,8 @@
  *
  * `to` says how a label is named:
  *   RK_ASM_C      a label of C, for RK_SECTION
- *   RK_ASM_HERE   a label in the statement itself, for RK_SECTION_VALUE and RK_SECTION_TOKEN
+ *   RK_ASM_HERE   a label in the statement itself, for RK_SECTION_VALUE and RK_SECTION_TOKEN. RK_ASM_EXIT_VALUE(label, code)
+ *                 declares it; `code` becomes the outcome
  *   RK_ASM_END    the section's end label, whatever the name, for RK_SECTION_OR_NULL
  *
  * An operation (detail/ops_body.h) is a string of primitives. The order of a string is: an exit for each label to which the
@@ -95,8 +96,11 @@
  *   RKI_ASM_UNWIND_TELL(from)  describes RKI_ASM_TELL to unwinders. RKI_ASM_TELL begins at the label `from`, and ends at the
  *                              label with this name and an "e" after it
  *   RKI_ASM_GO(place)          goes to the label
- *   RKI_ASM_TELL(code, from)   makes `code` the outcome, and goes to the section's end; not in RK_SECTION. `from` is the label
- *                              before this code
+ *   RKI_ASM_TELL(code, from)   makes `code` the outcome, and goes to the end of the asm statement; not in RK_SECTION. `from` is
+ *                              the label before this code
+ *   RKI_ASM_DONE_VALUE         follows the commit of RK_SECTION_VALUE
+ *   RKI_ASM_DONE_TOKEN         follows the commit of RK_SECTION_TOKEN and RK_SECTION_OR_NULL
+ *   RKI_OUTCOME                the constraint of the outcome of RK_SECTION_VALUE
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for tests of the events that abort a
  *                              section
  *   RKI_AREA_READ              reads a field of the area
@@ -206,19 +210,14 @@
 	RKI_ASM_DECLARE(RKI_ASM_L(1), RKI_ASM_L(1))
 
 #define RK_ASM_C(label) "%l[" #label "]"
-#define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 #define RK_ASM_END(label) RKI_ASM_L(2)
 
-/* The table's entry for an exit. RK_ASM_EXIT_VALUE also has the code at the exit, which sets the outcome. */
+/* The table's entry for an exit. A port defines RK_ASM_HERE and RK_ASM_EXIT_VALUE. */
 #define RKI_ASM_EXIT_(place)                                                                                           \
 	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
-#define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
-	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
-	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code, RK_ASM_HERE(label))                          \
-	RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t" RKI_ASM_UNWIND_TELL(RK_ASM_HERE(label))
 
-/* An abort handler that sets the outcome, and then goes to the end label. */
+/* An abort handler that sets the outcome, and then goes to the end of the asm statement. */
 #define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_TELL(code, RKI_ASM_L(4))) RKI_ASM_UNWIND_TELL(RKI_ASM_L(4))
 
 /* The values of enum rk_result, as text for the assembler. */
@@ -260,17 +259,20 @@
  * statement, `read` has the value. `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
-	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
-				  : [outcome] "+&r"(result), [value] "=&r"(read)                                       \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_DONE_VALUE                           \
+				   RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)                                               \
+				  : [outcome] RKI_OUTCOME(result), [value] "=&r"(read)                                 \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 
 /*
  * The asm statement of an operation that reads an address. `token` becomes the address or an outcome. Because every address
- * is greater than every outcome, one register and one test are enough for both.
+ * is greater than every outcome, one register and one test are enough for both. After RK_ASM_INDEX_GATE_TOKEN, a token of 0
+ * means that the gate was closed.
  */
 #define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
-	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_DONE_TOKEN                           \
+				   RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)                                               \
 				  : [outcome] "=&r"(token)                                                             \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
@@ -282,7 +284,8 @@
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \
-		__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING("0")                 \
+		__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE RKI_ASM_BEGIN body RKI_ASM_DONE_TOKEN                         \
+					   RKI_ASM_ABORT_TELLING("0")                                                  \
 					  : [outcome] "+&r"(token)                                                     \
 					  : [area] "r"(rk_area_offset), inputs                                         \
 					  : "memory", "cc", uses);                                                     \

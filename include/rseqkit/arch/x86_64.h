@@ -121,8 +121,8 @@
 #define RK_ASM_INDEX_GATE(to, label)                                                                                   \
 	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%%rcx", "rcx"), "%%rcx", "rcx")
 #define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "%%rcx", "rcx")
-#define RK_ASM_INDEX_GATE_TOKEN(to, label)                                                                             \
-	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%[outcome]", "%[outcome]"), "%[outcome]", "%[outcome]")
+#define RK_ASM_INDEX_GATE_TOKEN(to)                                                                                    \
+	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(RK_ASM_END, closed, "%[outcome]", "%[outcome]"), "%[outcome]", "%[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")                                                                        \
 	RKI_ASM_X("orq 8(%%rax), %%rcx", "or rcx, [rax+8]")                                                            \
@@ -341,6 +341,16 @@
 #define RKI_ASM_TELL(code, from)                                                                                       \
 	RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) from "g:\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 #define RKI_ASM_UNWIND_TELL(from) RKI_ASM_UNWIND(from, from "g") RKI_ASM_UNWIND(from "g", from "e")
+
+/* A label in the statement itself. The code at the label is out of line: jumps have the range of the whole program. */
+#define RK_ASM_HERE(label) ".Lrk_" #label "_%="
+#define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
+	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
+	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code, RK_ASM_HERE(label))                          \
+	RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t" RKI_ASM_UNWIND_TELL(RK_ASM_HERE(label))
+#define RKI_ASM_DONE_VALUE
+#define RKI_ASM_DONE_TOKEN
+#define RKI_OUTCOME "+&r"
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)

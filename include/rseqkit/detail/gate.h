@@ -43,13 +43,15 @@ RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
 	*item = NULL;
 	if (RKI_NO_AREA)
 		return RKI_GATE_LEAVE;
-	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
-			 RK_ASM_INDEX_GATE_TOKEN(RK_ASM_HERE, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(one),
+	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_ASM_INDEX_GATE_TOKEN(RK_ASM_HERE) RK_ASM_COMMIT_ADD_IMMEDIATE(one),
 			 RK_LIST(RK_IN(gate), RK_IN_WORD_AS(one, (intptr_t)1)), RK_USES_SLOT);
 	if (RKI_LIKELY(token > RK_CLOSED)) {
 		*item = (void *)token;
 		return RK_DONE;
 	}
+	if (token == 0)
+		return RK_CLOSED;
 	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;
 }
 
