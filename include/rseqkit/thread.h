@@ -86,15 +86,17 @@ RKI_BEGIN_DECLS
  *                         openat, pread64 and close once more
  *     if the libc doesn't register threads
  *                         get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close to read the
- *                         environment. If a stranger (RK_REASON_STRANGER) is loaded, the library also calls openat, pread64 and
- *                         close to count the threads. A copy of this library that was built for an older libc, which doesn't
+ *                         environment, and to count the threads. The library also looks for code that registers threads, in
+ *                         all modules. It does so in preloaded objects, and if it decides late or doesn't see threads start.
+ *                         This takes about 0.1 ms for each megabyte of code. A copy of this library that was built for an older libc, which doesn't
  *                         register threads, calls rt_sigprocmask in any case
  *     if areas are this library's own, or an early adopter's
  *                         prlimit64, memfd_create, write, mmap, close; in emulators also munmap
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and
  *                         in a handler that interrupted a preparation
  *   operations, sums, queries
- *                         none, with these exceptions. In a thread without rseq, rk_cpu() calls getcpu if there is no vDSO. If
+ *                         none, with these exceptions. In a thread without rseq, rk_thread_owner() calls rseq, and possibly
+ *                         rt_sigprocmask, and rk_cpu() calls getcpu if there is no vDSO. If
  *                         no file descriptor was free to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to
  *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). If rk_ring_notify()
  *                         chose an eventfd, the write to the ring also calls write, and getpid if the kernel can't wipe memory
@@ -210,7 +212,12 @@ RKI_API int rk_thread_unregister(void);
  * Queries of the calling thread. These functions don't register the thread. Because a vfork child runs on its parent's TLS,
  * queries in a child outside a bracket return the parent's values.
  *
- * Context: any thread, signal handler, after fork. Cost: nanoseconds, no system call.
+ * rk_thread_owner() returns the owner of the calling thread's registration, as the kernel says. If another component registered
+ * the thread in an area that this library doesn't use, the owner is RK_OWNER_FOREIGN. It is RK_OWNER_LIBRSEQ if librseq did, and
+ * the library finds librseq. If no component registered the thread, the owner is RK_OWNER_NONE. In a thread that this library
+ * couldn't register, rk_thread_owner() makes the system call rseq, and possibly rt_sigprocmask.
+ *
+ * Context: any thread, signal handler, after fork. Cost: nanoseconds, and no other system call.
  */
 RKI_API enum rk_owner rk_thread_owner(void);
 RKI_API enum rk_reason rk_thread_reason(void);

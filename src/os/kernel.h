@@ -191,9 +191,16 @@ static inline uint32_t rk_feature_size(void)
 	return announced != 0 ? (uint32_t)announced : RK_FEATURE_SIZE_ORIGINAL;
 }
 
+/*
+ * The code of this function has the complement of the system call's number, which the compiler can't fold. So other copies of
+ * this library don't take this copy for a component that registers threads itself (callers.c).
+ */
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
-	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);
+	long complement = ~(long)SYS_rseq;
+
+	__asm__("" : "+r"(complement));
+	return (int)RK_SYSCALL(~complement, area, length, flags, signature);
 }
 
 /* Gives the kernel one of the commands of KTLS. */

@@ -18,4 +18,10 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers);
  */
 bool rk_libc_is_bound_and_registers(void);
 
+/*
+ * glibc 2.32 and later define this variable, and clear it when the program creates its first thread. With another libc its address
+ * is NULL.
+ */
+extern char __libc_single_threaded __attribute__((__weak__));
+
 #endif /* RK_SRC_LIBC_H */

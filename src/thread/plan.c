@@ -309,13 +309,27 @@ static const struct candidate {
 };
 
 /*
- * Returns whether all later threads will be registered when they start. If so, the first attempt of a stranger (a component
- * that registers threads itself, strangers.h) fails, and the stranger works without rseq. In the spare area, glibc itself
- * registers each thread that a registered thread creates.
+ * Returns whether all later threads will be registered when they start, and no other thread has started before. If so, the first
+ * attempt of a stranger (a component that registers threads itself, strangers.h) fails, and the stranger works without rseq. In
+ * the spare area, glibc itself registers each thread that a registered thread creates.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
-	return !rk_strangers_may_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
+	return !rk_strangers_may_have_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
+}
+
+/*
+ * Returns whether this library leaves registration to a stranger. A preloaded object is added to programs that know nothing of
+ * it, so it leaves rseq to a stranger that has come with the program. The search for a stranger's code takes long, so it is made
+ * only if its result matters.
+ */
+static bool defers(const union rk_plan *plan)
+{
+	if (plan->where == RK_WHERE_EARLY || !plan->meets)
+		return false;
+	if (starts_are_ours(plan))
+		return rk_start_registers_all() && rk_strangers_have_code();
+	return rk_strangers_are_loaded();
 }
 
 /*
@@ -326,9 +340,7 @@ static enum rk_reason hesitate(const struct situation *now, const union rk_plan 
 {
 	if (now->choice == RK_CHOICE_OTHERS)
 		return RK_REASON_TOLD;
-	if (plan->where != RK_WHERE_EARLY && plan->meets && rk_strangers_are_loaded() && !starts_are_ours(plan))
-		return RK_REASON_STRANGER;
-	return RK_REASON_NONE;
+	return defers(plan) ? RK_REASON_STRANGER : RK_REASON_NONE;
 }
 
 /*

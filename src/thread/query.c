@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "os/answer.h"
 #include "os/kernel.h"
+#include "strangers.h"
 #include "thread.h"
 
 /*
@@ -90,7 +91,49 @@ enum rk_reason rk_thread_reason(void)
 	return reason != RK_REASON_NONE ? (enum rk_reason)reason : RK_REASON_NOT_YET;
 }
 
+/*
+ * Returns the owner of a registration that isn't in the area of the decision. If librseq was found before its constructor stored
+ * where its area is, the decision has another area (plan.c), but by now the area is known. With musl the search for librseq isn't
+ * possible in a handler (process.h), so there the owner is foreign.
+ */
+static enum rk_owner other_owner(const struct rk_process *p)
+{
+#ifdef __GLIBC__
+	unsigned char before[RK_SIGSET_SIZE];
+	ptrdiff_t offset;
+	bool is_librseq, blocked;
+
+	if (rk_process_reason(p) == RK_REASON_STRANGER) {
+		blocked = rk_kernel_block_signals(before) == 0;
+		is_librseq = rk_strangers_librseq(&offset) == RK_LIBRSEQ_FOUND &&
+			     (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
+			      rk_kernel_registered_at(rk_area_at(offset), p->feature_size));
+		if (blocked)
+			(void)rk_kernel_set_signals(before, NULL);
+		if (is_librseq)
+			return RK_OWNER_LIBRSEQ;
+	}
+#else
+	(void)p;
+#endif
+	return RK_OWNER_FOREIGN;
+}
+
+/*
+ * The kernel's answer counts, because a reason can be that of the whole process. The owner follows from the reason only if the
+ * kernel doesn't answer. If the reason is that the system call was refused, it isn't made again. It isn't made either if the libc
+ * registers threads, because then other components can't.
+ */
 enum rk_owner rk_thread_owner(void)
 {
-	return owner_by(rk_process_get(), rk_thread_reason());
+	const struct rk_process *p = rk_process_get();
+	enum rk_reason reason = rk_thread_reason();
+	int registered = -ENOSYS;
+
+	if (reason != RK_REASON_NONE && reason != RK_REASON_NO_KERNEL && reason != RK_REASON_BLOCKED &&
+	    reason != RK_REASON_LIBC_GAVE_UP)
+		registered = rk_kernel_has_registration();
+	if (registered < 0)
+		return owner_by(p, reason);
+	return registered == 1 ? other_owner(p) : RK_OWNER_NONE;
 }

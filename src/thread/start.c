@@ -51,7 +51,7 @@
 #include <threads.h>
 #include "exit.h"
 #include "os/kernel.h"
-#include "process.h"
+#include "thread.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
@@ -194,9 +194,9 @@ static bool starts_are_left_alone(void)
 #ifdef __SANITIZE_THREAD__
 	return true; /* ThreadSanitizer prepares a thread after our code runs in it, and instrumented code can't run before */
 #elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
-	enum rk_owner owner = rk_thread_owner();
+	const struct rk_process *p = rk_process_get();
 
-	return owner == RK_OWNER_LIBC || owner == RK_OWNER_KERNEL;
+	return (p->where == RK_WHERE_LIBC || p->where == RK_WHERE_KTLS) && rk_area_is_registered(rk_area_of(p));
 #else
 	return rk_process_get()->where != RK_WHERE_OWN;
 #endif

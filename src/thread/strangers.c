@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include "area.h"
+#include "callers.h"
+#include "libc.h"
 #include "os/module.h"
 #include "os/modules.h"
 #include "os/kernel.h"
@@ -23,11 +25,26 @@ static int look_for_strangers(struct dl_phdr_info *info, size_t size, void *foun
 	return *(bool *)found;
 }
 
+static int look_for_callers(struct dl_phdr_info *info, size_t size, void *found)
+{
+	(void)size;
+	*(bool *)found = rk_calls_rseq(info);
+	return *(bool *)found;
+}
+
 bool rk_strangers_are_loaded(void)
 {
 	bool found = false;
 
 	(void)rk_modules_each(look_for_strangers, &found);
+	return found || rk_strangers_have_code();
+}
+
+bool rk_strangers_have_code(void)
+{
+	bool found = false;
+
+	(void)rk_modules_each(look_for_callers, &found);
 	return found;
 }
 
@@ -116,12 +133,16 @@ static long count_threads(const char *stat)
 	return count;
 }
 
-bool rk_strangers_may_run(void)
+bool rk_strangers_may_have_run(void)
 {
 	char text[512] = {0};
-	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	long size = fd < 0 ? -1 : rk_kernel_read_at(fd, text, sizeof(text) - 1, 0);
+	long fd, size;
 
+	/* The libc doesn't set this variable again when threads end. */
+	if (&__libc_single_threaded != NULL && !__libc_single_threaded)
+		return true;
+	fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : rk_kernel_read_at(fd, text, sizeof(text) - 1, 0);
 	if (fd >= 0)
 		(void)RK_SYSCALL(SYS_close, (int)fd);
 	text[size > 0 ? size : 0] = '\0';

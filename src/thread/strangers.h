@@ -4,27 +4,28 @@
  * of a thread.
  *
  * Suppose that a stranger has registered one thread, and then tries to register another thread that we registered. Then the
- * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Only the symbols
- * that modules export show whether there are strangers.
+ * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Two things show
+ * whether there are strangers: the symbols that modules export, and code that makes the system call rseq (callers.h).
  *
  *   situation                                            what we do
  *   the libc registers                                   nothing, and strangers do nothing either
- *   librseq is loaded                                    use its area in threads that librseq registered; register none
- *   we are loaded at process start, use our own areas,   register each thread before its start routine (start.c): the
- *   and see the starts of threads. (We see the starts    stranger's first attempt fails, and it works without rseq
- *   if we are preloaded, or if the libc has no area.)
- *   we are loaded at process start, and use the libc's   register the first thread; from then on glibc registers each
- *   spare area (plan.c)                                  thread that a registered thread creates
- *   we are loaded by dlopen(), or don't see the starts   register no thread, use rseq in threads that are registered
- *   of threads, and a module exports __rseq_abi or       (RK_REASON_STRANGER)
- *   librseq's function
- *   as in the row above, but no module exports either    register each thread at its first operation
- *   symbol
+ *   a module exports librseq's function                  use librseq's area in threads that librseq registered; register none
+ *   a module exports an __rseq_abi that we can use       share it (early.h)
+ *   we are preloaded, and a module has code that         register no thread: the program came with the stranger, and knows
+ *   makes the system call                                nothing of us
+ *   we decide before the process has a second thread,    register each thread before its start routine (start.c): the
+ *   use our own areas, and see the starts of threads.    stranger's first attempt fails, and it works without rseq
+ *   (We see the starts if we are preloaded, or if the
+ *   libc has no area.)
+ *   we decide before the process has a second thread,    register the first thread; from then on glibc registers each
+ *   and use the libc's spare area (plan.c)               thread that a registered thread creates
+ *   in other situations: a module exports __rseq_abi or  register no thread, use rseq in threads that are registered
+ *   librseq's function, or has code that makes the       (RK_REASON_STRANGER)
+ *   system call
+ *   in other situations: no module has any of these      register each thread at its first operation
  *
- * The last row was chosen because otherwise a plugin on an old libc would have no rseq at all. The row is wrong if the process
- * has a stranger with all of these three properties. All symbols of the stranger are hidden. The stranger hasn't registered the
- * thread that loads the plugin. It can't cope with a failure after a success. Start such programs with RSEQKIT_AREA=others,
- * which makes this library register no thread.
+ * A stranger isn't found if a module with the stranger is loaded after the decision, or if callers.c doesn't recognise its code.
+ * Start such programs with RSEQKIT_AREA=others, which makes this library register no thread.
  */
 #ifndef RK_SRC_STRANGERS_H
 #define RK_SRC_STRANGERS_H
@@ -33,10 +34,12 @@
 #include <stddef.h>
 
 /*
- * Returns whether a module of this namespace exports librseq's function for registering a thread, or a __rseq_abi. Takes
- * the dynamic linker's lock, so call this only while process.c decides where the threads' areas are.
+ * rk_strangers_are_loaded() returns whether a module of this namespace exports librseq's function for registering a thread, or a
+ * __rseq_abi, or has code that makes the system call rseq (callers.h). rk_strangers_have_code() looks only for such code. Both
+ * take the dynamic linker's lock, so call them only while process.c decides where the threads' areas are.
  */
 bool rk_strangers_are_loaded(void);
+bool rk_strangers_have_code(void);
 
 enum rk_librseq {
 	RK_LIBRSEQ_ABSENT,
@@ -50,7 +53,11 @@ enum rk_librseq {
  */
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 
-/* Returns whether the process possibly has more than one thread, as /proc shows. If /proc can't be read, returns true. */
-bool rk_strangers_may_run(void);
+/*
+ * Returns whether the process possibly has, or had, another thread than the calling one. A stranger possibly registered a thread
+ * that has ended. With glibc 2.35 and later, the libc says whether the process had threads. /proc shows the threads that exist. If
+ * /proc can't be read, returns true.
+ */
+bool rk_strangers_may_have_run(void);
 
 #endif /* RK_SRC_STRANGERS_H */

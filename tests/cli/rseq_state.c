@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../unit/quiet.h"
+
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
 int main(void)
@@ -18,7 +20,7 @@ int main(void)
 
 	if (&__rseq_size != NULL && __rseq_size != 0)
 		puts("libc");
-	else if (syscall(SYS_rseq, kernel_space, 32, 0, 0) < 0 && errno == EFAULT)
+	else if (syscall(quiet_rseq(), kernel_space, 32, 0, 0) < 0 && errno == EFAULT)
 		puts("kernel");
 	else
 		puts("none");

@@ -56,8 +56,8 @@ static int brackets_of_two_copies_nest(void)
 static void *bracket_unregistered(void *arg)
 {
 	(void)arg;
-	CHECK(syscall(SYS_rseq, opener->area(), 32, 1, RK_SIGNATURE) == 0 ||
-	      syscall(SYS_rseq, opener->area(), 33, 1, RK_SIGNATURE) == 0 || !kernel_says_any());
+	CHECK(syscall(quiet_rseq(), opener->area(), 32, 1, RK_SIGNATURE) == 0 ||
+	      syscall(quiet_rseq(), opener->area(), 33, 1, RK_SIGNATURE) == 0 || !kernel_says_any());
 	CHECK(!kernel_says_any());
 	CHECK(opener->vfork_begin() == 0);
 	check_closed();
@@ -131,7 +131,7 @@ static int adopter_sees_it(void)
 
 static bool stranger_registers_here(const volatile void *area, uint32_t length)
 {
-	return syscall(SYS_rseq, area, length, 0, RK_SIGNATURE) == 0;
+	return syscall(quiet_rseq(), area, length, 0, RK_SIGNATURE) == 0;
 }
 
 /* Returns the area and the length of the registration, so that a stranger can register the same area. */

@@ -331,7 +331,7 @@ static struct registration register_foreign(enum foreign how)
 	struct registration r = {how == PRIVATE ? private_area : libc_area, how == OTHER_LENGTH ? 64 : 32,
 				 how == OTHER_SIGNATURE ? 0x12345678 : RK_SIGNATURE};
 
-	if (syscall(SYS_rseq, r.area, r.length, 0, r.signature) == 0)
+	if (syscall(quiet_rseq(), r.area, r.length, 0, r.signature) == 0)
 		return r;
 	/*
 	 * Some kernels accept this length only with a stricter alignment. On such a kernel, let the libc's area look registered,
@@ -364,7 +364,7 @@ static int foreign_first(int how)
 	storm(0);
 	CHECK(copies[0]->sum(counters[0]) + copies[1]->sum(counters[1]) == 3000000 + 1000000 * handled);
 	/* The foreign registration is untouched. */
-	CHECK(syscall(SYS_rseq, its.area, its.length, 0, its.signature) == -1 && errno == EBUSY);
+	CHECK(syscall(quiet_rseq(), its.area, its.length, 0, its.signature) == -1 && errno == EBUSY);
 	return 0;
 }
 

@@ -292,14 +292,14 @@ static int foreign_first(int signature_only)
 	if (signature_only) {
 		CHECK(embedded[0]->enter() == 0);
 		area = embedded[0]->area();
-		CHECK(syscall(SYS_rseq, area, 32, 1, RK_SIGNATURE) == 0);
+		CHECK(syscall(quiet_rseq(), area, 32, 1, RK_SIGNATURE) == 0);
 		signature = 0x12345678;
 	}
-	CHECK(syscall(SYS_rseq, area, 32, 0, signature) == 0);
+	CHECK(syscall(quiet_rseq(), area, 32, 0, signature) == 0);
 	load_party(1);
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY));
 	CHECK(!embedded[1]->is_fast() && count() == (EARLY && signature_only ? 1 : 0));
-	CHECK(syscall(SYS_rseq, area, 32, 1, signature) == 0);
+	CHECK(syscall(quiet_rseq(), area, 32, 1, signature) == 0);
 	/* The thread isn't registered any more, but embed.h remembers the other component in the whole process. */
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY) && !kernel_says_any());
 	return 0;

@@ -69,7 +69,7 @@ static void check_refused(bool its)
 	for (int i = 0; i < 2; i++) {
 		CHECK(copies[i]->prepare() == -EBUSY);
 		CHECK(copies[i]->reg() == -EBUSY);
-		CHECK(copies[i]->owner() == RK_OWNER_FOREIGN);
+		CHECK(copies[i]->owner() == (its ? RK_OWNER_FOREIGN : RK_OWNER_NONE));
 		CHECK(copies[i]->reason() == RK_REASON_FOREIGN);
 		CHECK(copies[i]->area() == NULL);
 		CHECK(copies[i]->users() == 0);

@@ -72,8 +72,8 @@ static bool kernel_takes(uint32_t length)
 	bool takes;
 
 	CHECK(rk_vfork_begin() == 0);
-	takes = syscall(SYS_rseq, area, length, 0, RK_SIGNATURE) == 0;
-	CHECK(!takes || syscall(SYS_rseq, area, length, 1, RK_SIGNATURE) == 0);
+	takes = syscall(quiet_rseq(), area, length, 0, RK_SIGNATURE) == 0;
+	CHECK(!takes || syscall(quiet_rseq(), area, length, 1, RK_SIGNATURE) == 0);
 	CHECK(rk_vfork_end() == 0);
 	return takes;
 }

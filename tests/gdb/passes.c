@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "../../src/os/thread_pointer.h"
+#include "../unit/quiet.h"
 #define STORE store
 #include "store.h"
 
@@ -44,7 +45,7 @@ static int run(void)
 static void *unregister(void *done)
 {
 	run();
-	syscall(SYS_rseq, rk_thread_pointer() + __rseq_offset, 32, 1, RK_SIGNATURE);
+	syscall(quiet_rseq(), rk_thread_pointer() + __rseq_offset, 32, 1, RK_SIGNATURE);
 	sem_post((sem_t *)done);
 	sleep(60);
 	return NULL;

@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../neighbours/neighbour.h"
+#include "../unit/quiet.h"
 #include "../unit/slowness.h"
 #include "part.h"
 
@@ -96,7 +97,7 @@ struct found {
 /* Asks the kernel whether the calling thread is registered. */
 static bool is_registered(void)
 {
-	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+	return syscall(quiet_rseq(), (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
 }
 
 /*

@@ -28,6 +28,8 @@
 #include <threads.h>
 #include <unistd.h>
 
+#include "../unit/quiet.h"
+
 static bool must_be_registered;
 static atomic_int failures, detached_left, destroyed;
 static pthread_key_t key;
@@ -49,7 +51,7 @@ static void arrive(void)
 	int saved = errno;
 
 	if (must_be_registered)
-		check(syscall(SYS_rseq, -4096L, 32, 0, RSEQ_SIG) == -1 && errno == EINVAL,
+		check(syscall(quiet_rseq(), -4096L, 32, 0, RSEQ_SIG) == -1 && errno == EINVAL,
 		      "a start routine began unregistered");
 	errno = saved;
 }
@@ -223,10 +225,10 @@ static void *create_unregistered(void *argument)
 	void *result;
 
 	arrive();
-	if (syscall(SYS_rseq, area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) != 0)
+	if (syscall(quiet_rseq(), area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) != 0)
 		return argument; /* the thread is registered on another area */
 	result = result_of(NULL, give_back, argument, false);
-	syscall(SYS_rseq, area, 32, 0, RSEQ_SIG);
+	syscall(quiet_rseq(), area, 32, 0, RSEQ_SIG);
 	return result;
 }
 #endif

@@ -54,8 +54,8 @@ static int ask_kernel(void)
 	if (getauxval(27 /* AT_RSEQ_FEATURE_SIZE */) <= 32)
 		return 1;
 	if (kernel_says_any())
-		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
-	CHECK(syscall(SYS_rseq, room, getauxval(27), 0, RK_SIGNATURE) == 0);
+		CHECK(syscall(quiet_rseq(), area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
+	CHECK(syscall(quiet_rseq(), room, getauxval(27), 0, RK_SIGNATURE) == 0);
 	return prctl(PRCTL_SLICE, SLICE_SET, 1, 0, 0) == 0 ? 0 : 1;
 }
 

@@ -32,6 +32,7 @@
 #include <unistd.h>
 #include <rseqkit.h>
 #include "../../src/os/thread_pointer.h"
+#include "quiet.h"
 #include "slowness.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -97,7 +98,7 @@ static inline bool world_has_rseq(void)
 static inline bool kernel_says_registered(const volatile void *area, uint32_t length)
 {
 	int saved = errno;
-	bool yes = syscall(SYS_rseq, area, length, 1, 0x12345678) == -1 && errno == EPERM;
+	bool yes = syscall(quiet_rseq(), area, length, 1, 0x12345678) == -1 && errno == EPERM;
 
 	errno = saved;
 	return yes;
@@ -107,7 +108,7 @@ static inline bool kernel_says_registered(const volatile void *area, uint32_t le
 static inline bool kernel_says_any(void)
 {
 	int saved = errno;
-	bool yes = syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+	bool yes = syscall(quiet_rseq(), (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
 
 	errno = saved;
 	return yes;
@@ -142,7 +143,7 @@ static inline void *start_unregistered(void *arg)
 	struct unregistered start = *(struct unregistered *)arg;
 
 	free(arg);
-	syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE);
+	syscall(quiet_rseq(), area_here(), process_info().length, 1, RK_SIGNATURE);
 	return start.run(start.arg);
 }
 

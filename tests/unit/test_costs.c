@@ -32,7 +32,7 @@ static double seconds(void)
 
 static int change(int flags)
 {
-	return syscall(SYS_rseq, room, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
+	return syscall(quiet_rseq(), room, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 }
 
 /*

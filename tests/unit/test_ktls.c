@@ -88,7 +88,7 @@ static void tells_the_layout(void **state)
 static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
-	bool has = syscall(SYS_rseq, &raw, sizeof(raw), 1 << 2, 1) == 0;
+	bool has = syscall(quiet_rseq(), &raw, sizeof(raw), 1 << 2, 1) == 0;
 	int r = rk_ktls_query_kernel(&layout, sizeof(layout));
 
 	(void)state;
@@ -206,7 +206,7 @@ static void *undo(void *arg)
 
 	(void)arg;
 	if (world_owner() == RK_OWNER_KERNEL)
-		CHECK(syscall(SYS_rseq, area_here(), info.length, 1, RK_SIGNATURE) == 0 && !kernel_says_any());
+		CHECK(syscall(quiet_rseq(), area_here(), info.length, 1, RK_SIGNATURE) == 0 && !kernel_says_any());
 	(void)judge();
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
@@ -239,11 +239,11 @@ static void *go_elsewhere(void *arg)
 	struct rk_process_info info = process_info();
 
 	(void)arg;
-	CHECK(syscall(SYS_rseq, area_here(), info.length, 1, RK_SIGNATURE) == 0);
-	CHECK(syscall(SYS_rseq, area, info.length, 0, RK_SIGNATURE) == 0);
+	CHECK(syscall(quiet_rseq(), area_here(), info.length, 1, RK_SIGNATURE) == 0);
+	CHECK(syscall(quiet_rseq(), area, info.length, 0, RK_SIGNATURE) == 0);
 	CHECK(rk_thread_prepare() == -EBUSY && rk_thread_owner() == RK_OWNER_FOREIGN);
 	CHECK(rk_ktls_tid(rk_ktls_offset()) == (int)syscall(SYS_gettid));
-	CHECK(syscall(SYS_rseq, area, info.length, 1, RK_SIGNATURE) == 0);
+	CHECK(syscall(quiet_rseq(), area, info.length, 1, RK_SIGNATURE) == 0);
 	return NULL;
 }
 

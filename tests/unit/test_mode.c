@@ -141,9 +141,9 @@ static int store_junk(int offset)
 {
 	signal(SIGSEGV, SIG_DFL); /* replaces cmocka's handler */
 	if (kernel_says_any())
-		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
+		CHECK(syscall(quiet_rseq(), area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 	migrate();
-	CHECK(syscall(SYS_rseq, room, feature_size(), 0, RK_SIGNATURE) == 0);
+	CHECK(syscall(quiet_rseq(), room, feature_size(), 0, RK_SIGNATURE) == 0);
 	if (offset >= 0)
 		*(volatile uint32_t *)(void *)(room + offset) = 0x12345678;
 	migrate();
@@ -163,7 +163,7 @@ static int register_in_vfork_child(void)
 	pid = vfork();
 	if (pid == 0) {
 		migrate();
-		_exit(syscall(SYS_rseq, room, feature_size(), 0, RK_SIGNATURE) != 0);
+		_exit(syscall(quiet_rseq(), room, feature_size(), 0, RK_SIGNATURE) != 0);
 	}
 	CHECK(exit_status_of(pid) == 0);
 	migrate();

@@ -28,9 +28,17 @@ _Noreturn void doctor_give_up(enum lack lack)
 	_exit((int)lack);
 }
 
+long doctor_number_of_rseq(void)
+{
+	long complement = ~(long)SYS_rseq;
+
+	__asm__("" : "+r"(complement));
+	return ~complement;
+}
+
 static long rseq(volatile void *area, uint32_t length, int flags)
 {
-	return syscall(SYS_rseq, area, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
+	return syscall(doctor_number_of_rseq(), area, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 }
 
 uint32_t doctor_full_length(const struct rk_process_info *process)

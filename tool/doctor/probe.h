@@ -40,6 +40,12 @@ enum lack {
 /* In a child: ends the child with this status. The parent still uses the letters that the child has written. */
 _Noreturn void doctor_give_up(enum lack lack);
 
+/*
+ * Returns the number of the system call rseq. The code has the number's complement, so that librseqkit doesn't take this program
+ * for a component that registers threads itself (src/thread/callers.h).
+ */
+long doctor_number_of_rseq(void);
+
 /* In the parent: converts a letter to an answer. */
 enum answer doctor_said(int letter);
 

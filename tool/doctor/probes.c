@@ -104,7 +104,7 @@ static int probe_field(int out, const void *argument)
 
 static int try_system_call(void)
 {
-	long r = syscall(SYS_rseq, sizeof(void *) == 8 ? -(uintptr_t)4096 : 0, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
+	long r = syscall(doctor_number_of_rseq(), sizeof(void *) == 8 ? -(uintptr_t)4096 : 0, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
 
 	return r == 0 ? 0 : errno;
 }

@@ -20,6 +20,15 @@ static int64_t offset_of(const struct inspect_answer *answer)
 	return (int64_t)(answer->address - answer->thread_pointer);
 }
 
+/*
+ * Does a copy of librseqkit in the process use the area at this offset? If there is no copy, returns true. An area that no copy uses
+ * is foreign for rk_thread_owner(), too.
+ */
+static bool is_shared(const struct inspect_places *places, int64_t offset)
+{
+	return places->self.count == 0 || inspect_is_among(&places->self, offset);
+}
+
 static enum inspect_owner owner_of(const struct inspect_places *places, const struct inspect_answer *answer)
 {
 	int64_t offset = offset_of(answer);
@@ -41,9 +50,11 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	 * are checked before librseqkit.
 	 */
 	if (inspect_is_among(&places->early, offset))
-		return OWNER_EARLY;
+		return is_shared(places, offset) ? OWNER_EARLY : OWNER_FOREIGN;
 	if (inspect_is_among(&places->librseq, offset))
 		return OWNER_LIBRSEQ;
+	if (inspect_is_among(&places->inside, offset))
+		return is_shared(places, offset) ? OWNER_LIBRSEQ : OWNER_FOREIGN;
 	if (inspect_is_among(&places->self, offset))
 		return OWNER_SELF;
 	return places->complete || inspect_is_among(&places->hidden, offset) ? OWNER_FOREIGN : OWNER_UNKNOWN;

@@ -130,7 +130,8 @@ struct inspect_places {
 	uint32_t libc_size;             /* the value of __rseq_size; 0 if the C library registers no threads */
 	struct inspect_offsets self;    /* the values of rk_area_offset in all copies */
 	struct inspect_offsets early;   /* offsets of each __rseq_abi that other modules can see */
-	struct inspect_offsets librseq; /* the value of librseq's rseq_offset */
+	struct inspect_offsets librseq; /* the value of librseq's rseq_offset, if other modules can see it */
+	struct inspect_offsets inside;  /* the value of librseq's rseq_offset in a static program */
 	struct inspect_offsets hidden;  /* offsets of each __rseq_abi that other modules can't see */
 	bool early_elsewhere; /* a library defines __rseq_abi at an unknown offset */
 };

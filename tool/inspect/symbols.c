@@ -217,7 +217,7 @@ static void consider(struct search *search, bool in_dynamic_table, const char *n
 	} else if (strcmp(name, "rk_area_offset") == 0) {
 		add_word(search, &places->self, address);
 	} else if (strcmp(name, "rseq_offset") == 0 && is_public(search, in_dynamic_table, symbol)) {
-		add_word(search, &places->librseq, address);
+		add_word(search, in_dynamic_table ? &places->librseq : &places->inside, address);
 	}
 }
 

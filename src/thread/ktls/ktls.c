@@ -29,6 +29,7 @@
 #include "os/answer.h"
 #include "os/kernel.h"
 #include "ktls.h"
+#include "thread/libc.h"
 #include "thread/reason.h"
 #include "thread/thread.h"
 #include "os/vdso.h"
@@ -38,9 +39,6 @@
 #else
 #define ACCESSOR(what) "__vdso_rseq_ktls_" what
 #endif
-
-/* glibc 2.32 and later define this variable. */
-extern char __libc_single_threaded __attribute__((__weak__));
 
 static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);

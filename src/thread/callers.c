@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * callers.c - finds code that makes the system call rseq; see callers.h.
+ *
+ * Names of symbols don't show all such code. A component can hide its symbols, and their names are then only in the file, if
+ * the file isn't stripped. But the code itself is always in memory, and it contains the number of the system call. Code counts if
+ * it has one of two forms:
+ *
+ *   - it loads the number as the first argument of a function, and soon calls the libc's syscall()
+ *   - it loads the number as the number of a system call, and soon makes a system call
+ *
+ * The libc has the second form, because some libcs register threads. So modules with a libc are left out. In a static program,
+ * only the first form counts. Copies of this library, and users of embed.h, have neither form: they load the number's
+ * complement (rk_sys_rseq() in kernel.h). So a copy of an earlier version counts as a caller. That costs speed, because then
+ * this library registers no thread, but no result is wrong.
+ *
+ * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
+ * the number, because a call of syscall() must follow. A page of code that can't be read is no usual state. So this file tests
+ * only the first page of each segment, and passes over segments that can't be read.
+ *
+ * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
+ * and another module's memcmp(), for example, isn't called.
+ */
+#define _GNU_SOURCE
+#include "callers.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include "os/kernel.h"
+#include "os/module.h"
+
+#if defined(__x86_64__) || defined(__aarch64__)
+#define SLOTS_MAX 4 /* a module has a slot for calls, and possibly another one for the function's address */
+
+struct module {
+	uintptr_t bias;
+	const ElfW(Phdr) *segments;
+	int count;
+	bool is_static;     /* a program without a dynamic linker, which contains its libc */
+	uintptr_t slots[SLOTS_MAX]; /* addresses where the dynamic linker stores the address of syscall() */
+	int slot_count;
+};
+
+static bool is_name(const char *name, const char *other)
+{
+	while (*name != '\0' && *name == *other) {
+		name++;
+		other++;
+	}
+	return *name == *other;
+}
+
+/* The parts of a dynamic section that name the symbols that the module uses. */
+struct uses {
+	const ElfW(Sym) *symbols;
+	const char *names;
+	const ElfW(Rela) *relocations[2]; /* of data, and of calls */
+	size_t sizes[2];
+};
+
+static struct uses uses_of(const ElfW(Dyn) *dynamic, uintptr_t bias)
+{
+	struct uses uses = {.symbols = NULL};
+
+	for (; dynamic->d_tag != DT_NULL; dynamic++) {
+		uintptr_t value = (uintptr_t)dynamic->d_un.d_ptr;
+		/* Some dynamic linkers relocate these addresses in place, and some don't. */
+		const void *address = (const void *)(value < bias ? value + bias : value);
+
+		switch (dynamic->d_tag) {
+		case DT_SYMTAB:
+			uses.symbols = (const ElfW(Sym) *)address;
+			break;
+		case DT_STRTAB:
+			uses.names = (const char *)address;
+			break;
+		case DT_RELA:
+			uses.relocations[0] = (const ElfW(Rela) *)address;
+			break;
+		case DT_JMPREL:
+			uses.relocations[1] = (const ElfW(Rela) *)address;
+			break;
+		case DT_RELASZ:
+			uses.sizes[0] = (size_t)value;
+			break;
+		case DT_PLTRELSZ:
+			uses.sizes[1] = (size_t)value;
+			break;
+		}
+	}
+	return uses;
+}
+
+/* Finds the slots of syscall() by the relocations that fill them. Most relocations of a large module have no symbol. */
+static void find_slots(struct module *module, const ElfW(Dyn) *dynamic)
+{
+	const struct uses uses = uses_of(dynamic, module->bias);
+
+	for (int table = 0; table < 2 && uses.symbols != NULL && uses.names != NULL; table++) {
+		const ElfW(Rela) *relocations = uses.relocations[table];
+		size_t count = relocations == NULL ? 0 : uses.sizes[table] / sizeof(*relocations);
+
+		for (size_t i = 0; i < count && module->slot_count < SLOTS_MAX; i++) {
+			size_t symbol = (size_t)ELF64_R_SYM(relocations[i].r_info);
+
+			if (symbol != 0 && is_name(uses.names + uses.symbols[symbol].st_name, "syscall"))
+				module->slots[module->slot_count++] = module->bias + relocations[i].r_offset;
+		}
+	}
+}
+
+static bool is_slot(const struct module *module, uintptr_t address)
+{
+	for (int i = 0; i < module->slot_count; i++)
+		if (module->slots[i] == address)
+			return true;
+	return false;
+}
+
+/* Returns whether the module has `size` bytes of code at this address. */
+static bool has_code_at(const struct module *module, uintptr_t address, size_t size)
+{
+	for (int i = 0; i < module->count; i++) {
+		const ElfW(Phdr) *segment = &module->segments[i];
+		uintptr_t offset = address - module->bias - segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_X | PF_R)) == (PF_X | PF_R) &&
+		    segment->p_filesz >= size && offset <= segment->p_filesz - size)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Each machine has the constant STEP, the alignment of its instructions, and three functions:
+ *
+ *   find_number()   returns the next place where an instruction possibly loads the number, or `end`
+ *   is_indirect()   returns whether the code at an address jumps through a slot of syscall(), as the linker's code for calls does
+ *   makes_call()    returns whether an instruction loads the number at this place, and a later one before `end` makes the call
+ */
+#define NEAR_MAX 48 /* bytes from the place of the number to the end of the call */
+
+static bool is_syscall(const struct module *module, uintptr_t target);
+
+#ifdef __x86_64__
+#include <emmintrin.h>
+
+#define STEP 1
+
+/* The number as an operand of an instruction. */
+#define NUMBER_0 (SYS_rseq & 255)
+#define NUMBER_1 (SYS_rseq >> 8)
+_Static_assert(NUMBER_0 == 0x4e && NUMBER_1 == 1, "334");
+
+static int32_t operand_of(const unsigned char *at)
+{
+	return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
+}
+
+/* Compares 16 places at a time. */
+static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
+{
+	const __m128i first = _mm_set1_epi8(NUMBER_0), second = _mm_set1_epi8(NUMBER_1);
+
+	for (; end - at > 16; at += 16) {
+		__m128i is_first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)at), first);
+		__m128i is_second = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(at + 1)), second);
+		int places = _mm_movemask_epi8(_mm_and_si128(is_first, is_second));
+
+		if (RKI_UNLIKELY(places != 0))
+			return at + __builtin_ctz((unsigned)places);
+	}
+	while (at < end && *at != NUMBER_0)
+		at++;
+	return at;
+}
+
+/* Recognises "jmp *slot(%rip)", possibly after endbr64 and a bnd prefix. */
+static bool is_indirect(const struct module *module, uintptr_t address)
+{
+	const unsigned char *at = (const unsigned char *)address;
+
+	if (!has_code_at(module, address, 16))
+		return false;
+	if (operand_of(at) == (int32_t)0xfa1e0ff3)
+		at += 4;
+	at += *at == 0xf2;
+	return at[0] == 0xff && at[1] == 0x25 && is_slot(module, (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2));
+}
+
+/* `at` is the number in the operand of a mov, whose opcode is just before it. Reads from 3 bytes before `at` to `end`. */
+static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+{
+	bool to_edi = at[-1] == 0xbf || (at[-2] == 0xc7 && at[-1] == 0xc7);
+	bool to_eax = at[-1] == 0xb8 || (at[-2] == 0xc7 && at[-1] == 0xc0);
+
+	if (operand_of(at) != SYS_rseq || (!to_edi && !to_eax))
+		return false;
+	for (at += 4; end - at >= 6; at++) {
+		uintptr_t near = (uintptr_t)at + 5 + (uintptr_t)(intptr_t)operand_of(at + 1);
+		uintptr_t far = (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2);
+
+		if (to_edi && (((at[0] & 0xfe) == 0xe8 && is_syscall(module, near)) ||
+			       (at[0] == 0xff && (at[1] == 0x15 || at[1] == 0x25) && is_slot(module, far))))
+			return true;
+		if (to_eax && at[0] == 0x0f && (at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
+			return false;
+		if (to_eax && !module->is_static && at[0] == 0x0f && at[1] == 0x05)
+			return true;
+	}
+	return false;
+}
+#else
+#define STEP 4
+
+static uint32_t instruction_at(const unsigned char *at)
+{
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+#define MOVE (0x52800000U | (uint32_t)SYS_rseq << 5) /* movz w0, #SYS_rseq; bit 31 makes it x0, bits 0 to 4 are the register */
+#define MOVE_MASK 0x7fffffe0U
+
+static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
+{
+	while (at < end && (instruction_at(at) & MOVE_MASK) != MOVE)
+		at += 4;
+	return at;
+}
+
+/* Recognises adrp x16, page; ldr x17, [x16, #offset]; ... br x17, possibly after bti. */
+static bool is_indirect(const struct module *module, uintptr_t address)
+{
+	const unsigned char *at = (const unsigned char *)address;
+	uint32_t page, load;
+	int64_t pages;
+
+	if (address % 4 != 0 || !has_code_at(module, address, 16))
+		return false;
+	if ((instruction_at(at) & 0xffffff3fU) == 0xd503241fU)
+		at += 4;
+	page = instruction_at(at);
+	load = instruction_at(at + 4);
+	if ((page & 0x9f00001fU) != 0x90000010U || (load & 0xffc003ffU) != 0xf9400211U)
+		return false;
+	pages = (int64_t)((uint64_t)((page >> 5 & 0x7ffff) << 2 | (page >> 29 & 3)) << 43) >> 43;
+	return is_slot(module, (((uintptr_t)at & ~(uintptr_t)4095) + (uintptr_t)(pages * 4096)) + (load >> 10 & 4095) * 8);
+}
+
+static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+{
+	uint32_t destination = instruction_at(at) & 31;
+
+	for (at += 4; end - at >= 4 && (destination == 0 || destination == 8); at += 4) {
+		uint32_t instruction = instruction_at(at);
+		int64_t distance = (int64_t)((uint64_t)(instruction & 0x3ffffff) << 38) >> 36;
+
+		if (destination == 0 && (instruction & 0x7c000000U) == 0x14000000U && /* b or bl */
+		    is_syscall(module, (uintptr_t)at + (uintptr_t)distance))
+			return true;
+		if (destination == 8 && !module->is_static && instruction == 0xd4000001U) /* svc #0 */
+			return true;
+	}
+	return false;
+}
+#endif
+
+/* Returns whether a call to this address calls the libc's syscall(). */
+static bool is_syscall(const struct module *module, uintptr_t target)
+{
+	return (module->is_static && target == (uintptr_t)&syscall) || is_indirect(module, target);
+}
+
+static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
+{
+	uintptr_t start = (module->bias + segment->p_vaddr + STEP - 1) / STEP * STEP;
+	const unsigned char *end = (const unsigned char *)(module->bias + segment->p_vaddr + segment->p_filesz / STEP * STEP);
+
+	/* The search begins after the first bytes, because makes_call() also reads some bytes before the number. */
+	for (const unsigned char *at = (const unsigned char *)start + 4; end - at > 4; at += STEP) {
+		at = find_number(at, end - 4);
+		if (end - at > 4 && makes_call(module, at, end - at > NEAR_MAX ? at + NEAR_MAX : end))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns whether this is the module of the libc or of the dynamic linker. Each of them exports one of the two names. A static
+ * program contains its libc, and has no dynamic linker (PT_INTERP).
+ */
+static bool is_libc(const struct dl_phdr_info *info)
+{
+	struct rk_module module;
+
+	return rk_module_open_loaded(&module, info) &&
+	       (rk_module_find(&module, "__libc_start_main") != NULL || rk_module_find(&module, "__tls_get_addr") != NULL);
+}
+
+bool rk_calls_rseq(const struct dl_phdr_info *info)
+{
+	struct module module = {.bias = info->dlpi_addr, .segments = info->dlpi_phdr, .count = info->dlpi_phnum};
+	bool has_linker = false;
+
+	if (is_libc(info))
+		return false;
+	for (int i = 0; i < module.count; i++) {
+		const ElfW(Phdr) *segment = &module.segments[i];
+
+		has_linker = has_linker || segment->p_type == PT_INTERP;
+		if (segment->p_type == PT_DYNAMIC)
+			find_slots(&module, (const ElfW(Dyn) *)(module.bias + segment->p_vaddr));
+	}
+	module.is_static = !has_linker && has_code_at(&module, (uintptr_t)&syscall, 1);
+	for (int i = 0; i < module.count; i++) {
+		const ElfW(Phdr) *segment = &module.segments[i];
+
+		if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_X | PF_R)) == (PF_X | PF_R) &&
+		    rk_kernel_can_read((const void *)(module.bias + segment->p_vaddr)) && has_call(&module, segment))
+			return true;
+	}
+	return false;
+}
+#else
+bool rk_calls_rseq(const struct dl_phdr_info *info)
+{
+	(void)info;
+	return false; /* this library registers no threads on such machines */
+}
+#endif
