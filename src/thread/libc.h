@@ -13,14 +13,14 @@
 bool rk_libc_area(ptrdiff_t *offset, bool *registers);
 
 /*
- * Returns whether the libc registers threads. Doesn't call the dynamic linker, and so returns false if only a search of the loaded
- * modules could tell.
+ * Returns whether the libc registers threads. Doesn't call the dynamic linker, and so returns false if only a search of the
+ * loaded modules could tell.
  */
 bool rk_libc_is_bound_and_registers(void);
 
 /*
- * glibc 2.32 and later define this variable, and clear it when the program creates its first thread. With another libc its address
- * is NULL.
+ * glibc 2.32 and later define this variable, and clear it when the program creates its first thread. With another libc its
+ * address is NULL.
  */
 extern char __libc_single_threaded __attribute__((__weak__));
 

@@ -55,8 +55,8 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 
 /*
  * Returns whether the process possibly has, or had, another thread than the calling one. A stranger possibly registered a thread
- * that has ended. With glibc 2.35 and later, the libc says whether the process had threads. /proc shows the threads that exist. If
- * /proc can't be read, returns true.
+ * that has ended. With glibc 2.32 and later, the libc says whether the process had threads. /proc shows the threads that exist.
+ * If /proc can't be read, returns true.
  */
 bool rk_strangers_may_have_run(void);
 
