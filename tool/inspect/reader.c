@@ -127,7 +127,7 @@ static bool take_results(struct inspect_look *look, void *shared)
 {
 	const size_t size = size_for(look->count);
 	struct inspect_files *files = (struct inspect_files *)malloc(size);
-	struct inspect_offsets *offsets[5];
+	struct inspect_offsets *offsets[6]; /* all lists of inspect_places: what the child wrote isn't trusted */
 
 	if (files != NULL)
 		memcpy(files, shared, size);
@@ -142,7 +142,8 @@ static bool take_results(struct inspect_look *look, void *shared)
 	offsets[1] = &files->places.self;
 	offsets[2] = &files->places.early;
 	offsets[3] = &files->places.librseq;
-	offsets[4] = &files->places.hidden;
+	offsets[4] = &files->places.inside;
+	offsets[5] = &files->places.hidden;
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
 		if (offsets[i]->count > sizeof(offsets[i]->list) / sizeof(offsets[i]->list[0]))
 			offsets[i]->count = 0;
