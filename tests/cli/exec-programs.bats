@@ -193,7 +193,7 @@ exec_twice() { # COMMAND...
 		GLIBC_TUNABLES=$before exec_twice printenv GLIBC_TUNABLES
 		[ "$output" = "$before" ]
 	done
-	for before in "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "${off}a" "$off:glibc.pthread.rseq=2" \
+	for before in "$off:" "$off:bogus" "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "${off}a" "$off:glibc.pthread.rseq=2" \
 		"glibc.malloc.check=0"; do
 		GLIBC_TUNABLES=$before exec_twice printenv GLIBC_TUNABLES
 		[ "$output" = "$before:$off" ]

@@ -9,8 +9,12 @@
 bool tunables_say_off(const char *list, bool surely)
 {
 	static const char name[] = "glibc.pthread.rseq=";
+	const char *last = list == NULL ? NULL : strrchr(list, ':');
 	bool off = false;
 
+	/* glibc 2.41 and later ignore a list whose last setting has no '='. Earlier releases ignore only that setting. */
+	if (surely && list != NULL && strchr(last != NULL ? last : list, '=') == NULL)
+		return false;
 	while (list != NULL && *list != '\0') {
 		size_t size = strcspn(list, ":");
 
