@@ -19,16 +19,17 @@ extern char **environ;
 
 bool bench_child_path(const char *program, char *path)
 {
-	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash;
+	char self[PATH_MAX], *slash;
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (length <= 0)
 		return false;
-	path[length] = '\0';
-	slash = strrchr(path, '/');
-	if (slash == NULL || (size_t)(slash + 1 - path) + strlen(program) >= PATH_MAX)
+	self[length] = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL || (size_t)(slash + 1 - self) + strlen(program) >= PATH_MAX)
 		return false;
 	strcpy(slash + 1, program);
+	strcpy(path, self);
 	return access(path, X_OK) == 0;
 }
 
