@@ -134,7 +134,7 @@ check-debian:  ## make check in systems of other Debian suites [SUITES="trixie s
 	@scripts/deps $@
 	@scripts/check $@
 
-check-all:  ## make check and the check-... targets above, 40 minutes
+check-all:  ## make check and the check-... targets above, 55 minutes
 	@scripts/deps $(targets:%=check-%)
 	@scripts/check $@
 

@@ -273,7 +273,7 @@ void pages_give(const struct run *run)
 	most = is_chosen ? chosen : numbers.used / 8 > allowed ? numbers.used / 8 : allowed;
 	if (numbers.dirty > most && !refused)
 		(void)pages_trim(most - most / 4);
-	else if (!is_chosen)
+	else if (!is_chosen || numbers.dirty > most) /* more than `most` only after a refusal: try again in a second */
 		decay();
 }
 
@@ -281,6 +281,7 @@ void pages_limit(size_t bytes)
 {
 	is_chosen = true;
 	chosen = bytes;
+	refused = false;
 	if (numbers.dirty > chosen)
 		(void)pages_trim(chosen);
 }

@@ -42,8 +42,8 @@ void system_allow(void *address, size_t size, bool accessible);
 void *system_describe(size_t size);
 
 /*
- * memset() and memcpy() for large objects: the C library's, if the constructor has called system_look_up(). This object's own ones
- * (src/os/string.c) are slower.
+ * memset() and memcpy() for large objects: the C library's, if the constructor has called system_look_up(). The own ones of this
+ * object (src/os/string.c) are slower.
  */
 extern void *(*system_fill)(void *at, int byte, size_t size);
 extern void *(*system_copy)(void *restrict to, const void *restrict from, size_t size);

@@ -87,9 +87,9 @@ RKI_BEGIN_DECLS
  *     if the libc doesn't register threads
  *                         get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close to read the
  *                         environment, and to count the threads. The library also looks for code that registers threads, in
- *                         all modules. It does so in preloaded objects, and if it decides late or doesn't see threads start.
- *                         This takes about 0.1 ms for each megabyte of code. A copy of this library that was built for an
- *                         older libc, which doesn't register threads, calls rt_sigprocmask in any case
+ *                         all modules (madvise). It does so in preloaded objects, and if it decides late or doesn't see
+ *                         threads start. This takes up to 1 ms for each megabyte of code. A copy of this library that was
+ *                         built for an older libc, which doesn't register threads, calls rt_sigprocmask in any case
  *     if areas are this library's own, or an early adopter's
  *                         prlimit64, memfd_create, write, mmap, close; in emulators also munmap
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and

@@ -260,12 +260,21 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
  * Returns whether the memory at this address can be read. The second system call passes the address as that of a new signal
  * mask, and an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes
  * nothing, and causes no fault. A seccomp filter can answer every call with EINVAL, too. The first system call, which has no
- * mask, fails in that case.
+ * mask, fails in that case (rk_kernel_tells_readable()).
  */
+static inline bool rk_kernel_tells_readable(void)
+{
+	return RK_SYSCALL(SYS_rt_sigprocmask, 0, NULL, NULL, RK_SIGSET_SIZE) == 0;
+}
+
+static inline bool rk_kernel_reads(const void *address)
+{
+	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
+}
+
 static inline bool rk_kernel_can_read(const void *address)
 {
-	return RK_SYSCALL(SYS_rt_sigprocmask, 0, NULL, NULL, RK_SIGSET_SIZE) == 0 &&
-	       RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
+	return rk_kernel_tells_readable() && rk_kernel_reads(address);
 }
 
 /*

@@ -15,8 +15,8 @@
  * this library registers no thread, but no result is wrong.
  *
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
- * the number, because a call of syscall() must follow. A page of code that can't be read is no usual state. So this file tests
- * only the first page of each segment, and passes over segments that can't be read.
+ * the number, because a call of syscall() must follow. A program possibly unmaps or protects pages of a module's code, or truncates
+ * the file. So the kernel is asked whether a page can be read before this file reads the page.
  *
  * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
  * and another module's memcmp(), for example, isn't called.
@@ -29,7 +29,10 @@
 #include "os/kernel.h"
 #include "os/module.h"
 
-#if defined(__x86_64__) || defined(__aarch64__)
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__ILP32__)
+/* A module's code is possibly in one segment with its constants, between which AddressSanitizer allows no reads. */
+#define READS_CODE __attribute__((__no_sanitize__("address")))
+
 #define SLOTS_MAX 4 /* a module has a slot for calls, and possibly another one for the function's address */
 
 struct module {
@@ -96,7 +99,7 @@ static void find_slots(struct module *module, const ElfW(Dyn) *dynamic)
 {
 	const struct uses uses = uses_of(dynamic, module->bias);
 
-	for (int table = 0; table < 2 && uses.symbols != NULL && uses.names != NULL; table++) {
+	for (int table = 1; table >= 0 && uses.symbols != NULL && uses.names != NULL; table--) {
 		const ElfW(Rela) *relocations = uses.relocations[table];
 		size_t count = relocations == NULL ? 0 : uses.sizes[table] / sizeof(*relocations);
 
@@ -131,6 +134,11 @@ static bool has_code_at(const struct module *module, uintptr_t address, size_t s
 	return false;
 }
 
+static bool can_read(uintptr_t address, size_t size)
+{
+	return rk_kernel_can_read((const void *)address) && rk_kernel_can_read((const void *)(address + size - sizeof(long)));
+}
+
 /*
  * Each machine has the constant STEP, the alignment of its instructions, and three functions:
  *
@@ -143,8 +151,6 @@ static bool has_code_at(const struct module *module, uintptr_t address, size_t s
 static bool is_syscall(const struct module *module, uintptr_t target);
 
 #ifdef __x86_64__
-#include <emmintrin.h>
-
 #define STEP 1
 
 /* The number as an operand of an instruction. */
@@ -152,20 +158,23 @@ static bool is_syscall(const struct module *module, uintptr_t target);
 #define NUMBER_1 (SYS_rseq >> 8)
 _Static_assert(NUMBER_0 == 0x4e && NUMBER_1 == 1, "334");
 
-static int32_t operand_of(const unsigned char *at)
+READS_CODE static int32_t operand_of(const unsigned char *at)
 {
 	return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
 }
 
+typedef char bytes __attribute__((__vector_size__(16)));
+typedef bytes unaligned_bytes __attribute__((__aligned__(1), __may_alias__));
+
 /* Compares 16 places at a time. */
-static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
+READS_CODE static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
 {
-	const __m128i first = _mm_set1_epi8(NUMBER_0), second = _mm_set1_epi8(NUMBER_1);
+	const bytes first = (bytes){0} + (char)NUMBER_0, second = (bytes){0} + (char)NUMBER_1;
 
 	for (; end - at > 16; at += 16) {
-		__m128i is_first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)at), first);
-		__m128i is_second = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(at + 1)), second);
-		int places = _mm_movemask_epi8(_mm_and_si128(is_first, is_second));
+		bytes is_first = (bytes)(*(const unaligned_bytes *)(const void *)at == first);
+		bytes is_second = (bytes)(*(const unaligned_bytes *)(const void *)(at + 1) == second);
+		int places = __builtin_ia32_pmovmskb128(is_first & is_second);
 
 		if (RKI_UNLIKELY(places != 0))
 			return at + __builtin_ctz((unsigned)places);
@@ -176,11 +185,11 @@ static const unsigned char *find_number(const unsigned char *at, const unsigned 
 }
 
 /* Recognises "jmp *slot(%rip)", possibly after endbr64 and a bnd prefix. */
-static bool is_indirect(const struct module *module, uintptr_t address)
+READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
 {
 	const unsigned char *at = (const unsigned char *)address;
 
-	if (!has_code_at(module, address, 16))
+	if (!has_code_at(module, address, 16) || !can_read(address, 16))
 		return false;
 	if (operand_of(at) == (int32_t)0xfa1e0ff3)
 		at += 4;
@@ -189,7 +198,7 @@ static bool is_indirect(const struct module *module, uintptr_t address)
 }
 
 /* `at` is the number in the operand of a mov, whose opcode is just before it. Reads from 3 bytes before `at` to `end`. */
-static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
 {
 	bool to_edi = at[-1] == 0xbf || (at[-2] == 0xc7 && at[-1] == 0xc7);
 	bool to_eax = at[-1] == 0xb8 || (at[-2] == 0xc7 && at[-1] == 0xc0);
@@ -213,7 +222,7 @@ static bool makes_call(const struct module *module, const unsigned char *at, con
 #else
 #define STEP 4
 
-static uint32_t instruction_at(const unsigned char *at)
+READS_CODE static uint32_t instruction_at(const unsigned char *at)
 {
 	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
@@ -221,7 +230,7 @@ static uint32_t instruction_at(const unsigned char *at)
 #define MOVE (0x52800000U | (uint32_t)SYS_rseq << 5) /* movz w0, #SYS_rseq; bit 31 makes it x0, bits 0 to 4 are the register */
 #define MOVE_MASK 0x7fffffe0U
 
-static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
+READS_CODE static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
 {
 	while (at < end && (instruction_at(at) & MOVE_MASK) != MOVE)
 		at += 4;
@@ -229,13 +238,13 @@ static const unsigned char *find_number(const unsigned char *at, const unsigned 
 }
 
 /* Recognises adrp x16, page; ldr x17, [x16, #offset]; ... br x17, possibly after bti. */
-static bool is_indirect(const struct module *module, uintptr_t address)
+READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
 {
 	const unsigned char *at = (const unsigned char *)address;
 	uint32_t page, load;
 	int64_t pages;
 
-	if (address % 4 != 0 || !has_code_at(module, address, 16))
+	if (address % 4 != 0 || !has_code_at(module, address, 16) || !can_read(address, 16))
 		return false;
 	if ((instruction_at(at) & 0xffffff3fU) == 0xd503241fU)
 		at += 4;
@@ -247,7 +256,7 @@ static bool is_indirect(const struct module *module, uintptr_t address)
 	return is_slot(module, (((uintptr_t)at & ~(uintptr_t)4095) + (uintptr_t)(pages * 4096)) + (load >> 10 & 4095) * 8);
 }
 
-static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
 {
 	uint32_t destination = instruction_at(at) & 31;
 
@@ -271,13 +280,10 @@ static bool is_syscall(const struct module *module, uintptr_t target)
 	return (module->is_static && target == (uintptr_t)&syscall) || is_indirect(module, target);
 }
 
-static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
+/* Returns whether the code from `at` to `end` makes the system call. The 4 bytes before `at` can be read, too. */
+READS_CODE static bool has_call_between(const struct module *module, const unsigned char *at, const unsigned char *end)
 {
-	uintptr_t start = (module->bias + segment->p_vaddr + STEP - 1) / STEP * STEP;
-	const unsigned char *end = (const unsigned char *)(module->bias + segment->p_vaddr + segment->p_filesz / STEP * STEP);
-
-	/* The search begins after the first bytes, because makes_call() also reads some bytes before the number. */
-	for (const unsigned char *at = (const unsigned char *)start + 4; end - at > 4; at += STEP) {
+	for (; end - at > 4; at += STEP) {
 		at = find_number(at, end - 4);
 		if (end - at > 4 && makes_call(module, at, end - at > NEAR_MAX ? at + NEAR_MAX : end))
 			return true;
@@ -285,15 +291,56 @@ static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
 	return false;
 }
 
+/* Searches page by page, and passes over pages that can't be read. A call can cross the end of a page. */
+static bool has_call_in_pages(const struct module *module, uintptr_t start, uintptr_t end)
+{
+	const size_t size = rk_page_size();
+	bool is_readable = rk_kernel_can_read((const void *)start), is_told = rk_kernel_tells_readable();
+
+	for (uintptr_t page = start; page < end && is_told;) {
+		uintptr_t next = (page / size + 1) * size, last = next < end ? next : end;
+		bool next_is_readable = next < end && rk_kernel_reads((const void *)next);
+
+		if (next_is_readable)
+			last = end - next > NEAR_MAX ? next + NEAR_MAX : end;
+		/* The search begins after 4 bytes. A number in these bytes is found with the page before. */
+		if (is_readable && has_call_between(module, (const unsigned char *)((page + STEP - 1) / STEP * STEP) + 4,
+						    (const unsigned char *)last))
+			return true;
+		page = next;
+		is_readable = next_is_readable;
+	}
+	return false;
+}
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* since Linux 5.14 */
+#endif
+
 /*
- * Returns whether this is the module of the libc or of the dynamic linker. Each of them exports one of the two names. A static
- * program contains its libc, and has no dynamic linker (PT_INTERP).
+ * The kernel maps all pages by one system call, which takes a small part of the time that a fault for each page would take. The
+ * system call fails if a page can't be read.
+ */
+static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
+{
+	uintptr_t start = module->bias + segment->p_vaddr, end = start + segment->p_filesz / STEP * STEP;
+	uintptr_t first = start / rk_page_size() * rk_page_size();
+
+	if (RK_SYSCALL(SYS_madvise, first, end - first, MADV_POPULATE_READ) != 0)
+		return has_call_in_pages(module, start, end);
+	return has_call_between(module, (const unsigned char *)((start + STEP - 1) / STEP * STEP) + 4, (const unsigned char *)end);
+}
+
+/*
+ * Returns whether this is the module of the libc or of the dynamic linker. Each of them exports one of the two names. The
+ * executable is neither of them, although a sanitizer's runtime inside the executable exports such a name. A static program
+ * contains its libc, and has no dynamic linker (PT_INTERP).
  */
 static bool is_libc(const struct dl_phdr_info *info)
 {
 	struct rk_module module;
 
-	return rk_module_open_loaded(&module, info) &&
+	return (uintptr_t)info->dlpi_phdr != rk_auxiliary(AT_PHDR) && rk_module_open_loaded(&module, info) &&
 	       (rk_module_find(&module, "__libc_start_main") != NULL || rk_module_find(&module, "__tls_get_addr") != NULL);
 }
 
@@ -315,8 +362,7 @@ bool rk_calls_rseq(const struct dl_phdr_info *info)
 	for (int i = 0; i < module.count; i++) {
 		const ElfW(Phdr) *segment = &module.segments[i];
 
-		if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_X | PF_R)) == (PF_X | PF_R) &&
-		    rk_kernel_can_read((const void *)(module.bias + segment->p_vaddr)) && has_call(&module, segment))
+		if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_X | PF_R)) == (PF_X | PF_R) && has_call(&module, segment))
 			return true;
 	}
 	return false;

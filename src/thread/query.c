@@ -93,29 +93,16 @@ enum rk_reason rk_thread_reason(void)
 
 /*
  * Returns the owner of a registration that isn't in the area of the decision. If librseq was found before its constructor stored
- * where its area is, the decision has another area (plan.c), but by now the area is known. With musl the search for librseq isn't
- * possible in a handler (process.h), so there the owner is foreign.
+ * where its area is, the decision has another area (plan.c), but by now the area is known.
  */
 static enum rk_owner other_owner(const struct rk_process *p)
 {
-#ifdef __GLIBC__
-	unsigned char before[RK_SIGSET_SIZE];
 	ptrdiff_t offset;
-	bool is_librseq, blocked;
 
-	if (rk_process_reason(p) == RK_REASON_STRANGER) {
-		blocked = rk_kernel_block_signals(before) == 0;
-		is_librseq = rk_strangers_librseq(&offset) == RK_LIBRSEQ_FOUND &&
-			     (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
-			      rk_kernel_registered_at(rk_area_at(offset), p->feature_size));
-		if (blocked)
-			(void)rk_kernel_set_signals(before, NULL);
-		if (is_librseq)
-			return RK_OWNER_LIBRSEQ;
-	}
-#else
-	(void)p;
-#endif
+	if (rk_process_reason(p) == RK_REASON_STRANGER && rk_strangers_librseq_now(&offset) &&
+	    (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
+	     rk_kernel_registered_at(rk_area_at(offset), p->feature_size)))
+		return RK_OWNER_LIBRSEQ;
 	return RK_OWNER_FOREIGN;
 }
 

@@ -34,9 +34,12 @@ static int look_for_callers(struct dl_phdr_info *info, size_t size, void *found)
 
 bool rk_strangers_are_loaded(void)
 {
+	ptrdiff_t librseq;
 	bool found = false;
 
 	(void)rk_modules_each(look_for_strangers, &found);
+	if (found)
+		(void)rk_strangers_librseq(&librseq); /* for rk_strangers_librseq_now() */
 	return found || rk_strangers_have_code();
 }
 
@@ -104,6 +107,22 @@ static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result
 	return 0;
 }
 
+/* librseq's variables, as found by the decision; NULL if it didn't find them. */
+static const ptrdiff_t *found_offset;
+static const unsigned *found_size;
+
+bool rk_strangers_librseq_now(ptrdiff_t *offset)
+{
+	const ptrdiff_t *at = __atomic_load_n(&found_offset, __ATOMIC_ACQUIRE);
+	const unsigned *size = __atomic_load_n(&found_size, __ATOMIC_RELAXED);
+
+	/* The module was possibly unloaded. */
+	if (at == NULL || size == NULL || !rk_kernel_can_read(at) || !rk_kernel_can_read(size) || *size == -1U)
+		return false;
+	*offset = *at;
+	return *offset != 0;
+}
+
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 {
 	struct librseq librseq = {.found = false};
@@ -111,6 +130,8 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	(void)rk_modules_each(look_for_librseq, &librseq);
 	if (!librseq.found)
 		return RK_LIBRSEQ_ABSENT;
+	__atomic_store_n(&found_size, librseq.size, __ATOMIC_RELAXED);
+	__atomic_store_n(&found_offset, librseq.offset, __ATOMIC_RELEASE);
 	*offset = 0;
 	/* rseq_size is -1 before librseq is initialised, and 0 before librseq registers a thread. */
 	if (librseq.offset != NULL && librseq.size != NULL && *librseq.size != -1U)

@@ -24,7 +24,8 @@
  *   system call
  *   in other situations: no module has any of these      register each thread at its first operation
  *
- * A stranger isn't found if a module with the stranger is loaded after the decision, or if callers.c doesn't recognise its code.
+ * A stranger isn't found if its module is loaded after the decision or in another namespace of dlmopen(), or if callers.c doesn't
+ * recognise its code.
  * Start such programs with RSEQKIT_AREA=others, which makes this library register no thread.
  */
 #ifndef RK_SRC_STRANGERS_H
@@ -52,6 +53,12 @@ enum rk_librseq {
  * while process.c decides where the threads' areas are.
  */
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
+
+/*
+ * Returns whether librseq has an area by now, if the decision found librseq's variables. Searches nothing and takes no lock, so any
+ * thread may call this at any time.
+ */
+bool rk_strangers_librseq_now(ptrdiff_t *offset);
 
 /*
  * Returns whether the process possibly has, or had, another thread than the calling one. A stranger possibly registered a thread

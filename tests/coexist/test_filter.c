@@ -11,7 +11,7 @@
 
 static const int deciding[] = {SYS_rseq, SYS_openat, SYS_pread64, SYS_close, SYS_sched_getaffinity, SYS_mmap,
 			       SYS_mprotect, -1};
-static const int deciding_not_libc[] = {SYS_get_robust_list, SYS_rt_sigprocmask, -1};
+static const int deciding_not_libc[] = {SYS_get_robust_list, SYS_rt_sigprocmask, SYS_madvise, -1};
 static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};

@@ -7,7 +7,9 @@
  * first attempt fails. A copy that is loaded late looks at the modules' exports and code to decide whether to register threads.
  */
 #include "../unit/test.h"
+#include <link.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <threads.h>
 #include "../neighbours/foreign.h"
 #include "load.h"
@@ -166,6 +168,48 @@ static int an_adopter_in_a_process_with_one_thread(void)
 	return 0;
 }
 
+static int unreadable_pages; /* how many pages of the module's code can't be read */
+
+/* Makes pages of libm's code unreadable: the second and third, and the last whole page. */
+static int hide_code(struct dl_phdr_info *info, size_t size, void *unmaps)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum && strstr(info->dlpi_name, "libm.so") != NULL; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = (info->dlpi_addr + segment->p_vaddr + page - 1) & ~(page - 1);
+		uintptr_t end = (info->dlpi_addr + segment->p_vaddr + segment->p_filesz) & ~(page - 1);
+		const uintptr_t hidden[] = {start + page, start + 2 * page, end - page};
+
+		for (size_t k = 0; k < 3 && segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && end - start > 5 * page; k++) {
+			CHECK((*(bool *)unmaps ? munmap((void *)hidden[k], page) : mprotect((void *)hidden[k], page, PROT_NONE)) == 0);
+			unreadable_pages++;
+		}
+	}
+	return 0;
+}
+
+static int code_that_is(bool unmapped)
+{
+	if (dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL) == NULL)
+		return 0; /* with musl, the libc is the only library */
+	(void)dl_iterate_phdr(hide_code, &unmapped);
+	CHECK(unreadable_pages == 3);
+	check_beside_a_thread(true);
+	_exit(0); /* libm's destructors are possibly unmapped */
+}
+
+static int code_that_cannot_be_read(void)
+{
+	return code_that_is(false);
+}
+
+static int code_that_is_unmapped(void)
+{
+	return code_that_is(true);
+}
+
 static int told_to_leave_it_to_others(void)
 {
 	char area[] = "RSEQKIT_AREA=others", tunable[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
@@ -209,6 +253,7 @@ int main(int argc, char **argv)
 		TEST(every_thread_is_registered_first),
 #else
 		TEST(no_stranger), TEST(a_stranger_with_code_alone), TEST(a_stranger_whose_thread_has_ended),
+		TEST(code_that_cannot_be_read), TEST(code_that_is_unmapped),
 		TEST(an_adopter_that_is_not_seen),
 		TEST(an_adopter_in_a_process_with_one_thread), TEST(told_to_leave_it_to_others),
 #endif

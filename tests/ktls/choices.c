@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include "../unit/quiet.h"
 #include "judge.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
 	printf("TAP version 13\n1..7\n");
 	asked = (int *)dlsym(RTLD_DEFAULT, "pretend_asked");
 	/* Asks through the libc's syscall(), so that pretend.c answers if it is preloaded. */
-	no_answer = syscall(SYS_rseq, &layout, sizeof(layout), RAW_KTLS, RAW_KTLS_GET_LAYOUT) != 0;
+	no_answer = syscall(quiet_rseq(), &layout, sizeof(layout), RAW_KTLS, RAW_KTLS_GET_LAYOUT) != 0;
 	if (no_answer && (by_kernel || getenv("PRETEND_KTLS") != NULL)) {
 		for (int i = 1; i <= 7; i++)
 			if (asked != NULL && getauxval(AT_RSEQ_FEATURE_SIZE) != 0)

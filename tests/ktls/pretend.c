@@ -77,7 +77,7 @@ static long register_thread(void)
 		return -RAW_ENXIO;
 	if (is_foreign())
 		return -RAW_EBUSY;
-	return RAW4(SYS_rseq, raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
+	return RAW4(quiet_rseq(), raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
 }
 
 static long answer(void *argument, uint32_t command)

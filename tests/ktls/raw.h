@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include "../unit/quiet.h"
 
 #ifndef __x86_64__
 #error "threads are made by hand for x86-64 only"
@@ -109,7 +110,7 @@ __asm__(".pushsection .text\n"
 
 static inline long raw_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
-	return RAW4(__NR_rseq, area, length, flags, signature);
+	return RAW4(quiet_rseq(), area, length, flags, signature);
 }
 
 /* Gives the kernel one of the commands of KTLS. */

@@ -11,15 +11,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_rseq
-#define SYS_rseq __NR_rseq
-#endif
+#include "../unit/quiet.h"
 
 /* A thread that is registered gets EINVAL, before the kernel checks the address. */
 static int is_registered(void)
 {
-	return syscall(SYS_rseq, -4096L, 32, 0, 0x53053053) != 0 && errno == EINVAL;
+	return syscall(quiet_rseq(), -4096L, 32, 0, 0x53053053) != 0 && errno == EINVAL;
 }
 
 static void *work(void *count)
