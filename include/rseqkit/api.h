@@ -53,9 +53,9 @@
  *   - rk_process_query(), rk_percpu_query(), rk_counter_query()
  *   - functions whose context is "any"
  * If a thread is cancelled in another function, something is lost. Functions that create, allocate, free or destroy lose
- * address space, an item or a file descriptor. Locks, claims, references and readers stay held. So do claims that a function
- * takes for itself: reads of groups, histograms and caches, remote.h and vector.h. The library itself waits for such a claim
- * only with a time limit. A signal handler that leaves a function of this library by siglongjmp(3), or by an exception, has the
+ * address space, an item or a file descriptor. Locks, claims, references and readers stay held. Some functions take a claim
+ * for themselves, and this claim stays held, too: reads of groups, histograms and caches, remote.h and vector.h. The library
+ * itself waits for such a claim only with a time limit. A signal handler that leaves a function of this library by siglongjmp(3), or by an exception, has the
  * same effects.
  */
 #ifndef RSEQKIT_API_H

@@ -55,8 +55,8 @@ enum rk_librseq {
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 
 /*
- * Returns whether librseq has an area by now, if the decision found librseq's variables. Searches nothing and takes no lock, so any
- * thread may call this at any time.
+ * Returns whether librseq has an area by now, if the decision found librseq's variables. Searches nothing and takes no lock, so
+ * any thread may call this at any time.
  */
 bool rk_strangers_librseq_now(ptrdiff_t *offset);
 
