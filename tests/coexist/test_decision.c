@@ -20,6 +20,7 @@
 
 #define STOPS_MAX 400 /* stops at system calls, two for each call */
 #define PATIENCE_MS 20 /* after this time the stopped thread runs a little, as it possibly holds the dynamic linker's lock */
+#define LITTLE 3       /* so many times it runs 200 instructions; then it runs to system calls, because a search of code is long */
 
 struct outcome {
 	struct rk_process_info info;
@@ -152,6 +153,7 @@ static bool wait_for_other(int tries)
  */
 static bool stop_after(int calls, int instructions)
 {
+	int tries = 0;
 	bool more;
 	int status;
 	pid_t pid;
@@ -165,8 +167,12 @@ static bool stop_after(int calls, int instructions)
 	go_on(pid, PTRACE_SINGLESTEP, instructions);
 	more = !shared->ended;
 	shared->go = true;
-	while (!wait_for_other(PATIENCE_MS * 20) && !shared->ended)
-		go_on(pid, PTRACE_SINGLESTEP, 200);
+	for (; !wait_for_other(PATIENCE_MS * 20) && !shared->ended; tries++) {
+		if (tries < LITTLE)
+			go_on(pid, PTRACE_SINGLESTEP, 200);
+		else
+			go_on(pid, PTRACE_SYSCALL, 1);
+	}
 	CHECK(wait_for_other(1000000));
 	CHECK(ptrace(PTRACE_DETACH, pid, NULL, SIGUSR1) == 0);
 	status = exit_status_of(pid);
