@@ -13,6 +13,7 @@
 #define RK_BENCH_FREELIST_H
 
 #include <pthread.h>
+#include <rseqkit/ops_cpu.h>
 
 #include "bench.h"
 #include "classic.h"

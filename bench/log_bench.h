@@ -12,6 +12,7 @@
 #ifndef RK_BENCH_LOG_H
 #define RK_BENCH_LOG_H
 
+#include <rseqkit/ops_cpu.h>
 #include <string.h>
 
 #include "bench.h"

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <rseqkit/ops_cpu.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <rseqkit.h>
+#include <rseqkit/ops_cpu.h>
 
 #define THREADS 4
 #define ROUNDS 3000000

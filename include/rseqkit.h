@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseqkit.h - includes all headers of the library. Each header comes after the headers that it builds on.
+ * rseqkit.h - includes the headers of registration, of per-CPU memory and of all structures. Each header comes after the headers
+ * that it builds on.
+ *
+ * It doesn't include single operations, because they are long: a program that calls operations includes rseqkit/ops.h, too.
  *
  * A program can also include a single header. The comments in a header describe each function, type and macro that it
  * declares.
@@ -12,7 +15,7 @@
 #include <rseqkit/thread.h>
 #include <rseqkit/vfork.h>
 #include <rseqkit/ktls.h>
-#include <rseqkit/ops.h>
+
 #include <rseqkit/percpu.h>
 #include <rseqkit/bank.h>
 #include <rseqkit/gate.h>

@@ -12,3 +12,4 @@
  */
 #define RKI_INLINE_ONLY RKI_API
 #include <rseqkit.h>
+#include <rseqkit/ops.h>

@@ -6,3 +6,4 @@
 #define RKI_INLINE RKI_API
 #define RKI_INLINE_ONLY static inline __attribute__((__unused__))
 #include <rseqkit.h>
+#include <rseqkit/ops.h>

@@ -2,7 +2,7 @@
 /*
  * bank.h - closable memory: per-CPU data that a thread on any CPU can take over, while the CPU's own users continue.
  *
- * A slot (ops.h) of closable memory begins with struct rk_bank_slot. The first word of this structure names the slot's bank,
+ * A slot (slot.h) of closable memory begins with struct rk_bank_slot. The first word of this structure names the slot's bank,
  * the memory that holds the data.
  *
  *     slot of CPU 0            slot of CPU 1
@@ -19,7 +19,7 @@
  * the fence the remote owner owns the old bank, because each section that had loaded the old address has finished or aborted.
  * Without a spare bank the remote owner closes the slot.
  *
- * The operations are those of ops.h. They work on the word at offset `where` in the bank:
+ * The operations are in ops.h, too. They work on the word at offset `where` in the bank:
  *
  *   rk_cpu_bank_VERB(base, where, ...)        the bank of the CPU that the operation runs on
  *   rk_cid_bank_VERB(base, where, ...)        the bank of the thread's concurrency id; only a fence of all CPUs covers these
@@ -37,7 +37,7 @@
 #ifndef RSEQKIT_BANK_H
 #define RSEQKIT_BANK_H
 
-#include <rseqkit/ops.h>
+#include <rseqkit/slot.h>
 
 /*
  * RK_BANK_CLOSED is a bit of `bank` in struct rk_bank_slot, which is set while the slot is closed. No bank's address has this
@@ -81,7 +81,5 @@ RKI_BEGIN_DECLS
 RKI_API int rk_bank_open_first(struct rk_bank_slot *slot, void *bank);
 
 RKI_END_DECLS
-
-#include <rseqkit/detail/bank.h>
 
 #endif /* RSEQKIT_BANK_H */

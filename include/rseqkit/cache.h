@@ -253,7 +253,7 @@ RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
  * that this library doesn't know become 0.
  * Returns 0; -EINVAL when a pointer is NULL.
  * Context: any thread; signal handler; after fork. Cost: the call reads every CPU's array. Counting doesn't slow down gets
- * and puts: rk_cache_query() computes the counts from a word that each section writes anyway (struct rk_array in ops.h).
+ * and puts: rk_cache_query() computes the counts from a word that each section writes anyway (struct rk_array in slot.h).
  */
 RKI_API int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
 

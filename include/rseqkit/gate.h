@@ -31,7 +31,7 @@
 #ifndef RSEQKIT_GATE_H
 #define RSEQKIT_GATE_H
 
-#include <rseqkit/ops.h>
+#include <rseqkit/slot.h>
 
 RKI_BEGIN_DECLS
 

@@ -16,7 +16,9 @@
  * The index is loaded inside the section. So a migration after the load aborts the section, and the operation needn't compare
  * CPU numbers.
  *
- * Each operation is described below, after the types.
+ * ops_cpu.h, ops_cid.h and ops_at.h each have the operations for one kind of index, and this header includes all three. A
+ * compiler reads 0.5 MB of text for each kind. So no other header includes operations, and a source file includes only the kinds
+ * that it uses. Each operation is described below.
  *
  * Some operations store to other memory before the commit: into a node that is in no list yet, or into the bytes after the
  * slot's word. This data is invalid until the slot's word refers to it. After RK_ABORTED such data has possibly been written.
@@ -35,20 +37,6 @@
  *   If an operation's name ends with _release, it stores with release order, for threads that read the slot with acquire order
  *   (arch/aarch64.h).
  *
- * Never unload a module with inlined operations while a thread that ran these operations exists. Until its next preemption,
- * that thread's area possibly names a section of the module. So a module that is compiled with -fPIC pins itself when it is
- * loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules that are
- * linked with -Wl,-z,nodelete.
- *
- * Each inlined operation lists its section in tables that debuggers and binary tools read. If code defines RK_NO_TABLES before
- * it includes this header, the code has no tables, and is smaller (arch/section.h). Then debuggers can't single-step through
- * the code, and tools can't check it.
- *
- * If a signal handler interrupts a section, the handler finds the interrupted thread at an address in the section's abort
- * handler. From that address, unwinders on x86-64 find the function and its callers: backtrace(), gdb, libunwind, a profiler
- * that unwinds in its handler. They show the abort handler as a frame of its own, without a name (gdb: "signal handler
- * called"). On arm64, unwinders stop at the abort handler, because they don't agree on the description of such a frame.
- *
  * After RK_ABORTED, call the operation again. An operation also returns RK_ABORTED if it has just registered its thread. Limit
  * the number of repetitions, because a debugger that single-steps aborts each repetition. The library's structures (for example
  * counter.h) do all this for you.
@@ -56,70 +44,9 @@
 #ifndef RSEQKIT_OPS_H
 #define RSEQKIT_OPS_H
 
-#include <rseqkit/abi.h>
-
-/* Outcomes. Each has a number of its own. Numbers are ABI. */
-enum rk_result {
-	RK_DONE = 0,      /* committed */
-	RK_UNEQUAL = 1,   /* the condition of the operation didn't hold */
-	RK_ABORTED = 2,   /* interrupted before the commit, or the thread has just been registered: try again */
-	RK_WRONG_CPU = 3, /* the thread doesn't run on `cpu` */
-	RK_NO_RSEQ = 4,   /* this thread has no rseq: use the fallback */
-	RK_CLOSED = 5     /* the slot, or the gate, is closed or was never opened: bank.h, gate.h */
-};
-
-/* Bytes from the slot of one index to the slot of the next index: 2^18. The size is constant, so one shift scales an index. */
-#define RK_STRIDE_SHIFT 18
-#define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
-
-/*
- * After this many aborts in a row a structure stops repeating the sequence, and uses the slot that all threads share
- * (percpu.h).
- */
-#define RK_ABORTS_MAX 64
-
-/*
- * An array in a slot. Its elements are pointers, and follow this structure. The word `state` has both the length and a count of
- * all elements that were ever pushed or popped. A push adds RK_ARRAY_PUSHED(1) to the word, a pop adds RK_ARRAY_POPPED(1). So
- * each operation changes the word to another value, which prevents ABA. The count also tells how often the array was used, at
- * no cost. The count wraps.
- */
-struct rk_array {
-	intptr_t state;    /* length and count: RK_ARRAY_LENGTH() and RK_ARRAY_MOVED() */
-	intptr_t capacity; /* in elements, 0 to RK_ARRAY_MAX */
-};
-
-/*
- * A log in a slot. Positions are in bytes, only grow, and stay below 2^62. All positions are multiples of 8. The byte at a
- * position is RK_LOG_DATA + (position & mask) bytes after the start of this structure. The log's size is a power of two, and
- * the mask is the size less one. The code that sets the limit must ensure that no record wraps around the log's end. This code
- * must also ensure that no record overwrites another record that is still to be read.
- */
-struct rk_log {
-	int64_t head; /* the position where the last record ends */
-	int64_t limit;
-};
-
-#define RK_LOG_DATA 256
-
-#define RK_ARRAY_MAX 65535
-#define RK_ARRAY_LENGTH(state) ((intptr_t)((uintptr_t)(state) & 0xffff))
-#define RK_ARRAY_MOVED(state) ((uintptr_t)(state) >> 16)
-#define RK_ARRAY_PUSHED(count) ((intptr_t)(count) * 0x10000 + (intptr_t)(count))
-#define RK_ARRAY_POPPED(count) ((intptr_t)(count) * 0x10000 - (intptr_t)(count))
-
-RKI_BEGIN_DECLS
-
-/*
- * Keeps the module that contains the address `here` from being unloaded: dlclose() then has no effect on the module. Each
- * module with operations calls this function by itself, once. The function does nothing for the program itself, in static
- * programs, and on musl, which never unloads a module.
- *
- * Context: any thread; a constructor too; not a signal handler. Cost: a microsecond.
- */
-RKI_API void rk_pin_module(const void *here);
-
-RKI_END_DECLS
+#include <rseqkit/ops_at.h>
+#include <rseqkit/ops_cid.h>
+#include <rseqkit/ops_cpu.h>
 
 /*
  * The operations, with the parameters that follow base. The functions rk_cpu_VERB() and rk_cid_VERB() take exactly these
@@ -208,6 +135,5 @@ RKI_END_DECLS
  * reads the slot with acquire order, and finds the stored value, it also finds all that was stored earlier. For readers on the
  * same CPU, relaxed order is enough.
  */
-#include <rseqkit/detail/ops.h>
 
 #endif /* RSEQKIT_OPS_H */

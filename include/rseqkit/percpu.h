@@ -50,8 +50,7 @@
 #ifndef RSEQKIT_PERCPU_H
 #define RSEQKIT_PERCPU_H
 
-#include <rseqkit/abi.h>
-#include <rseqkit/ops.h>
+#include <rseqkit/slot.h>
 
 /* The indexes of an item's two shared slots. */
 #define RK_INDEX_OVERFLOW (-1)

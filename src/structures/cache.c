@@ -25,6 +25,7 @@
  */
 #include "cache.h"
 
+#include <rseqkit/ops.h>
 #include <rseqkit/thread.h>
 
 #include "os/cpus.h"

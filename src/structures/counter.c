@@ -64,7 +64,7 @@ void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_res
 	int aborts = 0;
 
 	for (; outcome == RK_ABORTED && aborts < RK_ABORTS_MAX; aborts++)
-		outcome = rk_cpu_add(counter, value);
+		outcome = rki_add(counter, value);
 	if (from != NULL && aborts > 0)
 		__atomic_fetch_add(&from->aborts, aborts, __ATOMIC_RELAXED);
 	if (from != NULL && outcome == RK_ABORTED)

@@ -132,7 +132,7 @@ void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *f
 	for (int i = 0; i < RK_ABORTS_MAX && (outcome == RK_ABORTED || outcome == RK_CLOSED); i++) {
 		if (outcome == RK_CLOSED)
 			(void)open_list(list);
-		outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
+		outcome = rki_freelist_push(list, first, last);
 	}
 	if (outcome != RK_DONE)
 		push_overflow(list, first, last);
@@ -143,7 +143,7 @@ struct rk_freelist_node *rki_freelist_pop_slow(struct rk_freelist *list, enum rk
 	void *node = NULL;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
-		outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
+		outcome = rki_freelist_pop(list, &node);
 	return outcome == RK_DONE ? (struct rk_freelist_node *)node : pop_overflow(list);
 }
 

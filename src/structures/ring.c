@@ -28,6 +28,7 @@
 #define _GNU_SOURCE
 #include "ring.h"
 
+#include <rseqkit/ops_at.h>
 #include <rseqkit/thread.h>
 
 #include <errno.h>
@@ -343,7 +344,7 @@ static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t 
 			if (outcome == RK_UNEQUAL || outcome == RK_CLOSED || outcome == RK_NO_RSEQ)
 				return outcome;
 		}
-		outcome = rki_ring_append(ring, data, length, stamped);
+		outcome = rki_ring_try(ring, data, length, stamped);
 		if (outcome == RK_DONE)
 			return RK_DONE;
 	}

@@ -34,6 +34,7 @@
  */
 #include "bank.h"
 
+#include <rseqkit/ops_at.h>
 #include <rseqkit/thread.h>
 
 #include <errno.h>

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "readers.h"
 
+#include <rseqkit/detail/add.h>
 #include <rseqkit/remote.h>
 #include <errno.h>
 #include "os/kernel.h"
@@ -136,7 +137,7 @@ void rk_readers_leave(void *item, void *counted, enum rk_result outcome)
 	intptr_t word = (intptr_t)counted & ~(intptr_t)RKI_READERS_ATOMIC;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && rk_readers_of(item)->by_sections; i++)
-		outcome = rk_cpu_add(counted, -1);
+		outcome = rki_add(counted, -1);
 	if (outcome != RK_DONE)
 		__atomic_fetch_sub(rk_readers_word(word, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
 }

@@ -4,7 +4,7 @@
  * that it has no rseq. They, and all functions that they call, are async-signal-safe.
  */
 #define _GNU_SOURCE
-#include <rseqkit/ops.h>
+#include <rseqkit/slot.h>
 
 #include <sched.h>
 #include "thread.h"

@@ -14,7 +14,7 @@
 #define _GNU_SOURCE
 #include "pin.h"
 
-#include <rseqkit/ops.h>
+#include <rseqkit/slot.h>
 
 #include <dlfcn.h>
 #include <link.h>

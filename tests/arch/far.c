@@ -11,6 +11,7 @@
  */
 #include <os/thread_pointer.h>
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 #include <stdio.h>
 
 #ifdef TEXT

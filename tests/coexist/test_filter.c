@@ -8,6 +8,7 @@
  * spare (the libc's areas, which the libc doesn't register), own (areas of ours).
  */
 #include "filtered.h"
+#include <rseqkit/ops.h>
 
 static const int deciding[] = {SYS_rseq, SYS_openat, SYS_pread64, SYS_close, SYS_sched_getaffinity, SYS_mmap,
 			       SYS_mprotect, -1};

@@ -18,6 +18,7 @@
  */
 #include "../unit/refuse.h"
 #include "naive.h"
+#include <rseqkit/ops.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 

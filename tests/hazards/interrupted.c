@@ -9,6 +9,7 @@
  */
 #include "../unit/interrupt.h"
 #include "naive.h"
+#include <rseqkit/ops_cid.h>
 
 /* An area that isn't registered. It has the contents of a new thread's area. */
 static struct naive_area own = {.area = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED}};

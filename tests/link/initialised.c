@@ -4,6 +4,7 @@
  * from malloc() and the stack as uninitialised until it sees a write.
  */
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 #include <stdlib.h>
 
 struct node {

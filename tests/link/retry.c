@@ -4,6 +4,7 @@
  * an asm goto in such loops. Exits with 0 if every result is right.
  */
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 #include <stdio.h>
 
 /* Checks the outcome after the loop, and then uses the value. */

@@ -4,6 +4,7 @@
 #define USES_H
 
 #include <rseqkit.h>
+#include <rseqkit/ops_cpu.h>
 
 inline void add_inline(struct rk_counter *counter, int64_t value)
 {

@@ -5,6 +5,7 @@
  * can't drop any of this code.
  */
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 
 static struct rk_percpu *pool;
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 
 #define BANKS_PAGE 4096
 #define BANKS_HEADER 64

@@ -7,6 +7,7 @@
 #define BY_INDEX_H
 
 #include <rseqkit.h>
+#include <rseqkit/ops.h>
 
 enum index { BY_CPU, BY_CID, BY_AT, INDICES };
 

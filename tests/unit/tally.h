@@ -13,6 +13,7 @@
 #include "test.h"
 #include "by_index.h"
 #include "expect.h"
+#include <rseqkit/ops_at.h>
 
 #define HALF (4 * sizeof(intptr_t)) /* bits in half a word */
 #define LOW (UINTPTR_MAX >> HALF)

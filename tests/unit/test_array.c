@@ -4,6 +4,7 @@
  * of per-CPU memory. Also checks that an operation changes only its targets.
  */
 #include "one_cpu.h"
+#include <rseqkit/ops_at.h>
 
 #define CAPACITY 5
 

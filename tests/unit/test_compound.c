@@ -4,6 +4,7 @@
  * CPU's copy of per-CPU memory. Also checks that an operation changes only its targets.
  */
 #include "one_cpu.h"
+#include <rseqkit/ops.h>
 
 struct node {
 	intptr_t value, next;

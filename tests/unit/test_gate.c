@@ -6,6 +6,7 @@
  * of these operations.
  */
 #include "storm.h"
+#include <rseqkit/ops_cpu.h>
 
 #define ITEMS 2
 

@@ -5,6 +5,7 @@
  * sparse or unreadable, or concurrency ids are the indexes.
  */
 #include "pools.h"
+#include <rseqkit/ops_cid.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>

@@ -4,6 +4,7 @@
  * CPU's copy of per-CPU memory. Also checks that an operation changes only its targets.
  */
 #include "one_cpu.h"
+#include <rseqkit/ops_at.h>
 
 #define SIZE 1024
 #define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* offset of the log's data from `bytes` */

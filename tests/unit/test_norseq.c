@@ -9,6 +9,7 @@
  */
 #include "refuse.h"
 #include <dirent.h>
+#include <rseqkit/ops.h>
 
 /* Allows the system calls that end a thread or wait for a thread. Every other call kills the process. */
 static void kill_most(unsigned flags)

@@ -5,6 +5,7 @@
  */
 #include "refuse.h"
 #include "alarms.h"
+#include <rseqkit/ops.h>
 
 static struct rk_percpu *pool;
 static void *item;

@@ -5,6 +5,7 @@
  * zero.
  */
 #include "pools.h"
+#include <rseqkit/ops_cpu.h>
 #include <sys/mman.h>
 
 /*

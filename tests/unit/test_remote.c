@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "refuse.h"
 #include "slots.h"
+#include <rseqkit/ops.h>
 
 #define FOR_EVER INT64_MAX
 

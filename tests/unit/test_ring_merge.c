@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests merges of rings. A merge returns the records of all CPUs, in the order of their stamps (times). */
 #include "rings.h"
+#include <rseqkit/ops_cpu.h>
 
 struct seen {
 	uint64_t times[100];

@@ -10,6 +10,7 @@
 #include "movers.h"
 #endif
 #include "storm.h"
+#include <rseqkit/ops_cpu.h>
 
 static struct tally total, own[STORM_THREADS_MAX], handled[STORM_THREADS_MAX];
 static struct rk_percpu *pool, *compound_pool;

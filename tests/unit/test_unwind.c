@@ -5,6 +5,7 @@
  */
 #include "test.h"
 #include <dlfcn.h>
+#include <rseqkit/ops_cpu.h>
 #include <rseqkit/rcu.h>
 #include <setjmp.h>
 #include <signal.h>

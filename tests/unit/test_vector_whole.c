@@ -6,6 +6,7 @@
 #define INSTRUCTIONS_MAX 4000 /* most instructions lock and unlock the slot; a step aborts the section, which isn't repeated */
 #include "interrupt.h"
 #include "vectors.h"
+#include <rseqkit/ops_cpu.h>
 #include <time.h>
 
 /*

@@ -11,6 +11,7 @@
 #include "traced.h"
 #include "urgent.h"
 #include "../../examples/versioned.h"
+#include <rseqkit/ops.h>
 #include <sched.h>
 
 /* An operation's data in a slot: the word that the operation commits to, and the words that follow it. */

@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "explain.h"
 
+#include <rseqkit/ops_cpu.h>
 #include <stddef.h>
 #include <string.h>
 

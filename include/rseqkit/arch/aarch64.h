@@ -58,17 +58,17 @@
  * label would clear the descriptor, and the section would run unprotected.
  */
 #define RKI_ASM_BEGIN                                                                                                  \
-	"adrp x16, " RKI_ASM_L(3) "\n\t"                                                                               \
-	"add x16, x16, :lo12:" RKI_ASM_L(3) "\n\t"                                                                     \
-	"mrs x17, tpidr_el0\n\t"                                                                                       \
-	"add x17, x17, %x[area]\n\t"                                                                                   \
+	"adrp x16, " RKI_ASM_L(3) "\n"                                                                                 \
+	"add x16, x16, :lo12:" RKI_ASM_L(3) "\n"                                                                       \
+	"mrs x17, tpidr_el0\n"                                                                                         \
+	"add x17, x17, %x[area]\n"                                                                                     \
 	"str x16, [x17, #8]\n"                                                                                         \
-	RKI_ASM_L(1) ":\n\t"
+	RKI_ASM_L(1) ":\n"
 
 #define RKI_ASM_PIN_HERE(here)                                                                                         \
-	"hint #34\n\t" /* a landing pad (BTI), for processors that enforce branch targets */                           \
-	"adr x0, " #here "\n\t"                                                                                        \
-	"b rk_pin_module\n\t"
+	"hint #34\n" /* a landing pad (BTI), for processors that enforce branch targets */                             \
+	"adr x0, " #here "\n"                                                                                          \
+	"b rk_pin_module\n"
 
 /*
  * RKI_ASM_LEAVE goes to a label by the conditional branch `jump`. The branch `unless` has the opposite condition. In sections
@@ -76,45 +76,45 @@
  * processors execute these two as one instruction. In other sections RKI_ASM_WHY has no instruction.
  */
 #ifdef RK_FAR_EXITS
-#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) unless "774f\n\tb %l[" #label "]\n774:\n\t"
+#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) unless "774f\nb %l[" #label "]\n774:\n"
 #else
-#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) jump "%l[" #label "]\n\t"
+#define RKI_ASM_LEAVE_RK_ASM_C(jump, unless, label) jump "%l[" #label "]\n"
 #endif
-#define RKI_ASM_LEAVE_RK_ASM_HERE(jump, unless, label) jump RK_ASM_HERE(label) "\n\t"
-#define RKI_ASM_LEAVE_RK_ASM_END(jump, unless, label) jump RK_ASM_END(label) "\n\t"
+#define RKI_ASM_LEAVE_RK_ASM_HERE(jump, unless, label) jump RK_ASM_HERE(label) "\n"
+#define RKI_ASM_LEAVE_RK_ASM_END(jump, unless, label) jump RK_ASM_END(label) "\n"
 #define RKI_ASM_LEAVE(to, jump, unless, label) RKI_ASM_LEAVE_##to(jump, unless, label)
 
 #define RKI_ASM_WHY_RK_ASM_C(label)
-#define RKI_ASM_WHY_RK_ASM_HERE(label) "mov %w[outcome], #.Lrk_" #label "_%=\n\t"
+#define RKI_ASM_WHY_RK_ASM_HERE(label) "mov %w[outcome], #.Lrk_" #label "_%=\n"
 #define RKI_ASM_WHY_RK_ASM_END(label)
 #define RKI_ASM_WHY(to, label) RKI_ASM_WHY_##to(label)
 
-#define RKI_ASM_OF_BASE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+#define RKI_ASM_OF_BASE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n"
 
 /* The index is the current CPU. A negative cpu_id means that this thread has no rseq at the moment. */
-#define RKI_ASM_NUMBER_CPU(to)                                                                                          \
-	"ldr w16, [x17, #4]\n\t"                                                                                       \
+#define RKI_ASM_NUMBER_CPU(to)                                                                                         \
+	"ldr w16, [x17, #4]\n"                                                                                         \
 	RKI_ASM_WHY(to, leave)                                                                                         \
-	"cmp w16, #0\n\t"                                                                                              \
+	"cmp w16, #0\n"                                                                                                \
 	RKI_ASM_LEAVE(to, "b.lt ", "b.ge ", leave)
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
-#define RKI_ASM_NUMBER_CID(to)                                                                                          \
-	"ldr w16, [x17, #4]\n\t"                                                                                       \
+#define RKI_ASM_NUMBER_CID(to)                                                                                         \
+	"ldr w16, [x17, #4]\n"                                                                                         \
 	RKI_ASM_WHY(to, leave)                                                                                         \
-	"cmp w16, #0\n\t"                                                                                              \
+	"cmp w16, #0\n"                                                                                                \
 	RKI_ASM_LEAVE(to, "b.lt ", "b.ge ", leave)                                                                     \
-	"ldr w16, [x17, #24]\n\t"
+	"ldr w16, [x17, #24]\n"
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is `cpu`. The caller has checked that `cpu` isn't negative, so `cpu` never equals an unregistered thread's cpu_id. */
-#define RKI_ASM_NUMBER_AT(to)                                                                                           \
-	"ldr w16, [x17, #4]\n\t"                                                                                       \
+#define RKI_ASM_NUMBER_AT(to)                                                                                          \
+	"ldr w16, [x17, #4]\n"                                                                                         \
 	RKI_ASM_WHY(to, leave)                                                                                         \
-	"cmp w16, %w[cpu]\n\t"                                                                                         \
+	"cmp w16, %w[cpu]\n"                                                                                           \
 	RKI_ASM_LEAVE(to, "b.ne ", "b.eq ", leave)
 #define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
@@ -122,20 +122,20 @@
 /* The index is the current CPU, and the shared word `gate` names the item. The code `test` leaves the section if it is 0. */
 #define RKI_ASM_INDEX_GATE(to, test, word)                                                                             \
 	RKI_ASM_NUMBER_CPU(to)                                                                                         \
-	"ldr " word ", [%x[gate]]\n\t"                                                                                 \
-	test "add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+	"ldr " word ", [%x[gate]]\n"                                                                                   \
+	test "add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n"
 #define RK_ASM_INDEX_GATE(to, label)                                                                                   \
 	RKI_ASM_INDEX_GATE(to, RKI_ASM_WHY(to, label) RKI_ASM_LEAVE(to, "cbz x17, ", "cbnz x17, ", label), "x17")
 #define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "x17")
 #define RK_ASM_INDEX_GATE_TOKEN(to)                                                                                    \
-	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " RKI_ASM_L(2) "\n\t", "%x[outcome]")
+	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " RKI_ASM_L(2) "\n", "%x[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
-	"ldp x17, %x[outcome], [x16]\n\t"                                                                              \
-	"orr x17, x17, %x[outcome]\n\t"                                                                                \
+	"ldp x17, %x[outcome], [x16]\n"                                                                                \
+	"orr x17, x17, %x[outcome]\n"                                                                                  \
 	RKI_ASM_WHY(to, label)                                                                                         \
 	RKI_ASM_LEAVE(to, "cbnz x17, ", "cbz x17, ", label)
-#define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n\t"
-#define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n\t"
+#define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n"
+#define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n"
 
 /* These primitives name places (section.h). */
 #define RK_ASM_SLOT "[x16]"
@@ -143,51 +143,51 @@
 #define RK_ASM_REACHED(offset) "[x16, %x[" #offset "]]"
 
 #define RK_ASM_FOLLOW(label, offset)                                                                                   \
-	"ldr x16, [x16]\n\t"                                                                                           \
+	"ldr x16, [x16]\n"                                                                                             \
 	RKI_ASM_LEAVE(RK_ASM_C, "cbz x16, ", "cbnz x16, ", label)                                                      \
-	"add x16, x16, %x[" #offset "]\n\t"
+	"add x16, x16, %x[" #offset "]\n"
 #define RKI_ASM_ENTER(to, where, label)                                                                                \
 	RKI_ASM_OF_BASE                                                                                                \
-	"ldr x16, [x16]\n\t"                                                                                           \
+	"ldr x16, [x16]\n"                                                                                             \
 	RKI_ASM_WHY(to, label)                                                                                         \
-	"cmp x16, #0\n\t"                                                                                              \
+	"cmp x16, #0\n"                                                                                                \
 	RKI_ASM_LEAVE(to, "b.le ", "b.gt ", label)                                                                     \
 	RK_ASM_BEHIND(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
-	"ldr x17, " place "\n\t"                                                                                       \
-	"cmp x17, %x[" #word "]\n\t"                                                                                   \
+	"ldr x17, " place "\n"                                                                                         \
+	"cmp x17, %x[" #word "]\n"                                                                                     \
 	RKI_ASM_LEAVE(RK_ASM_C, "b.ne ", "b.eq ", label)
 
-#define RK_ASM_LOAD "ldr x17, [x16]\n\t"
+#define RK_ASM_LOAD "ldr x17, [x16]\n"
 #define RK_ASM_IF_LOADED(to, word, label)                                                                              \
 	RKI_ASM_WHY(to, label)                                                                                         \
-	"cmp x17, %x[" #word "]\n\t"                                                                                   \
+	"cmp x17, %x[" #word "]\n"                                                                                     \
 	RKI_ASM_LEAVE(to, "b.eq ", "b.ne ", label)
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
 	RKI_ASM_WHY(to, label)                                                                                         \
-	"cmp x17, %x[" #word "]\n\t"                                                                                   \
+	"cmp x17, %x[" #word "]\n"                                                                                     \
 	RKI_ASM_LEAVE(to, "b.ne ", "b.eq ", label)
-#define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
-#define RK_ASM_KEEP "mov %x[value], x17\n\t"
-#define RK_ASM_STORE_LOADED(pointer) RKI_ASM_PRIVATE("str x17, [%x[" #pointer "]]\n\t")
-#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE("str %x[" #word "], " place "\n\t")
+#define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n"
+#define RK_ASM_KEEP "mov %x[value], x17\n"
+#define RK_ASM_STORE_LOADED(pointer) RKI_ASM_PRIVATE("str x17, [%x[" #pointer "]]\n")
+#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE("str %x[" #word "], " place "\n")
 
 /* An array's length is in the low 16 bits of the slot's word. The next word is the capacity, and then the elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
 	RKI_ASM_WHY(to, label)                                                                                         \
-	"ands x13, x17, #0xffff\n\t"                                                                                   \
+	"ands x13, x17, #0xffff\n"                                                                                     \
 	RKI_ASM_LEAVE(to, "b.eq ", "b.ne ", label)                                                                     \
-	"add x13, x16, x13, lsl #3\n\t"                                                                                \
-	"ldr %x[" #read "], [x13, #8]\n\t"
+	"add x13, x16, x13, lsl #3\n"                                                                                  \
+	"ldr %x[" #read "], [x13, #8]\n"
 #define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
-	"and x13, x17, #0xffff\n\t"                                                                                    \
-	"ldr x14, [x16, #8]\n\t"                                                                                       \
+	"and x13, x17, #0xffff\n"                                                                                      \
+	"ldr x14, [x16, #8]\n"                                                                                         \
 	RKI_ASM_WHY(to, label)                                                                                         \
-	"cmp x13, x14\n\t"                                                                                             \
+	"cmp x13, x14\n"                                                                                               \
 	RKI_ASM_LEAVE(to, "b.hs ", "b.lo ", label)                                                                     \
-	"add x13, x16, x13, lsl #3\n\t"                                                                                \
-	RKI_ASM_PRIVATE("str %x[" #word "], [x13, #16]\n\t")
-#define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
+	"add x13, x16, x13, lsl #3\n"                                                                                  \
+	RKI_ASM_PRIVATE("str %x[" #word "], [x13, #16]\n")
+#define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n"
 
 /*
  * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
@@ -198,110 +198,110 @@
 #ifdef __ARM_NEON
 #define RKI_USES_VECTORS , "x11", "v0", "v1", "v2", "v3"
 #define RKI_ASM_COPY_VECTORS(from, to)                                                                                 \
-	"cmp x13, #56\n\t"                                                                                             \
+	"cmp x13, #56\n"                                                                                               \
 	"b.lo " RKI_ASM_L(5) "\n"                                                                                      \
-	RKI_ASM_L(10) ":\n\t"                                                                                          \
-	"add x11, " from ", x14\n\t"                                                                                   \
-	"ldp q0, q1, [x11]\n\t"                                                                                        \
-	"ldp q2, q3, [x11, #32]\n\t"                                                                                   \
-	"add x11, " to ", x14\n\t"                                                                                     \
-	"stp q0, q1, [x11]\n\t"                                                                                        \
-	"stp q2, q3, [x11, #32]\n\t"                                                                                   \
-	"add x14, x14, #64\n\t"                                                                                        \
-	"add x11, x14, #56\n\t"                                                                                        \
-	"cmp x11, x13\n\t"                                                                                             \
+	RKI_ASM_L(10) ":\n"                                                                                            \
+	"add x11, " from ", x14\n"                                                                                     \
+	"ldp q0, q1, [x11]\n"                                                                                          \
+	"ldp q2, q3, [x11, #32]\n"                                                                                     \
+	"add x11, " to ", x14\n"                                                                                       \
+	"stp q0, q1, [x11]\n"                                                                                          \
+	"stp q2, q3, [x11, #32]\n"                                                                                     \
+	"add x14, x14, #64\n"                                                                                          \
+	"add x11, x14, #56\n"                                                                                          \
+	"cmp x11, x13\n"                                                                                               \
 	"b.ls " RKI_ASM_L(10) "\n"
 #else
 #define RKI_USES_VECTORS
 #define RKI_ASM_COPY_VECTORS(from, to)
 #endif
 #define RKI_ASM_COPY_ANY(length, from, to)                                                                             \
-	"mov x14, #0\n\t"                                                                                              \
-	"subs x13, %x[" #length "], #8\n\t"                                                                            \
-	"b.lo " RKI_ASM_L(7) "\n\t"                                                                                    \
+	"mov x14, #0\n"                                                                                                \
+	"subs x13, %x[" #length "], #8\n"                                                                              \
+	"b.lo " RKI_ASM_L(7) "\n"                                                                                      \
 	RKI_ASM_COPY_VECTORS(from, to)                                                                                 \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	"cmp x14, x13\n\t"                                                                                             \
-	"b.hs " RKI_ASM_L(6) "\n\t"                                                                                    \
-	"ldr x17, [" from ", x14]\n\t"                                                                                 \
-	"str x17, [" to ", x14]\n\t"                                                                                   \
-	"add x14, x14, #8\n\t"                                                                                         \
+	RKI_ASM_L(5) ":\n"                                                                                             \
+	"cmp x14, x13\n"                                                                                               \
+	"b.hs " RKI_ASM_L(6) "\n"                                                                                      \
+	"ldr x17, [" from ", x14]\n"                                                                                   \
+	"str x17, [" to ", x14]\n"                                                                                     \
+	"add x14, x14, #8\n"                                                                                           \
 	"b " RKI_ASM_L(5) "\n"                                                                                         \
-	RKI_ASM_L(6) ":\n\t"                                                                                           \
-	"ldr x17, [" from ", x13]\n\t"                                                                                 \
-	"str x17, [" to ", x13]\n\t"                                                                                   \
+	RKI_ASM_L(6) ":\n"                                                                                             \
+	"ldr x17, [" from ", x13]\n"                                                                                   \
+	"str x17, [" to ", x13]\n"                                                                                     \
 	"b " RKI_ASM_L(8) "\n"                                                                                         \
-	RKI_ASM_L(7) ":\n\t"                                                                                           \
-	"adds x13, x13, #8\n\t"                                                                                        \
+	RKI_ASM_L(7) ":\n"                                                                                             \
+	"adds x13, x13, #8\n"                                                                                          \
 	"b.eq " RKI_ASM_L(8) "\n"                                                                                      \
-	RKI_ASM_L(9) ":\n\t"                                                                                           \
-	"sub x13, x13, #1\n\t"                                                                                         \
-	"ldrb w17, [" from ", x13]\n\t"                                                                                \
-	"strb w17, [" to ", x13]\n\t"                                                                                  \
+	RKI_ASM_L(9) ":\n"                                                                                             \
+	"sub x13, x13, #1\n"                                                                                           \
+	"ldrb w17, [" from ", x13]\n"                                                                                  \
+	"strb w17, [" to ", x13]\n"                                                                                    \
 	"cbnz x13, " RKI_ASM_L(9) "\n"                                                                                 \
-	RKI_ASM_L(8) ":\n\t"
+	RKI_ASM_L(8) ":\n"
 #define RKI_ASM_COPY(length, from, to)                                                                                 \
-	".set .Lrk_words, 0\n\t"                                                                                       \
-	".irp words, 1, 2, 3, 4, 5\n\t"                                                                                \
-	".ifc %x[copied],10\\words\n\t.set .Lrk_words, \\words\n\t.endif\n\t"                                          \
-	".endr\n\t"                                                                                                    \
-	".if .Lrk_words == 0\n\t"                                                                                      \
+	".set .Lrk_words,-1\n"                                                                                         \
+	".irp words,0,1,2,3,4,5\n"                                                                                     \
+	".ifc %x[copied],10\\words\n.set .Lrk_words,\\words\n.endif\n"                                                 \
+	".endr\n"                                                                                                      \
+	".if .Lrk_words<0\n"                                                                                           \
 	RKI_ASM_COPY_ANY(length, from, to)                                                                             \
-	".endif\n\t"                                                                                                   \
-	".irp index, 0, 1, 2, 3, 4\n\t"                                                                                \
-	".if .Lrk_words > \\index\n\t"                                                                                 \
-	"ldr x17, [" from ", #8*\\index]\n\t"                                                                          \
-	"str x17, [" to ", #8*\\index]\n\t"                                                                            \
-	".endif\n\t"                                                                                                   \
-	".endr\n\t"
+	".endif\n"                                                                                                     \
+	".irp index,0,1,2,3,4\n"                                                                                       \
+	".if .Lrk_words>\\index\n"                                                                                     \
+	"ldr x17, [" from ", #8*\\index]\n"                                                                            \
+	"str x17, [" to ", #8*\\index]\n"                                                                              \
+	".endif\n"                                                                                                     \
+	".endr\n"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
+	"add x15, x16, %x[" #offset "]\n" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
-	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "x15", "%x[" #target "]"))
+	"add x15, x16, %x[" #offset "]\n" RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "x15", "%x[" #target "]"))
 
 /*
  * If the slot is a log, its first word is the log's head, and the next word its limit. From RK_ASM_UNLESS_ROOM to the commit,
  * x12 has the new head. Register x15 has the address of the place.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	"ldr x13, [x16, #8]\n\t"                                                                                       \
-	"add x12, x17, %x[" #size "]\n\t"                                                                              \
-	"cmp x12, x13\n\t"                                                                                             \
+	"ldr x13, [x16, #8]\n"                                                                                         \
+	"add x12, x17, %x[" #size "]\n"                                                                                \
+	"cmp x12, x13\n"                                                                                               \
 	RKI_ASM_LEAVE(RK_ASM_C, "b.gt ", "b.le ", label)
 #define RK_ASM_PLACE(mask)                                                                                             \
-	"and x17, x17, %x[" #mask "]\n\t"                                                                              \
-	"add x15, x16, x17\n\t"                                                                                        \
-	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
-#define RK_ASM_PUT(word) RKI_ASM_PRIVATE("str %x[" #word "], [x15], #8\n\t")
-#define RK_ASM_IN_ORDER "isb\n\t" /* so that the clock is read after all earlier instructions */
+	"and x17, x17, %x[" #mask "]\n"                                                                                \
+	"add x15, x16, x17\n"                                                                                          \
+	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n"
+#define RK_ASM_PUT(word) RKI_ASM_PRIVATE("str %x[" #word "], [x15], #8\n")
+#define RK_ASM_IN_ORDER "isb\n" /* so that the clock is read after all earlier instructions */
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
-	order "mrs x17, cntvct_el0\n\t"                                                                                      \
-	RKI_ASM_PRIVATE("str x17, [x15], #8\n\t")
+	order "mrs x17, cntvct_el0\n"                                                                                  \
+	RKI_ASM_PRIVATE("str x17, [x15], #8\n")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%x[" #source "]", "x15"))
-#define RK_ASM_PUT_AT(where, word) RKI_ASM_PRIVATE("str %x[" #word "], [x15, #" #where "]\n\t")
+#define RK_ASM_PUT_AT(where, word) RKI_ASM_PRIVATE("str %x[" #word "], [x15, #" #where "]\n")
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
  * the section aborts. Tests of the events that abort a section use this macro.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	"ldr x17, [x16]\n\t"                                                                                           \
-	"cmp x17, %x[" #operand "]\n\t"                                                                                \
-	"b.eq " RKI_ASM_L(5) "\n\t"
+	RKI_ASM_L(5) ":\n"                                                                                             \
+	"ldr x17, [x16]\n"                                                                                             \
+	"cmp x17, %x[" #operand "]\n"                                                                                  \
+	"b.eq " RKI_ASM_L(5) "\n"
 
 /* In each RK_ASM_COMMIT_... the last instruction is the commit, and the end label follows at once. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	"ldr x17, [x16]\n\t"                                                                                           \
-	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
-	"str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
+	"ldr x17, [x16]\n"                                                                                             \
+	"add x17, x17, %x[" #operand "]\n"                                                                             \
+	"str x17, [x16]\n" RKI_ASM_L(2) ":\n"
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_COMMIT_ADD(operand)
-#define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_HEAD "str x12, [x16]\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_HEAD_RELEASE "stlr x12, [x16]\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_HEAD "str x12, [x16]\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_HEAD_RELEASE "stlr x12, [x16]\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n"
 
 /*
  * The signature is a valid instruction, so disassemblers decode the following instructions correctly. The kernel's jump to the
@@ -310,11 +310,11 @@
 #define RKI_ASM_UNWIND_TELL(from)
 #define RKI_ASM_UNWIND(from, to) /* on this machine unwinders have no common format for such a frame */
 #define RKI_ASM_ABORT(then)                                                                                            \
-	".subsection 1\n\t"                                                                                            \
+	".subsection 1\n"                                                                                              \
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
-	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
-#define RKI_ASM_GO(place) "b " place "\n\t"
-#define RKI_ASM_TELL(code, from) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RK_ASM_HERE())
+	RKI_ASM_L(4) ":\n" then ".subsection 0\n"
+#define RKI_ASM_GO(place) "b " place "\n"
+#define RKI_ASM_TELL(code, from) "mov %w[outcome], #" code "\n" RKI_ASM_GO(RK_ASM_HERE())
 
 /*
  * The label of all exits in the statement itself, whatever the name. RKI_ASM_WHY has set the outcome, so there is no code at
@@ -322,9 +322,9 @@
  * other sections it is the end label's place.
  */
 #define RK_ASM_HERE(label) RKI_ASM_L(12)
-#define RK_ASM_EXIT_VALUE(label, code) ".set .Lrk_" #label "_%=, " code "\n\t"
-#define RKI_ASM_DONE_VALUE "mov %w[outcome], #0\n" RK_ASM_HERE() ":\n\t" RKI_ASM_EXIT_(RK_ASM_HERE())
-#define RKI_ASM_DONE_TOKEN RK_ASM_HERE() ":\n\t"
+#define RK_ASM_EXIT_VALUE(label, code) ".set .Lrk_" #label "_%=, " code "\n"
+#define RKI_ASM_DONE_VALUE "mov %w[outcome], #0\n" RK_ASM_HERE() ":\n" RKI_ASM_EXIT_(.Lrk12_%=)
+#define RKI_ASM_DONE_TOKEN RK_ASM_HERE() ":\n"
 #define RKI_OUTCOME "=&r" /* the section sets it in any case */
 
 /* The operand of RK_IN is a pointer or number in a register. The operand of RK_IN_WORD can also be the zero register. */
@@ -344,14 +344,14 @@
 
 /* Reads a word at an offset from the calling thread's thread pointer. */
 #define RKI_THREAD_WORD(result, offset)                                                                                \
-	__asm__ __volatile__("mrs %x[word], tpidr_el0\n\tldr %x[word], [%x[word], %x[at]]"                             \
+	__asm__ __volatile__("mrs %x[word], tpidr_el0\nldr %x[word], [%x[word], %x[at]]"                               \
 			     : [word] "=&r"(result)                                                                    \
 			     : [at] "r"(offset))
 
 /* Reads one 32-bit field of the calling thread's area; `field` is its byte offset, a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
-	__asm__ __volatile__("mrs %x[value], tpidr_el0\n\t"                                                            \
-			     "add %x[value], %x[value], %x[area]\n\t"                                                  \
+	__asm__ __volatile__("mrs %x[value], tpidr_el0\n"                                                              \
+			     "add %x[value], %x[value], %x[area]\n"                                                    \
 			     "ldr %w[value], [%x[value], #" #field "]"                                                 \
 			     : [value] "=&r"(result)                                                                   \
 			     : [area] "r"(rk_area_offset))
@@ -360,8 +360,8 @@
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
 	do {                                                                                                           \
 		uint64_t at_;                                                                                          \
-		__asm__ __volatile__("mrs %x[at], tpidr_el0\n\t"                                                       \
-				     "add %x[at], %x[at], %x[area]\n\t"                                                \
+		__asm__ __volatile__("mrs %x[at], tpidr_el0\n"                                                         \
+				     "add %x[at], %x[at], %x[area]\n"                                                  \
 				     "strb %w[value], [%x[at], #" #field "]"                                           \
 				     : [at] "=&r"(at_)                                                                 \
 				     : [area] "r"(rk_area_offset), [value] "rZ"(byte)                                  \

@@ -48,7 +48,7 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
  * The operand of RK_IN_WORD. This macro compiles only if the operand has the size of a word. On arm64, a section would take
  * 2^32 - 1 for the int -1. On x86-64, the assembler rejects an int in a register, but accepts a constant int.
  */
-#define RKI_WORD(expression) ((void)sizeof(char[sizeof(expression) == sizeof(intptr_t) ? 1 : -1]), (expression))
+#define RKI_WORD(expression) ((void)sizeof(char[sizeof(expression)-(__SIZEOF_POINTER__-1)]),(expression))
 
 #if defined(__x86_64__)
 #include <rseqkit/arch/x86_64.h>

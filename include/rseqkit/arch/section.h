@@ -5,7 +5,7 @@
  * primitives, pieces of assembly of which sections are made.
  *
  * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the slot
- * that an index, such as the CPU's number, selects (ops.h). Some primitives make another address the slot. "The loaded word"
+ * that an index, such as the CPU's number, selects (slot.h). Some primitives make another address the slot. "The loaded word"
  * is the word that the section loaded last. Offsets are in bytes.
  *
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index and finds the index's slot; goes to label `leave` if the thread has
@@ -113,26 +113,29 @@
 
 #define RK_HAVE_SECTIONS 1
 
-#define RKI_ASM_STR_(x) #x
+#define RKI_ASM_STR_(...) #__VA_ARGS__ /* also makes one string of several lines that are written as a\nb\n */
 #define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
  * The name of a label in an asm statement. %= is a number that is different in each statement that the compiler emits. The
  * number n says what the label names: 0 the operation, 1 the section's start, 2 its end, 3 its descriptor, 4 its abort
  * handler. Higher numbers are for labels within a primitive.
+ *
+ * A program's compiler reads the text of each section in each source file. So the text is short: lines aren't indented, and
+ * macros make one string of many parts.
  */
-#define RKI_ASM_L(n) ".Lrk" #n "_%="
+#define RKI_ASM_L(n) RKI_ASM_STR_(.Lrk##n##_%=)
 
 /* Directives for a pointer and for a 64-bit number. Descriptors and tables have 64 bits for an address on every machine. */
 #if __SIZEOF_POINTER__ == 8
 #define RKI_ASM_POINTER ".quad "
-#define RKI_ASM_U64(value) ".quad " value "\n\t"
+#define RKI_ASM_U64(value) RKI_ASM_STR_(.quad value\n)
 #else
 #define RKI_ASM_POINTER ".long "
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define RKI_ASM_U64(value) ".long " value ", 0\n\t"
+#define RKI_ASM_U64(value) RKI_ASM_STR_(.long value,0\n)
 #else
-#define RKI_ASM_U64(value) ".long 0, " value "\n\t"
+#define RKI_ASM_U64(value) RKI_ASM_STR_(.long 0,value\n)
 #endif
 #endif
 
@@ -145,8 +148,8 @@
  * 2.36 or later. In every version, GNU `ld -r` refuses to combine such objects with objects that have our tables ("both ordered
  * and unordered sections"). LLVM's `ld.lld -r` accepts them.
  */
-#define RKI_ASM_SECTION_WITH(name, flags) ".pushsection " name ", \"" flags "\", @progbits, " RKI_ASM_L(0) "\n\t"
-#define RKI_ASM_SECTION(name) RKI_ASM_SECTION_WITH(name, "awo?")
+#define RKI_ASM_SECTION_WITH(name, flags) RKI_ASM_STR_(.pushsection name,flags,@progbits,.Lrk0_%=\n)
+#define RKI_ASM_SECTION(name) RKI_ASM_SECTION_WITH(name,"awo?")
 
 /*
  * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor keeps the
@@ -156,16 +159,16 @@
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
 #define RKI_ASM_PIN                                                                                                    \
-	".ifndef .Lrk_pin\n\t"                                                                                         \
-	".pushsection .text.rk_pin, \"axG\", @progbits, rk_pin, comdat\n\t"                                            \
+	".ifndef .Lrk_pin\n"                                                                                           \
+	".pushsection .text.rk_pin, \"axG\", @progbits, rk_pin, comdat\n"                                              \
 	".balign 16\n"                                                                                                 \
-	".Lrk_pin:\n\t" RKI_ASM_PIN_HERE(.Lrk_pin)                                                                     \
-	".popsection\n\t"                                                                                              \
-	".pushsection .init_array, \"awG\", @init_array, rk_pin, comdat\n\t"                                           \
-	".balign " RKI_ASM_STR(__SIZEOF_POINTER__) "\n\t"                                                              \
-	RKI_ASM_POINTER ".Lrk_pin\n\t"                                                                                 \
-	".popsection\n\t"                                                                                              \
-	".endif\n\t"
+	".Lrk_pin:\n" RKI_ASM_PIN_HERE(.Lrk_pin)                                                                       \
+	".popsection\n"                                                                                                \
+	".pushsection .init_array, \"awG\", @init_array, rk_pin, comdat\n"                                             \
+	".balign " RKI_ASM_STR(__SIZEOF_POINTER__) "\n"                                                                \
+	RKI_ASM_POINTER ".Lrk_pin\n"                                                                                   \
+	".popsection\n"                                                                                                \
+	".endif\n"
 #else
 #define RKI_ASM_PIN
 #endif
@@ -177,7 +180,7 @@
  * more relocation, and two more for each exit.
  */
 #ifndef RK_NO_TABLES
-#define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
+#define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n"
 /*
  * Some primitives store before the commit, to memory that no other thread reads before the commit (a private store). Tools
  * can't know this from the bytes, so each such primitive declares its instructions in a table, by the distances from the
@@ -186,9 +189,9 @@
  * other than 0 and 1, because Intel syntax would read those as binary numbers.
  */
 #define RKI_ASM_DECLARE(from, to)                                                                                      \
-	RKI_ASM_SECTION_WITH("__rseq_private_store_array", "ao?")                                                      \
-	".long " from " - .\n\t.long " to " - .\n\t.popsection\n\t"
-#define RKI_ASM_PRIVATE(code) "772:\n\t" code "773:\n\t" RKI_ASM_DECLARE("772b", "773b")
+	RKI_ASM_SECTION_WITH(__rseq_private_store_array,"ao?")                                                         \
+	RKI_ASM_STR_(.long from-.\n.long to-.\n.popsection\n)
+#define RKI_ASM_PRIVATE(code) "772:\n" code "773:\n" RKI_ASM_DECLARE(772b, 773b)
 #else
 #define RKI_ASM_ENTRY(table, values)
 #define RKI_ASM_DECLARE(from, to)
@@ -197,25 +200,23 @@
 
 #define RKI_ASM_TABLE                                                                                                  \
 	RKI_ASM_PIN                                                                                                    \
-	RKI_ASM_L(0) ":\n\t"                                                                                           \
-	RKI_ASM_SECTION("__rseq_cs")                                                                                   \
-	".balign 32\n\t"                                                                                               \
-	RKI_ASM_L(3) ":\n\t"                                                                                           \
-	".long 0, 0\n\t"                                                                                               \
-	RKI_ASM_U64(RKI_ASM_L(1))                                                                                      \
-	RKI_ASM_U64(RKI_ASM_L(2) " - " RKI_ASM_L(1))                                                                   \
-	RKI_ASM_U64(RKI_ASM_L(4))                                                                                      \
-	".popsection\n\t"                                                                                              \
-	RKI_ASM_ENTRY("__rseq_cs_ptr_array", RKI_ASM_U64(RKI_ASM_L(3)))                                                \
-	RKI_ASM_DECLARE(RKI_ASM_L(1), RKI_ASM_L(1))
+	".Lrk0_%=:\n"                                                                                                  \
+	RKI_ASM_SECTION(__rseq_cs)                                                                                     \
+	".balign 32\n.Lrk3_%=:\n.long 0,0\n"                                                                           \
+	RKI_ASM_U64(.Lrk1_%=)                                                                                          \
+	RKI_ASM_U64(.Lrk2_%=-.Lrk1_%=)                                                                                 \
+	RKI_ASM_U64(.Lrk4_%=)                                                                                          \
+	".popsection\n"                                                                                                \
+	RKI_ASM_ENTRY(__rseq_cs_ptr_array, RKI_ASM_U64(.Lrk3_%=))                                                      \
+	RKI_ASM_DECLARE(.Lrk1_%=, .Lrk1_%=)
 
-#define RK_ASM_C(label) "%l[" #label "]"
+#define RK_ASM_C(label) RKI_ASM_STR_(%l[label])
 #define RK_ASM_END(label) RKI_ASM_L(2)
 
-/* The table's entry for an exit. A port defines RK_ASM_HERE and RK_ASM_EXIT_VALUE. */
-#define RKI_ASM_EXIT_(place)                                                                                           \
-	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
-#define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
+/* The table's entries for exits. A port defines RK_ASM_HERE and RK_ASM_EXIT_VALUE. */
+#define RKI_ASM_EXITS(entries) RKI_ASM_ENTRY(__rseq_exit_point_array, entries)
+#define RKI_ASM_EXIT_(place) RKI_ASM_EXITS(RKI_ASM_U64(.Lrk1_%=) RKI_ASM_U64(place))
+#define RK_ASM_EXIT(label) RKI_ASM_U64(.Lrk1_%=) RKI_ASM_U64(%l[label])
 
 /* An abort handler that sets the outcome, and then goes to the end of the asm statement. */
 #define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_TELL(code, RKI_ASM_L(4))) RKI_ASM_UNWIND_TELL(RKI_ASM_L(4))
@@ -244,7 +245,7 @@
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
-		RKI_ASM_TABLE exits RKI_ASM_BEGIN body                                                                 \
+		RKI_ASM_TABLE RKI_ASM_EXITS(exits) RKI_ASM_BEGIN body                                                  \
 			RKI_ASM_ABORT(RKI_ASM_GO(RK_ASM_C(aborted)))                                                   \
 			RKI_ASM_UNWIND(RKI_ASM_L(4), RKI_ASM_L(4) "e")                                                 \
 		:                                                                                                      \

@@ -53,9 +53,9 @@
  * These macros write an instruction in both syntaxes. In RKI_ASM_TO the last operand (in AT&T syntax) is a place, in
  * RKI_ASM_FROM the first one. The text of a place itself has both syntaxes.
  */
-#define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
-#define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
-#define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
+#define RKI_ASM_X(att, intel) "{" att "|" intel "}\n"
+#define RKI_ASM_TO(verb, from, place) "{" verb "q " from ",|" verb " qword ptr }" place "{|," from "}"
+#define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ",}" place "{,%%" to "|}\n"
 
 /*
  * The store of the descriptor activates the section. The start label must follow at once: an interruption between store and
@@ -64,46 +64,46 @@
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RKI_ASM_BEGIN                                                                                                  \
-	"{movq $|mov qword ptr fs:[%[area]+8], offset }" RKI_ASM_L(3) "{, %%fs:8(%[area])|}\n\t"                       \
-	RKI_ASM_L(1) ":\n\t"
+	"{movq $|mov qword ptr fs:[%[area]+8],offset }" RKI_ASM_L(3) "{,%%fs:8(%[area])|}\n"                           \
+	RKI_ASM_L(1) ":\n"
 #else
 #define RKI_ASM_BEGIN                                                                                                  \
-	"{leaq |lea rax, [rip+}" RKI_ASM_L(3) "{(%%rip), %%rax|]}\n\t"                                                 \
-	RKI_ASM_X("movq %%rax, %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], rax")                                  \
-	RKI_ASM_L(1) ":\n\t"
+	"{leaq |lea rax,[rip+}" RKI_ASM_L(3) "{(%%rip),%%rax|]}\n"                                                     \
+	RKI_ASM_X("movq %%rax,%%fs:8(%[area])", "mov fs:[%[area]+8],rax")                                              \
+	RKI_ASM_L(1) ":\n"
 #endif
 
 #define RKI_ASM_PIN_HERE(here)                                                                                         \
-	"endbr64\n\t"                                                                                                  \
-	RKI_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                          \
-	"jmp rk_pin_module@PLT\n\t"
+	"endbr64\n"                                                                                                    \
+	RKI_ASM_X("leaq " #here "(%%rip),%%rdi", "lea rdi,[rip+" #here "]")                                            \
+	"jmp rk_pin_module@PLT\n"
 
-#define RKI_ASM_SCALE RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))
-#define RKI_ASM_OF_BASE RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
+#define RKI_ASM_SCALE RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ",%%rax", "shl rax," RKI_ASM_STR(RK_STRIDE_SHIFT))
+#define RKI_ASM_OF_BASE RKI_ASM_X("addq %[base],%%rax", "add rax,%[base]")
 
 /* The index is the current CPU. A negative cpu_id means that this thread has no rseq at the moment. */
-#define RKI_ASM_NUMBER_CPU(to)                                                                                          \
-	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
-	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
-	"js " to(leave) "\n\t"                                                                                         \
+#define RKI_ASM_NUMBER_CPU(to)                                                                                         \
+	RKI_ASM_X("movl %%fs:4(%[area]),%%eax", "mov eax,fs:[%[area]+4]")                                              \
+	RKI_ASM_X("testl %%eax,%%eax", "test eax,eax")                                                                 \
+	"js " to(leave) "\n"                                                                                           \
 	RKI_ASM_SCALE
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
-#define RKI_ASM_NUMBER_CID(to)                                                                                          \
-	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
-	"js " to(leave) "\n\t"                                                                                         \
-	RKI_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                \
+#define RKI_ASM_NUMBER_CID(to)                                                                                         \
+	RKI_ASM_X("cmpl $0,%%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4],0")                                         \
+	"js " to(leave) "\n"                                                                                           \
+	RKI_ASM_X("movl %%fs:24(%[area]),%%eax", "mov eax,fs:[%[area]+24]")                                            \
 	RKI_ASM_SCALE
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is `cpu`. The caller has checked that `cpu` isn't negative, so `cpu` never equals an unregistered thread's cpu_id. */
-#define RKI_ASM_NUMBER_AT(to)                                                                                           \
-	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
-	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
-	"jne " to(leave) "\n\t"                                                                                        \
+#define RKI_ASM_NUMBER_AT(to)                                                                                          \
+	RKI_ASM_X("movl %%fs:4(%[area]),%%eax", "mov eax,fs:[%[area]+4]")                                              \
+	RKI_ASM_X("cmpl %[cpu],%%eax", "cmp eax,%[cpu]")                                                               \
+	"jne " to(leave) "\n"                                                                                          \
 	RKI_ASM_SCALE
 #define RK_ASM_INDEX_AT(to) RKI_ASM_NUMBER_AT(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
@@ -114,10 +114,10 @@
  */
 #define RKI_ASM_INDEX_GATE(to, test, att, intel)                                                                       \
 	RKI_ASM_NUMBER_CPU(to)                                                                                         \
-	RKI_ASM_X("movq (%[gate]), " att, "mov " intel ", [%[gate]]")                                                  \
-	test RKI_ASM_X("addq " att ", %%rax", "add rax, " intel)
+	RKI_ASM_X("movq (%[gate])," att, "mov " intel ",[%[gate]]")                                                    \
+	test RKI_ASM_X("addq " att ",%%rax", "add rax," intel)
 #define RKI_ASM_UNLESS_GATE(to, label, att, intel)                                                                     \
-	RKI_ASM_X("testq " att ", " att, "test " intel ", " intel) "jz " to(label) "\n\t"
+	RKI_ASM_X("testq " att "," att, "test " intel "," intel) "jz " to(label) "\n"
 #define RK_ASM_INDEX_GATE(to, label)                                                                                   \
 	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%%rcx", "rcx"), "%%rcx", "rcx")
 #define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "%%rcx", "rcx")
@@ -125,65 +125,65 @@
 	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(RK_ASM_END, closed, "%[outcome]", "%[outcome]"), "%[outcome]", "%[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")                                                                        \
-	RKI_ASM_X("orq 8(%%rax), %%rcx", "or rcx, [rax+8]")                                                            \
-	"jnz " to(label) "\n\t"
-#define RK_ASM_TELL_SLOT RKI_ASM_X("movq %%rax, %[outcome]", "mov %[outcome], rax")
+	RKI_ASM_X("orq 8(%%rax),%%rcx", "or rcx,[rax+8]")                                                              \
+	"jnz " to(label) "\n"
+#define RK_ASM_TELL_SLOT RKI_ASM_X("movq %%rax,%[outcome]", "mov %[outcome],rax")
 #define RK_ASM_BEHIND(where)                                                                                           \
-	".ifnc %[" #where "],{$|}0\n\t"                                                                                \
-	RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")                                               \
-	".endif\n\t"
+	".ifnc %[" #where "],{$|}0\n"                                                                                  \
+	RKI_ASM_X("addq %[" #where "],%%rax", "add rax,%[" #where "]")                                                 \
+	".endif\n"
 
 /* These primitives name places (section.h). */
 #define RK_ASM_SLOT "{(%%rax)|[rax]}"
-#define RK_ASM_REACH(offset) RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
+#define RK_ASM_REACH(offset) RKI_ASM_X("leaq (%[" #offset "],%%rax),%%rcx", "lea rcx,[%[" #offset "]+rax]")
 #define RK_ASM_REACHED(offset) "{(%%rcx)|[rcx]}"
 
 #define RK_ASM_FOLLOW(label, offset)                                                                                   \
 	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                        \
-	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
-	"jz %l[" #label "]\n\t"                                                                                        \
-	RKI_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
+	RKI_ASM_X("testq %%rax,%%rax", "test rax,rax")                                                                 \
+	"jz " RK_ASM_C(label) "\n"                                                                                     \
+	RKI_ASM_X("addq %[" #offset "],%%rax", "add rax,%[" #offset "]")
 #define RKI_ASM_ENTER(to, where, label)                                                                                \
-	RKI_ASM_X("movq (%[base],%%rax), %%rax", "mov rax, [%[base]+rax]")                                             \
-	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
-	"jle " to(label) "\n\t"                                                                                        \
+	RKI_ASM_X("movq (%[base],%%rax),%%rax", "mov rax,[%[base]+rax]")                                               \
+	RKI_ASM_X("testq %%rax,%%rax", "test rax,rax")                                                                 \
+	"jle " to(label) "\n"                                                                                          \
 	RK_ASM_BEHIND(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
-	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                \
-	"jne %l[" #label "]\n\t"
+	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n"                                                                  \
+	"jne " RK_ASM_C(label) "\n"
 
 #define RK_ASM_LOAD RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")
 #define RK_ASM_IF_LOADED(to, word, label)                                                                              \
-	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
-	"je " to(label) "\n\t"
+	RKI_ASM_X("cmpq %[" #word "],%%rcx", "cmp rcx,%[" #word "]")                                                   \
+	"je " to(label) "\n"
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
-	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
-	"jne " to(label) "\n\t"
+	RKI_ASM_X("cmpq %[" #word "],%%rcx", "cmp rcx,%[" #word "]")                                                   \
+	"jne " to(label) "\n"
 /* A node's link is usually its first word. So the code omits the add if the offset is 0. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
-	".ifnc %[" #offset "],{$|}0\n\t"                                                                              \
-	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
-	".endif\n\t"                                                                                                   \
-	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
-#define RK_ASM_KEEP RKI_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
+	".ifnc %[" #offset "],{$|}0\n"                                                                                 \
+	RKI_ASM_X("addq %[" #offset "],%%rcx", "add rcx,%[" #offset "]")                                               \
+	".endif\n"                                                                                                     \
+	RKI_ASM_X("movq (%%rcx),%%rcx", "mov rcx,[rcx]")
+#define RK_ASM_KEEP RKI_ASM_X("movq %%rcx,%[value]", "mov %[value],rcx")
 #define RK_ASM_STORE_LOADED(pointer)                                                                                   \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx"))
-#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE(RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t")
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rcx,(%[" #pointer "])", "mov [%[" #pointer "]],rcx"))
+#define RK_ASM_STORE(place, word) RKI_ASM_PRIVATE(RKI_ASM_TO("mov", "%[" #word "]", place) "\n")
 
 /* An array's length is in the low 16 bits of the slot's word. The next word is the capacity, and then the elements follow. */
 #define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
-	RKI_ASM_X("movzwl %%cx, %k[" #read "]", "movzx %k[" #read "], cx")                                             \
-	RKI_ASM_X("testl %k[" #read "], %k[" #read "]", "test %k[" #read "], %k[" #read "]")                           \
-	"jz " to(label) "\n\t"                                                                                         \
-	RKI_ASM_X("leaq 8(%%rax,%[" #read "],8), %[" #read "]", "lea %[" #read "], [rax+%[" #read "]*8+8]")            \
-	RKI_ASM_X("movq (%[" #read "]), %[" #read "]", "mov %[" #read "], [%[" #read "]]")
+	RKI_ASM_X("movzwl %%cx,%k[" #read "]", "movzx %k[" #read "],cx")                                               \
+	RKI_ASM_X("testl %k[" #read "],%k[" #read "]", "test %k[" #read "],%k[" #read "]")                             \
+	"jz " to(label) "\n"                                                                                           \
+	RKI_ASM_X("leaq 8(%%rax,%[" #read "],8),%[" #read "]", "lea %[" #read "],[rax+%[" #read "]*8+8]")              \
+	RKI_ASM_X("movq (%[" #read "]),%[" #read "]", "mov %[" #read "],[%[" #read "]]")
 #define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
-	RKI_ASM_X("movzwl %%cx, %%esi", "movzx esi, cx")                                                               \
-	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
-	"jae " to(label) "\n\t"                                                                                        \
-	RKI_ASM_X("leaq 16(%%rax,%%rsi,8), %%rsi", "lea rsi, [rax+rsi*8+16]")                                          \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov qword ptr [rsi], %[" #word "]"))
-#define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
+	RKI_ASM_X("movzwl %%cx,%%esi", "movzx esi,cx")                                                                 \
+	RKI_ASM_X("cmpq 8(%%rax),%%rsi", "cmp rsi,[rax+8]")                                                            \
+	"jae " to(label) "\n"                                                                                          \
+	RKI_ASM_X("leaq 16(%%rax,%%rsi,8),%%rsi", "lea rsi,[rax+rsi*8+16]")                                            \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "],(%%rsi)", "mov qword ptr [rsi],%[" #word "]"))
+#define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "],%%rcx", "add rcx,%[" #number "]")
 
 /*
  * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
@@ -211,76 +211,76 @@
 #define RKI_ASM_WITH(at, at_intel, att, intel) "{" at "(" att ",%%rcx)|[" intel "+rcx" at_intel "]}"
 #define RKI_ASM_COPY_WORD(at, at_intel, from, from_intel, to, to_intel, word)                                          \
 	RKI_ASM_FROM("mov", RKI_ASM_WITH(at, at_intel, from, from_intel), word)                                        \
-	"{movq %%" word ", |mov }" RKI_ASM_WITH(at, at_intel, to, to_intel) "{|, " word "}\n\t"
+	"{movq %%" word ",|mov }" RKI_ASM_WITH(at, at_intel, to, to_intel) "{|," word "}\n"
 
 #ifdef __SSE2__
 #define RKI_USES_VECTORS , "xmm0", "xmm1", "xmm2", "xmm3"
 #define RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)                                                              \
-	RKI_ASM_X("cmpq $56, %%rcx", "cmp rcx, 56")                                                                    \
-	"jl " RKI_ASM_L(6) "\n\t"                                                                                      \
-	RKI_ASM_X("subq $56, %%rcx", "sub rcx, 56") "\n"                                                               \
-	RKI_ASM_L(10) ":\n\t"                                                                                          \
-	".irp v, 0, 1, 2, 3\n\t"                                                                                       \
-	RKI_ASM_MOVUPS "{16*\\v(" from ",%%rcx), %%xmm\\v|xmm\\v, [" from_intel "+rcx+16*\\v]}\n\t.endr\n\t"           \
-	".irp v, 0, 1, 2, 3\n\t"                                                                                       \
-	RKI_ASM_MOVUPS "{%%xmm\\v, 16*\\v(" to ",%%rcx)|[" to_intel "+rcx+16*\\v], xmm\\v}\n\t.endr\n\t"               \
-	RKI_ASM_X("subq $64, %%rcx", "sub rcx, 64")                                                                    \
-	"jns " RKI_ASM_L(10) "\n\t"                                                                                    \
-	RKI_ASM_X("cmpq $-64, %%rcx", "cmp rcx, -64")                                                                  \
-	"je " RKI_ASM_L(9) "\n\t"                                                                                      \
-	RKI_ASM_X("xorl %%ecx, %%ecx", "xor ecx, ecx")                                                                 \
+	RKI_ASM_X("cmpq $56,%%rcx", "cmp rcx,56")                                                                      \
+	"jl " RKI_ASM_L(6) "\n"                                                                                        \
+	RKI_ASM_X("subq $56,%%rcx", "sub rcx,56")                                                                      \
+	RKI_ASM_L(10) ":\n"                                                                                            \
+	".irp v,0,1,2,3\n"                                                                                             \
+	RKI_ASM_MOVUPS "{16*\\v(" from ",%%rcx),%%xmm\\v|xmm\\v,[" from_intel "+rcx+16*\\v]}\n.endr\n"                 \
+	".irp v,0,1,2,3\n"                                                                                             \
+	RKI_ASM_MOVUPS "{%%xmm\\v,16*\\v(" to ",%%rcx)|[" to_intel "+rcx+16*\\v],xmm\\v}\n.endr\n"                     \
+	RKI_ASM_X("subq $64,%%rcx", "sub rcx,64")                                                                      \
+	"jns " RKI_ASM_L(10) "\n"                                                                                      \
+	RKI_ASM_X("cmpq $-64,%%rcx", "cmp rcx,-64")                                                                    \
+	"je " RKI_ASM_L(9) "\n"                                                                                        \
+	RKI_ASM_X("xorl %%ecx,%%ecx", "xor ecx,ecx")                                                                   \
 	"jmp " RKI_ASM_L(10) "\n"
 #else
 #define RKI_USES_VECTORS
 #define RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)
 #endif
 #define RKI_ASM_COPY_ANY(length, from, from_intel, to, to_intel, word, low)                                            \
-	RKI_ASM_X("movq %[" #length "], %%rcx", "mov rcx, %[" #length "]")                                             \
-	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
-	"js " RKI_ASM_L(11) "\n\t"                                                                                     \
-	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
-	"jle " RKI_ASM_L(8) "\n\t"                                                                                     \
+	RKI_ASM_X("movq %[" #length "],%%rcx", "mov rcx,%[" #length "]")                                               \
+	RKI_ASM_X("subq $8,%%rcx", "sub rcx,8")                                                                        \
+	"js " RKI_ASM_L(11) "\n"                                                                                       \
+	RKI_ASM_X("cmpq $8,%%rcx", "cmp rcx,8")                                                                        \
+	"jle " RKI_ASM_L(8) "\n"                                                                                       \
 	RKI_ASM_COPY_LONG(from, from_intel, to, to_intel)                                                              \
-	RKI_ASM_L(6) ":\n\t"                                                                                           \
-	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8") "\n"                                                                 \
-	RKI_ASM_L(7) ":\n\t"                                                                                           \
+	RKI_ASM_L(6) ":\n"                                                                                             \
+	RKI_ASM_X("subq $8,%%rcx", "sub rcx,8")                                                                        \
+	RKI_ASM_L(7) ":\n"                                                                                             \
 	RKI_ASM_COPY_WORD("8", "+8", from, from_intel, to, to_intel, word)                                             \
-	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
-	"jg " RKI_ASM_L(7) "\n\t"                                                                                      \
-	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8") "\n"                                                                 \
-	RKI_ASM_L(8) ":\n\t"                                                                                           \
+	RKI_ASM_X("subq $8,%%rcx", "sub rcx,8")                                                                        \
+	"jg " RKI_ASM_L(7) "\n"                                                                                        \
+	RKI_ASM_X("addq $8,%%rcx", "add rcx,8")                                                                        \
+	RKI_ASM_L(8) ":\n"                                                                                             \
 	RKI_ASM_COPY_WORD("", "", from, from_intel, to, to_intel, word)                                                \
-	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
-	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word)                                            \
+	RKI_ASM_X("movq (" from "),%%" word, "mov " word ",[" from_intel "]")                                          \
+	RKI_ASM_X("movq %%" word ",(" to ")", "mov [" to_intel "]," word)                                              \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	"{movb |mov " low ", }" RKI_ASM_WITH("7", "+7", from, from_intel) "{, %%" low "|}\n\t"                         \
-	"{movb %%" low ", |mov }" RKI_ASM_WITH("7", "+7", to, to_intel) "{|, " low "}\n\t"                             \
-	RKI_ASM_X("decq %%rcx", "dec rcx") "\n"                                                                        \
-	RKI_ASM_L(11) ":\n\t"                                                                                          \
-	RKI_ASM_X("cmpq $-8, %%rcx", "cmp rcx, -8")                                                                    \
+	RKI_ASM_L(5) ":\n"                                                                                             \
+	"{movb |mov " low ",}" RKI_ASM_WITH("7", "+7", from, from_intel) "{,%%" low "|}\n"                             \
+	"{movb %%" low ",|mov }" RKI_ASM_WITH("7", "+7", to, to_intel) "{|," low "}\n"                                 \
+	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
+	RKI_ASM_L(11) ":\n"                                                                                            \
+	RKI_ASM_X("cmpq $-8,%%rcx", "cmp rcx,-8")                                                                      \
 	"jne " RKI_ASM_L(5) "\n"                                                                                       \
-	RKI_ASM_L(9) ":\n\t"
+	RKI_ASM_L(9) ":\n"
 
 #define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
-	".set .Lrk_words, 0\n\t"                                                                                       \
-	".irp words, 1, 2, 3, 4, 5\n\t"                                                                                \
-	".ifc %[copied],{$|}10\\words\n\t.set .Lrk_words, \\words\n\t.endif\n\t"                                       \
-	".endr\n\t"                                                                                                    \
-	".if .Lrk_words == 0\n\t"                                                                                      \
+	".set .Lrk_words,-1\n"                                                                                         \
+	".irp words,0,1,2,3,4,5\n"                                                                                     \
+	".ifc %[copied],{$|}10\\words\n.set .Lrk_words,\\words\n.endif\n"                                              \
+	".endr\n"                                                                                                      \
+	".if .Lrk_words<0\n"                                                                                           \
 	RKI_ASM_COPY_ANY(length, from, from_intel, to, to_intel, word, low)                                            \
-	".endif\n\t"                                                                                                   \
-	".irp index, 0, 1, 2, 3, 4\n\t"                                                                                \
-	".if .Lrk_words > \\index\n\t"                                                                                 \
-	RKI_ASM_X("movq 8*\\index(" from "), %%" word, "mov " word ", [" from_intel "+8*\\index]")                     \
-	RKI_ASM_X("movq %%" word ", 8*\\index(" to ")", "mov [" to_intel "+8*\\index], " word)                         \
-	".endif\n\t"                                                                                                   \
-	".endr\n\t"
+	".endif\n"                                                                                                     \
+	".irp index,0,1,2,3,4\n"                                                                                       \
+	".if .Lrk_words>\\index\n"                                                                                     \
+	RKI_ASM_X("movq 8*\\index(" from "),%%" word, "mov " word ",[" from_intel "+8*\\index]")                       \
+	RKI_ASM_X("movq %%" word ",8*\\index(" to ")", "mov [" to_intel "+8*\\index]," word)                           \
+	".endif\n"                                                                                                     \
+	".endr\n"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
+	RKI_ASM_X("leaq (%[" #offset "],%%rax),%%rdi", "lea rdi,[%[" #offset "]+rax]")                                 \
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil"))
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
-	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rsi", "lea rsi, [%[" #offset "]+rax]")                               \
+	RKI_ASM_X("leaq (%[" #offset "],%%rax),%%rsi", "lea rsi,[%[" #offset "]+rax]")                                 \
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil"))
 
 /*
@@ -288,66 +288,66 @@
  * rdx has the new head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	RKI_ASM_X("movq %%rcx, %%rdx", "mov rdx, rcx")                                                                 \
-	RKI_ASM_X("addq %[" #size "], %%rdx", "add rdx, %[" #size "]")                                                 \
-	RKI_ASM_X("cmpq 8(%%rax), %%rdx", "cmp rdx, [rax+8]")                                                          \
-	"jg %l[" #label "]\n\t"
+	RKI_ASM_X("movq %%rcx,%%rdx", "mov rdx,rcx")                                                                   \
+	RKI_ASM_X("addq %[" #size "],%%rdx", "add rdx,%[" #size "]")                                                   \
+	RKI_ASM_X("cmpq 8(%%rax),%%rdx", "cmp rdx,[rax+8]")                                                            \
+	"jg " RK_ASM_C(label) "\n"
 #define RK_ASM_PLACE(mask)                                                                                             \
-	RKI_ASM_X("andq %[" #mask "], %%rcx", "and rcx, %[" #mask "]")                                                 \
-	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi",                                           \
-		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
+	RKI_ASM_X("andq %[" #mask "],%%rcx", "and rcx,%[" #mask "]")                                                   \
+	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx),%%rdi",                                            \
+		  "lea rdi,[rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
 #define RK_ASM_PUT(word)                                                                                               \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov qword ptr [rdi-8], %[" #word "]"))
-#define RK_ASM_IN_ORDER "lfence\n\t" /* so that the clock is read after all earlier instructions */
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "],-8(%%rdi)", "mov qword ptr [rdi-8],%[" #word "]"))
+#define RK_ASM_IN_ORDER "lfence\n" /* so that the clock is read after all earlier instructions */
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
-	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	order "rdtsc\n\t"                                                                                        \
-	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rdx, (%%rdi)", "mov [rdi], rdx"))                                            \
-	RKI_ASM_X("addq $8, %%rdi", "add rdi, 8")                                                                      \
-	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
+	RKI_ASM_X("movq %%rax,%%rsi\nmovq %%rdx,%%rcx", "mov rsi,rax\nmov rcx,rdx")                                    \
+	order "rdtsc\n"                                                                                                \
+	RKI_ASM_X("shlq $32,%%rdx\norq %%rax,%%rdx", "shl rdx,32\nor rdx,rax")                                         \
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %%rdx,(%%rdi)", "mov [rdi],rdx"))                                              \
+	RKI_ASM_X("addq $8,%%rdi", "add rdi,8")                                                                        \
+	RKI_ASM_X("movq %%rsi,%%rax\nmovq %%rcx,%%rdx", "mov rax,rsi\nmov rdx,rcx")
 #define RK_ASM_PUT_COPY(source, length)                                                                                \
 	RKI_ASM_PRIVATE(RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil"))
 #define RK_ASM_PUT_AT(where, word)                                                                                     \
-	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "], " #where "(%%rdi)", "mov qword ptr [rdi+" #where "], %[" #word "]"))
+	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "]," #where "(%%rdi)", "mov qword ptr [rdi+" #where "],%[" #word "]"))
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
  * the section aborts. Tests of the events that abort a section use this macro.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
-	"je " RKI_ASM_L(5) "\n\t"
+	RKI_ASM_L(5) ":\n"                                                                                             \
+	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n"                                                         \
+	"je " RKI_ASM_L(5) "\n"
 
 /* In each RK_ASM_COMMIT_... the last instruction is the commit, and the end label follows at once. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
-#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
+	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "],%%rcx", "add rcx,%[" #operand "]") RK_ASM_COMMIT_LOADED
+#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n"
 /* Every store on x86 has release order. */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
-#define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_HEAD "{movq %%rdx, |mov }" RK_ASM_SLOT "{|, rdx}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOADED "{movq %%rcx,|mov }" RK_ASM_SLOT "{|,rcx}\n" RKI_ASM_L(2) ":\n"
+#define RK_ASM_COMMIT_HEAD "{movq %%rdx,|mov }" RK_ASM_SLOT "{|,rdx}\n" RKI_ASM_L(2) ":\n"
 #define RK_ASM_COMMIT_HEAD_RELEASE RK_ASM_COMMIT_HEAD
-#define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOAD "{movq |mov %[value],}" RK_ASM_SLOT "{,%[value]|}\n" RKI_ASM_L(2) ":\n"
 
 /* The signature is the displacement of a ud1, so disassemblers decode the following instructions correctly. */
 #define RKI_ASM_ABORT(then)                                                                                            \
-	".subsection 1\n\t"                                                                                            \
-	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
-	RKI_ASM_L(4) ":\n\t" then RKI_ASM_L(4) "e:\n\t.subsection 0\n\t"
-#define RKI_ASM_GO(place) "jmp " place "\n\t"
+	".subsection 1\n"                                                                                              \
+	".byte 0x0f,0xb9,0x3d\n.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                  \
+	RKI_ASM_L(4) ":\n" then RKI_ASM_L(4) "e:\n.subsection 0\n"
+#define RKI_ASM_GO(place) "jmp " place "\n"
 #define RKI_ASM_TELL(code, from)                                                                                       \
-	RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) from "g:\n\t" RKI_ASM_GO(RKI_ASM_L(2))
+	RKI_ASM_X("movl $" code ",%k[outcome]", "mov %k[outcome]," code) from "g:\n" RKI_ASM_GO(RKI_ASM_L(2))
 #define RKI_ASM_UNWIND_TELL(from) RKI_ASM_UNWIND(from, from "g") RKI_ASM_UNWIND(from "g", from "e")
 
 /* A label in the statement itself. The code at the label is out of line: jumps have the range of the whole program. */
-#define RK_ASM_HERE(label) ".Lrk_" #label "_%="
+#define RK_ASM_HERE(label) RKI_ASM_STR_(.Lrk_##label##_%=)
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
-	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
-	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code, RK_ASM_HERE(label))                          \
-	RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t" RKI_ASM_UNWIND_TELL(RK_ASM_HERE(label))
+	RKI_ASM_EXIT_(.Lrk_##label##_%=)                                                                               \
+	".subsection 1\n" RK_ASM_HERE(label) ":\n" RKI_ASM_TELL(code, RK_ASM_HERE(label))                              \
+	RK_ASM_HERE(label) "e:\n.subsection 0\n" RKI_ASM_UNWIND_TELL(RK_ASM_HERE(label))
 #define RKI_ASM_DONE_VALUE
 #define RKI_ASM_DONE_TOKEN
 #define RKI_OUTCOME "+&r"
@@ -379,21 +379,21 @@
 
 /* Reads a word at an offset from the calling thread's thread pointer. */
 #define RKI_THREAD_WORD(result, offset)                                                                                \
-	__asm__ __volatile__(RKI_ASM_X("movq %%fs:(%[at]), %[word]", "mov %[word], qword ptr fs:[%[at]]")              \
+	__asm__ __volatile__(RKI_ASM_X("movq %%fs:(%[at]),%[word]", "mov %[word],qword ptr fs:[%[at]]")                \
 			     : [word] "=r"(result)                                                                     \
 			     : [at] "r"(offset))
 
 /* Reads one 32-bit field of the calling thread's area; `field` is its byte offset, a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
-	__asm__ __volatile__(RKI_ASM_X("movl %%fs:" #field "(%[area]), %[value]",                                      \
-				       "mov %[value], dword ptr fs:[%[area]+" #field "]")                              \
+	__asm__ __volatile__(RKI_ASM_X("movl %%fs:" #field "(%[area]),%[value]",                                       \
+				       "mov %[value],dword ptr fs:[%[area]+" #field "]")                               \
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 
 /* Stores a byte to the area. The calling thread sees the store in program order with its other accesses. */
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
-	__asm__ __volatile__(RKI_ASM_X("movb $" #byte ", %%fs:" #field "(%[area])",                                    \
-				       "mov byte ptr fs:[%[area]+" #field "], " #byte)                                 \
+	__asm__ __volatile__(RKI_ASM_X("movb $" #byte ",%%fs:" #field "(%[area])",                                     \
+				       "mov byte ptr fs:[%[area]+" #field "]," #byte)                                  \
 			     :                                                                                         \
 			     : [area] "r"(rk_area_offset)                                                              \
 			     : "memory")

@@ -31,18 +31,16 @@
 #define RKI_ASM_FRAMES "@progbits"
 #endif
 #define RKI_ASM_UNWIND(from, to)                                                                                       \
-	".pushsection .eh_frame, \"a\", " RKI_ASM_FRAMES "\n\t"                                                        \
-	".ifndef .Lrk_frames\n"                                                                                        \
-	".Lrk_frames:\n\t"                                                                                             \
-	".long 20, 0\n\t"                                                                                              \
-	".byte 1\n\t.asciz \"zR\"\n\t.byte 1, 0x78, 16, 1, 0x1b\n\t" /* see above for the numbers */                  \
-	".byte 12, 7, 0, 0, 0, 0, 0\n\t"                     /* DW_CFA_def_cfa: rsp */                                \
-	".endif\n\t"                                                                                                   \
-	".long 36\n\t.long . - .Lrk_frames\n\t"                                                                        \
-	".long " from " - ., " to " - " from "\n\t"                                                                    \
-	".byte 0, 0x16, 16, 14, 0x80, 0x7a, 0x0d\n\t" /* DW_CFA_val_expression: rip - 6 */                             \
-	".long " RKI_ASM_L(2) " - .\n\t.byte 0x22, 0x0d\n\t" /* + */                                                  \
-	".long " from " - .\n\t.byte 0x1c, 0, 0, 0, 0, 0, 0\n\t" /* - */                                              \
-	".popsection\n\t"
+	".pushsection .eh_frame,\"a\"," RKI_ASM_FRAMES "\n"                                                            \
+	".ifndef .Lrk_frames\n.Lrk_frames:\n"                                                                          \
+	/* length and CIE; version 1, "zR", 1, 0x78, 16, 1, 0x1b; DW_CFA_def_cfa: rsp */                               \
+	".long 20,0,0x527a01,0x1107801,0x70c1b,0\n"                                                                    \
+	".endif\n"                                                                                                     \
+	".long 36\n.long .-.Lrk_frames\n"                                                                              \
+	".long " from "-.," to "-" from "\n"                                                                           \
+	".byte 0,0x16,16,14,0x80,0x7a,0x0d\n" /* DW_CFA_val_expression: rip - 6 */                                     \
+	".long " RKI_ASM_L(2) "-.\n.byte 0x22,0x0d\n" /* + */                                                          \
+	".long " from "-.\n.byte 0x1c,0,0,0,0,0,0\n" /* - */                                                           \
+	".popsection\n"
 
 #endif /* RSEQKIT_ARCH_X86_64_UNWIND_H */

@@ -4,8 +4,8 @@
 #define RSEQKIT_DETAIL_COUNTER_H
 
 #include <rseqkit/counter.h>
+#include <rseqkit/detail/add.h>
 #include <rseqkit/detail/group.h>
-#include <rseqkit/ops.h>
 
 RKI_BEGIN_DECLS
 
@@ -23,7 +23,7 @@ RKI_API void rki_counter_group_static_add_slow(struct rk_counter_group_static *o
 RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 {
 #if INTPTR_MAX == INT64_MAX
-	enum rk_result outcome = rk_cpu_add(counter, value);
+	enum rk_result outcome = rki_add(counter, value);
 #else
 	enum rk_result outcome = RK_NO_RSEQ; /* a section commits by one store, which can't store 64 bits here */
 #endif

@@ -16,10 +16,50 @@ RKI_API void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist
 				   struct rk_freelist_node *last, enum rk_result outcome);
 RKI_API struct rk_freelist_node *rki_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
 
+/* Tries once to push a node whose word `link` is to name the next node. */
+static inline __attribute__((__unused__)) enum rk_result rki_freelist_push(struct rk_freelist *list, void *node, void *link)
+{
+	const void *base = list;
+
+	if (RKI_NO_AREA)
+		return RKI_LEAVE;
+	RKI_SECTION_PUSH(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_ENTER_CPU(RK_ASM_C, where, closed),
+			 RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)), RK_ASM_COMMIT_STORE, leave, closed);
+	RK_WRITTEN(link, sizeof(intptr_t));
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+closed:
+	return RK_CLOSED;
+leave:
+	return RKI_LEAVE;
+}
+
+/* Tries once to pop a node. */
+static inline __attribute__((__unused__)) enum rk_result rki_freelist_pop(struct rk_freelist *list, void **node)
+{
+	const void *base = list;
+	const intptr_t end = 0, next = 0;
+	enum rk_result outcome = RK_DONE;
+	intptr_t popped;
+
+	*node = NULL;
+	if (RKI_NO_AREA)
+		return RKI_LEAVE;
+	RKI_SECTION_POP(RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
+			RK_ASM_ENTER_CPU(RK_ASM_HERE, where, closed),
+			RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)));
+	if (RKI_LIKELY(outcome == RK_DONE)) {
+		*node = (void *)popped;
+		return RK_DONE;
+	}
+	return outcome == RK_NO_RSEQ ? RKI_LEAVE : outcome;
+}
+
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
 				       struct rk_freelist_node *last)
 {
-	enum rk_result outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
+	enum rk_result outcome = rki_freelist_push(list, first, last);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rki_freelist_push_slow(list, first, last, outcome);
@@ -27,7 +67,7 @@ RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freel
 
 RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node)
 {
-	enum rk_result outcome = rk_cpu_bank_push(list, 0, node, 0);
+	enum rk_result outcome = rki_freelist_push(list, node, node);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rki_freelist_push_slow(list, node, node, outcome);
@@ -36,7 +76,7 @@ RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_no
 RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 {
 	void *node;
-	enum rk_result outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
+	enum rk_result outcome = rki_freelist_pop(list, &node);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_freelist_pop_slow(list, outcome);

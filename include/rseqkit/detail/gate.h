@@ -7,25 +7,14 @@
 
 RKI_BEGIN_DECLS
 
-#if RK_HAVE_SECTIONS
-#define RKI_GATE_LEAVE rki_not_done(rki_leave())
-#else
-#define RKI_GATE_LEAVE RK_NO_RSEQ
-#endif
-
 /* The section that adds `value` to the word that is `where` bytes after the start of the slot that `index` finds. */
 #define RKI_GATE_ADD(exits, index, ...)                                                                                \
-	if (RK_IMMEDIATE(value))                                                                                       \
-		RK_SECTION(exits, index RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),                       \
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, __VA_ARGS__);   \
-	else                                                                                                           \
-		RK_SECTION(exits, index RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD(value),                                 \
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, __VA_ARGS__)
+	RKI_SECTION_ADD(exits, index RK_ASM_BEHIND(where), RK_LIST(RK_IN(gate), RK_IN_WORD(where)), RK_USES_LOADED, __VA_ARGS__)
 
 RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)
 {
 	if (RKI_NO_AREA)
-		return RKI_GATE_LEAVE;
+		return RKI_LEAVE;
 	RKI_GATE_ADD(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_INDEX_GATE(RK_ASM_C, closed), leave, closed);
 	return RK_DONE;
 aborted:
@@ -33,7 +22,7 @@ aborted:
 closed:
 	return RK_CLOSED;
 leave:
-	return RKI_GATE_LEAVE;
+	return RKI_LEAVE;
 }
 
 RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
@@ -42,7 +31,7 @@ RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
 
 	*item = NULL;
 	if (RKI_NO_AREA)
-		return RKI_GATE_LEAVE;
+		return RKI_LEAVE;
 	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
 			 RK_ASM_INDEX_GATE_TOKEN(RK_ASM_HERE) RK_ASM_COMMIT_ADD_IMMEDIATE(one),
 			 RK_LIST(RK_IN(gate), RK_IN_WORD_AS(one, (intptr_t)1)), RK_USES_SLOT);
@@ -52,10 +41,8 @@ RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
 	}
 	if (token == 0)
 		return RK_CLOSED;
-	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;
+	return token == RK_NO_RSEQ ? RKI_LEAVE : (enum rk_result)token;
 }
-
-#undef RKI_GATE_LEAVE
 
 RKI_END_DECLS
 

@@ -72,44 +72,18 @@ RK_OP_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *n
 	intptr_t *link = (intptr_t *)(void *)((char *)node + next);
 
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_OP_EXITS,
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_LOADED(link) RK_OP_COMMIT_STORE(node),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, RK_OP_LABELS);
+	RKI_SECTION_PUSH(RK_OP_EXITS, RK_OP_SLOT(RK_ASM_C), RK_LIST(RK_OP_INPUTS), RK_OP_COMMIT_STORE, RK_OP_LABELS);
 	RK_WRITTEN(link, sizeof(*link));
 	RK_OP_WAYS_OUT
 }
-
-/*
- * The section of an append. `put` stores what follows the record's header, and `inputs` are the operands of `put`. If the
- * length is a constant, conditions of C choose what is stored. An operand's text can't tell the assembler the number of words:
- * compilers possibly pass a register that has the same number for another operand.
- */
-#define RK_OP_APPEND_BY(put, inputs)                                                                                   \
-	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),                                                                   \
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask)               \
-		   RK_ASM_PUT(header) put RK_OP_COMMIT_HEAD,                                                           \
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(header), inputs, RK_IN_WORD(size), RK_IN_IF_ROOM(mask)),           \
-		   RK_USES_LOG, RK_OP_LABELS, unequal)
 
 #define RK_OP_APPEND(verb, stamp)                                                                                      \
 	RK_OP_INLINE enum rk_result RK_OP_PUBLISH(verb)                                                                \
 		RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask) \
 	{                                                                                                              \
 		RK_OP_CHECK((void)0)                                                                                   \
-		if (RKI_IS_SHORT(length)) {                                                                            \
-			intptr_t first = rki_word_at(source, 0, length), second = rki_word_at(source, 8, length);      \
-                                                                                                                       \
-			if (length == 0)                                                                               \
-				RK_OP_APPEND_BY(stamp, RK_IN_WORD(first));                                             \
-			else if (length <= 8)                                                                          \
-				RK_OP_APPEND_BY(stamp RK_ASM_PUT_AT(0, first), RK_IN_WORD(first));                     \
-			else                                                                                           \
-				RK_OP_APPEND_BY(stamp RK_ASM_PUT_AT(0, first) RK_ASM_PUT_AT(8, second),                \
-						RK_LIST(RK_IN_WORD(first), RK_IN_WORD(second)));                       \
-		} else {                                                                                               \
-			RK_OP_APPEND_BY(stamp RK_ASM_PUT_COPY(source, length),                                         \
-					RK_LIST(RK_IN(source), RK_IN_LENGTH(length)));                                 \
-		}                                                                                                      \
+		RKI_SECTION_APPEND(RK_OP_EXITS RK_ASM_EXIT(unequal), RK_OP_SLOT(RK_ASM_C), RK_LIST(RK_OP_INPUTS),      \
+				   RK_OP_COMMIT_HEAD, stamp, RK_OP_LABELS, unequal);                                   \
 		RK_OP_WAYS_OUT_IF_EQUAL                                                                                \
 	}
 
@@ -118,4 +92,3 @@ RK_OP_APPEND(append_stamped, RK_ASM_PUT_STAMP(RK_ASM_IN_ORDER))
 RK_OP_APPEND(append_stamped_unordered, RK_ASM_PUT_STAMP())
 
 #undef RK_OP_APPEND
-#undef RK_OP_APPEND_BY

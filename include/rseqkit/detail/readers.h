@@ -6,6 +6,7 @@
 #ifndef RSEQKIT_DETAIL_READERS_H
 #define RSEQKIT_DETAIL_READERS_H
 
+#include <rseqkit/detail/add.h>
 #include <rseqkit/gate.h>
 #include <rseqkit/percpu.h>
 
@@ -31,6 +32,6 @@
 #endif
 
 #define RKI_READERS_LEAVE(token)                                                                                       \
-	(RKI_UNLIKELY(RKI_READERS_LEAVE_ATOMICALLY(token)) ? RK_NO_RSEQ : rk_cpu_add((token), -1))
+	(RKI_UNLIKELY(RKI_READERS_LEAVE_ATOMICALLY(token)) ? RK_NO_RSEQ : rki_add((token), -1))
 
 #endif /* RSEQKIT_DETAIL_READERS_H */

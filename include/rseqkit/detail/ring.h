@@ -67,20 +67,47 @@ RKI_API struct rk_ring_reader rki_ring_look(struct rk_ring_reader reader);
 RKI_API int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
 RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 
+/* Tries once to append a record of `size` bytes in the log; without a time stamp, and with one that is read in two ways. */
+#define RKI_RING_APPEND(name, stamp)                                                                                   \
+	static inline __attribute__((__unused__)) enum rk_result name(const void *base, intptr_t header, const void *source, \
+								      size_t length, intptr_t size, intptr_t mask)     \
+	{                                                                                                              \
+		if (RKI_NO_AREA)                                                                                       \
+			return RKI_LEAVE;                                                                              \
+		RKI_SECTION_APPEND(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),                        \
+				   RK_ASM_ENTER_CPU(RK_ASM_C, where, closed),                                          \
+				   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)), RK_ASM_COMMIT_HEAD_RELEASE, \
+				   stamp, leave, closed, unequal);                                                     \
+		return RK_DONE;                                                                                        \
+	aborted:                                                                                                       \
+		return RK_ABORTED;                                                                                     \
+	closed:                                                                                                        \
+		return RK_CLOSED;                                                                                      \
+	unequal:                                                                                                       \
+		return RK_UNEQUAL;                                                                                     \
+	leave:                                                                                                         \
+		return RKI_LEAVE;                                                                                      \
+	}
+
+RKI_RING_APPEND(rki_ring_append, )
+RKI_RING_APPEND(rki_ring_append_stamped, RK_ASM_PUT_STAMP(RK_ASM_IN_ORDER))
+RKI_RING_APPEND(rki_ring_append_unordered, RK_ASM_PUT_STAMP())
+
+#undef RKI_RING_APPEND
+
 /* Tries once to write a record. The caller has checked the length. */
-static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_ring_append(struct rk_ring *ring,
-											    const void *data, size_t length,
-											    int stamped)
+static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_ring_try(struct rk_ring *ring, const void *data,
+										       size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
 	intptr_t header = (intptr_t)length | (stamped ? RKI_RING_STAMPED : 0);
 
 	if (!stamped)
-		return rk_cpu_bank_append_release(ring, 0, header, data, length, size, mask);
+		return rki_ring_append(ring, header, data, length, size, mask);
 	if (shared->unordered)
-		return rk_cpu_bank_append_stamped_unordered_release(ring, 0, header, data, length, size, mask);
-	return rk_cpu_bank_append_stamped_release(ring, 0, header, data, length, size, mask);
+		return rki_ring_append_unordered(ring, header, data, length, size, mask);
+	return rki_ring_append_stamped(ring, header, data, length, size, mask);
 }
 
 /*
@@ -107,7 +134,7 @@ static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_
 	enum rk_result outcome = RK_UNEQUAL;
 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
-		outcome = rki_ring_append(ring, data, length, stamped);
+		outcome = rki_ring_try(ring, data, length, stamped);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_ring_write_copy(ring, data, length, stamped, outcome);
 	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Uses bank.h in C++17, without casts and other headers. */
 #include <rseqkit/bank.h>
+#include <rseqkit/ops_at.h>
 
 int main()
 {

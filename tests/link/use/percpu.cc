@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Uses percpu.h and operations on its items in C++17, without other headers, and with casts only from void *. */
+#include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>
 
 int main()
