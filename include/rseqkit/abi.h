@@ -72,7 +72,7 @@ RKI_BEGIN_DECLS
  * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler possibly
  * reads the variable before the call, because the compiler treats the variable as constant.
  */
-RKI_API RKI_ONCE ptrdiff_t rk_area_offset;
+RKI_EXPORT RKI_ONCE ptrdiff_t rk_area_offset;
 
 /*
  * The number of bytes of a registered thread's area that hold valid fields; compare it with RK_FIELD_END_*. This number doesn't
@@ -81,7 +81,7 @@ RKI_API RKI_ONCE ptrdiff_t rk_area_offset;
  * The value is never derived from a kernel version. It is the minimum of two sizes: the auxiliary vector's feature size, and the
  * size that the registered length covers (28 if the registered length is 32). The value is constant from the constructor on.
  */
-RKI_API RKI_ONCE uint32_t rk_area_valid;
+RKI_EXPORT RKI_ONCE uint32_t rk_area_valid;
 
 /*
  * True if the areas have no common offset from the thread pointer. Then rk_area_offset is 0, which is never an area's offset,

@@ -6,11 +6,13 @@
  * change in any release. The library exports the rki_ functions that inlined code calls. These functions are no API, but they
  * are ABI: they change only when the soname changes. Names of the header embed.h begin with rke_.
  *
- * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined. For each such fast path, the library also
- * exports a function, the twin, for other languages and for debuggers. The file src/twins.c includes the same headers with
- * RKI_INLINE defined as RKI_API, so the fast path and its twin have one source. RKI_INLINE_ONLY marks a fast path that the
- * library doesn't export. A language binding that needs such a fast path as a function compiles share/rseqkit/twins.c, which is
- * installed.
+ * RKI_API marks an exported function that throws no exception. C++ is told so, and then needs no code for exceptions where it
+ * calls the function. RKI_EXPORT marks exported variables, and functions that call functions of the program.
+ *
+ * RKI_INLINE marks a fast path that is inlined. For each such fast path, the library also exports a function, the twin, for other
+ * languages and for debuggers. The file src/twins.c includes the same headers with RKI_INLINE defined as RKI_API, so the fast
+ * path and its twin have one source. RKI_INLINE_ONLY marks a fast path that the library doesn't export. A language binding that
+ * needs such a fast path as a function compiles share/rseqkit/twins.c, which is installed.
  *
  * The code of a fast path is in detail/, in a header of the same name. That header also declares the slow paths that the fast
  * path calls (..._slow), and the private members of structures.
@@ -55,8 +57,8 @@
  * If a thread is cancelled in another function, something is lost. Functions that create, allocate, free or destroy lose
  * address space, an item or a file descriptor. Locks, claims, references and readers stay held. Some functions take a claim
  * for themselves, and this claim stays held, too: reads of groups, histograms and caches, remote.h and vector.h. The library
- * itself waits for such a claim only with a time limit. A signal handler that leaves a function of this library by siglongjmp(3), or by an exception, has the
- * same effects.
+ * itself waits for such a claim only with a time limit. A signal handler that leaves a function of this library by
+ * siglongjmp(3), or by an exception, has the same effects.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H
@@ -95,9 +97,14 @@
  * is linked with librseqkit.so, the linker reports undefined symbols.
  */
 #ifdef RK_HIDDEN
-#define RKI_API extern __attribute__((__visibility__("hidden")))
+#define RKI_EXPORT extern __attribute__((__visibility__("hidden")))
 #else
-#define RKI_API extern __attribute__((__visibility__("default")))
+#define RKI_EXPORT extern __attribute__((__visibility__("default")))
+#endif
+#ifdef __cplusplus
+#define RKI_API RKI_EXPORT __attribute__((__nothrow__))
+#else
+#define RKI_API RKI_EXPORT
 #endif
 
 /*
@@ -122,6 +129,13 @@
 #define RKI_ONCE
 #else
 #define RKI_ONCE const
+#endif
+
+/* NULL, without a warning of compilers that want the keyword of C++. */
+#ifdef __cplusplus
+#define RKI_NULL nullptr
+#else
+#define RKI_NULL NULL
 #endif
 
 #define RKI_LIKELY(x) __builtin_expect(!!(x), 1)

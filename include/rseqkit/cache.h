@@ -165,7 +165,7 @@ RKI_API const char *rk_cache_options_fault(const struct rk_cache_options *option
  *             destroyed, and the cache can't be used any more
  * Context: as rk_cache_create(). Cost: the call reads every CPU's array, and runs the destructor for each object.
  */
-RKI_API int rk_cache_destroy(struct rk_cache *cache);
+RKI_EXPORT int rk_cache_destroy(struct rk_cache *cache);
 
 /*
  * Takes the object that was put last into this CPU's array. Returns NULL if the call can't take an object, for any reason.
@@ -211,8 +211,8 @@ RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object);
  * reports an instruction of this library.
  * Context: as rk_cache_get(). Cost: with rseq some 10 ns, plus 0.3 ns for each object.
  */
-RKI_API size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t count);
-RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t count);
+RKI_EXPORT size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t count);
+RKI_EXPORT void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t count);
 
 /*
  * rk_cache_reclaim() moves all objects of a CPU's array to the depot. Threads on that CPU are allowed to use the array during
@@ -233,8 +233,8 @@ RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, si
  * rk_cache_reclaim_idle() still reclaims the arrays of the other CPUs.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU whose array is reclaimed.
  */
-RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
-RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
+RKI_EXPORT int rk_cache_reclaim(struct rk_cache *cache, int cpu);
+RKI_EXPORT int rk_cache_reclaim_idle(struct rk_cache *cache);
 
 /*
  * If the depot has more than `keep` objects at the beginning of the call, the call destroys the excess. The call misses
@@ -244,7 +244,7 @@ RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
  * Returns how many objects the call destroyed.
  * Context: as rk_cache_get(). Cost: the time of the destructor for each object.
  */
-RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
+RKI_EXPORT size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
 
 /*
  * Reports the statistics and the state of a cache.

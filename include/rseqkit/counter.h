@@ -96,7 +96,7 @@ struct rk_counter_static {
 	int64_t early __attribute__((__aligned__(8)));
 };
 
-#define RK_COUNTER_STATIC {NULL, 0}
+#define RK_COUNTER_STATIC {RKI_NULL, 0}
 
 /*
  * Returns the counter. If the counter doesn't exist yet, the call creates it. Returns NULL when there is no memory.
@@ -223,7 +223,7 @@ struct rk_counter_group_static {
 #define RK_COUNTER_GROUP_STATIC(name, ...)                                                                             \
 	static const char *const name##_names[] = {__VA_ARGS__};                                                       \
 	static int64_t name##_early[sizeof(name##_names) / sizeof(name##_names[0])];                                   \
-	static struct rk_counter_group_static name = {NULL, name##_names, name##_early,                                \
+	static struct rk_counter_group_static name = {RKI_NULL, name##_names, name##_early,                                \
 						      sizeof(name##_names) / sizeof(name##_names[0])}
 
 /*

@@ -53,6 +53,13 @@
 #endif
 #endif
 
+/* NULL, without a warning of compilers that want the keyword of C++. */
+#ifdef __cplusplus
+#define RKE_NULL nullptr
+#else
+#define RKE_NULL NULL
+#endif
+
 /* The word before every abort handler, which equals the registered signature. 0: not known for this architecture. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKE_SIGNATURE 0x53053053U
@@ -325,11 +332,11 @@ RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
 #ifdef __GLIBC__
-	void *head = NULL;
+	void *head = RKE_NULL;
 	size_t length = 0;
 	int r = (int)rke_syscall(SYS_get_robust_list, 0, (intptr_t)&head, (intptr_t)&length, 0);
 
-	return r < 0 ? r : head == NULL;
+	return r < 0 ? r : head == RKE_NULL;
 #else
 	int (*get)(void) = rke_libc_gettid, kept = 0, differs = 0;
 
@@ -339,9 +346,9 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 	 * In this child the second call returns another number, and the loop compares again.
 	 */
 	do {
-		kept = get != NULL ? get() : 0;
-		differs = get != NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
-	} while (get != NULL && kept != get());
+		kept = get != RKE_NULL ? get() : 0;
+		differs = get != RKE_NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
+	} while (get != RKE_NULL && kept != get());
 	return differs;
 #endif
 }
@@ -400,10 +407,10 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
-	const ElfW(Phdr) *header = (const ElfW(Phdr) *)rke_auxiliary(AT_PHDR);
-	unsigned long i, count = rke_auxiliary(AT_PHNUM);
+	unsigned long i, count = rke_auxiliary(AT_PHNUM), headers = rke_auxiliary(AT_PHDR);
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)headers;
 
-	for (i = 0; header != NULL && i < count; i++) {
+	for (i = 0; header != RKE_NULL && i < count; i++) {
 		if (header[i].p_type == PT_TLS) {
 			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
 			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
@@ -561,17 +568,18 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
 	struct rke_beginning *beginning = (struct rke_beginning *)result;
-	uintptr_t at = (uintptr_t)rke_thread_pointer() + (uintptr_t)beginning->offset - (uintptr_t)module->tls;
-	const ElfW(Phdr) *tls = NULL;
+	const char *pointer = rke_thread_pointer();
+	uintptr_t at = (uintptr_t)pointer + (uintptr_t)beginning->offset - (uintptr_t)module->tls;
+	const ElfW(Phdr) *tls = RKE_NULL;
 	int i;
 
 	(void)size;
 	for (i = 0; i < module->count; i++)
 		if (module->segments[i].p_type == PT_TLS)
 			tls = &module->segments[i];
-	if (tls == NULL)
+	if (tls == RKE_NULL)
 		return 0;
-	if (module->tls != NULL) {
+	if (module->tls != RKE_NULL) {
 		beginning->is_unregistered = at < tls->p_memsz && rke_beginning_at(module, tls, at) < 0;
 		return at < tls->p_memsz;
 	}
@@ -616,7 +624,7 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
 	ptrdiff_t offset = rke_offset_of_count();
 
-	return offset == 0 ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
+	return offset == 0 ? RKE_NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
 }
 
 /*
@@ -632,7 +640,7 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 	RKE_ADDRESS_OF(rseq_offset, where);
 	RKE_ADDRESS_OF(rseq_size, size);
 	*offset = 0;
-	if (where == NULL || size == NULL)
+	if (where == RKE_NULL || size == RKE_NULL)
 		return 0;
 	if (*size != (unsigned int)-1)
 		*offset = *where;
@@ -655,13 +663,13 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 	*offset = 0;
 	*registers = 0;
 #ifdef RKE_NO_LIBC_AREA
-	where = NULL;
-	size = NULL;
+	where = RKE_NULL;
+	size = RKE_NULL;
 #else
 	RKE_ADDRESS_OF(__rseq_offset, where);
 	RKE_ADDRESS_OF(__rseq_size, size);
 #endif
-	if (where != NULL && size != NULL) {
+	if (where != RKE_NULL && size != RKE_NULL) {
 		*offset = *where;
 		*registers = *size != 0;
 	}
@@ -753,7 +761,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
 	/* A copy of librseqkit possibly saw another __rseq_abi than this module sees. */
-	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : NULL;
+	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : RKE_NULL;
 }
 
 /*
@@ -864,7 +872,7 @@ RKE_FUNCTION int rke_thread_register(void)
 
 	if (place == RKE_NOWHERE || r < 0)
 		return place == RKE_NOWHERE ? -ENOTSUP : r;
-	if (users == NULL && rke_is_registered(area) && __atomic_load_n(&process->signature_known, __ATOMIC_RELAXED))
+	if (users == RKE_NULL && rke_is_registered(area) && __atomic_load_n(&process->signature_known, __ATOMIC_RELAXED))
 		return 0;
 	r = rke_kernel_is_vfork_child();
 	if (r != 0)
@@ -876,10 +884,10 @@ RKE_FUNCTION int rke_thread_register(void)
 	if (place == RKE_LIBRSEQ)
 		return rke_is_registered(area) ? 0 : -ENOTSUP;
 #ifndef __GLIBC__
-	if (users == NULL && !rke_is_registered(area))
+	if (users == RKE_NULL && !rke_is_registered(area))
 		return -ENOTSUP;
 #endif
-	if (users == NULL)
+	if (users == RKE_NULL)
 		return rke_attach(area, rke_length(place, area));
 	r = rke_block_signals(saved);
 	if (r < 0)
@@ -920,7 +928,7 @@ RKE_FUNCTION int rke_thread_unregister(void)
 	volatile uint32_t *users = rke_users(place, offset);
 	int r;
 
-	if (users == NULL)
+	if (users == RKE_NULL)
 		return 0;
 	r = rke_kernel_is_vfork_child();
 	if (r != 0)
@@ -951,8 +959,8 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 	enum rke_place place = rke_find(&offset, 0);
 
 	if (place == RKE_NOWHERE || __atomic_load_n(&rke_facts()->error, __ATOMIC_RELAXED) == -EACCES)
-		return NULL;
-	return rke_is_registered(rke_area_at(offset)) ? rke_area_at(offset) : NULL;
+		return RKE_NULL;
+	return rke_is_registered(rke_area_at(offset)) ? rke_area_at(offset) : RKE_NULL;
 }
 
 /*
@@ -965,7 +973,7 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 RKE_FUNCTION int rke_cpu(void)
 {
 	volatile struct rke_area *area = rke_thread_area();
-	int cpu = area != NULL ? (int)area->cpu_id : -1, saved = errno;
+	int cpu = area != RKE_NULL ? (int)area->cpu_id : -1, saved = errno;
 
 	if (cpu < 0) {
 		cpu = rke_libc_getcpu();
@@ -980,7 +988,7 @@ RKE_FUNCTION enum rke_owner rke_thread_owner(void)
 	ptrdiff_t offset;
 	enum rke_place place = rke_find(&offset, 0);
 
-	if (rke_thread_area() == NULL)
+	if (rke_thread_area() == RKE_NULL)
 		return __atomic_load_n(&rke_facts()->error, __ATOMIC_RELAXED) < 0 ? RKE_OWNER_FOREIGN : RKE_OWNER_NONE;
 	return place == RKE_LIBC    ? RKE_OWNER_LIBC :
 	       place == RKE_EARLY   ? RKE_OWNER_EARLY :

@@ -81,7 +81,7 @@ RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);
  *   -EUCLEAN  as rk_percpu_free()
  * Context: as rk_rcu_create(). Cost: as rk_counter_destroy().
  */
-RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
+RKI_EXPORT int rk_rcu_destroy(struct rk_rcu *rcu);
 
 /*
  * Begin and end a read section. The function rk_rcu_read_lock() stores the section's handle in *section. Pass that handle to
@@ -199,7 +199,7 @@ struct rk_rcu_call {
  * Cost: two atomic instructions on memory that all threads share. If a thread sleeps until a call is deferred, rk_rcu_defer()
  * also makes a system call, which wakes that thread.
  */
-RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call));
+RKI_EXPORT int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call));
 
 /*
  * Runs the deferred calls whose grace period is over. If there is no such call, the function waits for one, for at most
@@ -212,7 +212,7 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
  *   -EHOSTUNREACH  as rk_rcu_synchronize()
  * Context: as rk_rcu_synchronize(). Cost: one grace period, which all waiting calls share.
  */
-RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
+RKI_EXPORT int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
 
 /*
  * Start and stop the domain's worker, a thread that rk_rcu_worker_start() creates. The worker sleeps until a call is deferred,
@@ -247,7 +247,7 @@ RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
  * thread.
  */
 RKI_API int rk_rcu_worker_start(struct rk_rcu *rcu);
-RKI_API int rk_rcu_worker_stop(struct rk_rcu *rcu);
+RKI_EXPORT int rk_rcu_worker_stop(struct rk_rcu *rcu);
 
 /*
  * Waits for all calls that were deferred before this function was called. Returns when these deferred calls have run, in this
@@ -256,7 +256,7 @@ RKI_API int rk_rcu_worker_stop(struct rk_rcu *rcu);
  * Returns 0; -EDEADLK or -EHOSTUNREACH as rk_rcu_run().
  * Context: as rk_rcu_synchronize(). Cost: up to two grace periods.
  */
-RKI_API int rk_rcu_barrier(struct rk_rcu *rcu);
+RKI_EXPORT int rk_rcu_barrier(struct rk_rcu *rcu);
 
 RKI_END_DECLS
 

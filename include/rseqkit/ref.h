@@ -112,8 +112,8 @@ RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref);
  * fence, a load from each CPU's word of each object, and the time of `release`. If another copy of the library made the count,
  * the words in per-CPU memory stay allocated.
  */
-RKI_API int rk_ref_kill(struct rk_ref *ref);
-RKI_API int rk_ref_kill_all(struct rk_ref *const *refs, size_t count);
+RKI_EXPORT int rk_ref_kill(struct rk_ref *ref);
+RKI_EXPORT int rk_ref_kill_all(struct rk_ref *const *refs, size_t count);
 
 RKI_END_DECLS
 

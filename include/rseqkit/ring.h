@@ -226,7 +226,7 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
  * the kernel makes lfence a barrier for rdtsc. On aarch64 isb comes before the read of the clock.
  * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc. If rdtsc is forbidden, a write with a stamp kills the process.
  */
-RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
+RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
 
 /*

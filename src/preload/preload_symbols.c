@@ -15,9 +15,9 @@
 
 #include "thread/process.h"
 
-RKI_API ptrdiff_t offset __asm__("__rseq_offset");
-RKI_API unsigned int size __asm__("__rseq_size");
-RKI_API unsigned int flags __asm__("__rseq_flags");
+RKI_EXPORT ptrdiff_t offset __asm__("__rseq_offset");
+RKI_EXPORT unsigned int size __asm__("__rseq_size");
+RKI_EXPORT unsigned int flags __asm__("__rseq_flags");
 
 ptrdiff_t offset;
 unsigned int size;

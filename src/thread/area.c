@@ -29,8 +29,8 @@ _Static_assert(offsetof(struct rk_area, cpu_id) == 4 && offsetof(struct rk_area,
 #define area_offset rk_area_offset
 #define area_valid rk_area_valid
 #else
-RKI_API ptrdiff_t area_offset __asm__("rk_area_offset");
-RKI_API uint32_t area_valid __asm__("rk_area_valid");
+RKI_EXPORT ptrdiff_t area_offset __asm__("rk_area_offset");
+RKI_EXPORT uint32_t area_valid __asm__("rk_area_valid");
 #endif
 
 ptrdiff_t area_offset;

@@ -212,7 +212,7 @@ static void in_child(void)
 #ifdef RK_ONE_FILE
 #define number_offset rki_number_offset
 #else
-RKI_API ptrdiff_t number_offset __asm__("rki_number_offset");
+RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
 #endif
 ptrdiff_t number_offset;
 

@@ -12,8 +12,8 @@ RKI_BEGIN_DECLS
  * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
  * the result of the fast path. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
  */
-RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
-RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
+RKI_EXPORT void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
+RKI_EXPORT void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
 RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 {
@@ -21,7 +21,7 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 	uintptr_t token;
 
 	if (RKI_NO_AREA)
-		return NULL;
+		return RKI_NULL;
 	RK_SECTION_OR_NULL(token,
 			   RK_ASM_ENTER_CPU(RK_ASM_END, where, closed) RK_ASM_LOAD
 				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
@@ -35,7 +35,7 @@ RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
 {
 	void *object = rk_cache_get_here(cache);
 
-	return RKI_LIKELY(object != NULL) ? object : rki_cache_get_slow(cache, RK_ABORTED);
+	return RKI_LIKELY(object != RKI_NULL) ? object : rki_cache_get_slow(cache, RK_ABORTED);
 }
 
 RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)

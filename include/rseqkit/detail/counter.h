@@ -36,7 +36,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
 {
 	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
 
-	if (RKI_UNLIKELY(counter == NULL))
+	if (RKI_UNLIKELY(counter == RKI_NULL))
 		rki_counter_static_add_slow(of, value);
 	else
 		rk_counter_add(counter, value);
@@ -54,7 +54,7 @@ RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, 
 {
 	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
 
-	if (RKI_UNLIKELY(group == NULL))
+	if (RKI_UNLIKELY(group == RKI_NULL))
 		rki_counter_group_static_add_slow(of, which, value);
 	else
 		rk_counter_group_add(group, which, value);

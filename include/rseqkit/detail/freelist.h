@@ -43,7 +43,7 @@ static inline __attribute__((__unused__)) enum rk_result rki_freelist_pop(struct
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
 
-	*node = NULL;
+	*node = RKI_NULL;
 	if (RKI_NO_AREA)
 		return RKI_LEAVE;
 	RKI_SECTION_POP(RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
@@ -81,7 +81,7 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_freelist_pop_slow(list, outcome);
 	/* If the list is empty, the outcome isn't RK_DONE. So the compiler can leave out the caller's NULL test on this path. */
-	if (node == NULL)
+	if (node == RKI_NULL)
 		__builtin_unreachable();
 	return (struct rk_freelist_node *)node;
 }

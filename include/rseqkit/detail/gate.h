@@ -29,7 +29,7 @@ RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
 {
 	uintptr_t token;
 
-	*item = NULL;
+	*item = RKI_NULL;
 	if (RKI_NO_AREA)
 		return RKI_LEAVE;
 	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),

@@ -39,7 +39,7 @@ struct rki_group_head {
 	uint8_t baseline;         /* which of the two baselines is in use */
 	uint8_t top;              /* of histograms: 63 minus `bits` of rk_histogram_create() */
 	uint8_t lzcnt;            /* of histograms, on x86-64: 1 if the processor has lzcnt */
-	union {
+	__extension__ union {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
 	};

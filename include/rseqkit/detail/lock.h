@@ -28,7 +28,7 @@ RKI_BEGIN_DECLS
  * rk_lock_create() sets the offset. From then on the offset is constant, like rk_area_offset. If this copy of the library has
  * no static TLS, the offset is 0. With musl this is so if dlopen() loads the copy.
  */
-RKI_API RKI_ONCE ptrdiff_t rki_number_offset;
+RKI_EXPORT RKI_ONCE ptrdiff_t rki_number_offset;
 
 /*
  * Returns the calling thread's number. Returns 0 if the thread has no number yet, or if the place of the number isn't known. In
@@ -57,7 +57,7 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 {
 	uintptr_t token;
 
-	*slot = NULL;
+	*slot = RKI_NULL;
 	if (RKI_NO_AREA)
 		return RK_NO_RSEQ;
 	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
@@ -119,10 +119,8 @@ RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
 
 RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 {
-	(void)lock; /* the data's address is enough */
 #if RK_HAVE_SECTIONS
 	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
-
 	intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_RELAXED);
 
 	if (RKI_LIKELY(held != 0 && held == rki_lock_me())) {
@@ -130,6 +128,7 @@ RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rki_lock_release_slow(data, 1);
 	}
 #endif
+	(void)lock; /* the data's address is enough */
 	return rki_lock_release_slow(data, 0);
 }
 

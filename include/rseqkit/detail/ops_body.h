@@ -62,9 +62,9 @@ RK_OP_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, pt
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
 
-	RK_OP_CHECK(*node = NULL)
+	RK_OP_CHECK(*node = RKI_NULL)
 	RKI_SECTION_POP(RK_OP_EXITS_VALUE, RK_OP_SLOT(RK_ASM_HERE), RK_LIST(RK_OP_INPUTS));
-	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = NULL)
+	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = RKI_NULL)
 }
 
 RK_OP_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *element)
@@ -83,13 +83,13 @@ RK_OP_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **ele
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
 
-	RK_OP_CHECK(*element = NULL)
+	RK_OP_CHECK(*element = RKI_NULL)
 	RK_SECTION_VALUE(outcome, popped,
 			 RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_LOAD_LAST(RK_ASM_HERE, value, unequal) RK_ASM_STEP(step)
 			 RK_ASM_COMMIT_LOADED,
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))), RK_USES_ARRAY);
-	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = NULL)
+	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = RKI_NULL)
 }
 
 RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)

@@ -20,7 +20,7 @@ RKI_BEGIN_DECLS
  * the result of the fast path.
  */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
-RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
+RKI_EXPORT void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API int rki_ref_get_try_slow(struct rk_ref *ref, enum rk_result outcome, int live);
 
 RKI_INLINE void rk_ref_get(struct rk_ref *ref)

@@ -158,7 +158,7 @@ RKI_INLINE_ALWAYS int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring
 	int r;
 
 	__builtin_memset(&opened, 0, sizeof(opened)); /* gcc can't know that the next call fills it, and would warn */
-	r = rki_ring_open(ring, cpu, reader == NULL ? NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
+	r = rki_ring_open(ring, cpu, reader == RKI_NULL ? RKI_NULL : &opened, size < sizeof(opened) ? size : sizeof(opened));
 	if (r >= 0) {
 		*reader = opened;
 		if (size > sizeof(opened))
@@ -172,8 +172,8 @@ RKI_INLINE_ALWAYS int rk_ring_close(struct rk_ring_reader *reader)
 	struct rk_ring_reader closed;
 	int r;
 
-	if (reader == NULL)
-		return rki_ring_close(NULL);
+	if (reader == RKI_NULL)
+		return rki_ring_close(RKI_NULL);
 	closed = *reader;
 	r = rki_ring_close(&closed);
 	*reader = closed;
@@ -183,7 +183,7 @@ RKI_INLINE_ALWAYS int rk_ring_close(struct rk_ring_reader *reader)
 RKI_INLINE_ALWAYS void rk_ring_release(struct rk_ring_reader *reader)
 {
 	reader->released = reader->position;
-	if (reader->log != NULL)
+	if (reader->log != RKI_NULL)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
@@ -216,7 +216,7 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
 		int64_t header;
 
 		if (reader->position == reader->head) {
-			if (reader->live != NULL)
+			if (reader->live != RKI_NULL)
 				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
 			else
 				*reader = rki_ring_look(*reader);
