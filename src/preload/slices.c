@@ -249,16 +249,25 @@ static int attempt_at(pthread_mutex_t *mutex)
 	return next.mutex_trylock(mutex);
 }
 
-/* Finds the libc's function. glibc's functions of conditions also have an older symbol version, which must not be called here. */
+/*
+ * Finds the libc's function. glibc's functions of conditions also have an older symbol version, which must not be called here.
+ *
+ * <dlfcn.h> promises that dlsym() never calls functions of this file (leaf). But it possibly calls the allocator, which takes a
+ * lock. With the promise, gcc 15 left out the store to mine.is_looking. So the calls go through variables, which have no such
+ * promise.
+ */
 static void *next_lock_function(const char *name)
 {
+	void *(*volatile by_name)(void *, const char *) = dlsym;
 	void *found = NULL;
 
 #ifdef __GLIBC__
+	void *(*volatile by_version)(void *, const char *, const char *) = dlvsym;
+
 	if (strncmp(name, "pthread_cond_", 13) == 0)
-		found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
+		found = by_version(RTLD_NEXT, name, "GLIBC_2.3.2");
 #endif
-	return found != NULL ? found : dlsym(RTLD_NEXT, name);
+	return found != NULL ? found : by_name(RTLD_NEXT, name);
 }
 
 /*

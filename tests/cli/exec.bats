@@ -213,7 +213,7 @@ knows_librseq() {
 }
 
 @test "--slice with allocators that lock before anything is ready" {
-	for name in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+	for name in libjemalloc.so.2 libmimalloc.so.2 libmimalloc.so.3 libtcmalloc_minimal.so.4; do
 		LD_PRELOAD=$name true 2>&1 | grep -q . && continue
 		expect 0 env LD_PRELOAD=$name "$RSEQKIT" exec --slice "$HELPERS/../slices/kinds"
 		expect 0 "$RSEQKIT" exec --slice env LD_PRELOAD="$name" "$HELPERS/../slices/kinds"

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* early_locks.c - a library whose constructor has several threads take locks of all kinds, each for the first time. */
+/*
+ * early_locks.c - a library whose constructor has several threads take locks of all kinds, each for the first time. Its malloc()
+ * takes a lock, too, as some allocators' does. So the first lock is possibly taken while the dynamic linker allocates memory.
+ */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,6 +13,19 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static pthread_spinlock_t spin;
 static int waiting = 3;
+
+extern void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	bool is_locked = pthread_mutex_trylock(&lock) == 0;
+	void *object = __libc_malloc(size);
+
+	if (is_locked)
+		pthread_mutex_unlock(&lock);
+	return object;
+}
 
 static void *take(void *arg)
 {
