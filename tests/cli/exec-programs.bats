@@ -202,6 +202,22 @@ exec_twice() { # COMMAND...
 	[ "$output" = "$off"$'\n'own ]
 }
 
+@test "a tunable for which glibc ignores all tunables is left out" {
+	off=$tunable_off
+	while read -r before after; do
+		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f true
+		assert_says "GLIBC_TUNABLES has a setting with two '='"
+		GLIBC_TUNABLES=$before exec_twice printenv GLIBC_TUNABLES
+		[ "$output" = "$after" ]
+	done <<-EOF
+		a=b=c $off
+		$off,$off $off
+		glibc.malloc.check=0:a=b=c glibc.malloc.check=0:$off
+		a=b=c:d=e=f:$off $off:$off
+		$off:a=b=c:glibc.malloc.check=0 $off:glibc.malloc.check=0:$off
+	EOF
+}
+
 @test "a program of a machine with the other order of bytes: refused before a shell reads it, exit 2" {
 	# A program for s390x, or on a big-endian machine for arm64.
 	python3 - >program <<-'EOF'

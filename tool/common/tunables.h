@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunables.h - reads the rseq setting in GLIBC_TUNABLES. */
+/* tunables.h - reads and corrects GLIBC_TUNABLES. */
 #ifndef RK_TOOL_TUNABLES_H
 #define RK_TOOL_TUNABLES_H
 
@@ -12,5 +12,11 @@
  * enough that they mean 0 in 2.36.
  */
 bool tunables_say_off(const char *list, bool surely);
+
+/*
+ * Removes each setting whose value has another '=', such as a=b=c. glibc 2.41 and later ignore the whole list because of such a
+ * setting. Returns whether there was one.
+ */
+bool tunables_remove_faults(char *list);
 
 #endif /* RK_TOOL_TUNABLES_H */

@@ -77,20 +77,24 @@ static void warn_of_slices(void)
 /*
  * Sets the environment so that glibc doesn't register threads, and librseqkit uses these areas. glibc uses the last of several
  * rseq tunables, so this function appends one to GLIBC_TUNABLES. If the last one already stops glibc, this function appends
- * nothing, because some versions of glibc fail with many tunables.
+ * nothing, because some versions of glibc fail with many tunables. A setting for which glibc would ignore all others is left out.
  */
 static bool choose(enum areas areas)
 {
-	const char *before = getenv("GLIBC_TUNABLES");
-	char *value = NULL;
-	bool done = tunables_say_off(before, true) ||
-		    (asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
-		     setenv("GLIBC_TUNABLES", value, 1) == 0);
+	const char *given = getenv("GLIBC_TUNABLES");
+	char *before = strdup(given != NULL ? given : ""), *value = NULL;
+	bool done = before != NULL;
 
+	if (done && tunables_remove_faults(before))
+		complain("GLIBC_TUNABLES has a setting with two '=', for which glibc ignores all settings, so it is left out");
+	done = done && (tunables_say_off(given, true) ||
+			(asprintf(&value, "%s%sglibc.pthread.rseq=0", before, *before != '\0' ? ":" : "") >= 0 &&
+			 setenv("GLIBC_TUNABLES", value, 1) == 0));
 	done = done && setenv("RSEQKIT_AREA", areas == AREAS_OWN ? "own" : "ktls", 1) == 0;
 	if (!done)
 		complain("out of memory");
 	free(value);
+	free(before);
 	return done;
 }
 
