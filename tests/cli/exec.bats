@@ -19,7 +19,7 @@ knows_librseq() {
 	[ "$output" = registered ]
 	for program in librseq_user librseq_user_exported; do
 		run env $off "$RSEQKIT" exec "$HELPERS/$program"
-		assert_says "has librseq, which registers threads itself, so exec adds nothing"
+		assert_says "has librseq, which registers threads itself, so librseqkit-preload.so registers none"
 	done
 	knows_librseq || skip "this library doesn't step back yet"
 	for program in librseq_user librseq_user_exported; do
@@ -262,5 +262,5 @@ knows_librseq() {
 		[[ $output == *RSEQKIT_AREA=own* && $output == *"GLIBC_TUNABLES=$tunable_off"* ]]
 	done
 	run env $off "$RSEQKIT" exec --ktls "$HELPERS/librseq_user"
-	assert_says "so exec adds nothing"
+	assert_says "so librseqkit-preload.so registers none"
 }

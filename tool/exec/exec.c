@@ -133,7 +133,7 @@ static bool allows_registration(const char *program, enum areas areas)
 		return false;
 	}
 	if (areas == AREAS_AS_IS)
-		complain("%s has librseq, which registers threads itself, so exec adds nothing", where);
+		complain("%s has librseq, which registers threads itself, so librseqkit-preload.so registers none", where);
 	else
 		complain("%s has librseq, which registers threads itself, so %s would only take the C library's registration "
 			 "away. Run the program without that option.",
