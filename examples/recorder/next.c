@@ -56,8 +56,8 @@ bool is_own_memory(const void *address)
  * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function for condition
  * variables. dlvsym() finds the newer version, and dlsym() would possibly find the older one.
  *
- * Both possibly call the allocator, which is this recorder. <dlfcn.h> promises compilers that they don't call back (leaf), so the
- * calls go through variables.
+ * Both possibly call the allocator, and the recorder is the allocator. <dlfcn.h> declares that they never call back (leaf). Calls
+ * through variables ignore this declaration.
  */
 static void *next_of(const char *name)
 {

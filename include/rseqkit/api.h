@@ -6,8 +6,8 @@
  * change in any release. The library exports the rki_ functions that inlined code calls. These functions are no API, but they
  * are ABI: they change only when the soname changes. Names of the header embed.h begin with rke_.
  *
- * RKI_API marks an exported function that throws no exception. C++ is told so, and then needs no code for exceptions where it
- * calls the function. RKI_EXPORT marks exported variables, and functions that call functions of the program.
+ * RKI_API marks an exported function that throws no exception. So a C++ program has no code for exceptions at the calls.
+ * RKI_EXPORT marks exported variables, and functions that call functions of the program.
  *
  * RKI_INLINE marks a fast path that is inlined. For each such fast path, the library also exports a function, the twin, for other
  * languages and for debuggers. The file src/twins.c includes the same headers with RKI_INLINE defined as RKI_API, so the fast

@@ -17,8 +17,8 @@
  * CPU numbers.
  *
  * ops_cpu.h, ops_cid.h and ops_at.h each have the operations for one kind of index, and this header includes all three. A
- * compiler reads 0.3 MB of text for each kind. So no other header includes operations, and a source file includes only the kinds
- * that it uses. Each operation is described below.
+ * compiler reads 0.3 MB of text for each kind. That is why no other header includes operations. Include only the kinds that you
+ * use. Each operation is described below.
  *
  * Some operations store to other memory before the commit: into a node that is in no list yet, or into the bytes after the
  * slot's word. This data is invalid until the slot's word refers to it. After RK_ABORTED such data has possibly been written.

@@ -7,9 +7,9 @@
  * sections are inlined into programs, and the following holds for all of them.
  *
  * Never unload a module with inlined operations while a thread that ran these operations exists. Until its next preemption,
- * that thread's area possibly names a section of the module. So a module that is compiled with -fPIC pins itself when it is
- * loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules that are
- * linked with -Wl,-z,nodelete.
+ * that thread's area possibly names a section of the module. A module that is compiled with -fPIC prevents this: it pins itself
+ * when it is loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules
+ * that are linked with -Wl,-z,nodelete.
  *
  * Each inlined operation lists its section in tables that debuggers and binary tools read. If code defines RK_NO_TABLES before
  * it includes this header, the code has no tables, and is smaller (arch/section.h). Then debuggers can't single-step through

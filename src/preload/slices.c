@@ -252,9 +252,9 @@ static int attempt_at(pthread_mutex_t *mutex)
 /*
  * Finds the libc's function. glibc's functions of conditions also have an older symbol version, which must not be called here.
  *
- * <dlfcn.h> promises that dlsym() never calls functions of this file (leaf). But it possibly calls the allocator, which takes a
- * lock. With the promise, gcc 15 left out the store to mine.is_looking. So the calls go through variables, which have no such
- * promise.
+ * <dlfcn.h> declares that dlsym() never calls functions of this file (leaf). But dlsym() possibly calls the allocator, and the
+ * allocator can take a lock. Because of the declaration, gcc 15 left out the store to mine.is_looking. Calls through variables
+ * ignore the declaration.
  */
 static void *next_lock_function(const char *name)
 {

@@ -16,7 +16,8 @@
  *
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
  * the number, because a call of syscall() must follow. A program possibly unmaps or protects pages of a module's code, or truncates
- * the file. So the kernel is asked whether a page can be read before this file reads the page.
+ * the file. So the kernel is asked whether a page can be read before this file reads the page. If another thread or process
+ * truncates the file between the two, the read ends the process by SIGBUS.
  *
  * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
  * and another module's memcmp(), for example, isn't called.

@@ -27,8 +27,8 @@ struct naive_area {
 } __attribute__((__aligned__(32)));
 
 /*
- * The programs show what happens if the library doesn't know of the component. So the component's code lacks the system call's
- * number, by which the library finds components (src/thread/callers.h).
+ * The library finds components by the number of the system call in their code (src/thread/callers.h). These programs show what
+ * happens if the library doesn't find the component, so its code doesn't have the number.
  */
 static inline int naive_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * early_locks.c - a library whose constructor has several threads take locks of all kinds, each for the first time. Its malloc()
- * takes a lock, too, as some allocators' does. So the first lock is possibly taken while the dynamic linker allocates memory.
+ * takes a lock, too, like that of some allocators. The dynamic linker possibly allocates memory before any other lock is taken.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -86,7 +86,7 @@ static bool choose(enum areas areas)
 	bool done = before != NULL;
 
 	if (done && tunables_remove_faults(before))
-		complain("GLIBC_TUNABLES has a setting with two '=', for which glibc ignores all settings, so it is left out");
+		complain("GLIBC_TUNABLES has a setting with two '=', for which some releases of glibc ignore all settings, so it is left out");
 	done = done && (tunables_say_off(given, true) ||
 			(asprintf(&value, "%s%sglibc.pthread.rseq=0", before, *before != '\0' ? ":" : "") >= 0 &&
 			 setenv("GLIBC_TUNABLES", value, 1) == 0));

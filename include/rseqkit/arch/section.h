@@ -121,8 +121,8 @@
  * number n says what the label names: 0 the operation, 1 the section's start, 2 its end, 3 its descriptor, 4 its abort
  * handler. Higher numbers are for labels within a primitive.
  *
- * A program's compiler reads the text of each section in each source file. So the text is short: lines aren't indented, and
- * macros make one string of many parts.
+ * Compilers read the text of all sections in each source file of a program. To keep the text short, lines aren't indented, and
+ * macros join many parts into one string.
  */
 #define RKI_ASM_L(n) RKI_ASM_STR_(.Lrk##n##_%=)
 
