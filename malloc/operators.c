@@ -32,7 +32,7 @@ static int find_in_library(struct dl_phdr_info *info, size_t size, void *of)
 	struct rk_module module;
 
 	(void)size;
-	if (is_library(info->dlpi_name) && rk_module_open_loaded(&module, info))
+	if (is_library(info->dlpi_name) && rk_module_open(&module, info))
 		search->found = rk_module_address(&module, rk_module_find(&module, search->symbol));
 	return search->found != NULL;
 }

@@ -13,17 +13,22 @@
 #include <stdint.h>
 
 struct rk_module {
-	uintptr_t bias; /* address in memory minus address in the file */
+	uintptr_t bias; /* address in memory minus address in the file; possibly negative, then this is the negative number's bits */
 	const ElfW(Sym) *symbols;
 	const char *names;
 	const uint32_t *gnu_hash, *hash;
+	const ElfW(Rela) *relocations[2]; /* of data, and of calls; NULL if there are none */
+	size_t relocation_counts[2];
 };
 
-/* Returns false if the module has no symbol table, or no dynamic section. */
-bool rk_module_open(struct rk_module *module, uintptr_t bias, const ElfW(Dyn) *dynamic);
+/*
+ * Opens a module that rk_modules_each() reports. Returns false if the module has no symbol table, or no dynamic section in its
+ * segments.
+ */
+bool rk_module_open(struct rk_module *module, const struct dl_phdr_info *info);
 
-/* Opens a module that rk_modules_each() reports. Returns the same as rk_module_open(). */
-bool rk_module_open_loaded(struct rk_module *module, const struct dl_phdr_info *info);
+/* Opens the module whose ELF header is at this address. Returns the same as rk_module_open(), or false if there is no header. */
+bool rk_module_open_image(struct rk_module *module, const void *image);
 
 /* Returns the symbol that the module defines under this name, or NULL. */
 const ElfW(Sym) *rk_module_find(const struct rk_module *module, const char *name);

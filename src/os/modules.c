@@ -31,14 +31,12 @@ int rk_modules_each(int (*look)(struct dl_phdr_info *module, size_t size, void *
 void rk_modules_look_up(void)
 {
 	void *of_libc = dlsym != NULL ? dlsym(RTLD_DEFAULT, "gnu_get_libc_version") : NULL, *found = NULL;
-	const struct link_map *libc;
 	struct rk_module module;
 	Dl_info info;
 
-	if (of_libc == NULL || dladdr1 == NULL || dladdr1(of_libc, &info, &found, RTLD_DL_LINKMAP) == 0 || found == NULL)
-		return;
-	libc = found;
-	if (!rk_module_open(&module, libc->l_addr, libc->l_ld))
+	/* Programs interpose dladdr(), but not dladdr1(). */
+	if (of_libc == NULL || dladdr1 == NULL || dladdr1(of_libc, &info, &found, RTLD_DL_LINKMAP) == 0 ||
+	    !rk_module_open_image(&module, info.dli_fbase))
 		return;
 	found = rk_module_address(&module, rk_module_find(&module, "dl_iterate_phdr"));
 	__atomic_store_n(&libcs_iterator, (each_module *)(uintptr_t)found, __ATOMIC_RELAXED);

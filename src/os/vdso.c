@@ -8,32 +8,10 @@
 
 #define AT_SYSINFO_EHDR_ 33 /* include/uapi/linux/auxvec.h */
 
-static bool open_vdso(struct rk_module *vdso)
-{
-	const char *image = (const char *)rk_auxiliary(AT_SYSINFO_EHDR_);
-	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)image;
-	const ElfW(Phdr) *segments;
-	const ElfW(Dyn) *dynamic = NULL;
-	uintptr_t bias = 0;
-	bool loaded = false;
-
-	if (image == NULL)
-		return false;
-	segments = (const ElfW(Phdr) *)(const void *)(image + header->e_phoff);
-	for (int i = 0; i < header->e_phnum; i++) {
-		if (segments[i].p_type == PT_LOAD && !loaded) {
-			bias = (uintptr_t)image + segments[i].p_offset - segments[i].p_vaddr;
-			loaded = true;
-		} else if (segments[i].p_type == PT_DYNAMIC) {
-			dynamic = (const ElfW(Dyn) *)(const void *)(image + segments[i].p_offset);
-		}
-	}
-	return loaded && rk_module_open(vdso, bias, dynamic);
-}
-
 void *rk_vdso_find(const char *name)
 {
+	const void *image = (const void *)rk_auxiliary(AT_SYSINFO_EHDR_);
 	struct rk_module vdso;
 
-	return open_vdso(&vdso) ? rk_module_address(&vdso, rk_module_find(&vdso, name)) : NULL;
+	return image != NULL && rk_module_open_image(&vdso, image) ? rk_module_address(&vdso, rk_module_find(&vdso, name)) : NULL;
 }

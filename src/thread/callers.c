@@ -15,9 +15,9 @@
  * this library registers no thread, but no result is wrong.
  *
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
- * the number, because a call of syscall() must follow. A program possibly unmaps or protects pages of a module's code, or truncates
- * the file. So the kernel is asked whether a page can be read before this file reads the page. If another thread or process
- * truncates the file between the two, the read ends the process by SIGBUS.
+ * the number, because a call of syscall() must follow. A program possibly unmaps or protects pages of a module's code, or
+ * truncates the file. So the kernel is asked whether a page can be read before this file reads the page. If another thread or
+ * process truncates the file between the two, the read ends the process by SIGBUS.
  *
  * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
  * and another module's memcmp(), for example, isn't called.
@@ -54,60 +54,17 @@ static bool is_name(const char *name, const char *other)
 	return *name == *other;
 }
 
-/* The parts of a dynamic section that name the symbols that the module uses. */
-struct uses {
-	const ElfW(Sym) *symbols;
-	const char *names;
-	const ElfW(Rela) *relocations[2]; /* of data, and of calls */
-	size_t sizes[2];
-};
-
-static struct uses uses_of(const ElfW(Dyn) *dynamic, uintptr_t bias)
-{
-	struct uses uses = {.symbols = NULL};
-
-	for (; dynamic->d_tag != DT_NULL; dynamic++) {
-		uintptr_t value = (uintptr_t)dynamic->d_un.d_ptr;
-		/* Some dynamic linkers relocate these addresses in place, and some don't. */
-		const void *address = (const void *)(value < bias ? value + bias : value);
-
-		switch (dynamic->d_tag) {
-		case DT_SYMTAB:
-			uses.symbols = (const ElfW(Sym) *)address;
-			break;
-		case DT_STRTAB:
-			uses.names = (const char *)address;
-			break;
-		case DT_RELA:
-			uses.relocations[0] = (const ElfW(Rela) *)address;
-			break;
-		case DT_JMPREL:
-			uses.relocations[1] = (const ElfW(Rela) *)address;
-			break;
-		case DT_RELASZ:
-			uses.sizes[0] = (size_t)value;
-			break;
-		case DT_PLTRELSZ:
-			uses.sizes[1] = (size_t)value;
-			break;
-		}
-	}
-	return uses;
-}
-
 /* Finds the slots of syscall() by the relocations that fill them. Most relocations of a large module have no symbol. */
-static void find_slots(struct module *module, const ElfW(Dyn) *dynamic)
+static void find_slots(struct module *module, const struct rk_module *uses)
 {
-	const struct uses uses = uses_of(dynamic, module->bias);
-
-	for (int table = 1; table >= 0 && uses.symbols != NULL && uses.names != NULL; table--) {
-		const ElfW(Rela) *relocations = uses.relocations[table];
-		size_t count = relocations == NULL ? 0 : uses.sizes[table] / sizeof(*relocations);
+	for (int table = 1; table >= 0; table--) {
+		const ElfW(Rela) *relocations = uses->relocations[table];
+		size_t count = relocations == NULL ? 0 : uses->relocation_counts[table];
 
 		for (size_t i = 0; i < count && module->slot_count < SLOTS_MAX; i++) {
 			size_t symbol = (size_t)ELF64_R_SYM(relocations[i].r_info);
 
-			if (symbol != 0 && is_name(uses.names + uses.symbols[symbol].st_name, "syscall"))
+			if (symbol != 0 && is_name(uses->names + uses->symbols[symbol].st_name, "syscall"))
 				module->slots[module->slot_count++] = module->bias + relocations[i].r_offset;
 		}
 	}
@@ -337,28 +294,25 @@ static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
  * executable is neither of them, although a sanitizer's runtime inside the executable exports such a name. A static program
  * contains its libc, and has no dynamic linker (PT_INTERP).
  */
-static bool is_libc(const struct dl_phdr_info *info)
+static bool is_libc(const struct dl_phdr_info *info, const struct rk_module *symbols)
 {
-	struct rk_module module;
-
-	return (uintptr_t)info->dlpi_phdr != rk_auxiliary(AT_PHDR) && rk_module_open_loaded(&module, info) &&
-	       (rk_module_find(&module, "__libc_start_main") != NULL || rk_module_find(&module, "__tls_get_addr") != NULL);
+	return (uintptr_t)info->dlpi_phdr != rk_auxiliary(AT_PHDR) && (rk_module_find(symbols, "__libc_start_main") != NULL ||
+								       rk_module_find(symbols, "__tls_get_addr") != NULL);
 }
 
 bool rk_calls_rseq(const struct dl_phdr_info *info)
 {
 	struct module module = {.bias = info->dlpi_addr, .segments = info->dlpi_phdr, .count = info->dlpi_phnum};
+	struct rk_module symbols;
 	bool has_linker = false;
 
-	if (is_libc(info))
-		return false;
-	for (int i = 0; i < module.count; i++) {
-		const ElfW(Phdr) *segment = &module.segments[i];
-
-		has_linker = has_linker || segment->p_type == PT_INTERP;
-		if (segment->p_type == PT_DYNAMIC)
-			find_slots(&module, (const ElfW(Dyn) *)(module.bias + segment->p_vaddr));
+	if (rk_module_open(&symbols, info)) {
+		if (is_libc(info, &symbols))
+			return false;
+		find_slots(&module, &symbols);
 	}
+	for (int i = 0; i < module.count; i++)
+		has_linker = has_linker || module.segments[i].p_type == PT_INTERP;
 	module.is_static = !has_linker && has_code_at(&module, (uintptr_t)&syscall, 1);
 	for (int i = 0; i < module.count; i++) {
 		const ElfW(Phdr) *segment = &module.segments[i];

@@ -70,7 +70,7 @@ static int look_in_module(struct dl_phdr_info *info, size_t size, void *result)
 	struct rk_module module;
 
 	(void)size;
-	if (!rk_module_open_loaded(&module, info))
+	if (!rk_module_open(&module, info))
 		return 0;
 	if (symbols->offset == NULL)
 		symbols->offset = rk_module_address(&module, rk_module_find(&module, "__rseq_offset"));

@@ -18,7 +18,7 @@ static int look_for_strangers(struct dl_phdr_info *info, size_t size, void *foun
 	struct rk_module module;
 
 	(void)size;
-	if (!rk_module_open_loaded(&module, info))
+	if (!rk_module_open(&module, info))
 		return 0;
 	*(bool *)found = rk_module_find(&module, "rseq_register_current_thread") != NULL ||
 			 rk_module_find(&module, "__rseq_abi") != NULL;
@@ -96,7 +96,7 @@ static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result
 	struct rk_module module;
 
 	(void)size;
-	if (!rk_module_open_loaded(&module, info))
+	if (!rk_module_open(&module, info))
 		return 0;
 	librseq->offset = first_found(librseq->offset, &module, "rseq_offset");
 	librseq->size = first_found(librseq->size, &module, "rseq_size");

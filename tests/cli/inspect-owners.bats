@@ -18,7 +18,7 @@ load target
 @test "__rseq_abi of a library that is loaded with the program: early, exit 0" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	for library in early early_some_calls; do
+	for library in early early_some_calls early_elsewhere; do
 		start env LD_PRELOAD="$HELPERS/$library.so" GLIBC_TUNABLES=$tunable_off sleep 60
 		expect_json 0 "$RSEQKIT" inspect --json "$target"
 		assert_json '[t["owner"] for t in j["threads"]] == ["early"] and ids == []'

@@ -82,8 +82,9 @@ static void warn_of_slices(void)
 static bool choose(enum areas areas)
 {
 	const char *given = getenv("GLIBC_TUNABLES");
-	char *before = strdup(given != NULL ? given : ""), *value = NULL;
-	bool done = before != NULL;
+	char *before = NULL, *value = NULL;
+	/* Not strdup(): mimalloc exports one, which belongs to another malloc() if another allocator is preloaded, too. */
+	bool done = asprintf(&before, "%s", given != NULL ? given : "") >= 0;
 
 	if (done && tunables_remove_faults(before))
 		complain("GLIBC_TUNABLES has a setting with two '=', for which some releases of glibc ignore all settings, so it is left out");

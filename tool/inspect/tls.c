@@ -35,31 +35,48 @@ static GElf_Xword offset_type(int machine)
 	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
 }
 
-/*
- * Returns the address in the process for a value of the dynamic section. If this section is writable, glibc has already added the
- * bias to its addresses. Other C libraries don't do this.
- */
-static uint64_t address_of(const struct module *module, uint64_t value)
+/* Returns whether the address is in a segment that is loaded. */
+static bool is_loaded(Elf *elf, const struct module *module, uint64_t address)
 {
-	return value < module->bias ? value + module->bias : value;
+	GElf_Phdr segment;
+
+	for (int i = 0; gelf_getphdr(elf, i, &segment) != NULL; i++)
+		if (segment.p_type == PT_LOAD && address - module->bias - segment.p_vaddr < segment.p_memsz)
+			return true;
+	return false;
 }
 
-static void read_dynamic(struct module *module, uint64_t address, size_t count)
+/*
+ * Returns the address in the process for a value of the dynamic section. If this section is writable, glibc has already added the
+ * bias to its addresses. Other C libraries don't do this. The bias is possibly small or negative, so a comparison with the bias
+ * doesn't tell them apart.
+ */
+static uint64_t address_of(Elf *elf, const struct module *module, bool is_writable, uint64_t value)
 {
-	for (size_t i = 0; i < count && i < DYNAMIC_MAX; i++) {
+	uint64_t likely = is_writable ? value : value + module->bias;
+
+	return is_loaded(elf, module, likely) ? likely : is_writable ? value + module->bias : value;
+}
+
+static void read_dynamic(Elf *elf, struct module *module, const GElf_Phdr *segment)
+{
+	const bool is_writable = (segment->p_flags & PF_W) != 0;
+	const uint64_t address = module->bias + segment->p_vaddr;
+
+	for (size_t i = 0; i < segment->p_memsz / sizeof(Elf64_Dyn) && i < DYNAMIC_MAX; i++) {
 		Elf64_Dyn entry;
 
 		if (!inspect_read(module->tid, address + i * sizeof(entry), &entry, sizeof(entry)) ||
 		    entry.d_tag == DT_NULL)
 			break;
 		if (entry.d_tag == DT_RELA)
-			module->relocations = address_of(module, entry.d_un.d_ptr);
+			module->relocations = address_of(elf, module, is_writable, entry.d_un.d_ptr);
 		else if (entry.d_tag == DT_RELASZ)
 			module->relocations_size = entry.d_un.d_val;
 		else if (entry.d_tag == DT_SYMTAB)
-			module->symbols = address_of(module, entry.d_un.d_ptr);
+			module->symbols = address_of(elf, module, is_writable, entry.d_un.d_ptr);
 		else if (entry.d_tag == DT_STRTAB)
-			module->strings = address_of(module, entry.d_un.d_ptr);
+			module->strings = address_of(elf, module, is_writable, entry.d_un.d_ptr);
 	}
 }
 
@@ -74,7 +91,7 @@ static bool find_tables(Elf *elf, struct module *module)
 	module->type = offset_type(header.e_machine);
 	for (size_t i = 0; module->type != 0 && i < count; i++)
 		if (gelf_getphdr(elf, (int)i, &segment) != NULL && segment.p_type == PT_DYNAMIC)
-			read_dynamic(module, module->bias + segment.p_vaddr, segment.p_memsz / sizeof(Elf64_Dyn));
+			read_dynamic(elf, module, &segment);
 	return module->relocations != 0 && module->symbols != 0 && module->strings != 0;
 }
 
