@@ -30,10 +30,11 @@ static const struct {
 	[CAUSE_FOREIGN] = {"foreign", "another component registered this thread with a private area, which rseqkit can't use",
 			   "Find the preloaded or linked component that registers rseq itself. "
 			   "Let the C library register instead."},
-	[CAUSE_STRANGER] = {"stranger", "a component such as librseq is loaded, which registers threads itself; rseqkit "
+	[CAUSE_STRANGER] = {"stranger", "a component is loaded, for example librseq, which registers threads itself; rseqkit "
 			    "therefore registers none, and the component has not registered this thread",
-			    "Make the component register its threads: rseqkit then uses their areas. Or remove "
-			    "glibc.pthread.rseq=0 from GLIBC_TUNABLES: both then use the C library's areas."},
+			    "If the component is librseq, make it register its threads: rseqkit then uses their areas. Or remove "
+			    "glibc.pthread.rseq=0 from GLIBC_TUNABLES: rseqkit then uses the C library's areas, and librseq "
+			    "does, too. Other components then have no rseq."},
 	[CAUSE_TOLD] = {"told", "RSEQKIT_AREA tells rseqkit to register no threads, and no other component registered this one",
 			"Start the program without RSEQKIT_AREA."},
 	[CAUSE_SIGNATURE] =
