@@ -84,6 +84,13 @@ RKI_EXPORT RKI_ONCE ptrdiff_t rk_area_offset;
 RKI_EXPORT RKI_ONCE uint32_t rk_area_valid;
 
 /*
+ * mm_cid is the concurrency id if cpu_id, compared without a sign, is less than this number. The number is 2^31 if the areas have
+ * the field, and otherwise 0. So one comparison tells whether the thread is registered, and whether the kernel has concurrency
+ * ids. A kernel without them leaves 0 in mm_cid of each thread. The value is constant from the constructor on. Before, it is 0.
+ */
+RKI_EXPORT RKI_ONCE uint32_t rk_cid_limit;
+
+/*
  * True if the areas have no common offset from the thread pointer. Then rk_area_offset is 0, which is never an area's offset,
  * and operations take their fallback. This happens with C libraries that give no static TLS to modules that dlopen() loads
  * (musl). glibc gives such modules static TLS, so with glibc the value is always 0.

@@ -215,7 +215,7 @@ static enum rk_result asked(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
 		return RK_NO_RSEQ;
-	return outcome == RK_NO_RSEQ ? rki_leave() : outcome;
+	return outcome == RK_NO_RSEQ ? RKI_LEAVE_BY(RKI_CACHE_KIND) : outcome;
 }
 
 void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
@@ -226,7 +226,7 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 
 	outcome = asked(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++) {
-		outcome = rk_cpu_bank_array_pop(cache, 0, &object);
+		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_pop)(cache, 0, &object);
 		if (outcome == RK_DONE)
 			return object;
 	}
@@ -277,7 +277,7 @@ void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result out
 
 	outcome = asked(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
-		outcome = rk_cpu_bank_array_push(cache, 0, object);
+		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_push)(cache, 0, object);
 	if (outcome == RK_DONE)
 		return;
 	if (outcome != RK_NO_RSEQ) {

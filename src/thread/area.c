@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * area.c - the thread block in static TLS (area.h), and rk_area_offset and rk_area_valid, the two words by which inlined code
- * finds a thread's area (struct rseq).
+ * area.c - the thread block in static TLS (area.h), and the words by which inlined code finds a thread's area (struct rseq) and
+ * knows its fields: rk_area_offset, rk_area_valid and rk_cid_limit.
  *
  * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
  * with the same symbols, in writable memory. Possibly the linker has put its own copy of a word into the executable (a copy
@@ -28,13 +28,16 @@ _Static_assert(offsetof(struct rk_area, cpu_id) == 4 && offsetof(struct rk_area,
 #ifdef RK_ONE_FILE
 #define area_offset rk_area_offset
 #define area_valid rk_area_valid
+#define cid_limit rk_cid_limit
 #else
 RKI_EXPORT ptrdiff_t area_offset __asm__("rk_area_offset");
 RKI_EXPORT uint32_t area_valid __asm__("rk_area_valid");
+RKI_EXPORT uint32_t cid_limit __asm__("rk_cid_limit");
 #endif
 
 ptrdiff_t area_offset;
 uint32_t area_valid;
+uint32_t cid_limit;
 
 #ifdef __GLIBC__
 bool rk_block_is_static(void)
@@ -86,5 +89,6 @@ ptrdiff_t rk_block_offset(void)
 void rk_area_publish(ptrdiff_t offset, uint32_t valid)
 {
 	SET_ONCE(area_valid, valid);
+	SET_ONCE(cid_limit, valid >= RK_FIELD_END_MM_CID ? 1U << 31 : 0);
 	SET_ONCE(area_offset, offset);
 }

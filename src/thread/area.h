@@ -66,7 +66,10 @@ bool rk_block_is_static(void);
 /* Returns the offset of this copy's block from the thread pointer, in bytes. */
 ptrdiff_t rk_block_offset(void);
 
-/* Stores the decision (process.h) in rk_area_offset and rk_area_valid. Further calls with the same values change nothing. */
+/*
+ * Stores the decision (process.h) in rk_area_offset, rk_area_valid and rk_cid_limit. Further calls with the same values change
+ * nothing.
+ */
 void rk_area_publish(ptrdiff_t offset, uint32_t valid);
 
 #endif /* RK_SRC_AREA_H */

@@ -6,6 +6,7 @@
  *
  * AREA in the environment says which area the library uses: own or libc.
  */
+#include <rseqkit/ops_cid.h>
 #include "../unit/calls.h"
 
 #define FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
@@ -78,6 +79,21 @@ static bool kernel_takes(uint32_t length)
 	return takes;
 }
 
+/* Checks that a section by concurrency id runs only if the kernel has this id. The slots lie RK_STRIDE bytes apart. */
+static void check_cid(bool has_cid)
+{
+	static intptr_t slots[RK_STRIDE / sizeof(intptr_t) * 8];
+	enum rk_result outcome;
+
+	if (has_cid && (!RK_HAVE_SECTIONS || rk_cid() >= 8))
+		return;
+	do
+		outcome = rk_cid_add(slots, 1);
+	while (outcome == RK_ABORTED);
+	CHECK(outcome == (has_cid ? RK_DONE : RK_NO_RSEQ));
+	CHECK(slots[0] == (has_cid ? 1 : 0));
+}
+
 /* Runs in its own program, which was started with the simulated kernel. */
 static int check(const struct kernel *kernel)
 {
@@ -101,6 +117,7 @@ static int check(const struct kernel *kernel)
 		CHECK(!own || (uintptr_t)rk_thread_area() % (kernel->alignment == 64 ? 64 : 32) == 0);
 		CHECK((rk_cid() >= 0) == (valid >= RK_FIELD_END_MM_CID));
 	}
+	check_cid(!refused && valid >= RK_FIELD_END_MM_CID);
 	CHECK(rk_counter_create(&counter) == 0);
 	for (int i = 0; i < 4; i++)
 		CHECK(pthread_create(&threads[i], NULL, count, NULL) == 0);

@@ -100,12 +100,12 @@
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
-/* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
+/* The index is the concurrency id. The comparison of cpu_id says whether mm_cid is valid (rk_cid_limit in abi.h). */
 #define RKI_ASM_NUMBER_CID(to)                                                                                         \
 	"ldr w16, [x17, #4]\n"                                                                                         \
 	RKI_ASM_WHY(to, leave)                                                                                         \
-	"cmp w16, #0\n"                                                                                                \
-	RKI_ASM_LEAVE(to, "b.lt ", "b.ge ", leave)                                                                     \
+	"cmp w16, %w[cid_limit]\n"                                                                                     \
+	RKI_ASM_LEAVE(to, "b.hs ", "b.lo ", leave)                                                                     \
 	"ldr w16, [x17, #24]\n"
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
@@ -120,15 +120,17 @@
 #define RK_ASM_ENTER_AT(to, where, label) RKI_ASM_NUMBER_AT(to) RKI_ASM_ENTER(to, where, label)
 
 /* The index is the current CPU, and the shared word `gate` names the item. The code `test` leaves the section if it is 0. */
-#define RKI_ASM_INDEX_GATE(to, test, word)                                                                             \
-	RKI_ASM_NUMBER_CPU(to)                                                                                         \
+#define RKI_ASM_INDEX_GATE(number, test, word)                                                                         \
+	number                                                                                                         \
 	"ldr " word ", [%x[gate]]\n"                                                                                   \
 	test "add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n"
 #define RK_ASM_INDEX_GATE(to, label)                                                                                   \
-	RKI_ASM_INDEX_GATE(to, RKI_ASM_WHY(to, label) RKI_ASM_LEAVE(to, "cbz x17, ", "cbnz x17, ", label), "x17")
-#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "x17")
+	RKI_ASM_INDEX_GATE(RKI_ASM_NUMBER_CPU(to), RKI_ASM_WHY(to, label) RKI_ASM_LEAVE(to, "cbz x17, ", "cbnz x17, ", label), \
+			   "x17")
+#define RKI_ASM_OPEN_GATE(number) RKI_ASM_INDEX_GATE(number, , "x17")
+#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_OPEN_GATE(RKI_ASM_NUMBER_CPU(to))
 #define RK_ASM_INDEX_GATE_TOKEN(to)                                                                                    \
-	RKI_ASM_INDEX_GATE(to, "cbz %x[outcome], " RKI_ASM_L(2) "\n", "%x[outcome]")
+	RKI_ASM_INDEX_GATE(RKI_ASM_NUMBER_CPU(to), "cbz %x[outcome], " RKI_ASM_L(2) "\n", "%x[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	"ldp x17, %x[outcome], [x16]\n"                                                                                \
 	"orr x17, x17, %x[outcome]\n"                                                                                  \

@@ -44,6 +44,24 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
 /* Passes a list with commas to RK_SECTION as one macro argument. */
 #define RK_LIST(...) __VA_ARGS__
 
+/* The operand of RK_ASM_INDEX_CID and RK_ASM_ENTER_CID (rk_cid_limit in ../abi.h). */
+#define RK_IN_CID_LIMIT [cid_limit] "r"(rk_cid_limit)
+
+/*
+ * The kind of index is a parameter of the following primitives (section.h): RKI_BY_CPU means the current CPU, RKI_BY_CID the
+ * concurrency id, RKI_BY_AT a given CPU. RKI_IN_INDEX has the operands of an index. `what` names the slots: base, or gate.
+ */
+#define RKI_BY_CPU(name) name##_CPU
+#define RKI_BY_CID(name) name##_CID
+#define RKI_BY_AT(name) name##_AT
+#define RKI_ASM_INDEX(kind, to) kind(RK_ASM_INDEX)(to)
+#define RKI_ASM_INDEX_OPEN_GATE(kind, to) RKI_ASM_OPEN_GATE(kind(RKI_ASM_NUMBER)(to))
+#define RKI_ASM_ENTER_BY(kind, to, where, label) kind(RK_ASM_ENTER)(to, where, label)
+#define RKI_IN_INDEX(kind, what) kind(RKI_IN_INDEX)(what)
+#define RKI_IN_INDEX_CPU(what) RK_IN(what)
+#define RKI_IN_INDEX_CID(what) RK_IN(what), RK_IN_CID_LIMIT
+#define RKI_IN_INDEX_AT(what) RK_IN(what), RK_IN(cpu)
+
 /*
  * The operand of RK_IN_WORD. This macro compiles only if the operand has the size of a word. On arm64, a section would take
  * 2^32 - 1 for the int -1. On x86-64, the assembler rejects an int in a register, but accepts a constant int.

@@ -9,7 +9,7 @@
  * is the word that the section loaded last. Offsets are in bytes.
  *
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index and finds the index's slot; goes to label `leave` if the thread has
- *                                            no rseq
+ *                                            no rseq; _CID needs the operand RK_IN_CID_LIMIT
  *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item whose address is in the shared word `gate`
  *                                            (RK_IN; gate.h). That word becomes the loaded word. Goes to `label` if it is 0
  *   RK_ASM_INDEX_OPEN_GATE(to)               does the same for a gate that is never closed

@@ -90,12 +90,15 @@
 #define RK_ASM_INDEX_CPU(to) RKI_ASM_NUMBER_CPU(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CPU(to, where, label) RKI_ASM_NUMBER_CPU(to) RKI_ASM_ENTER(to, where, label)
 
-/* The index is the concurrency id. In an unregistered thread mm_cid reads 0, so the code tests the sign of cpu_id as well. */
+/*
+ * The index is the concurrency id. The comparison of cpu_id says whether mm_cid is valid (rk_cid_limit in abi.h). It comes last,
+ * so that the processor loads mm_cid at the same time.
+ */
 #define RKI_ASM_NUMBER_CID(to)                                                                                         \
-	RKI_ASM_X("cmpl $0,%%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4],0")                                         \
-	"js " to(leave) "\n"                                                                                           \
 	RKI_ASM_X("movl %%fs:24(%[area]),%%eax", "mov eax,fs:[%[area]+24]")                                            \
-	RKI_ASM_SCALE
+	RKI_ASM_SCALE                                                                                                  \
+	RKI_ASM_X("cmpl %[cid_limit],%%fs:4(%[area])", "cmp fs:[%[area]+4],%[cid_limit]")                              \
+	"jae " to(leave) "\n"
 #define RK_ASM_INDEX_CID(to) RKI_ASM_NUMBER_CID(to) RKI_ASM_OF_BASE
 #define RK_ASM_ENTER_CID(to, where, label) RKI_ASM_NUMBER_CID(to) RKI_ASM_ENTER(to, where, label)
 
@@ -112,17 +115,19 @@
  * The index is the current CPU, and the shared word `gate` names the item. The code loads that word into rcx, or into the
  * outcome. The code `test` leaves the section if the word is 0.
  */
-#define RKI_ASM_INDEX_GATE(to, test, att, intel)                                                                       \
-	RKI_ASM_NUMBER_CPU(to)                                                                                         \
+#define RKI_ASM_INDEX_GATE(number, test, att, intel)                                                                   \
+	number                                                                                                         \
 	RKI_ASM_X("movq (%[gate])," att, "mov " intel ",[%[gate]]")                                                    \
 	test RKI_ASM_X("addq " att ",%%rax", "add rax," intel)
 #define RKI_ASM_UNLESS_GATE(to, label, att, intel)                                                                     \
 	RKI_ASM_X("testq " att "," att, "test " intel "," intel) "jz " to(label) "\n"
 #define RK_ASM_INDEX_GATE(to, label)                                                                                   \
-	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(to, label, "%%rcx", "rcx"), "%%rcx", "rcx")
-#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_INDEX_GATE(to, , "%%rcx", "rcx")
+	RKI_ASM_INDEX_GATE(RKI_ASM_NUMBER_CPU(to), RKI_ASM_UNLESS_GATE(to, label, "%%rcx", "rcx"), "%%rcx", "rcx")
+#define RKI_ASM_OPEN_GATE(number) RKI_ASM_INDEX_GATE(number, , "%%rcx", "rcx")
+#define RK_ASM_INDEX_OPEN_GATE(to) RKI_ASM_OPEN_GATE(RKI_ASM_NUMBER_CPU(to))
 #define RK_ASM_INDEX_GATE_TOKEN(to)                                                                                    \
-	RKI_ASM_INDEX_GATE(to, RKI_ASM_UNLESS_GATE(RK_ASM_END, closed, "%[outcome]", "%[outcome]"), "%[outcome]", "%[outcome]")
+	RKI_ASM_INDEX_GATE(RKI_ASM_NUMBER_CPU(to), RKI_ASM_UNLESS_GATE(RK_ASM_END, closed, "%[outcome]", "%[outcome]"), \
+			   "%[outcome]", "%[outcome]")
 #define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
 	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")                                                                        \
 	RKI_ASM_X("orq 8(%%rax),%%rcx", "or rcx,[rax+8]")                                                              \

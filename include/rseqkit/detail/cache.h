@@ -6,6 +6,8 @@
 #include <rseqkit/bank.h>
 #include <rseqkit/cache.h>
 
+#define RKI_CACHE_KIND RKI_BY_CPU /* the kind of index (arch/arch.h) */
+
 RKI_BEGIN_DECLS
 
 /*
@@ -23,9 +25,9 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 	if (RKI_NO_AREA)
 		return RKI_NULL;
 	RK_SECTION_OR_NULL(token,
-			   RK_ASM_ENTER_CPU(RK_ASM_END, where, closed) RK_ASM_LOAD
+			   RKI_ASM_ENTER_BY(RKI_CACHE_KIND, RK_ASM_END, where, closed) RK_ASM_LOAD
 				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0),
+			   RK_LIST(RKI_IN_INDEX(RKI_CACHE_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0),
 				   RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
 			   RK_USES_ARRAY);
 	return (void *)token;
@@ -45,9 +47,9 @@ RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
 	if (RKI_NO_AREA)
 		goto leave;
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),
-		   RK_ASM_ENTER_CPU(RK_ASM_C, where, closed) RK_ASM_LOAD
+		   RKI_ASM_ENTER_BY(RKI_CACHE_KIND, RK_ASM_C, where, closed) RK_ASM_LOAD
 			   RK_ASM_STORE_NEXT(RK_ASM_C, object, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0), RK_IN(object),
+		   RK_LIST(RKI_IN_INDEX(RKI_CACHE_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0), RK_IN(object),
 			   RK_IN_WORD_AS(step, RK_ARRAY_PUSHED(1))),
 		   RK_USES_ARRAY, leave, closed, unequal);
 	return;

@@ -6,6 +6,8 @@
 #include <rseqkit/bank.h>
 #include <rseqkit/freelist.h>
 
+#define RKI_FREELIST_KIND RKI_BY_CPU /* the kind of index (arch/arch.h) */
+
 RKI_BEGIN_DECLS
 
 /*
@@ -22,9 +24,9 @@ static inline __attribute__((__unused__)) enum rk_result rki_freelist_push(struc
 	const void *base = list;
 
 	if (RKI_NO_AREA)
-		return RKI_LEAVE;
-	RKI_SECTION_PUSH(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_ENTER_CPU(RK_ASM_C, where, closed),
-			 RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)), RK_ASM_COMMIT_STORE, leave, closed);
+		return RKI_LEAVE_BY(RKI_FREELIST_KIND);
+	RKI_SECTION_PUSH(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RKI_ASM_ENTER_BY(RKI_FREELIST_KIND, RK_ASM_C, where, closed),
+			 RK_LIST(RKI_IN_INDEX(RKI_FREELIST_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0)), RK_ASM_COMMIT_STORE, leave, closed);
 	RK_WRITTEN(link, sizeof(intptr_t));
 	return RK_DONE;
 aborted:
@@ -32,7 +34,7 @@ aborted:
 closed:
 	return RK_CLOSED;
 leave:
-	return RKI_LEAVE;
+	return RKI_LEAVE_BY(RKI_FREELIST_KIND);
 }
 
 /* Tries once to pop a node. */
@@ -45,15 +47,15 @@ static inline __attribute__((__unused__)) enum rk_result rki_freelist_pop(struct
 
 	*node = RKI_NULL;
 	if (RKI_NO_AREA)
-		return RKI_LEAVE;
+		return RKI_LEAVE_BY(RKI_FREELIST_KIND);
 	RKI_SECTION_POP(RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
-			RK_ASM_ENTER_CPU(RK_ASM_HERE, where, closed),
-			RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)));
+			RKI_ASM_ENTER_BY(RKI_FREELIST_KIND, RK_ASM_HERE, where, closed),
+			RK_LIST(RKI_IN_INDEX(RKI_FREELIST_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0)));
 	if (RKI_LIKELY(outcome == RK_DONE)) {
 		*node = (void *)popped;
 		return RK_DONE;
 	}
-	return outcome == RK_NO_RSEQ ? RKI_LEAVE : outcome;
+	return outcome == RK_NO_RSEQ ? RKI_LEAVE_BY(RKI_FREELIST_KIND) : outcome;
 }
 
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,

@@ -8,14 +8,15 @@
 RKI_BEGIN_DECLS
 
 /* The section that adds `value` to the word that is `where` bytes after the start of the slot that `index` finds. */
-#define RKI_GATE_ADD(exits, index, ...)                                                                                \
-	RKI_SECTION_ADD(exits, index RK_ASM_BEHIND(where), RK_LIST(RK_IN(gate), RK_IN_WORD(where)), RK_USES_LOADED, __VA_ARGS__)
+#define RKI_GATE_ADD(kind, exits, index, ...)                                                                          \
+	RKI_SECTION_ADD(exits, index RK_ASM_BEHIND(where), RK_LIST(RKI_IN_INDEX(kind, gate), RK_IN_WORD(where)),       \
+			RK_USES_LOADED, __VA_ARGS__)
 
 RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)
 {
 	if (RKI_NO_AREA)
 		return RKI_LEAVE;
-	RKI_GATE_ADD(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_INDEX_GATE(RK_ASM_C, closed), leave, closed);
+	RKI_GATE_ADD(RKI_BY_CPU, RK_ASM_EXIT(leave) RK_ASM_EXIT(closed), RK_ASM_INDEX_GATE(RK_ASM_C, closed), leave, closed);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;

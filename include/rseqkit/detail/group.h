@@ -47,6 +47,8 @@ struct rki_group_head {
 				     Larger values count as this value */
 };
 
+#define RKI_GROUP_KIND RKI_BY_CPU /* the kind of index (arch/arch.h) */
+
 RKI_BEGIN_DECLS
 
 /*
@@ -60,13 +62,13 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 	ptrdiff_t where = (ptrdiff_t)(which * sizeof(int64_t));
 
 	if (RKI_NO_AREA)
-		return rki_not_done(rki_leave());
-	RKI_GATE_ADD(RK_ASM_EXIT(leave), RK_ASM_INDEX_OPEN_GATE(RK_ASM_C), leave);
+		return RKI_LEAVE_BY(RKI_GROUP_KIND);
+	RKI_GATE_ADD(RKI_GROUP_KIND, RK_ASM_EXIT(leave), RKI_ASM_INDEX_OPEN_GATE(RKI_GROUP_KIND, RK_ASM_C), leave);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
 leave:
-	return rki_not_done(rki_leave());
+	return RKI_LEAVE_BY(RKI_GROUP_KIND);
 #else
 	(void)group, (void)which, (void)value;
 	return RK_NO_RSEQ; /* this machine has no sections, or its sections can't commit 64 bits by one store */

@@ -20,6 +20,8 @@ struct rki_lock_slot {
 	struct rk_claim claim; /* held by the thread that closed the lock */
 };
 
+#define RKI_LOCK_KIND RKI_BY_CPU /* the kind of index (arch/arch.h) */
+
 RKI_BEGIN_DECLS
 
 /*
@@ -61,9 +63,9 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 	if (RKI_NO_AREA)
 		return RK_NO_RSEQ;
 	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
-			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_UNLESS_FREE(RK_ASM_HERE, unequal) RK_ASM_TELL_SLOT
+			 RKI_ASM_INDEX(RKI_LOCK_KIND, RK_ASM_HERE) RK_ASM_UNLESS_FREE(RK_ASM_HERE, unequal) RK_ASM_TELL_SLOT
 			 RK_ASM_COMMIT_STORE(who),
-			 RK_LIST(RK_IN(base), RK_IN_WORD(who)), RK_USES_LOADED);
+			 RK_LIST(RKI_IN_INDEX(RKI_LOCK_KIND, base), RK_IN_WORD(who)), RK_USES_LOADED);
 	if (RKI_LIKELY(token > RK_CLOSED)) {
 #if RK_HAVE_SECTIONS
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* no instruction on x86 */
@@ -71,11 +73,7 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 		*slot = (void *)token;
 		return RK_DONE;
 	}
-#if RK_HAVE_SECTIONS
-	return token == RK_NO_RSEQ ? rki_not_done(rki_leave()) : (enum rk_result)token;
-#else
-	return RK_NO_RSEQ;
-#endif
+	return token == RK_NO_RSEQ ? RKI_LEAVE_BY(RKI_LOCK_KIND) : (enum rk_result)token;
 }
 
 /*

@@ -7,6 +7,7 @@
 
 RKI_BEGIN_DECLS
 
+#define RK_OP_INDEX RKI_BY_AT
 #define RK_OP_KIND(verb) rk_at_##verb
 #define RK_OP_INLINE RKI_INLINE_ONLY
 #define RK_OP_CPU_PARAM , int cpu
@@ -17,9 +18,6 @@ RKI_BEGIN_DECLS
 		return RK_WRONG_CPU;                                                                                   \
 	}                                                                                                              \
 	RK_OP_CHECK_AREA(before)
-#define RK_OP_INDEX_INPUTS RK_IN(base), RK_IN(cpu)
-#define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_AT(to)
-#define RK_OP_ENTER_BANK(to) RK_ASM_ENTER_AT(to, where, closed)
 #define RK_OP_LEAVE RKI_LEAVE_AT(cpu)
 #include <rseqkit/detail/ops_kind.h>
 

@@ -7,14 +7,12 @@
 
 RKI_BEGIN_DECLS
 
+#define RK_OP_INDEX RKI_BY_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
 #define RK_OP_INLINE RKI_INLINE
 #define RK_OP_CPU_PARAM
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
-#define RK_OP_INDEX_INPUTS RK_IN(base)
-#define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
-#define RK_OP_ENTER_BANK(to) RK_ASM_ENTER_CPU(to, where, closed)
-#define RK_OP_LEAVE RKI_LEAVE
+#define RK_OP_LEAVE RKI_LEAVE_BY(RKI_BY_CPU)
 #include <rseqkit/detail/ops_kind.h>
 
 RKI_END_DECLS

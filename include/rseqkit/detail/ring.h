@@ -46,6 +46,8 @@ struct rk_ring_shared {
  */
 #define RKI_RING_TAIL 128
 
+#define RKI_RING_KIND RKI_BY_CPU /* the kind of index (arch/arch.h) */
+
 RKI_BEGIN_DECLS
 
 /*
@@ -73,10 +75,11 @@ RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 								      size_t length, intptr_t size, intptr_t mask)     \
 	{                                                                                                              \
 		if (RKI_NO_AREA)                                                                                       \
-			return RKI_LEAVE;                                                                              \
+			return RKI_LEAVE_BY(RKI_RING_KIND);                                                            \
 		RKI_SECTION_APPEND(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),                        \
-				   RK_ASM_ENTER_CPU(RK_ASM_C, where, closed),                                          \
-				   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)0)), RK_ASM_COMMIT_HEAD_RELEASE, \
+				   RKI_ASM_ENTER_BY(RKI_RING_KIND, RK_ASM_C, where, closed),                           \
+				   RK_LIST(RKI_IN_INDEX(RKI_RING_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0)),      \
+				   RK_ASM_COMMIT_HEAD_RELEASE,                                                         \
 				   stamp, leave, closed, unequal);                                                     \
 		return RK_DONE;                                                                                        \
 	aborted:                                                                                                       \
@@ -86,7 +89,7 @@ RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 	unequal:                                                                                                       \
 		return RK_UNEQUAL;                                                                                     \
 	leave:                                                                                                         \
-		return RKI_LEAVE;                                                                                      \
+		return RKI_LEAVE_BY(RKI_RING_KIND);                                                                    \
 	}
 
 RKI_RING_APPEND(rki_ring_append, )

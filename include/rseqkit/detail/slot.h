@@ -30,14 +30,27 @@ static inline __attribute__((__unused__)) enum rk_result rki_not_done(enum rk_re
 	return outcome;
 }
 
-/* The outcome of a section that found no valid index: of one that takes the current CPU's slot, and of one that takes `cpu`. */
+/*
+ * The outcome of a section that found no valid index. RKI_LEAVE is that of a section by the current CPU, RKI_LEAVE_CID of one by the
+ * concurrency id, RKI_LEAVE_AT of one for a given CPU. RKI_LEAVE_BY takes the kind of index (arch/arch.h) as a parameter. If the
+ * kernel has no concurrency ids, another attempt would find no index either.
+ */
+#define RKI_LEAVE_BY(kind) kind(RKI_LEAVE)
+#define RKI_LEAVE_CPU RKI_LEAVE
 #if RK_HAVE_SECTIONS
 #define RKI_LEAVE rki_not_done(rki_leave())
+#define RKI_LEAVE_CID (RKI_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID) ? RK_NO_RSEQ : RKI_LEAVE)
 #define RKI_LEAVE_AT(cpu) rki_not_done(rki_leave_at(cpu))
 #else
 #define RKI_LEAVE RK_NO_RSEQ
+#define RKI_LEAVE_CID RK_NO_RSEQ
 #define RKI_LEAVE_AT(cpu) RK_NO_RSEQ
 #endif
+
+/* The operation of this kind of index: RKI_OPERATION(RKI_BY_CPU, add) is rk_cpu_add. */
+#define RKI_OPERATION(kind, verb) kind(RKI_OPERATION)(verb)
+#define RKI_OPERATION_CPU(verb) rk_cpu_##verb
+#define RKI_OPERATION_CID(verb) rk_cid_##verb
 
 /*
  * RKI_IS_SHORT is true if the length is a constant of at most 16 bytes. In that case the compiler loads the bytes before the

@@ -33,7 +33,7 @@ RKI_INLINE int rk_cid(void)
 	if (RKI_NO_AREA)
 		return -1;
 	RKI_AREA_READ(cpu, 4);
-	if (RKI_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
+	if (RKI_UNLIKELY(cpu >= rk_cid_limit))
 		return rki_cid_slow();
 	RKI_AREA_READ(cid, 24);
 	return (int)cid;
