@@ -310,12 +310,11 @@ static const struct candidate {
 
 /*
  * Returns whether all later threads will be registered when they start, and no other thread has started before. If so, the first
- * attempt of a stranger (a component that registers threads itself, strangers.h) fails, and the stranger works without rseq. In
- * the spare area, glibc itself registers each thread that a registered thread creates.
+ * attempt of a stranger (a component that registers threads itself, strangers.h) fails, and the stranger works without rseq.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
-	return !rk_strangers_may_have_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
+	return !rk_strangers_may_have_run() && (rk_kind_planned(plan)->libc_follows || rk_start_sees_all());
 }
 
 /*
@@ -325,7 +324,7 @@ static bool starts_are_ours(const union rk_plan *plan)
  */
 static bool defers(const union rk_plan *plan)
 {
-	if (plan->where == RK_WHERE_EARLY || !plan->meets)
+	if (rk_kind_planned(plan)->strangers_share || !plan->meets)
 		return false;
 	if (starts_are_ours(plan))
 		return rk_start_registers_all() && rk_strangers_have_code();
@@ -351,7 +350,7 @@ static bool is_fatal(const union rk_plan *plan)
 {
 	uint32_t length = plan->length;
 
-	if (plan->where == RK_WHERE_NOWHERE || (int32_t)rk_area_at(plan->offset)->cpu_id < 0)
+	if (rk_kind_planned(plan)->provider == RK_KTLS_NONE || (int32_t)rk_area_at(plan->offset)->cpu_id < 0)
 		return false;
 	if (length == 0)
 		length = length_here(plan->offset);

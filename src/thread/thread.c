@@ -51,7 +51,7 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
 	switch (error) {
 	case NOT_TRUE:
-		return p->where == RK_WHERE_KTLS && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+		return rk_kind_of(p)->vague_busy && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
 	case -ENOSYS:
 		return RK_REASON_NO_KERNEL;
 	case -EPERM:
@@ -148,7 +148,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		 * check_answer() read the area. The thread is registered again by the matching rk_vfork_end(), or by the next
 		 * attempt.
 		 */
-		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
+		if (r == NOT_TRUE && (rk_is_bracketed(state, area) ||
+				      (!rk_kind_of(p)->vague_busy && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
 			return -rk_reason_errno(RK_REASON_VFORK);
 		}
@@ -160,7 +161,7 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	 * filter's refusal counts only for the thread. With KTLS the kernel registers all later threads, so there a private
 	 * registration also counts only for the thread.
 	 */
-	if (reason == RK_REASON_FOREIGN && p->where != RK_WHERE_KTLS)
+	if (reason == RK_REASON_FOREIGN && !rk_kind_of(p)->separate)
 		rk_process_give_up(reason);
 	return -rk_reason_errno(reason);
 }
@@ -201,7 +202,7 @@ void rk_thread_detach(enum rk_reason reason)
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
 	WRITE(state->reason, RK_REASON_FOREIGN);
-	if (p->where != RK_WHERE_KTLS && (uint8_t)rk_process_reason(p) != RK_REASON_FOREIGN)
+	if (!rk_kind_of(p)->separate && (uint8_t)rk_process_reason(p) != RK_REASON_FOREIGN)
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
@@ -259,8 +260,7 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 
 /*
  * Prepares the thread, and records the outcome for rk_process_query(). Two failures aren't recorded, because they say nothing
- * about the process: the thread is inside a bracket, or the process uses librseq's area and librseq hasn't registered the
- * thread yet.
+ * about the process: the thread is inside a bracket, or the kind of area has the property `separate` (kinds.c).
  */
 static int prepare_and_note(void)
 {
@@ -270,7 +270,7 @@ static int prepare_and_note(void)
 
 	if (r == 0) {
 		rk_process_note(RK_REASON_NONE);
-	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && !rk_kind_of(p)->asked) {
+	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && !rk_kind_of(p)->separate) {
 		uint8_t reason = READ(state->reason);
 
 		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_kind_of(p)->reason));
