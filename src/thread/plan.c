@@ -136,16 +136,6 @@ static uint32_t length_here(ptrdiff_t offset)
 }
 
 /*
- * Returns whether the calling thread's registration at this offset has our signature. This function tries to register the
- * thread again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter has possibly
- * answered EPERM, this function returns true.
- */
-static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
-{
-	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM || rk_kernel_has_registration() != 1;
-}
-
-/*
  * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
  * thread, or the mark that rk_vfork_begin() stores. If cpu_id is 0 or more, another copy has possibly registered the thread
  * there, with 32 bytes. If a filter refuses the system call that shows whether the thread is registered, this function
@@ -354,7 +344,7 @@ static bool is_fatal(const union rk_plan *plan)
 		return false;
 	if (length == 0)
 		length = length_here(plan->offset);
-	return length != 0 && !signature_is_ours(plan->offset, length);
+	return length != 0 && !rk_kernel_signature_is_ours(rk_area_at(plan->offset), length);
 }
 
 static void choose(const struct situation *now, union rk_plan *plan, bool without_kernel)

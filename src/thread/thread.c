@@ -95,7 +95,7 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 		WRITE(rk_block.state.counted, 1);
 		(void)rk_word_add(adopters, 1);
 	}
-	r = check_answer(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
+	r = check_answer(rk_register_at(p, area, p->length), area);
 	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
 		(void)rk_word_add(adopters, (uint32_t)-1);
@@ -187,7 +187,7 @@ void rk_thread_detach(enum rk_reason reason)
 	if (adopters != NULL)
 		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
 	if (last)
-		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
+		(void)rk_kernel_unregister(rk_area_of(p), p->length);
 	WRITE(state->counted, 0);
 	WRITE(state->registered, 0);
 	if (blocked)

@@ -18,7 +18,7 @@ void rk_thread_detach(enum rk_reason reason);
 /* Registers the calling thread, by the kernel's KTLS command if the kernel registers threads (process.h). */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
-	return rk_kernel_registers(rk_kind_of(p)) ? rk_kernel_ktls_register() : rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+	return rk_kernel_registers(rk_kind_of(p)) ? rk_kernel_ktls_register() : rk_kernel_register(area, length);
 }
 
 static inline bool rk_area_is_registered(volatile struct rk_area *area)

@@ -58,9 +58,9 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
 	uint8_t slice = area->flags & RK_AREA_SLICE_ENABLED ? RESTORE_SLICE : 0;
 
-	if (rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+	if (rk_kernel_unregister(area, length) == 0)
 		return RESTORE_REGISTRATION | slice;
-	if (p->length == 0 && rk_sys_rseq(area, p->feature_size, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+	if (p->length == 0 && rk_kernel_unregister(area, p->feature_size) == 0)
 		return RESTORE_FULL_LENGTH | slice;
 	return 0;
 }
