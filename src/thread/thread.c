@@ -167,34 +167,6 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 }
 
 /*
- * Stores the reason before the system call that unregisters. Otherwise a signal handler after the call would register the
- * thread again. An early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until
- * the thread is unregistered.
- */
-void rk_thread_detach(enum rk_reason reason)
-{
-	const struct rk_process *p = rk_process_get();
-	struct rk_thread_state *state = rk_state_in_use(p);
-	volatile uint32_t *adopters = rk_kind_of(p)->counted ? rk_early_users(p->offset) : NULL;
-	unsigned char before[RK_SIGSET_SIZE];
-	bool blocked, last;
-
-	if (READ(state->reason) == RK_REASON_NONE)
-		WRITE(state->reason, (uint8_t)reason);
-	WRITE(state->restore, 0);
-	blocked = rk_kernel_block_signals(before) == 0;
-	last = READ(state->registered);
-	if (adopters != NULL)
-		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
-	if (last)
-		(void)rk_kernel_unregister(rk_area_of(p), p->length);
-	WRITE(state->counted, 0);
-	WRITE(state->registered, 0);
-	if (blocked)
-		(void)rk_kernel_set_signals(before, NULL);
-}
-
-/*
  * Records that another component has registered threads in a private area. Possibly only one copy of this library has seen
  * this, in one thread. So this function stores the reason in the thread's state (area.h), which other copies read if the copies
  * share one thread block. Without KTLS, it also stores the reason in this copy's record of the process.

@@ -9,12 +9,6 @@
 #include "area.h"
 #include "os/kernel.h"
 
-/*
- * Undoes this library's registration of the calling thread for good. Stores `reason`, unless the thread has a reason
- * already. Async-signal-safe.
- */
-void rk_thread_detach(enum rk_reason reason);
-
 /* Registers the calling thread, by the kernel's KTLS command if the kernel registers threads (process.h). */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
