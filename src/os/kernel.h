@@ -34,7 +34,9 @@
 #define RK_SYS_MMAP SYS_mmap
 #endif
 
-#define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
+/* Flags of rseq(2). Every kernel takes 0 for a registration, and RSEQ_FLAG_UNREGISTER (include/uapi/linux/rseq.h) to undo it. */
+#define RK_RSEQ_REGISTER 0
+#define RK_RSEQ_UNREGISTER 1
 
 /*
  * These values are from include/uapi/linux/rseq.h of kernels with KTLS: the patch series in kernel/ makes the kernel register
@@ -192,6 +194,9 @@ static inline uint32_t rk_feature_size(void)
 }
 
 /*
+ * Only the functions of this file call rk_sys_rseq(), one for each purpose (scripts/check-layers). So this file alone knows the
+ * flags and the signature of a registration.
+ *
  * The code of this function has the complement of the system call's number, which the compiler can't fold. So other copies of
  * this library don't take this copy for a component that registers threads itself (callers.c).
  */
@@ -201,6 +206,20 @@ static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, u
 
 	__asm__("" : "+r"(complement));
 	return (int)RK_SYSCALL(~complement, area, length, flags, signature);
+}
+
+/*
+ * rk_kernel_register() registers the calling thread at this area (struct rseq). rk_kernel_unregister() undoes the registration, if
+ * area, length and signature are those of the registration. Both return 0 or a negative errno.
+ */
+static inline int rk_kernel_register(volatile void *area, uint32_t length)
+{
+	return rk_sys_rseq(area, length, RK_RSEQ_REGISTER, RK_SIGNATURE);
+}
+
+static inline int rk_kernel_unregister(volatile void *area, uint32_t length)
+{
+	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
 }
 
 /* Gives the kernel one of the commands of KTLS. */
@@ -240,7 +259,7 @@ static inline int rk_kernel_slice_on(void)
 static inline int rk_kernel_has_registration(void)
 {
 	volatile void *address = (volatile void *)(sizeof(void *) == 8 ? -(uintptr_t)4096 : 0);
-	int r = rk_sys_rseq(address, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
+	int r = rk_kernel_register(address, RK_AREA_LENGTH_ORIGINAL);
 
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r == 0 && sizeof(void *) == 8 ? -EPERM : r;
 }
@@ -254,6 +273,16 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
 	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM &&
 	       rk_kernel_has_registration() == 1;
+}
+
+/*
+ * Returns whether the calling thread's registration at this area has our signature. This function tries to register the
+ * thread again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter has possibly
+ * answered EPERM, this function returns true.
+ */
+static inline bool rk_kernel_signature_is_ours(volatile void *area, uint32_t length)
+{
+	return rk_kernel_register(area, length) != -EPERM || rk_kernel_has_registration() != 1;
 }
 
 /*

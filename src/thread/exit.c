@@ -13,17 +13,43 @@
 #if RK_EXIT_MATTERS
 #include <pthread.h>
 #include "area.h"
+#include "early.h"
 #include "os/kernel.h"
-#include "thread.h"
+#include "os/word.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool have_key, started;
 
-static void at_thread_end(void *state)
+/*
+ * Undoes this library's registration of the ending thread for good.
+ *
+ * Stores the reason before the system call that unregisters. Otherwise a signal handler after the call would register the
+ * thread again. An early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until
+ * the thread is unregistered.
+ */
+static void at_thread_end(void *unused)
 {
-	(void)state;
-	rk_thread_detach(RK_REASON_EXITING);
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile uint32_t *adopters = rk_kind_of(p)->counted ? rk_early_users(p->offset) : NULL;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked, last;
+
+	(void)unused;
+	if (READ(state->reason) == RK_REASON_NONE)
+		WRITE(state->reason, RK_REASON_EXITING);
+	WRITE(state->restore, 0);
+	blocked = rk_kernel_block_signals(before) == 0;
+	last = READ(state->registered);
+	if (adopters != NULL)
+		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
+	if (last)
+		(void)rk_kernel_unregister(rk_area_of(p), p->length);
+	WRITE(state->counted, 0);
+	WRITE(state->registered, 0);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
 }
 
 static void make_key(void)

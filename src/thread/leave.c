@@ -22,7 +22,7 @@ static bool is_without_rseq(const struct rk_process *p)
 	if ((of_thread == RK_REASON_FOREIGN) != (of_process == RK_REASON_FOREIGN))
 		return false;
 	return !rk_area_is_registered(rk_area_of(p)) &&
-	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || p->where == RK_WHERE_LIBC);
+	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || rk_kind_of(p)->reason != RK_REASON_NONE);
 }
 
 enum rk_result rki_leave(void)

@@ -136,16 +136,6 @@ static uint32_t length_here(ptrdiff_t offset)
 }
 
 /*
- * Returns whether the calling thread's registration at this offset has our signature. This function tries to register the
- * thread again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter has possibly
- * answered EPERM, this function returns true.
- */
-static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
-{
-	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM || rk_kernel_has_registration() != 1;
-}
-
-/*
  * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
  * thread, or the mark that rk_vfork_begin() stores. If cpu_id is 0 or more, another copy has possibly registered the thread
  * there, with 32 bytes. If a filter refuses the system call that shows whether the thread is registered, this function
@@ -310,12 +300,11 @@ static const struct candidate {
 
 /*
  * Returns whether all later threads will be registered when they start, and no other thread has started before. If so, the first
- * attempt of a stranger (a component that registers threads itself, strangers.h) fails, and the stranger works without rseq. In
- * the spare area, glibc itself registers each thread that a registered thread creates.
+ * attempt of a stranger (a component that registers threads itself, strangers.h) fails, and the stranger works without rseq.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
-	return !rk_strangers_may_have_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
+	return !rk_strangers_may_have_run() && (rk_kind_planned(plan)->libc_follows || rk_start_sees_all());
 }
 
 /*
@@ -325,7 +314,7 @@ static bool starts_are_ours(const union rk_plan *plan)
  */
 static bool defers(const union rk_plan *plan)
 {
-	if (plan->where == RK_WHERE_EARLY || !plan->meets)
+	if (rk_kind_planned(plan)->strangers_share || !plan->meets)
 		return false;
 	if (starts_are_ours(plan))
 		return rk_start_registers_all() && rk_strangers_have_code();
@@ -351,11 +340,11 @@ static bool is_fatal(const union rk_plan *plan)
 {
 	uint32_t length = plan->length;
 
-	if (plan->where == RK_WHERE_NOWHERE || (int32_t)rk_area_at(plan->offset)->cpu_id < 0)
+	if (rk_kind_planned(plan)->provider == RK_KTLS_NONE || (int32_t)rk_area_at(plan->offset)->cpu_id < 0)
 		return false;
 	if (length == 0)
 		length = length_here(plan->offset);
-	return length != 0 && !signature_is_ours(plan->offset, length);
+	return length != 0 && !rk_kernel_signature_is_ours(rk_area_at(plan->offset), length);
 }
 
 static void choose(const struct situation *now, union rk_plan *plan, bool without_kernel)

@@ -35,6 +35,12 @@ union rk_plan {
  */
 union rk_plan rk_plan_make(const union rk_plan *failed);
 
+/* Returns the properties of the planned kind of area. */
+static inline const struct rk_kind *rk_kind_planned(const union rk_plan *plan)
+{
+	return &rk_kinds[plan->where];
+}
+
 /* Stores in the plan the area that the rendezvous page describes. */
 void rk_plan_adopt(union rk_plan *plan, const struct rk_rendezvous *page);
 

@@ -71,7 +71,7 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 		.magic = RK_RENDEZVOUS_MAGIC,
 		.version = RK_RENDEZVOUS_VERSION,
 		.size = sizeof(struct rk_rendezvous),
-		.kind = plan->where == RK_WHERE_EARLY ? RK_RENDEZVOUS_EARLY : RK_RENDEZVOUS_BLOCK,
+		.kind = rk_kind_planned(plan)->page,
 		.state = offsetof(struct rk_thread_block, state),
 		.offset = plan->offset,
 		.length = plan->length,
@@ -87,7 +87,7 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
  */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {
-	enum rk_where planned = (enum rk_where)plan->where;
+	bool only_ours = rk_kind_planned(plan)->only_ours;
 	ptrdiff_t spare;
 	bool registers;
 
@@ -95,13 +95,13 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 		return;
 	if (rk_rendezvous(page) == 0) {
 		rk_plan_adopt(plan, page);
-		if (plan->where == RK_WHERE_EARLY && plan->reason == RK_REASON_STRANGER)
+		if (rk_kind_planned(plan)->strangers_share && plan->reason == RK_REASON_STRANGER)
 			plan->reason = RK_REASON_NONE;
-	} else if (planned == RK_WHERE_OWN && plan->has_spare && rk_libc_area(&spare, &registers)) {
+	} else if (only_ours && plan->has_spare && rk_libc_area(&spare, &registers)) {
 		plan->where = RK_WHERE_LIBC_SPARE;
 		plan->offset = (int32_t)spare;
 		plan->length = RK_AREA_LENGTH_ORIGINAL;
-	} else if (planned == RK_WHERE_OWN) {
+	} else if (only_ours) {
 		plan->where = RK_WHERE_NOWHERE;
 		plan->length = 0;
 		plan->reason = RK_REASON_RENDEZVOUS;
@@ -136,7 +136,7 @@ static bool carry_out(union rk_plan *plan)
 	struct rk_rendezvous page = offer_of(plan);
 	bool done = true;
 
-	if (plan->offers && plan->where == RK_WHERE_KTLS)
+	if (plan->offers && rk_kernel_registers(rk_kind_planned(plan)))
 		done = leave_to_kernel(plan, &page);
 	else if (plan->offers)
 		meet(plan, &page);
@@ -159,7 +159,7 @@ static uint64_t decide_on_area(void)
 	p.reason = plan.reason;
 	p.offset = plan.offset;
 	p.length = plan.length;
-	if (p.where == RK_WHERE_NOWHERE)
+	if (rk_kind_of(&p)->provider == RK_KTLS_NONE)
 		p.offset = rk_block_is_static() ? (int32_t)rk_block_offset() : 0;
 	return p.area_word;
 }
@@ -174,9 +174,9 @@ static void find_state(struct rk_process *p)
 	struct rk_rendezvous page = {.state = offsetof(struct rk_thread_block, state)};
 	struct rk_ktls_room room;
 
-	if (p->where == RK_WHERE_OWN && p->offset != rk_block_offset()) {
+	if (!rk_kind_of(p)->in_blob && p->offset != rk_block_offset()) {
 		(void)rk_rendezvous_read(&page);
-	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
+	} else if (rk_kind_of(p)->in_blob && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
 		/*
 		 * A filter can refuse the check whether the page is mapped. A copy that has found no room took the area from
 		 * the page, so the page is certainly mapped.
@@ -199,7 +199,7 @@ static uint64_t find_neighbours(const struct rk_process *decided)
 
 	if (rk_kind_of(&p)->shared)
 		find_state(&p);
-	if (p.where == RK_WHERE_KTLS && rk_ktls_ask_kernel(&layout) == 0) {
+	if (rk_kind_of(&p)->in_blob && rk_ktls_ask_kernel(&layout) == 0) {
 		p.blob_size = (uint16_t)layout.size;
 		p.blob_alignment = (uint16_t)layout.alignment;
 	}
@@ -216,7 +216,7 @@ static uint64_t find_facts(const struct rk_process *decided)
 	p.libc_registers = registers;
 	p.feature_size = (uint16_t)rk_feature_size();
 	p.alignment = (uint16_t)rk_plan_alignment();
-	if (p.where != RK_WHERE_NOWHERE)
+	if (rk_kind_of(&p)->provider != RK_KTLS_NONE)
 		p.valid = (uint16_t)valid_bytes(p.feature_size, p.length != 0 ? p.length : RK_AREA_LENGTH_ORIGINAL);
 	p.provider = (uint8_t)(rk_ktls_find_provider(&p) + 1);
 	return p.facts_word;
@@ -238,7 +238,7 @@ const struct rk_process *rk_process_decide(void)
 		p.area_word = settle(&process->area_word, decide_on_area());
 	p.neighbours_word = settle(&process->neighbours_word, find_neighbours(&p));
 	p.facts_word = find_facts(&p);
-	if (p.where == RK_WHERE_KTLS)
+	if (rk_kind_of(&p)->in_blob)
 		rk_ktls_find_accessors();
 	rk_area_publish(p.offset, p.valid);
 	(void)settle(&process->facts_word, p.facts_word);

@@ -22,15 +22,24 @@ enum rk_where {
 	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, which is never registered */
 };
 
-/* The properties of a kind of area, one row for each kind (kinds.c). */
+/*
+ * The properties of a kind of area, one row for each kind (kinds.c). No code outside kinds.c asks whether an area is of a certain
+ * kind. It asks for a property instead, so a new kind is a row, and the function in plan.c that finds its areas.
+ */
 struct rk_kind {
-	uint8_t owner;    /* enum rk_owner of a registered thread */
-	uint8_t provider; /* enum rk_ktls: the part that registers threads */
-	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* the owner registers only threads that call it, so a thread without rseq shows nothing about others */
-	bool counted;     /* as in early.h, each thread has a count of the users of its registration */
-	bool shared;      /* all copies use one thread state (area.h), after the area; else each copy has its own */
-	int32_t mark;     /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */
+	uint8_t owner;        /* enum rk_owner of a registered thread */
+	uint8_t provider;     /* enum rk_ktls: the part that registers threads; RK_KTLS_NONE if threads have no area */
+	uint8_t reason;       /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
+	uint8_t page;         /* the rendezvous page's `kind` for such areas, if the page describes them; else 0 */
+	bool separate;        /* a thread without rseq shows nothing about others: the owner doesn't need this library for them */
+	bool only_ours;       /* only copies of this library know the areas: the page says where, and only copies register threads */
+	bool shared;          /* all copies use one thread state (area.h), after the area; else each copy has its own */
+	bool in_blob;         /* the area is in the blob of a kernel with KTLS */
+	bool vague_busy;      /* the call that registers answers EBUSY also in a thread that has no registration */
+	bool counted;         /* as in early.h, each thread has a count of the users of its registration */
+	bool strangers_share; /* strangers (strangers.h) use this area, too, so this library needn't leave rseq to them */
+	bool libc_follows;    /* the libc registers each thread that a registered thread creates */
+	int32_t mark;         /* the value of cpu_id between rk_vfork_begin() and rk_vfork_end() */
 };
 
 extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")));
@@ -95,6 +104,15 @@ static inline const struct rk_process *rk_process_get(void)
 static inline const struct rk_kind *rk_kind_of(const struct rk_process *p)
 {
 	return &rk_kinds[p->where];
+}
+
+/*
+ * Returns whether the kernel registers each new thread by itself, and each vfork child (KTLS, ktls/ktls.h). Then this library
+ * registers a thread by the kernel's KTLS command instead of rseq(2), so that the kernel maintains all data of the thread.
+ */
+static inline bool rk_kernel_registers(const struct rk_kind *kind)
+{
+	return kind->provider == RK_KTLS_KERNEL;
 }
 
 /*

@@ -11,14 +11,14 @@
 
 /*
  * Returns why no thread of this process can have rseq. Each thread can have another seccomp filter, so the refusal of one
- * thread's system call counts only while no thread is known to be registered. With KTLS (ktls/ktls.h) a refusal never
- * counts, because the kernel registers threads without the system call.
+ * thread's system call counts only while no thread is known to be registered. If the kind of area has the property
+ * `separate` (kinds.c), no refusal is recorded.
  */
 static enum rk_reason reason_of_process(const struct rk_process *p)
 {
 	enum rk_reason reason = rk_process_reason(p);
 
-	if (reason == RK_REASON_NONE && p->where != RK_WHERE_KTLS && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
+	if (reason == RK_REASON_NONE && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
 	    !rk_area_is_registered(rk_area_of(p)))
 		reason = (enum rk_reason)__atomic_load_n(&p->refused, __ATOMIC_RELAXED);
 	return reason;

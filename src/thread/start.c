@@ -195,10 +195,11 @@ static bool starts_are_left_alone(void)
 	return true; /* ThreadSanitizer prepares a thread after our code runs in it, and instrumented code can't run before */
 #elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
 	const struct rk_process *p = rk_process_get();
+	enum rk_ktls provider = (enum rk_ktls)rk_kind_of(p)->provider;
 
-	return (p->where == RK_WHERE_LIBC || p->where == RK_WHERE_KTLS) && rk_area_is_registered(rk_area_of(p));
+	return (provider == RK_KTLS_LIBC || provider == RK_KTLS_KERNEL) && rk_area_is_registered(rk_area_of(p));
 #else
-	return rk_process_get()->where != RK_WHERE_OWN;
+	return !rk_kind_of(rk_process_get())->only_ours;
 #endif
 }
 

@@ -51,7 +51,7 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
 	switch (error) {
 	case NOT_TRUE:
-		return p->where == RK_WHERE_KTLS && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+		return rk_kind_of(p)->vague_busy && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
 	case -ENOSYS:
 		return RK_REASON_NO_KERNEL;
 	case -EPERM:
@@ -95,7 +95,7 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 		WRITE(rk_block.state.counted, 1);
 		(void)rk_word_add(adopters, 1);
 	}
-	r = check_answer(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
+	r = check_answer(rk_register_at(p, area, p->length), area);
 	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
 		(void)rk_word_add(adopters, (uint32_t)-1);
@@ -148,7 +148,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		 * check_answer() read the area. The thread is registered again by the matching rk_vfork_end(), or by the next
 		 * attempt.
 		 */
-		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
+		if (r == NOT_TRUE && (rk_is_bracketed(state, area) ||
+				      (!rk_kind_of(p)->vague_busy && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
 			return -rk_reason_errno(RK_REASON_VFORK);
 		}
@@ -160,37 +161,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	 * filter's refusal counts only for the thread. With KTLS the kernel registers all later threads, so there a private
 	 * registration also counts only for the thread.
 	 */
-	if (reason == RK_REASON_FOREIGN && p->where != RK_WHERE_KTLS)
+	if (reason == RK_REASON_FOREIGN && !rk_kind_of(p)->separate)
 		rk_process_give_up(reason);
 	return -rk_reason_errno(reason);
-}
-
-/*
- * Stores the reason before the system call that unregisters. Otherwise a signal handler after the call would register the
- * thread again. An early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until
- * the thread is unregistered.
- */
-void rk_thread_detach(enum rk_reason reason)
-{
-	const struct rk_process *p = rk_process_get();
-	struct rk_thread_state *state = rk_state_in_use(p);
-	volatile uint32_t *adopters = rk_kind_of(p)->counted ? rk_early_users(p->offset) : NULL;
-	unsigned char before[RK_SIGSET_SIZE];
-	bool blocked, last;
-
-	if (READ(state->reason) == RK_REASON_NONE)
-		WRITE(state->reason, (uint8_t)reason);
-	WRITE(state->restore, 0);
-	blocked = rk_kernel_block_signals(before) == 0;
-	last = READ(state->registered);
-	if (adopters != NULL)
-		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
-	if (last)
-		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
-	WRITE(state->counted, 0);
-	WRITE(state->registered, 0);
-	if (blocked)
-		(void)rk_kernel_set_signals(before, NULL);
 }
 
 /*
@@ -201,7 +174,7 @@ void rk_thread_detach(enum rk_reason reason)
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
 	WRITE(state->reason, RK_REASON_FOREIGN);
-	if (p->where != RK_WHERE_KTLS && (uint8_t)rk_process_reason(p) != RK_REASON_FOREIGN)
+	if (!rk_kind_of(p)->separate && (uint8_t)rk_process_reason(p) != RK_REASON_FOREIGN)
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
@@ -259,8 +232,7 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 
 /*
  * Prepares the thread, and records the outcome for rk_process_query(). Two failures aren't recorded, because they say nothing
- * about the process: the thread is inside a bracket, or the process uses librseq's area and librseq hasn't registered the
- * thread yet.
+ * about the process: the thread is inside a bracket, or the kind of area has the property `separate` (kinds.c).
  */
 static int prepare_and_note(void)
 {
@@ -270,7 +242,7 @@ static int prepare_and_note(void)
 
 	if (r == 0) {
 		rk_process_note(RK_REASON_NONE);
-	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && !rk_kind_of(p)->asked) {
+	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && !rk_kind_of(p)->separate) {
 		uint8_t reason = READ(state->reason);
 
 		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_kind_of(p)->reason));

@@ -9,19 +9,10 @@
 #include "area.h"
 #include "os/kernel.h"
 
-/*
- * Undoes this library's registration of the calling thread for good. Stores `reason`, unless the thread has a reason
- * already. Async-signal-safe.
- */
-void rk_thread_detach(enum rk_reason reason);
-
-/*
- * Registers the calling thread. With KTLS, where the kernel registers threads (ktls/ktls.h), this function uses the kernel's
- * KTLS command instead of rseq(2). So the kernel also keeps the thread id in this thread's KTLS data up to date.
- */
+/* Registers the calling thread, by the kernel's KTLS command if the kernel registers threads (process.h). */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
-	return p->where == RK_WHERE_KTLS ? rk_kernel_ktls_register() : rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+	return rk_kernel_registers(rk_kind_of(p)) ? rk_kernel_ktls_register() : rk_kernel_register(area, length);
 }
 
 static inline bool rk_area_is_registered(volatile struct rk_area *area)

@@ -58,9 +58,9 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
 	uint8_t slice = area->flags & RK_AREA_SLICE_ENABLED ? RESTORE_SLICE : 0;
 
-	if (rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+	if (rk_kernel_unregister(area, length) == 0)
 		return RESTORE_REGISTRATION | slice;
-	if (p->length == 0 && rk_sys_rseq(area, p->feature_size, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+	if (p->length == 0 && rk_kernel_unregister(area, p->feature_size) == 0)
 		return RESTORE_FULL_LENGTH | slice;
 	return 0;
 }
@@ -133,10 +133,10 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 
 	/*
 	 * EBUSY means that the thread is registered already. With KTLS (ktls/ktls.h), the kernel also answers EBUSY in a
-	 * vfork child, which isn't registered: only its parent gets the registration back. So with KTLS this function asks
-	 * whether the area is registered.
+	 * vfork child, which isn't registered: only its parent gets the registration back. So after such a vague answer,
+	 * this function asks whether the area is registered.
 	 */
-	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
+	if (r == 0 || (r == -EBUSY && (!rk_kind_of(p)->vague_busy || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
 			(void)rk_kernel_slice_on();
 		return 0;
@@ -172,12 +172,12 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
 
 /*
  * Returns whether the caller has just opened its outermost bracket, and is certainly no vfork child. The bracket undid a
- * registration, which a vfork child doesn't have. With KTLS this shows nothing, because there the kernel registers every
- * thread by itself.
+ * registration, which a vfork child doesn't have. If the kernel registers threads, this shows nothing, because it registers
+ * vfork children, too.
  */
 static bool is_in_person(const struct rk_process *p, const struct rk_thread_state *state)
 {
-	return READ(state->vfork) == 1 && p->where != RK_WHERE_KTLS &&
+	return READ(state->vfork) == 1 && !rk_kernel_registers(rk_kind_of(p)) &&
 	       (READ(state->restore) & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH));
 }
 

@@ -23,6 +23,7 @@ enum { RK_TEST_FAILED = 1, RK_TEST_SKIPPED = 2 };
 static jmp_buf rk_test_way_out;
 
 #define cmocka_unit_test(function) {#function, function, NULL, NULL, NULL}
+#define cmocka_unit_test_setup(function, setup) {#function, function, setup, NULL, NULL}
 #define cmocka_unit_test_setup_teardown(function, setup, teardown) {#function, function, setup, teardown, NULL}
 #define CM_OUTPUT_TAP 0
 #define cmocka_set_message_output(format) ((void)(format))

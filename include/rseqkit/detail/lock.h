@@ -89,7 +89,7 @@ RKI_API void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwloc
 
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
 {
-	void *slot, *slowly; /* local, so that the caller's variable may be in a register */
+	void *slot = RKI_NULL, *slowly; /* local, so that the caller's variable may be in a register */
 	enum rk_result outcome = RK_ABORTED;
 	intptr_t me = rki_lock_me();
 	int r;
