@@ -23,6 +23,9 @@
 		(answer) = result_;                                                                                    \
 	} while (0)
 
+#ifndef __ILP32__
+#define RK_READS_CODE 1
+#endif
 #define RK_TLS_DESCRIPTORS_IF_SHARED 1
 #define RK_VDSO_NAME(name) "__kernel_" name
 

@@ -52,6 +52,11 @@
 #define RK_TLS_DESCRIPTORS_IF_SHARED 0
 #endif
 
+/* 1 if thread/callers.c can read this machine's instructions, by NAME_callers.h. */
+#ifndef RK_READS_CODE
+#define RK_READS_CODE 0
+#endif
+
 /*
  * Two macros have no default:
  *   - RK_PAGE_SIZE is defined if all machines of this kind have pages of one size. Without it, the library asks the kernel

@@ -18,6 +18,7 @@ static inline bool rk_cpuid_has_lzcnt(void)
 #define RK_CPUID_HAS_LZCNT() rk_cpuid_has_lzcnt()
 
 #ifndef __ILP32__
+#define RK_READS_CODE 1
 #define RK_ASK_VALGRIND(answer, arguments)                                                                             \
 	__asm__ __volatile__("rol {$3, %%rdi|rdi, 3}\n\trol {$13, %%rdi|rdi, 13}\n\t"                                  \
 			     "rol {$61, %%rdi|rdi, 61}\n\trol {$51, %%rdi|rdi, 51}\n\txchg {%%rbx, %%rbx|rbx, rbx}"    \
