@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "ring_bench.h"
+#include "arch/arch.h"
 #include "remote_bench.h"
 
 #include <sched.h>
@@ -54,21 +55,12 @@ bool bench_settle_ring(void)
 	return right && rk_ring_dropped(bench_ring, RK_INDEX_OVERFLOW) == 0;
 }
 
-static void pause_here(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("yield");
-#endif
-}
-
 bool bench_ring_wait(uint64_t *times)
 {
 	if (++*times > SPINS_BEFORE_YIELD)
 		(void)sched_yield();
 	else
-		pause_here();
+		BENCH_PAUSE();
 	if (*times < WAITS_MAX)
 		return true;
 	bench_ring_count(0, 1);
@@ -173,7 +165,7 @@ static void wait_for_records(void)
 	uint64_t until = bench_now() + EMPTY_NS;
 
 	while (bench_now() < until)
-		pause_here();
+		BENCH_PAUSE();
 }
 
 /* In `ring-remote` the records must also come in the order of the table. */

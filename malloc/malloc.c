@@ -146,7 +146,7 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 /* Frees an object: puts it into the cache of its page. The page's inverse must be loaded before the page's cache (map.h). */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-#ifdef __x86_64__ /* this machine keeps loads in order, and an atomic load would take one more instruction */
+#if RKI_ORDERS_BY_ITSELF /* such a machine keeps loads in order, and an atomic load would take one more instruction */
 	uint32_t inverse = leaf->inverses[number];
 
 	__atomic_signal_fence(__ATOMIC_ACQUIRE);

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
+#include "arch/arch.h"
 
 #ifndef SYS_rseq
 #define SYS_rseq __NR_rseq
@@ -47,13 +48,6 @@
 #define RK_KTLS_SET_SIG 3
 #define RK_KTLS_SET_THREAD 4
 #define RK_KTLS_SET_OFFSET_AUTO 7
-
-/* The size of the kernel's signal set, in bytes. */
-#ifdef __mips__
-#define RK_SIGSET_SIZE 16
-#else
-#define RK_SIGSET_SIZE 8
-#endif
 
 /* Makes a system call by the libc's syscall(). Returns a negative errno if the call fails. Leaves errno as it was. */
 #define RK_SYSCALL(...)                                                                                                \
@@ -172,8 +166,8 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 
 static inline size_t rk_page_size(void)
 {
-#ifdef __x86_64__
-	return 4096; /* there is no other */
+#ifdef RK_PAGE_SIZE
+	return RK_PAGE_SIZE;
 #else
 	return (size_t)getauxval(AT_PAGESZ);
 #endif
@@ -325,14 +319,14 @@ static inline void rk_kernel_unmap(void *memory, size_t size)
 
 /*
  * RK_FOURTH_WIDE passes a 64-bit value as the fourth argument of a system call. Such an argument takes one or two registers.
- * On some machines, the first of two registers must have an even number.
+ * On some machines, the first of two registers must have an even number (RK_PAIRS_ARE_EVEN).
  */
-#if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#if __SIZEOF_LONG__ == 4 && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define RK_WIDE(value) 0L, (value)
 #else
 #define RK_WIDE(value) (value), 0L
 #endif
-#if defined(__arm__) || (defined(__powerpc__) && !defined(__LP64__)) || (defined(__mips__) && _MIPS_SIM == _ABIO32)
+#if RK_PAIRS_ARE_EVEN
 #define RK_FOURTH_WIDE(value) 0L, RK_WIDE(value)
 #else
 #define RK_FOURTH_WIDE(value) RK_WIDE(value)

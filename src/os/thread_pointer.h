@@ -5,30 +5,13 @@
 
 #include <rseqkit/abi.h>
 
-/*
- * Each call reads the thread pointer anew, because a fiber can continue in another thread. Otherwise the compiler could use an
- * earlier result, if this function is inlined into the fiber's function.
- */
+/* Each call reads the thread pointer anew, because a fiber can continue in another thread. */
 static inline char *rk_thread_pointer(void)
 {
-#if defined(__x86_64__)
 	char *pointer;
 
-	__asm__ __volatile__("mov {%%fs:0, %0|%0, fs:[0]}" : "=r"(pointer));
+	RKI_READ_THREAD_POINTER(pointer);
 	return pointer;
-#elif defined(__i386__)
-	char *pointer;
-
-	__asm__ __volatile__("mov {%%gs:0, %0|%0, gs:[0]}" : "=r"(pointer));
-	return pointer;
-#elif defined(__aarch64__)
-	char *pointer;
-
-	__asm__ __volatile__("mrs %x0, tpidr_el0" : "=r"(pointer));
-	return pointer;
-#else
-	return (char *)__builtin_thread_pointer();
-#endif
 }
 
 /* Returns the calling thread's area at this offset. */

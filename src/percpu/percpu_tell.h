@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "arch/arch.h"
 
 extern void __asan_poison_memory_region(const volatile void *from, size_t size) __attribute__((__weak__));
 extern void __asan_unpoison_memory_region(const volatile void *from, size_t size) __attribute__((__weak__));
@@ -27,25 +28,7 @@ static inline uintptr_t rk_ask_valgrind(uintptr_t request, const volatile void *
 	volatile uintptr_t arguments[6] = {request, (uintptr_t)from, size};
 	uintptr_t answer = 0;
 
-#if defined(__x86_64__) && defined(__LP64__)
-	__asm__ __volatile__("rol {$3, %%rdi|rdi, 3}\n\trol {$13, %%rdi|rdi, 13}\n\t"
-			     "rol {$61, %%rdi|rdi, 61}\n\trol {$51, %%rdi|rdi, 51}\n\txchg {%%rbx, %%rbx|rbx, rbx}"
-			     : "+d"(answer)
-			     : "a"(&arguments[0])
-			     : "cc", "memory");
-#elif defined(__aarch64__)
-	register volatile uintptr_t *where __asm__("x4") = arguments;
-	register uintptr_t result __asm__("x3") = 0;
-
-	__asm__ __volatile__("ror x12, x12, #3\n\tror x12, x12, #13\n\tror x12, x12, #51\n\tror x12, x12, #61\n\t"
-			     "orr x10, x10, x10"
-			     : "+r"(result)
-			     : "r"(where)
-			     : "cc", "memory", "x12");
-	answer = result;
-#else
-	(void)arguments;
-#endif
+	RK_ASK_VALGRIND(answer, arguments);
 	return answer;
 }
 

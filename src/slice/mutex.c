@@ -63,15 +63,6 @@ static bool take_mutex(struct rk_mutex *mutex, bool slept)
 	return taken;
 }
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("isb");
-#endif
-}
-
 /*
  * Spins for at most about twice as long as recent calls of this function did on average, whether these succeeded or not. The
  * time between loads grows, because each load takes the word's cache line from the holder, which needs the line to unlock.
@@ -84,7 +75,7 @@ static bool spin(struct rk_mutex *mutex)
 
 	for (int pauses = 1; times < most && !taken; pauses *= 2) {
 		for (int i = 0; i < pauses && times < most; i++, times++)
-			relax();
+			RK_PAUSE();
 		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take_mutex(mutex, false);
 	}
 	if ((times - before) / 8 != 0)

@@ -11,9 +11,7 @@
 #include <errno.h>
 #include <float.h>
 #include <string.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
+#include "arch/arch.h"
 #include "counter_group.h"
 #include "percpu/percpu_range.h"
 
@@ -25,13 +23,12 @@
  */
 static bool has_lzcnt(void)
 {
-#ifdef __x86_64__
+#ifdef RK_CPUID_HAS_LZCNT
 	static signed char answer; /* 1: yes; -1: no; 0: CPUID wasn't executed yet */
 	signed char known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
-	unsigned a, b, c, d;
 
 	if (known == 0) {
-		known = __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0 ? 1 : -1;
+		known = RK_CPUID_HAS_LZCNT() ? 1 : -1;
 		__atomic_store_n(&answer, known, __ATOMIC_RELAXED);
 	}
 	return known > 0;

@@ -115,7 +115,7 @@ static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct r
 	int64_t most = LOOK_AGAIN;
 
 	__atomic_fetch_or(&slot->waiting, is_so == is_free ? FREE : EMPTY, __ATOMIC_SEQ_CST);
-	if (rk_fence_all() < 0 || (!RK_ORDERS_BY_ITSELF && rk_fence_memory() < 0))
+	if (rk_fence_all() < 0 || (!RKI_ORDERS_BY_ITSELF && rk_fence_memory() < 0))
 		most = LOOK_SOON;
 	if (!is_so(slot))
 		(void)rk_futex_wait(futex, seen, left < most ? left : most);

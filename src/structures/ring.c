@@ -189,17 +189,7 @@ size_t rk_ring_largest(const struct rk_ring *ring)
 
 uint64_t rk_ring_clock(void)
 {
-#if defined(__x86_64__)
-	__builtin_ia32_lfence();
-	return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-	uint64_t clock;
-
-	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(clock) : : "memory");
-	return clock;
-#else
-	return (uint64_t)rk_kernel_now();
-#endif
+	return RK_CLOCK();
 }
 
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position)

@@ -44,7 +44,7 @@ int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *calle
 	if (r < 0)
 		return r;
 	readers = rk_readers_of(*item);
-	readers->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (RK_ORDERS_BY_ITSELF || rk_fence_memory() == 0);
+	readers->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (RKI_ORDERS_BY_ITSELF || rk_fence_memory() == 0);
 	rk_readers_slot(*item, RK_INDEX_OVERFLOW)->of_overflow.generation = KNOWN;
 	return 0;
 }
@@ -144,5 +144,5 @@ void rk_readers_leave(void *item, void *counted, enum rk_result outcome)
 
 int rk_readers_fence(const struct rk_readers *readers)
 {
-	return RK_ORDERS_BY_ITSELF || !readers->by_sections ? 0 : rk_fence_memory();
+	return RKI_ORDERS_BY_ITSELF || !readers->by_sections ? 0 : rk_fence_memory();
 }

@@ -48,16 +48,6 @@ struct rk_readers {
 };
 
 /*
- * RK_ORDERS_BY_ITSELF is 1 if the machine executes loads in order, stores in order, and no store before an earlier load.
- * Other machines need memory fences.
- */
-#if defined(__x86_64__) || defined(__i386__)
-#define RK_ORDERS_BY_ITSELF 1
-#else
-#define RK_ORDERS_BY_ITSELF 0
-#endif
-
-/*
  * rk_readers_create() allocates an item without readers from one of two pools, and creates that pool if there is none. It
  * returns the same as rk_percpu_alloc(). rk_readers_destroy() frees such an item. It returns the same as rk_percpu_free(), or
  * -EINVAL if `item` isn't such an item. rk_readers_has() returns whether `item` is such an item.
@@ -100,7 +90,7 @@ intptr_t rk_readers_set(void *item);
 /* Returns the token of a reader that was counted in the overflow slot. The reader passes this token when it ends. */
 static inline void *rk_readers_token(const void *item, intptr_t word)
 {
-	return (void *)(word | (rk_readers_of(item)->by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
+	return (void *)(word | (rk_readers_of(item)->by_sections || RKI_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
 }
 
 /* Returns the sum of a word over all slots: how many readers are counted in it. readers.c says when this sum has a meaning. */

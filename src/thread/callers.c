@@ -30,7 +30,7 @@
 #include "os/kernel.h"
 #include "os/module.h"
 
-#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__ILP32__)
+#if RK_READS_CODE
 /* A module's code is possibly in one segment with its constants, between which AddressSanitizer allows no reads. */
 #define READS_CODE __attribute__((__no_sanitize__("address")))
 
@@ -98,7 +98,7 @@ static bool can_read(uintptr_t address, size_t size)
 }
 
 /*
- * Each machine has the constant STEP, the alignment of its instructions, and three functions:
+ * Each machine has the constant STEP, the alignment of its instructions, and three functions. They are in arch/NAME_callers.h:
  *
  *   find_number()   returns the next place where an instruction possibly loads the number, or `end`
  *   is_indirect()   returns whether the code at an address jumps through a slot of syscall(), as the linker's code for calls does
@@ -108,129 +108,7 @@ static bool can_read(uintptr_t address, size_t size)
 
 static bool is_syscall(const struct module *module, uintptr_t target);
 
-#ifdef __x86_64__
-#define STEP 1
-
-/* The number as an operand of an instruction. */
-#define NUMBER_0 (SYS_rseq & 255)
-#define NUMBER_1 (SYS_rseq >> 8)
-_Static_assert(NUMBER_0 == 0x4e && NUMBER_1 == 1, "334");
-
-READS_CODE static int32_t operand_of(const unsigned char *at)
-{
-	return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
-}
-
-typedef char bytes __attribute__((__vector_size__(16)));
-typedef bytes unaligned_bytes __attribute__((__aligned__(1), __may_alias__));
-
-/* Compares 16 places at a time. */
-READS_CODE static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
-{
-	const bytes first = (bytes){0} + (char)NUMBER_0, second = (bytes){0} + (char)NUMBER_1;
-
-	for (; end - at > 16; at += 16) {
-		bytes is_first = (bytes)(*(const unaligned_bytes *)(const void *)at == first);
-		bytes is_second = (bytes)(*(const unaligned_bytes *)(const void *)(at + 1) == second);
-		int places = __builtin_ia32_pmovmskb128(is_first & is_second);
-
-		if (RKI_UNLIKELY(places != 0))
-			return at + __builtin_ctz((unsigned)places);
-	}
-	while (at < end && *at != NUMBER_0)
-		at++;
-	return at;
-}
-
-/* Recognises "jmp *slot(%rip)", possibly after endbr64 and a bnd prefix. */
-READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
-{
-	const unsigned char *at = (const unsigned char *)address;
-
-	if (!has_code_at(module, address, 16) || !can_read(address, 16))
-		return false;
-	if (operand_of(at) == (int32_t)0xfa1e0ff3)
-		at += 4;
-	at += *at == 0xf2;
-	return at[0] == 0xff && at[1] == 0x25 && is_slot(module, (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2));
-}
-
-/* `at` is the number in the operand of a mov, whose opcode is just before it. Reads from 3 bytes before `at` to `end`. */
-READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
-{
-	bool to_edi = at[-1] == 0xbf || (at[-2] == 0xc7 && at[-1] == 0xc7);
-	bool to_eax = at[-1] == 0xb8 || (at[-2] == 0xc7 && at[-1] == 0xc0);
-
-	if (operand_of(at) != SYS_rseq || (!to_edi && !to_eax))
-		return false;
-	for (at += 4; end - at >= 6; at++) {
-		uintptr_t near = (uintptr_t)at + 5 + (uintptr_t)(intptr_t)operand_of(at + 1);
-		uintptr_t far = (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2);
-
-		if (to_edi && (((at[0] & 0xfe) == 0xe8 && is_syscall(module, near)) ||
-			       (at[0] == 0xff && (at[1] == 0x15 || at[1] == 0x25) && is_slot(module, far))))
-			return true;
-		if (to_eax && at[0] == 0x0f && (at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
-			return false;
-		if (to_eax && !module->is_static && at[0] == 0x0f && at[1] == 0x05)
-			return true;
-	}
-	return false;
-}
-#else
-#define STEP 4
-
-READS_CODE static uint32_t instruction_at(const unsigned char *at)
-{
-	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-#define MOVE (0x52800000U | (uint32_t)SYS_rseq << 5) /* movz w0, #SYS_rseq; bit 31 makes it x0, bits 0 to 4 are the register */
-#define MOVE_MASK 0x7fffffe0U
-
-READS_CODE static const unsigned char *find_number(const unsigned char *at, const unsigned char *end)
-{
-	while (at < end && (instruction_at(at) & MOVE_MASK) != MOVE)
-		at += 4;
-	return at;
-}
-
-/* Recognises adrp x16, page; ldr x17, [x16, #offset]; ... br x17, possibly after bti. */
-READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
-{
-	const unsigned char *at = (const unsigned char *)address;
-	uint32_t page, load;
-	int64_t pages;
-
-	if (address % 4 != 0 || !has_code_at(module, address, 16) || !can_read(address, 16))
-		return false;
-	if ((instruction_at(at) & 0xffffff3fU) == 0xd503241fU)
-		at += 4;
-	page = instruction_at(at);
-	load = instruction_at(at + 4);
-	if ((page & 0x9f00001fU) != 0x90000010U || (load & 0xffc003ffU) != 0xf9400211U)
-		return false;
-	pages = (int64_t)((uint64_t)((page >> 5 & 0x7ffff) << 2 | (page >> 29 & 3)) << 43) >> 43;
-	return is_slot(module, (((uintptr_t)at & ~(uintptr_t)4095) + (uintptr_t)(pages * 4096)) + (load >> 10 & 4095) * 8);
-}
-
-READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
-{
-	uint32_t destination = instruction_at(at) & 31;
-
-	for (at += 4; end - at >= 4 && (destination == 0 || destination == 8); at += 4) {
-		uint32_t instruction = instruction_at(at);
-		int64_t distance = (int64_t)((uint64_t)(instruction & 0x3ffffff) << 38) >> 36;
-
-		if (destination == 0 && (instruction & 0x7c000000U) == 0x14000000U && /* b or bl */
-		    is_syscall(module, (uintptr_t)at + (uintptr_t)distance))
-			return true;
-		if (destination == 8 && !module->is_static && instruction == 0xd4000001U) /* svc #0 */
-			return true;
-	}
-	return false;
-}
-#endif
+#include "arch/callers.h"
 
 /* Returns whether a call to this address calls the libc's syscall(). */
 static bool is_syscall(const struct module *module, uintptr_t target)

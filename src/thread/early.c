@@ -35,7 +35,7 @@
 enum symbol { ABI, REFCOUNT };
 
 /* A shared object is never linked statically; embed.h says why that matters. */
-#if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && defined(__aarch64__)
+#if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && RK_TLS_DESCRIPTORS_IF_SHARED
 #define RKE_TLS_DESCRIPTORS 1
 #endif
 

@@ -44,6 +44,12 @@
 #define RK_SIGNATURE RKI_ASM_SIGNATURE
 #endif
 
+/* generic.h describes this macro. */
+#define RKI_READ_THREAD_POINTER(pointer) __asm__ __volatile__("mrs %x0, tpidr_el0" : "=r"(pointer))
+#ifndef __ILP32__
+#include <rseqkit/arch/aarch64_vfork.h>
+#endif
+
 #ifndef RK_NO_SECTIONS
 #include <rseqkit/arch/section.h>
 

@@ -2,13 +2,17 @@
 /*
  * arch.h - includes the port for the architecture that the code is compiled for.
  *
- * A port is one file in this folder; this header includes it below. A port has all code that depends on the architecture:
+ * A port is one file in this folder, NAME.h, and possibly further files NAME_*.h. This header includes NAME.h below. A port has
+ * all code of programs that depends on the architecture; src/arch/ has what only the library needs. A port has
  *   - RK_SIGNATURE, the word before every abort handler, which equals the registered signature (source: the C library's
  *     bits/rseq.h)
+ *   - the macros of generic.h whose default isn't right or not the best. generic.h has the defaults
  *   - unless RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once, with these primitives
  *     (detail/ops_body.h)
  *
- * If no port provides the primitives, this header includes portable.h, whose primitives have no critical sections. With
+ * No file outside the folders `arch` names an architecture, except embed.h; scripts/check-layers makes sure of it.
+ *
+ * If no port provides the primitives, generic.h includes portable.h, whose primitives have no critical sections. With
  * portable.h, every operation returns RK_NO_RSEQ, and everything that is built on operations takes its fallback. No port
  * provides the primitives
  *   - on machines without a port
@@ -75,8 +79,6 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
 #elif defined(__aarch64__)
 #include <rseqkit/arch/aarch64.h>
 #endif
-#ifndef RK_HAVE_SECTIONS
-#include <rseqkit/arch/portable.h>
-#endif
+#include <rseqkit/arch/generic.h>
 
 #endif /* RSEQKIT_ARCH_H */

@@ -11,11 +11,6 @@
 
 #define RK_HAVE_SECTIONS 0
 
-/* RK_SIGNATURE 0 means that the signature of this architecture isn't known. In that case the library never registers a thread. */
-#ifndef RK_SIGNATURE
-#define RK_SIGNATURE 0
-#endif
-
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	do {                                                                                                           \
 		__asm__ __volatile__ goto("" : : inputs : "memory" : aborted, __VA_ARGS__);                            \

@@ -39,6 +39,17 @@
 
 #define RK_SIGNATURE 0x53053053
 
+/* generic.h describes these macros. */
+#define RKI_READ_THREAD_POINTER(pointer) __asm__ __volatile__("mov {%%fs:0, %0|%0, fs:[0]}" : "=r"(pointer))
+#define RKI_PLUGIN_ALIGNMENT 64
+#define RKI_ORDERS_BY_ITSELF 1
+#ifndef __LZCNT__
+#define RKI_LZCNT(zeros, word) __asm__("lzcnt{q %1, %0| %0, %1}" : "=r"(zeros) : "r"(word) : "cc")
+#endif
+#ifndef __ILP32__
+#include <rseqkit/arch/x86_64_vfork.h>
+#endif
+
 #ifndef RK_NO_SECTIONS
 #include <rseqkit/arch/section.h>
 #include <rseqkit/arch/x86_64_unwind.h>

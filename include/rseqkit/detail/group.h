@@ -85,11 +85,11 @@ leave:
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_zeros(const struct rki_group_head *head, uint64_t word)
 {
-#if defined(__x86_64__) && !defined(__LZCNT__)
+#ifdef RKI_LZCNT
 	uint64_t zeros;
 
 	if (RKI_LIKELY(head->lzcnt)) {
-		__asm__("lzcnt{q %1, %0| %0, %1}" : "=r"(zeros) : "r"(word) : "cc");
+		RKI_LZCNT(zeros, word);
 		return (unsigned)zeros;
 	}
 #endif

@@ -25,7 +25,7 @@
  * must, because other CPUs see a plain store after all earlier accesses. On other machines readers must if no fence was
  * available.
  */
-#if defined(__x86_64__) || defined(__i386__)
+#if RKI_ORDERS_BY_ITSELF
 #define RKI_READERS_LEAVE_ATOMICALLY(token) 0
 #else
 #define RKI_READERS_LEAVE_ATOMICALLY(token) ((uintptr_t)(token) & RKI_READERS_ATOMIC)

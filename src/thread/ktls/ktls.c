@@ -34,11 +34,7 @@
 #include "thread/thread.h"
 #include "os/vdso.h"
 
-#ifdef __aarch64__
-#define ACCESSOR(what) "__kernel_rseq_ktls_" what
-#else
-#define ACCESSOR(what) "__vdso_rseq_ktls_" what
-#endif
+#define ACCESSOR(what) RK_VDSO_NAME("rseq_ktls_" what)
 
 static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);
