@@ -45,6 +45,7 @@ static int left;
 __attribute__((__used__)) ptrdiff_t offset_of_area __asm__("rk_area_offset");
 __attribute__((__used__)) ptrdiff_t offset_of_number __asm__("rki_number_offset");
 __attribute__((__used__)) uint32_t valid __asm__("rk_area_valid") = 64;
+__attribute__((__used__)) uint32_t limit_of_cpu_id __asm__("rk_cid_limit") = 1U << 31;
 
 IN_TEXT enum rk_result rki_leave(void)
 {

@@ -6,7 +6,7 @@ int main()
 {
 	struct rk_area area {};
 	ptrdiff_t offset = rk_area_offset;
-	uint32_t valid = rk_area_valid;
+	uint32_t valid = rk_area_valid < rk_cid_limit ? rk_area_valid : 0;
 	int32_t unregistered = RK_CPU_ID_UNINITIALIZED;
 
 	area.rseq_cs = 0;
