@@ -188,8 +188,8 @@ static inline uint32_t rk_feature_size(void)
 }
 
 /*
- * Only the functions of this file call rk_sys_rseq(), one for each purpose (scripts/check-layers). So this file alone knows the
- * flags and the signature of a registration.
+ * In src/, only functions of this file call rk_sys_rseq(), and each has one purpose (scripts/check-layers). So no other file of
+ * src/ knows the flags and the signature of a registration. embed.h has its own call.
  *
  * The code of this function has the complement of the system call's number, which the compiler can't fold. So other copies of
  * this library don't take this copy for a component that registers threads itself (callers.c).
@@ -203,8 +203,8 @@ static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, u
 }
 
 /*
- * rk_kernel_register() registers the calling thread at this area (struct rseq). rk_kernel_unregister() undoes the registration, if
- * area, length and signature are those of the registration. Both return 0 or a negative errno.
+ * rk_kernel_register() registers the calling thread at this area (struct rseq). rk_kernel_unregister() undoes the registration,
+ * if area, length and signature are those of the registration. Both return 0 or a negative errno.
  */
 static inline int rk_kernel_register(volatile void *area, uint32_t length)
 {
