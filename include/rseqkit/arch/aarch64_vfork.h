@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* aarch64_vfork.h - the function of RK_VFORK() (../vfork.h) for 64-bit Arm, in assembly. ../detail/vfork.h says what it must do. */
+/* aarch64_vfork.h - the function of RK_VFORK() (../vfork.h) in assembly. ../detail/vfork.h says what it must do. */
 #ifndef RSEQKIT_ARCH_AARCH64_VFORK_H
 #define RSEQKIT_ARCH_AARCH64_VFORK_H
 

@@ -43,9 +43,9 @@ struct rk_thread_state {
  * The thread block's alignment in bytes. It is 64, the most that the kernel may require for an area. But the TLS of a module
  * that dlopen() loads can't have a larger alignment than the libc's thread descriptor. The descriptor's alignment
  * (RKI_PLUGIN_ALIGNMENT) is 64 on x86 (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy
- * of this library couldn't be loaded if the block's alignment were 64. If the libc has an area of its own, the block isn't used as an area, and an
- * alignment of 16 is enough. dlopen() never loads the preloaded object librseqkit-preload.so, which is compiled with an
- * alignment of 64. The other copies use the block of that object. Source: glibc's elf/dl-reloc.c,
+ * of this library couldn't be loaded if the block's alignment were 64. If the libc has an area of its own, the block isn't
+ * used as an area, and an alignment of 16 is enough. dlopen() never loads the preloaded object librseqkit-preload.so, which is
+ * compiled with an alignment of 64. The other copies use the block of that object. Source: glibc's elf/dl-reloc.c,
  * _dl_try_allocate_static_tls().
  */
 #ifndef RK_BLOCK_ALIGNMENT

@@ -32,8 +32,8 @@ static inline __attribute__((__unused__)) enum rk_result rki_not_done(enum rk_re
 
 /*
  * The outcome of a section that found no valid index. RKI_LEAVE is that of a section by the current CPU, RKI_LEAVE_CID of one by
- * the concurrency id, RKI_LEAVE_AT of one for a given CPU. RKI_LEAVE_BY takes the kind of index (arch/arch.h) as a parameter. If the
- * kernel has no concurrency ids, another attempt would find no index either.
+ * the concurrency id, RKI_LEAVE_AT of one for a given CPU. RKI_LEAVE_BY takes the kind of index (arch/arch.h) as a parameter. If
+ * the kernel has no concurrency ids, another attempt would find no index either.
  */
 #define RKI_LEAVE_BY(kind) kind(RKI_LEAVE)
 #define RKI_LEAVE_CPU RKI_LEAVE
