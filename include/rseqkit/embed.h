@@ -403,8 +403,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 /*
  * Returns whether this is the offset that a reference to an undefined TLS symbol gets. The dynamic linker makes such a
  * reference the thread pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the
- * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment. Instructions of x86-64
- * have 32 bits of this offset. If the executable is linked for an address above 2 GiB, the offset possibly becomes positive.
+ * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -415,9 +414,8 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 		if (header[i].p_type == PT_TLS) {
 			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
 			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
-			ptrdiff_t of_nothing = -(ptrdiff_t)(header[i].p_vaddr + size);
 
-			if (offset == of_nothing || offset == (int32_t)of_nothing)
+			if (offset == -(ptrdiff_t)(header[i].p_vaddr + size))
 				return 1;
 		}
 	}
@@ -472,7 +470,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}\n\t"         \
 					 ".byte 0x66, 0x90"                                                            \
 			: "=a"(word_));                                                                                \
-		(offset) = rke_offset_by_descriptor(word_, word_ <= 0 || rke_is_undefined(word_));                     \
+		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
 #else
 /* If the linker replaces the load of the descriptor's function, x1 stays 0. */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "../unit/quiet.h"
 #include "../../src/os/thread_pointer.h"
 
 #ifdef WEAK
@@ -47,7 +48,7 @@ void *look(void *arg)
 		return "not the values of a registration";
 	if (*(volatile int32_t *)(tp + __rseq_offset + 4) < 0)
 		return "no CPU number there";
-	return syscall(SYS_rseq, tp + __rseq_offset, 32, 1, 0x12345678) == -1 && errno == EPERM ? NULL : "not registered";
+	return syscall(quiet_rseq(), tp + __rseq_offset, 32, 1, 0x12345678) == -1 && errno == EPERM ? NULL : "not registered";
 }
 
 #ifndef MODULE
