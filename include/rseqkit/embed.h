@@ -403,7 +403,8 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 /*
  * Returns whether this is the offset that a reference to an undefined TLS symbol gets. The dynamic linker makes such a
  * reference the thread pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the
- * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment.
+ * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment. An instruction of
+ * x86-64 has only the low 32 bits of that offset. If the executable is above 2 GiB, these bits are another number.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -415,7 +416,9 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
 			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
 
-			if (offset == -(ptrdiff_t)(header[i].p_vaddr + size))
+			ptrdiff_t of_zero = -(ptrdiff_t)(header[i].p_vaddr + size);
+
+			if (offset == of_zero || offset == (int32_t)of_zero)
 				return 1;
 		}
 	}
@@ -462,15 +465,17 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #ifdef __x86_64__
 /*
  * The bytes 0x66, 0x90 do nothing. In an executable, lld before release 14 replaces the descriptor by the offset. It expects a
- * call of the descriptor's function after this instruction, and writes these two bytes over whatever is there.
+ * call of the descriptor's function after this instruction, writes these two bytes over whatever is there, and drops the next
+ * relocation. So these bytes have a relocation without an effect.
  */
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		intptr_t word_;                                                                                        \
-		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}\n\t"         \
+		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}\n"           \
+					 ".Lrke_after_%=:\t.reloc .Lrke_after_%=, R_X86_64_NONE\n\t"                  \
 					 ".byte 0x66, 0x90"                                                            \
 			: "=a"(word_));                                                                                \
-		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
+		(offset) = rke_offset_by_descriptor(word_, word_ <= 0 || rke_is_undefined(word_));                     \
 	} while (0)
 #else
 /* If the linker replaces the load of the descriptor's function, x1 stays 0. */
