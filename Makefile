@@ -19,7 +19,9 @@ endif
 
 # Each build of the checks has a folder below build/check, with the options that its tests need.
 CHECK := build/check
-targets := steps builds toolchain tool malloc examples kernels fuzz torture doc debian
+targets := steps builds toolchain tool malloc examples kernels fuzz torture doc debian ports
+PORTS ?= riscv64 s390x ppc64le armhf mips64el i386
+export PORTS
 setup = scripts/check --setup
 hint = scripts/deps --hint 'the tool has only the commands doctor and exec, without the libraries that the others need' tool
 
@@ -134,12 +136,16 @@ check-debian:  ## make check in systems of other Debian suites [SUITES="trixie s
 	@scripts/deps $@
 	@scripts/check $@
 
+check-ports:  ## the library on processors without sections here, in QEMU's user emulation [PORTS="riscv64 s390x"]
+	@scripts/deps $@ $(PORTS:%=port-%)
+	@scripts/check $@
+
 check-all:  ## make check and the check-... targets above, 55 minutes
-	@scripts/deps $(targets:%=check-%)
+	@scripts/deps $(targets:%=check-%) $(PORTS:%=port-%)
 	@scripts/check $@
 
 check-full:  ## all tests in all builds, and make system: before an issue is closed, three hours
-	@scripts/deps $(targets:%=check-%)
+	@scripts/deps $(targets:%=check-%) $(PORTS:%=port-%)
 	@scripts/check $@
 
 check-matrix:  ## run the coexistence matrix: three times, three times under full load, and with unusual tunables of glibc

@@ -43,7 +43,7 @@ void *system_map(size_t size, size_t alignment, bool accessible)
 
 	if (size == 0 || size + more < size)
 		return NULL;
-	result = RK_SYSCALL(SYS_mmap, NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+	result = rk_kernel_map_at(NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (result < 0)
 		return NULL;
 	at = (char *)result;

@@ -97,9 +97,10 @@
  *
  * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
  * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
- * isn't defined. In executables, musl's dynamic linker sees no such reference.
+ * isn't defined. In executables that GNU ld links, musl's dynamic linker sees no such reference. lld keeps the references in
+ * executables, too. So with musl and lld, compile the file that includes this header with -fPIC, or link by another linker.
  */
-#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&       \
+#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && __SIZEOF_POINTER__ == 8 && \
 	!defined(RKE_TLS_DESCRIPTORS)
 #define RKE_TLS_DESCRIPTORS 1
 #endif
@@ -178,7 +179,10 @@ struct rke_process {
 	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
 	int error;           /* negative: a foreign owner or signature was found, and no further thread is registered */
 	int signature_known; /* 1: a thread is known to be registered in this area with our signature */
+	ptrdiff_t count;     /* offset of __rseq_refcount; RKE_NO_COUNT: there is none; 0: not known yet */
 };
+
+#define RKE_NO_COUNT 1
 
 /* struct dl_phdr_info of <link.h>, which strict C99 hides. */
 struct rke_module {
@@ -374,6 +378,15 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 
 	__asm__ __volatile__("mrs %x0, tpidr_el0" : "=r"(pointer));
 	return pointer;
+#elif defined(__powerpc__)
+	char *pointer;
+
+#if __SIZEOF_POINTER__ == 8
+	__asm__ __volatile__("mr %0, 13" : "=r"(pointer));
+#else
+	__asm__ __volatile__("mr %0, 2" : "=r"(pointer));
+#endif
+	return pointer;
 #else
 	return (char *)__builtin_thread_pointer();
 #endif
@@ -401,10 +414,34 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 }
 
 /*
+ * Returns the offset that address 0 would have, if it were in an executable's TLS. The TLS ends at the thread pointer, or begins
+ * at a place after or before it (glibc's TLS_TCB_SIZE and TLS_TP_OFFSET). Source: glibc's sysdeps/ARCHITECTURE/dl-tls.h.
+ */
+RKE_FUNCTION ptrdiff_t rke_offset_of_zero(const ElfW(Phdr) *tls)
+{
+	uintptr_t mask = tls->p_align > 0 ? tls->p_align - 1 : 0;
+#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__)
+	uintptr_t first = -((tls->p_memsz + mask) & ~mask);
+#elif defined(__aarch64__) || defined(__arm__)
+	uintptr_t first = (2 * sizeof(void *) + mask) & ~mask;
+#elif defined(__powerpc__) || defined(__mips__)
+	uintptr_t first = -(uintptr_t)0x7000;
+#else
+	uintptr_t first = 0;
+#endif
+
+	(void)mask;
+	return (ptrdiff_t)(first - tls->p_vaddr);
+}
+
+/*
  * Returns whether this is the offset that a reference to an undefined TLS symbol gets. The dynamic linker makes such a
  * reference the thread pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld treats the
- * symbol's value as 0, and computes the offset of address 0 from the end of the executable's TLS segment. An instruction of
- * x86-64 has only the low 32 bits of that offset. If the executable is above 2 GiB, these bits are another number.
+ * symbol's value as 0, on MIPS as -1, and computes the offset of that address. An instruction of x86-64 has only the low 32
+ * bits of the offset. If the executable is above 2 GiB, these bits are another number.
+ *
+ * On machines where TLS begins at the thread pointer, a symbol that is defined can be at offset 0, too. This function can't
+ * tell the difference, so such a symbol isn't used.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -413,12 +450,9 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 
 	for (i = 0; header != RKE_NULL && i < count; i++) {
 		if (header[i].p_type == PT_TLS) {
-			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
-			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
+			ptrdiff_t of_zero = rke_offset_of_zero(&header[i]);
 
-			ptrdiff_t of_zero = -(ptrdiff_t)(header[i].p_vaddr + size);
-
-			if (offset == of_zero || offset == (int32_t)of_zero)
+			if (offset == of_zero || offset == of_zero - 1 || offset == (int32_t)of_zero)
 				return 1;
 		}
 	}
@@ -624,12 +658,30 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 	return !rke_is_registered(area) || rke_kernel_registered_at(area, RKE_AREA_LENGTH);
 }
 
-/* Returns the calling thread's __rseq_refcount, or NULL if there is no such symbol. */
+/* Returns the facts of the process. Each source file has facts of its own. */
+RKE_FUNCTION struct rke_process *rke_facts(void)
+{
+	static struct rke_process process;
+
+	return &process;
+}
+
+/*
+ * Returns the calling thread's __rseq_refcount, or NULL if there is no such symbol. mold 3.0 leaves instructions that refer to
+ * an undefined TLS symbol as the assembler wrote them, so the offset is possibly any number. So the function looks once whether
+ * there is memory at that offset.
+ */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
-	ptrdiff_t offset = rke_offset_of_count();
+	ptrdiff_t *known = &rke_facts()->count, offset = __atomic_load_n(known, __ATOMIC_RELAXED);
 
-	return offset == 0 ? RKE_NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
+	if (offset == 0) {
+		offset = rke_offset_of_count();
+		if (offset == 0 || offset % 4 != 0 || !rke_kernel_can_read((uintptr_t)rke_thread_pointer() + (uintptr_t)offset))
+			offset = RKE_NO_COUNT;
+		__atomic_store_n(known, offset, __ATOMIC_RELAXED);
+	}
+	return offset == RKE_NO_COUNT ? RKE_NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
 }
 
 /*
@@ -730,14 +782,6 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	if (rke_librseq_area(&librseq))
 		return librseq != 0 ? librseq * 8 + RKE_LIBRSEQ : (intptr_t)RKE_NOWHERE;
 	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
-}
-
-/* Returns the facts of the process. Each source file has facts of its own. */
-RKE_FUNCTION struct rke_process *rke_facts(void)
-{
-	static struct rke_process process;
-
-	return &process;
 }
 
 /*

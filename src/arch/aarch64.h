@@ -23,7 +23,7 @@
 		(answer) = result_;                                                                                    \
 	} while (0)
 
-#ifndef __ILP32__
+#if __SIZEOF_POINTER__ == 8
 #define RK_READS_CODE 1
 #endif
 #define RK_TLS_DESCRIPTORS_IF_SHARED 1

@@ -24,6 +24,12 @@
 #include "powerpc.h"
 #elif defined(__mips__)
 #include "mips.h"
+#elif defined(__s390x__)
+#include "s390x.h"
+#elif defined(__riscv)
+#include "riscv.h"
+#elif defined(__loongarch__)
+#include "loongarch.h"
 #endif
 #include "generic.h"
 

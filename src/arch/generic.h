@@ -37,6 +37,16 @@
 #define RK_PAIRS_ARE_EVEN 0
 #endif
 
+/* 1 if the system call mmap takes one argument, the address of a block of memory with all arguments. */
+#ifndef RK_MAP_TAKES_BLOCK
+#define RK_MAP_TAKES_BLOCK 0
+#endif
+
+/* 1 if a program's TLS begins at the thread pointer. On other machines the thread pointer is never the address of a variable. */
+#ifndef RK_TLS_AT_POINTER
+#define RK_TLS_AT_POINTER 0
+#endif
+
 /* Gives valgrind the request in `arguments`, by instructions that do nothing on a processor. Stores valgrind's answer. */
 #ifndef RK_ASK_VALGRIND
 #define RK_ASK_VALGRIND(answer, arguments) ((void)(answer), (void)(arguments))

@@ -3,7 +3,7 @@
 #ifndef RK_SRC_ARCH_POWERPC_H
 #define RK_SRC_ARCH_POWERPC_H
 
-#ifndef __LP64__
+#if __SIZEOF_POINTER__ < 8
 #define RK_PAIRS_ARE_EVEN 1
 #endif
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_guard.h - makes the references of the compiler's stack protector weak, on arm64. There the protector's secret is a
+ * stack_guard.h - makes the references of the compiler's stack protector weak, on machines where the protector's secret is a
  * variable of the dynamic linker. By a strong reference a module would need the dynamic linker (thread/libc.c). The build
  * includes this file in each source file.
  */

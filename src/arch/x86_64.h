@@ -17,7 +17,7 @@ static inline bool rk_cpuid_has_lzcnt(void)
 }
 #define RK_CPUID_HAS_LZCNT() rk_cpuid_has_lzcnt()
 
-#ifndef __ILP32__
+#if __SIZEOF_POINTER__ == 8
 #define RK_READS_CODE 1
 #define RK_ASK_VALGRIND(answer, arguments)                                                                             \
 	__asm__ __volatile__("rol {$3, %%rdi|rdi, 3}\n\trol {$13, %%rdi|rdi, 13}\n\t"                                  \

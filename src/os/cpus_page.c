@@ -30,8 +30,8 @@ static struct rk_cpus_page *const list_page = (struct rk_cpus_page *)RK_CPUS_PAG
  */
 static bool publish_page(const struct rk_cpus *offer)
 {
-	long mapped = RK_SYSCALL(RK_SYS_MMAP, list_page, sizeof(*list_page), PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
+	long mapped = rk_kernel_map_at(list_page, sizeof(*list_page), PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
 
 	if (mapped == (long)RK_CPUS_PAGE_ADDRESS) {
 		memcpy(list_page->set, offer->set, sizeof(list_page->set));
@@ -39,7 +39,7 @@ static bool publish_page(const struct rk_cpus *offer)
 		(void)RK_SYSCALL(SYS_mprotect, list_page, sizeof(*list_page), PROT_READ);
 		return true;
 	}
-	if (mapped >= 0 || mapped < -4095)
+	if (!RK_MAP_FAILED(mapped))
 		(void)RK_SYSCALL(SYS_munmap, mapped, sizeof(*list_page));
 	return false;
 }

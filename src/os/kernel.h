@@ -25,16 +25,6 @@
 #define SYS_rseq __NR_rseq
 #endif
 
-/*
- * On 32-bit machines, mmap2 replaces mmap, because mmap2 takes its arguments in registers. The unit of mmap2's offset doesn't
- * matter, because this library passes only the offset 0.
- */
-#ifdef SYS_mmap2
-#define RK_SYS_MMAP SYS_mmap2
-#else
-#define RK_SYS_MMAP SYS_mmap
-#endif
-
 /* Flags of rseq(2). Every kernel takes 0 for a registration, and RSEQ_FLAG_UNREGISTER (include/uapi/linux/rseq.h) to undo it. */
 #define RK_RSEQ_REGISTER 0
 #define RK_RSEQ_UNREGISTER 1
@@ -301,15 +291,35 @@ static inline bool rk_kernel_can_read(const void *address)
 }
 
 /*
- * rk_kernel_map() maps private memory that is zero, and returns NULL on failure. rk_kernel_unmap() unmaps it. Unlike mmap() and
- * munmap(), which programs interpose, they can be called in constructors of a preloaded object (string.c).
+ * Maps memory as mmap() does, and a file from its beginning. Returns the address, or a negative errno. On 32-bit machines an
+ * address can be negative, too, so callers use RK_MAP_FAILED. Unlike mmap(), which programs interpose, this function can be
+ * called in constructors of a preloaded object (string.c).
+ *
+ * On 32-bit machines, mmap2 replaces mmap, because mmap2 takes its arguments in registers. syscall() reads each argument as a
+ * long. On x86-64 the last one is on the stack, where an int would leave half of the long undefined.
  */
+static inline long rk_kernel_map_at(const void *address, size_t size, int protection, int flags, int fd)
+{
+#ifdef SYS_mmap2
+	return RK_SYSCALL(SYS_mmap2, address, size, protection, flags, fd, 0L);
+#elif RK_MAP_TAKES_BLOCK
+	const long arguments[6] = {(long)address, (long)size, protection, flags, fd, 0};
+
+	return RK_SYSCALL(SYS_mmap, arguments);
+#else
+	return RK_SYSCALL(SYS_mmap, address, size, protection, flags, fd, 0L);
+#endif
+}
+
+/* Whether rk_kernel_map_at() failed. Other negative values are high addresses of 32-bit machines. */
+#define RK_MAP_FAILED(mapped) ((mapped) < 0 && (mapped) >= -4095)
+
+/* rk_kernel_map() maps private memory that is zero, and returns NULL on failure. rk_kernel_unmap() unmaps it. */
 static inline void *rk_kernel_map(size_t size)
 {
-	/* The last argument is on the stack, where an int would leave half of the long undefined. */
-	long r = RK_SYSCALL(RK_SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+	long mapped = rk_kernel_map_at(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
-	return r < 0 && r >= -4095 ? NULL : (void *)(uintptr_t)r; /* other negative values are high addresses of 32-bit machines */
+	return RK_MAP_FAILED(mapped) ? NULL : (void *)(uintptr_t)mapped;
 }
 
 static inline void rk_kernel_unmap(void *memory, size_t size)

@@ -52,7 +52,7 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 #endif
 	(void)rk_number_mine(); /* before a fork, so that in a child of clone() the number still identifies this thread */
 	*lock = (struct rk_lock *)item;
-	if (!RK_HAVE_SECTIONS || rk_fence_all() == 0)
+	if (rk_fence_all() == 0)
 		return 0;
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		rk_lock_slot(*lock, cpu)->closed = RK_LOCK_UNFENCED;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <rseqkit/detail/agreement.h>
 #include "process.h"
+#include "arch/arch.h"
 #include "os/thread_pointer.h"
 
 /*
@@ -21,7 +22,13 @@
 #else
 #define RK_BLOCK_MODEL
 #endif
-extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
+/*
+ * The block is the last element of this array. Where a program's TLS begins at the thread pointer, the array has one more
+ * element. So the block is never at offset 0, which means that there is no area.
+ */
+extern __thread struct rk_thread_block rk_blocks[1 + RK_TLS_AT_POINTER]
+	__attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
+#define rk_block (rk_blocks[RK_TLS_AT_POINTER])
 
 /*
  * Returns the calling thread's state. If all copies use the area in one copy's thread block, or in the room for the kernel's

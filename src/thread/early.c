@@ -32,8 +32,6 @@
 #include "os/modules.h"
 #include "os/thread_pointer.h"
 
-enum symbol { ABI, REFCOUNT };
-
 /* A shared object is never linked statically; embed.h says why that matters. */
 #if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && RK_TLS_DESCRIPTORS_IF_SHARED
 #define RKE_TLS_DESCRIPTORS 1
@@ -82,35 +80,45 @@ SAME(RKE_SIGNATURE, RK_SIGNATURE);
 #endif
 
 #ifdef __GLIBC__
-/* Returns whether the symbol exists. *offset becomes the symbol's distance from the thread pointer. */
-static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
+static ptrdiff_t area_symbol(void)
 {
-	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
-	return *offset != 0;
+	return rke_offset_of_area();
+}
+
+static volatile uint32_t *count_symbol(void)
+{
+	return rke_early_users();
 }
 
 void rk_early_look_up(void) {}
 #else
 #pragma weak dlsym
 
-/* Offsets from the thread pointer; 0 if there is no such symbol. */
-static ptrdiff_t offsets[2];
+static ptrdiff_t area_found, count_found; /* offsets from the thread pointer; 0 if there is no such symbol */
+
+static ptrdiff_t offset_of(const char *name)
+{
+	char *object = dlsym(RTLD_DEFAULT, name);
+
+	return object == NULL ? 0 : object - rk_thread_pointer();
+}
 
 void rk_early_look_up(void)
 {
-	static const char *const names[] = {[ABI] = "__rseq_abi", [REFCOUNT] = "__rseq_refcount"};
-
-	for (int i = 0; dlsym != NULL && rk_block_is_static() && i < 2; i++) {
-		char *object = dlsym(RTLD_DEFAULT, names[i]);
-
-		offsets[i] = object == NULL ? 0 : object - rk_thread_pointer();
-	}
+	if (dlsym == NULL || !rk_block_is_static())
+		return;
+	area_found = offset_of("__rseq_abi");
+	count_found = offset_of("__rseq_refcount");
 }
 
-static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
+static ptrdiff_t area_symbol(void)
 {
-	*offset = offsets[symbol];
-	return *offset != 0;
+	return area_found;
+}
+
+static volatile uint32_t *count_symbol(void)
+{
+	return count_found == 0 ? NULL : (volatile uint32_t *)(rk_thread_pointer() + count_found);
 }
 #endif
 
@@ -119,7 +127,8 @@ bool rk_early_area(ptrdiff_t *offset)
 	volatile struct rk_area *area;
 	int32_t cpu;
 
-	if (!find_symbol(ABI, offset))
+	*offset = area_symbol();
+	if (*offset == 0)
 		return false;
 	area = rk_area_at(*offset);
 	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
@@ -135,10 +144,6 @@ bool rk_early_area(ptrdiff_t *offset)
 
 volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
-	ptrdiff_t offset;
-
 	/* Possibly this copy is in another namespace, and finds another adopter than the one whose area the copies agreed on. */
-	if (!find_symbol(ABI, &offset) || offset != area || !find_symbol(REFCOUNT, &offset))
-		return NULL;
-	return (volatile uint32_t *)(rk_thread_pointer() + offset);
+	return area == 0 || area_symbol() != area ? NULL : count_symbol();
 }

@@ -8,6 +8,12 @@
  * of a process. The count __rseq_refcount isn't inside the struct rseq, because the kernel writes to the whole struct.
  */
 #include <rseqkit/abi.h>
+#include "arch/arch.h"
+
+/* The symbol isn't found at offset 0 (embed.h). Where a program's TLS begins at the thread pointer, this is there instead. */
+#if RK_TLS_AT_POINTER
+__asm__(".section .tdata, \"awT\", %progbits\n\t.zero 32\n\t.previous");
+#endif
 
 #define PROTOCOL __attribute__((__tls_model__("initial-exec"), __visibility__("default"), __used__))
 

@@ -84,18 +84,14 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
-	/*
-	 * syscall() reads each argument as a long. On x86-64 the last one is on the stack, where an int would leave half of the
-	 * long undefined.
-	 */
 	if (mapped == (long)sizeof(*offer))
-		mapped = RK_SYSCALL(RK_SYS_MMAP, meeting_page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
+		mapped = rk_kernel_map_at(meeting_page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd);
 	else if (mapped >= 0)
 		mapped = -ENOSPC;
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	if (mapped == (long)RK_RENDEZVOUS_ADDRESS)
 		return 0;
-	if (mapped < 0 && mapped >= -4095) /* other negative values are high addresses of 32-bit machines */
+	if (RK_MAP_FAILED(mapped))
 		return (int)mapped;
 	/* The page was mapped at another address: an emulator treated the address as a hint. */
 	(void)RK_SYSCALL(SYS_munmap, mapped, PAGE);

@@ -5,9 +5,9 @@
  *
  *   - librseqkit-preload.so and librseqkit-malloc.so have this file. They register every thread of programs that know
  *     nothing of this library.
- *   - librseqkit.so has this file only if it is built for a libc that has no rseq area (no <sys/rseq.h>): an older glibc, or
- *     musl. A glibc with an area registers each thread that a registered thread creates. With such a glibc, librseqkit.so
- *     doesn't interpose the program's calls, even with RSEQKIT_AREA=own.
+ *   - librseqkit.so has this file only if it is built for a libc that has no rseq area (no RSEQ_SIG in <sys/rseq.h>): an
+ *     older glibc, or musl. A glibc with an area registers each thread that a registered thread creates. With such a glibc,
+ *     librseqkit.so doesn't interpose the program's calls, even with RSEQKIT_AREA=own.
  *   - librseqkit.a has this file with musl, because there the library has to watch the ends of threads (exit.h). With
  *     glibc, librseqkit.a doesn't have this file, because a static program has no next pthread_create() to look up.
  *

@@ -4,6 +4,7 @@
  * Handlers rely on this.
  */
 #include "test.h"
+#include "../../src/os/kernel.h"
 #include <sys/mman.h>
 
 static bool refused, fine_refused, memory_refused, maps_refused;
@@ -30,7 +31,11 @@ void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t 
 {
 	if (maps_refused)
 		errno = ENOMEM;
-	return maps_refused ? MAP_FAILED : (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
+	long mapped = maps_refused || offset != 0 ? -1 : rk_kernel_map_at(address, size, protection, flags, fd);
+
+	if (!maps_refused && RK_MAP_FAILED(mapped))
+		errno = (int)-mapped;
+	return RK_MAP_FAILED(mapped) ? MAP_FAILED : (void *)mapped;
 }
 
 /* Fails as if the process had all the mappings that it is allowed, so that no mapping can be split. */
@@ -155,7 +160,7 @@ static void threads_that_cannot_be_created(void **state)
 	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
 	assert_int_equal(pthread_getattr_default_np(&usual), 0);
 	assert_int_equal(pthread_attr_init(&huge), 0);
-	assert_int_equal(pthread_attr_setstacksize(&huge, SIZE_MAX / 4 & ~(size_t)0xfffff), 0);
+	assert_int_equal(pthread_attr_setstacksize(&huge, SIZE_MAX / 8 * 7 & ~(size_t)0xfffff), 0);
 	assert_int_equal(pthread_setattr_default_np(&huge), 0);
 	errno = 0;
 	assert_int_equal(rk_rcu_worker_start(rcu), -EAGAIN);

@@ -79,7 +79,7 @@ static void appends_every_length(void **state)
 				enum stamp stamped = (enum stamp)(form / 2);
 
 				append_once(index, 0, length, stamped, form % 2);
-				append_once(index, ((intptr_t)1 << 40) + 3 * SIZE + 400, length, stamped, form % 2);
+				append_once(index, ((intptr_t)1 << 5 * sizeof(intptr_t)) + 3 * SIZE + 400, length, stamped, form % 2);
 			}
 }
 

@@ -130,7 +130,7 @@ static void dumped(void **state)
 			SKIP("this kernel doesn't show flags of mappings");
 		assert_true(account.parts > 0);
 		assert_int_equal(account.not_dumped, 0);
-		assert_true(account.closed_parts > 0);
+		assert_true(account.closed_parts > 0 || sizeof(void *) < 8);
 		assert_int_equal(account.closed_not_dumped, account.closed_parts);
 	}
 }

@@ -111,6 +111,8 @@ static void *ask_once(void *arg)
 {
 	(void)arg;
 	rk_counter_add(counter, 1);
+	if (!RK_HAVE_SECTIONS)
+		(void)rk_thread_prepare(); /* because without sections no operation does */
 	kill_most(0);
 	for (int i = 0; i < 1000; i++) {
 		rk_counter_add(counter, 1);
@@ -318,6 +320,8 @@ static void it_says_busy_from_the_start(void **state)
 static void it_says_done_from_the_start(void **state)
 {
 	(void)state;
+	if (sizeof(void *) < 8)
+		SKIP("in a 32-bit process, old kernels give the same answer to the question for a registration");
 	assert_int_equal(run_case("start-nothing"), 0);
 }
 
@@ -348,7 +352,7 @@ static void prepared_for_a_filter_that_kills(void **state)
 		SKIP("nothing to prepare without rseq");
 	assert_int_equal(run_case("prepared"), 0);
 	/* The unprepared thread is only killed if the library itself would have to register it. */
-	assert_int_equal(run_case("unprepared"), world_owner() == RK_OWNER_SELF ? 128 + SIGSYS : 0);
+	assert_int_equal(run_case("unprepared"), RK_HAVE_SECTIONS && world_owner() == RK_OWNER_SELF ? 128 + SIGSYS : 0);
 }
 
 static const struct CMUnitTest tests[] = {

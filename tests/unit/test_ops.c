@@ -136,8 +136,10 @@ static void adds_constants_and_variables(void **state)
 	ADD_BOTH(-1);
 	ADD_BOTH(INT32_MAX);
 	ADD_BOTH(INT32_MIN);
+#if INTPTR_MAX > INT32_MAX
 	ADD_BOTH((intptr_t)INT32_MAX + 1); /* the value doesn't fit an immediate operand */
 	ADD_BOTH((intptr_t)INT32_MIN - 1);
+#endif
 	ADD_BOTH((intptr_t)UINT32_MAX);
 	ADD_BOTH(INTPTR_MAX);
 	ADD_BOTH(INTPTR_MIN);

@@ -7,7 +7,7 @@
 #include "duel.h"
 
 #define PLACES 4
-#define ALIVE 0x5ec7104eafe11eUL
+#define ALIVE ((uintptr_t)0x5ec7104eafe11eULL)
 #define LIMIT 200
 
 struct object {

@@ -8,7 +8,7 @@
 #include "storm.h"
 
 #define PLACES 4
-#define ALIVE 0x5ec7104eafe11eUL
+#define ALIVE ((uintptr_t)0x5ec7104eafe11eULL)
 
 struct object {
 	struct rk_ref ref;

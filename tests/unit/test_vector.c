@@ -14,14 +14,20 @@ static uint64_t draw(uint64_t *random)
 	return *random;
 }
 
+/* Returns where the number of so many bytes is in the value, whose other bytes are 0. */
+static void *number_in(uint64_t *value, uint32_t length)
+{
+	return (unsigned char *)value + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(*value) - length : 0);
+}
+
 /* The model of a shift by one bit. It works for any length, while the library has code for numbers of four lengths. */
 static void shift(unsigned char *number, uint32_t length, bool left)
 {
 	uint64_t value = 0;
 
-	memcpy(&value, number, length);
+	memcpy(number_in(&value, length), number, length);
 	value = left ? value << 1 : value >> 1;
-	memcpy(number, &value, length);
+	memcpy(number, number_in(&value, length), length);
 }
 
 static void model(unsigned char *data, const struct rk_vector_op *op, unsigned char *read)
@@ -38,16 +44,17 @@ static void model(unsigned char *data, const struct rk_vector_op *op, unsigned c
 	for (uint64_t i = 0; i < op->operand && op->code == RK_VECTOR_SHIFT_RIGHT; i++)
 		shift(place, op->length, false);
 	for (uint32_t i = 0; i < op->length && op->code >= RK_VECTOR_AND && op->code <= RK_VECTOR_XOR; i++) {
-		unsigned char byte = (unsigned char)(op->operand >> (8 * i));
+		uint64_t operand = op->operand;
+		unsigned char byte = ((unsigned char *)number_in(&operand, op->length))[i];
 
 		place[i] = op->code == RK_VECTOR_AND ? place[i] & byte :
 			   op->code == RK_VECTOR_OR  ? place[i] | byte :
 						       place[i] ^ byte;
 	}
 	if (op->code == RK_VECTOR_ADD) {
-		memcpy(&value, place, op->length);
+		memcpy(number_in(&value, op->length), place, op->length);
 		value += op->operand;
-		memcpy(place, &value, op->length);
+		memcpy(place, number_in(&value, op->length), op->length);
 	}
 }
 

@@ -46,7 +46,7 @@
 
 /* generic.h describes this macro. */
 #define RKI_READ_THREAD_POINTER(pointer) __asm__ __volatile__("mrs %x0, tpidr_el0" : "=r"(pointer))
-#ifndef __ILP32__
+#if __SIZEOF_POINTER__ == 8
 #include <rseqkit/arch/aarch64_vfork.h>
 #endif
 

@@ -28,7 +28,7 @@
 #define RK_NO_SECTIONS 1
 #endif
 #endif
-#if (defined(__SANITIZE_THREAD__) || defined(__ILP32__)) && !defined(RK_NO_SECTIONS)
+#if (defined(__SANITIZE_THREAD__) || __SIZEOF_POINTER__ < 8) && !defined(RK_NO_SECTIONS)
 #define RK_NO_SECTIONS 1
 #endif
 
@@ -78,6 +78,8 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
 #include <rseqkit/arch/i386.h>
 #elif defined(__aarch64__)
 #include <rseqkit/arch/aarch64.h>
+#elif defined(__powerpc__)
+#include <rseqkit/arch/powerpc.h>
 #endif
 #include <rseqkit/arch/generic.h>
 

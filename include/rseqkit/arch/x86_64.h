@@ -46,7 +46,7 @@
 #ifndef __LZCNT__
 #define RKI_LZCNT(zeros, word) __asm__("lzcnt{q %1, %0| %0, %1}" : "=r"(zeros) : "r"(word) : "cc")
 #endif
-#ifndef __ILP32__
+#if __SIZEOF_POINTER__ == 8
 #include <rseqkit/arch/x86_64_vfork.h>
 #endif
 

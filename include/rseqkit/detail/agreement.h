@@ -44,14 +44,18 @@ struct rk_thread_state {
  * that dlopen() loads can't have a larger alignment than the libc's thread descriptor. The descriptor's alignment
  * (RKI_PLUGIN_ALIGNMENT) is 64 on x86 (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy
  * of this library couldn't be loaded if the block's alignment were 64. If the libc has an area of its own, the block isn't
- * used as an area, and an alignment of 16 is enough. dlopen() never loads the preloaded object librseqkit-preload.so, which is
- * compiled with an alignment of 64. The other copies use the block of that object. Source: glibc's elf/dl-reloc.c,
- * _dl_try_allocate_static_tls().
+ * used as an area, and an alignment of 16 is enough. The libc has one on machines whose signature <sys/rseq.h> defines. Where
+ * this library doesn't know the signature, it registers no thread, and 16 is enough, too. dlopen() never loads the preloaded
+ * object librseqkit-preload.so, which is compiled with an alignment of 64. The other copies use the block of that object.
+ * Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
  */
 #ifndef RK_BLOCK_ALIGNMENT
 #define RK_BLOCK_ALIGNMENT 64
-#if defined(__GLIBC__) && RKI_PLUGIN_ALIGNMENT < RK_BLOCK_ALIGNMENT
-#if __GLIBC_PREREQ(2, 35)
+#if defined(__GLIBC__) && RKI_PLUGIN_ALIGNMENT < RK_BLOCK_ALIGNMENT && defined(__has_include)
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
+#if defined(RSEQ_SIG) || !RK_SIGNATURE
 #undef RK_BLOCK_ALIGNMENT
 #define RK_BLOCK_ALIGNMENT RKI_PLUGIN_ALIGNMENT
 #endif
