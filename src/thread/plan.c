@@ -202,10 +202,12 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
  */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
-	ptrdiff_t offset;
+	ptrdiff_t offset, librseq;
 
 	(void)now;
 	plan->offers = rk_early_area(&offset) && propose(plan, RK_WHERE_EARLY, offset, RK_AREA_LENGTH_ORIGINAL);
+	if (plan->offers)
+		(void)rk_strangers_librseq(&librseq); /* librseq possibly registers a thread first, see rk_strangers_librseq_now() */
 	return plan->offers;
 }
 

@@ -99,7 +99,7 @@ static enum rk_owner other_owner(const struct rk_process *p)
 {
 	ptrdiff_t offset;
 
-	if (rk_process_reason(p) == RK_REASON_STRANGER && rk_strangers_librseq_now(&offset) &&
+	if (rk_strangers_librseq_now(&offset) &&
 	    (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
 	     rk_kernel_registered_at(rk_area_at(offset), p->feature_size)))
 		return RK_OWNER_LIBRSEQ;

@@ -98,6 +98,24 @@ static int bracket_around_its_thread(void)
 	return 0;
 }
 
+/* A module exports an area of the public TLS protocol, and librseq registers the thread first. */
+static void *register_first(void *unused)
+{
+	CHECK(rseq_register_current_thread() == 0);
+	copy->add(counter, 1);
+	CHECK(copy->prepare() == -EBUSY && copy->owner() == RK_OWNER_LIBRSEQ);
+	return unused;
+}
+
+static int an_early_adopter_is_there(void)
+{
+	pthread_t thread;
+
+	load_copy();
+	CHECK(pthread_create(&thread, NULL, register_first, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	return 0;
+}
+
 static void run_one(void **state)
 {
 	int (*body)(void);
@@ -113,8 +131,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(its_threads_are_shared), TEST(embedded_shares), TEST(bracket_around_its_thread),
 	};
+	const struct CMUnitTest beside[] = {TEST(an_early_adopter_is_there)};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	alarm(240);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return getenv("EARLY") != NULL ? cmocka_run_group_tests(beside, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
 }
