@@ -36,7 +36,16 @@ READS_CODE static const unsigned char *find_number(const unsigned char *at, cons
 	return at;
 }
 
-/* Recognises "jmp *slot(%rip)", possibly after endbr64 and a bnd prefix. */
+/* Returns whether the instruction at this address has the operand slot(%rip), whose 4 bytes begin after `size` bytes. */
+READS_CODE static bool has_slot(const struct module *module, const unsigned char *at, int size)
+{
+	return is_slot(module, (uintptr_t)at + (uintptr_t)size + 4 + (uintptr_t)(intptr_t)operand_of(at + size));
+}
+
+/*
+ * Recognises "jmp *slot(%rip)", possibly after endbr64, and then possibly after a bnd prefix or mold's "mov $index,%r11d". With
+ * -z retpolineplt, lld makes "mov slot(%rip),%r11" and a jump to a common piece of code.
+ */
 READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
 {
 	const unsigned char *at = (const unsigned char *)address;
@@ -45,31 +54,141 @@ READS_CODE static bool is_indirect(const struct module *module, uintptr_t addres
 		return false;
 	if (operand_of(at) == (int32_t)0xfa1e0ff3)
 		at += 4;
-	at += *at == 0xf2;
-	return at[0] == 0xff && at[1] == 0x25 && is_slot(module, (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2));
+	if (at[0] == 0x4c && at[1] == 0x8b && at[2] == 0x1d)
+		return has_slot(module, at, 3);
+	if (at[0] == 0x41 && at[1] == 0xbb)
+		at += 6;
+	else
+		at += *at == 0xf2;
+	return at[0] == 0xff && at[1] == 0x25 && has_slot(module, at, 2);
 }
 
-/* `at` is the number in the operand of a mov, whose opcode is just before it. Reads from 3 bytes before `at` to `end`. */
-READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+enum { RAX = 0, RDI = 7, MEMORY = -1 };
+
+/* Where the number is. The registers r8 to r15 count as rax to rdi. Memory is named by the operand of an instruction. */
+struct place {
+	int reg;
+	const unsigned char *operand;
+	int size;
+};
+
+/* Returns the size of an operand that addresses memory near rbp or rsp, as local variables are addressed, or 0. */
+READS_CODE static int size_of_local(const unsigned char *operand)
 {
-	bool to_edi = at[-1] == 0xbf || (at[-2] == 0xc7 && at[-1] == 0xc7);
-	bool to_eax = at[-1] == 0xb8 || (at[-2] == 0xc7 && at[-1] == 0xc0);
+	switch (operand[0] & 0xc7) {
+	case 0x45: /* offset(%rbp), with an offset of 8 bits, or of 32 bits in the next case */
+		return 2;
+	case 0x85:
+		return 5;
+	case 0x04: /* (%rsp), and offset(%rsp) in the next cases */
+		return operand[1] == 0x24 ? 2 : 0;
+	case 0x44:
+		return operand[1] == 0x24 ? 3 : 0;
+	case 0x84:
+		return operand[1] == 0x24 ? 6 : 0;
+	default:
+		return 0;
+	}
+}
 
-	if (operand_of(at) != SYS_rseq || (!to_edi && !to_eax))
-		return false;
-	for (at += 4; end - at >= 6; at++) {
-		uintptr_t near = (uintptr_t)at + 5 + (uintptr_t)(intptr_t)operand_of(at + 1);
-		uintptr_t far = (uintptr_t)at + 6 + (uintptr_t)(intptr_t)operand_of(at + 2);
+static int middle_of(unsigned char operand)
+{
+	return operand >> 3 & 7;
+}
 
-		if (to_edi && (((at[0] & 0xfe) == 0xe8 && is_syscall(module, near)) ||
-			       (at[0] == 0xff && (at[1] == 0x15 || at[1] == 0x25) && is_slot(module, far))))
-			return true;
-		if (to_eax && at[0] == 0x0f && (at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
-			return false;
-		if (to_eax && !module->is_static && at[0] == 0x0f && at[1] == 0x05)
+/* Finds the place where a mov stores the number that is at `at`. Reads from 7 bytes before `at`. */
+READS_CODE static bool find_place(const unsigned char *at, struct place *place)
+{
+	static const signed char sizes[] = {2, 3, 5, 6};
+
+	*place = (struct place){.reg = at[-1] & 7};
+	if ((at[-1] & 0xf8) == 0xb8 || (at[-2] == 0xc7 && (at[-1] & 0xf8) == 0xc0))
+		return true;
+	for (size_t i = 0; i < sizeof(sizes); i++) {
+		*place = (struct place){.reg = MEMORY, .operand = at - sizes[i], .size = sizes[i]};
+		if (place->operand[-1] == 0xc7 && middle_of(*place->operand) == 0 && size_of_local(place->operand) == place->size)
 			return true;
 	}
 	return false;
+}
+
+READS_CODE static bool is_operand(const struct place *place, const unsigned char *operand)
+{
+	if ((*operand & 0xc7) != (*place->operand & 0xc7))
+		return false;
+	for (int i = 1; i < place->size; i++)
+		if (operand[i] != place->operand[i])
+			return false;
+	return true;
+}
+
+/* Finds the place to which a mov or movslq at `at` copies the number. */
+READS_CODE static bool find_copy(const struct place *place, const unsigned char *at, const unsigned char *end, struct place *copy)
+{
+	bool loads = at[0] == 0x8b || at[0] == 0x63;
+	int middle = middle_of(at[1]), last = at[1] & 7;
+
+	if (!loads && at[0] != 0x89)
+		return false;
+	if (place->reg == MEMORY) {
+		*copy = (struct place){.reg = middle};
+		return loads && end - at > place->size && is_operand(place, at + 1);
+	}
+	if ((at[1] & 0xc0) == 0xc0) {
+		*copy = (struct place){.reg = loads ? middle : last};
+		return (loads ? last : middle) == place->reg && copy->reg != place->reg;
+	}
+	if (loads || middle != place->reg || end - at < 3)
+		return false;
+	*copy = (struct place){.reg = MEMORY, .operand = at + 1, .size = size_of_local(at + 1)};
+	return copy->size != 0 && end - at > copy->size;
+}
+
+/* Returns whether a mov at `at` loads another small number into this register. Other instructions can contain the same bytes. */
+READS_CODE static bool loads_another(int reg, const unsigned char *at, const unsigned char *end)
+{
+	if (end - at < 5 || at[0] != 0xb8 + reg || (uint32_t)operand_of(at + 1) >= 1024)
+		return false;
+	return (at[-1] & 0xf8) != 0x88 && at[-1] != 0x63 && at[-1] != 0x41;
+}
+
+READS_CODE static bool calls_syscall(const struct module *module, const unsigned char *at, const unsigned char *end)
+{
+	if (end - at >= 5 && (at[0] & 0xfe) == 0xe8)
+		return is_syscall(module, (uintptr_t)at + 5 + (uintptr_t)(intptr_t)operand_of(at + 1));
+	return end - at >= 6 && at[0] == 0xff && (at[1] == 0x15 || at[1] == 0x25) && has_slot(module, at, 2);
+}
+
+/* Returns whether the number that is in this place before `at` gets to a call before `end`, by at most so many copies. */
+READS_CODE static bool gets_to_call(const struct module *module, struct place place, const unsigned char *at,
+				    const unsigned char *end, int copies)
+{
+	const unsigned char *last = (place.reg == RAX || place.reg == RDI) && end - at > NEAR_MAX ? at + NEAR_MAX : end;
+	struct place copy;
+
+	for (; last - at >= 2; at++) {
+		if (place.reg == RDI && calls_syscall(module, at, last))
+			return true;
+		if (place.reg == RAX && at[0] == 0x0f) {
+			if ((at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
+				return false;
+			if (!module->is_static && at[1] == 0x05)
+				return true;
+		}
+		if (place.reg != MEMORY && loads_another(place.reg, at, last))
+			return false;
+		if (copies > 0 && find_copy(&place, at, last, &copy) && gets_to_call(module, copy, at + 2, end, copies - 1))
+			return true;
+	}
+	return false;
+}
+
+/* `at` is the number in the operand of a mov, whose opcode and other operand are just before it. */
+READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
+{
+	struct place place;
+
+	return operand_of(at) == SYS_rseq && find_place(at, &place) && gets_to_call(module, place, at + 4, end, COPIES_MAX);
 }
 
 #endif /* RK_SRC_ARCH_X86_64_CALLERS_H */

@@ -9,15 +9,20 @@
  *   - it loads the number as the first argument of a function, and soon calls the libc's syscall()
  *   - it loads the number as the number of a system call, and soon makes a system call
  *
+ * Compilers also load the number into another register or a local variable, and copy it from there. Some do so without
+ * optimisation, and gcc 12 also with it. So this file follows such copies.
+ *
  * The libc has the second form, because some libcs register threads. So modules with a libc are left out. In a static program,
  * only the first form counts. Copies of this library, and users of embed.h, have neither form: they load the number's
  * complement (rk_sys_rseq() in kernel.h). So a copy of an earlier version counts as a caller. That costs speed, because then
  * this library registers no thread, but no result is wrong.
  *
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
- * the number, because a call of syscall() must follow. A program possibly unmaps or protects pages of a module's code, or
- * truncates the file. So the kernel is asked whether a page can be read before this file reads the page. If another thread or
- * process truncates the file between the two, the read ends the process by SIGBUS.
+ * the number, because the call must follow, and the number must still be in the right register.
+ *
+ * A program possibly unmaps or protects pages of a module's code, or truncates the file. So the kernel is asked whether a page
+ * can be read before this file reads the page. If another thread or process truncates the file between the two, the read ends
+ * the process by SIGBUS.
  *
  * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
  * and another module's memcmp(), for example, isn't called.
@@ -104,7 +109,10 @@ static bool can_read(uintptr_t address, size_t size)
  *   is_indirect()   returns whether the code at an address jumps through a slot of syscall(), as the linker's code for calls does
  *   makes_call()    returns whether an instruction loads the number at this place, and a later one before `end` makes the call
  */
-#define NEAR_MAX 48 /* bytes from the place of the number to the end of the call */
+#define NEAR_MAX 48  /* bytes from a number in the right register to the end of the call */
+#define FAR_MAX 128  /* bytes from a number in any place to the end of the call */
+#define BEFORE_MAX 8 /* bytes before the number that say where an instruction loads it, at most */
+#define COPIES_MAX 4 /* the number of copies from one place to another that are followed */
 
 static bool is_syscall(const struct module *module, uintptr_t target);
 
@@ -116,15 +124,21 @@ static bool is_syscall(const struct module *module, uintptr_t target)
 	return (module->is_static && target == (uintptr_t)&syscall) || is_indirect(module, target);
 }
 
-/* Returns whether the code from `at` to `end` makes the system call. The 4 bytes before `at` can be read, too. */
+/* Returns whether the code from `at` to `end` makes the system call. The BEFORE_MAX bytes before `at` can be read, too. */
 READS_CODE static bool has_call_between(const struct module *module, const unsigned char *at, const unsigned char *end)
 {
 	for (; end - at > 4; at += STEP) {
 		at = find_number(at, end - 4);
-		if (end - at > 4 && makes_call(module, at, end - at > NEAR_MAX ? at + NEAR_MAX : end))
+		if (end - at > 4 && makes_call(module, at, end - at > FAR_MAX ? at + FAR_MAX : end))
 			return true;
 	}
 	return false;
+}
+
+/* Returns the first place in this code where a number can be. */
+static const unsigned char *first_place(uintptr_t start)
+{
+	return (const unsigned char *)((start + STEP - 1) / STEP * STEP) + BEFORE_MAX;
 }
 
 /* Searches page by page, and passes over pages that can't be read. A call can cross the end of a page. */
@@ -138,10 +152,9 @@ static bool has_call_in_pages(const struct module *module, uintptr_t start, uint
 		bool next_is_readable = next < end && rk_kernel_reads((const void *)next);
 
 		if (next_is_readable)
-			last = end - next > NEAR_MAX ? next + NEAR_MAX : end;
-		/* The search begins after 4 bytes. A number in these bytes is found with the page before. */
-		if (is_readable && has_call_between(module, (const unsigned char *)((page + STEP - 1) / STEP * STEP) + 4,
-						    (const unsigned char *)last))
+			last = end - next > FAR_MAX ? next + FAR_MAX : end;
+		/* The search begins after BEFORE_MAX bytes. A number in these bytes is found with the page before. */
+		if (is_readable && has_call_between(module, first_place(page), (const unsigned char *)last))
 			return true;
 		page = next;
 		is_readable = next_is_readable;
@@ -164,7 +177,7 @@ static bool has_call(const struct module *module, const ElfW(Phdr) *segment)
 
 	if (RK_SYSCALL(SYS_madvise, first, end - first, MADV_POPULATE_READ) != 0)
 		return has_call_in_pages(module, start, end);
-	return has_call_between(module, (const unsigned char *)((start + STEP - 1) / STEP * STEP) + 4, (const unsigned char *)end);
+	return has_call_between(module, first_place(start), (const unsigned char *)end);
 }
 
 /*

@@ -25,10 +25,15 @@ static void expect(int holds, const char *what)
 	failures += !holds;
 }
 
-/* Registers the calling thread by code that the library can find. */
+/*
+ * Registers the calling thread by code that the library can find. Without optimisation, the compiler stores the number in the
+ * variable, and loads it from there.
+ */
 static int take(void)
 {
-	return (int)syscall(SYS_rseq, &area, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
+	long call = SYS_rseq;
+
+	return (int)syscall(call, &area, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
 }
 
 static void *live(void *arg)
