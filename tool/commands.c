@@ -66,12 +66,9 @@ const struct command commands[COMMANDS] = {
 			{'l', "list", NULL, "list the benches and their contenders"},
 			{'j', "json", NULL, JSON_HELP},
 			{'o', "output", "FILE", "also write the JSON into FILE"},
-			{'p', "plot", "DIR", "draw pictures in DIR, SVG and PNG, with gnuplot; by default with up to four times as "
-					     "many threads as CPUs; creates DIR"},
-			{'r', "report", "DIR", "write index.html in DIR: charts, tables and conclusions; with as many threads as "
-					       "--plot; creates DIR"},
-			{'f', "from", "FILE", "don't measure: read the figures from JSON that was written before, for --plot and "
-					      "--report"}),
+			{'r', "report", "DIR", "write index.html in DIR: charts, tables and conclusions; by default with up to "
+					       "four times as many threads as CPUs; creates DIR"},
+			{'f', "from", "FILE", "don't measure: read the figures from JSON that was written before, for --report"}),
 		.ending = "Exit status: 0 measured, 2 wrong usage, a worker that is missing or fails,\n"
 			  "or output that can't be written, 3 no contender can run here.\n",
 		.operand = "BENCH",

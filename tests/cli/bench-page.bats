@@ -98,11 +98,6 @@ load bench
 		'rows("cache")["mutex"][1] == "6.31 ms 0.0000230 to 7000"' \
 		'{"10 ns", "1 us", "1 ms", "1 s"} <= {e.text for e in sections["bench-cache"].iter("text")}' \
 		'not re.search(r"\de[+-]\d", said("bench-cache"))' '" 0.00 " not in said("bench-cache")'
-	need_gnuplot
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-threads "CPU time per operation (log)" "1 us" "1 ms"
-	# There is no rotated label. It would cover the numbers of the axis, or be cut.
-	! grep -qE "rotate\((-90|270)" "$pictures/cache-threads.svg"
 }
 
 @test "the page says in plain numbers how long all measurements took" {
@@ -114,7 +109,7 @@ load bench
 	done
 }
 
-@test "a busy machine: said on top of the page, in each picture and in the text; of an idle one nothing" {
+@test "a busy machine: said on top of the page and in the text; of an idle one nothing" {
 	pictures=$BATS_TEST_TMPDIR
 	make_report 'j["busy"] = 0.42'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
@@ -133,11 +128,6 @@ load bench
 		expect 2 "$RSEQKIT" bench --from "$report" --report "$pictures"
 		assert_says '"busy" is missing or not a number from 0 to 1'
 	done
-	need_gnuplot
-	make_report 'j["busy"] = 0.42'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "busy machine: other programs took 42 % of its CPUs"
-	assert_picture cache-threads "busy machine: other programs took 42 % of its CPUs"
 }
 
 @test "how busy the machine is with something else is measured: much where programs run all the time" {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# bench-report.bats - tests the pictures and the page that `rseqkit bench` makes from figures, its remarks about few rounds, and
+# bench-report.bats - tests the page that `rseqkit bench` makes from figures, its remarks about few rounds, and
 # files that it refuses as reports. bench-page.bats tests the contents of the page.
 
 load helper
@@ -17,35 +17,6 @@ load bench
 	[[ "$output" != *"only "[0-9]* && "$output" != *Careful* ]]
 	assert_says $'Conclusions\n'
 	assert_says "  counter            no contender could run."
-}
-
-@test "--from --plot: a picture of ratios, and one over threads where there are several, with all contenders" {
-	need_gnuplot
-	make_report
-	pictures="$BATS_TEST_TMPDIR/it's \`here\`"
-	mkdir "$pictures"
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_says "$pictures/cache-threads.svg"
-	[ "$(ls "$pictures" | wc -l)" -eq 6 ]
-	assert_picture cache-ratio rseqkit glibc jemalloc mutex "isn't <here>" "1 thread" "2 threads" "8 threads" \
-		"take <one> & 'give' it" "rseqkit = 1" "<b>&'\`rm -rf .\`" "glibc 2.36" "2026-02-28" "16 code placements"
-	assert_picture cache-threads rseqkit glibc mutex "ns" "threads"
-	assert_picture cpu-ratio rseqkit sched_getcpu
-}
-
-@test "texts that are long are cut with dots, and names have room" {
-	need_gnuplot
-	pictures=$BATS_TEST_TMPDIR
-	make_report 'j["benches"][0]["what"] = "w" * 95' 'j["unavailable"][0]["reason"] = "r" * 190' \
-		'j["unavailable"][1]["reason"] = j["unavailable"][2]["reason"] = "r" * 190'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "cache: $(printf 'w%.0s' {1..95})" "rrr..."
-	make_report 'old, new = "mutex", "m" * 31' 'j["benches"][0]["contenders"][3] = new' \
-		'for r in j["results"]: r["contender"] = new if r["contender"] == old else r["contender"]' \
-		'j["benches"][0]["name"] = "n" * 31; j["benches"][0]["what"] = "w" * 95' \
-		'for r in j["results"] + j["unavailable"]: r["bench"] = "n" * 31 if r["bench"] == "cache" else r["bench"]'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture "$(printf 'n%.0s' {1..31})-threads" "www..." "$(printf 'm%.0s' {1..31})"
 }
 
 @test "--report beside the text, of what was just measured; where it can't be written: exit 2" {
@@ -68,44 +39,6 @@ load bench
 		expect 2 "$RSEQKIT" bench --from "$report" --report "$pictures"
 		assert_says "cannot write $pictures/index.html"
 	fi
-}
-
-@test "--from --plot: a report without the order of benches, or without the first contender, has pictures too" {
-	need_gnuplot
-	pictures=$BATS_TEST_TMPDIR
-	make_report 'del j["benches"], j["date"], j["machine"]["libc"]'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "rseqkit = 1" "unknown date"
-	make_report 'j["results"] = [r for r in j["results"] if r["contender"] != "rseqkit"]'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio rseqkit "glibc = 1" "not measured"
-	make_report 'j["results"] = []'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	[ -z "$output" ]
-}
-
-@test "--from --plot: no text of a report ends its quotes or is run, and the greatest ratios have pictures" {
-	local text hex
-	need_gnuplot
-	pictures=$BATS_TEST_TMPDIR/pictures
-	mkdir "$pictures"
-	cd "$pictures"
-	for text in "'" "''" "'\"" '"' '\' '\"' '`touch here`' '"; system("touch here"); "' "'; system('touch here'); '" \
-		'@x %d $0 {/x}' '#'; do
-		hex=$(printf %s "$text" | od -An -v -tx1 | tr -d ' \n')
-		make_report "t = bytes.fromhex('$hex').decode()" 'for u in j["unavailable"]: u["reason"] = t' \
-			'j["machine"] = {"cpus": 2, "model": t, "kernel": t, "libc": t}' \
-			'j["date"] = t; j["benches"][0]["what"] = t'
-		expect 0 "$RSEQKIT" bench --from "$report" --plot .
-		assert_picture cache-ratio "$text" "cache: $text" "$text, 2 CPUs" "Linux $text; $text; measured $text"
-		[ ! -e here ]
-	done
-	make_report 'j["results"][0]["ns_per_op"] = {"min": 0.0001, "median": 0.0001, "max": 1e12}' \
-		'j["results"][3]["ns_per_op"] = {"min": 1e12, "median": 1e12, "max": 1e12}'
-	expect 0 "$RSEQKIT" bench --from "$report" --plot . --report .
-	assert_picture cache-ratio 1e+15
-	assert_picture cache-threads "1000 s" "0.0001 ns"
-	assert_page 'any(e.text == "1e+15" for e in page.iter("text"))'
 }
 
 @test "--from: what ratios are to is said for each number of threads where it differs; what has no figure isn't shown" {
@@ -131,65 +64,19 @@ load bench
 	make_report 'j["machine"]["cpus"] = 1' 'j["results"] = [r for r in j["results"] if r["threads"] == 2]'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
 	assert_page '"Time per operation, rseqkit = 1, on" in said("bench-cache")'
-	need_gnuplot
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "rseqkit = 1" "2 threads" "divided by that of rseqkit."
-	make_report "$all_but_one"
-	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "rseqkit (1 thread), rseqkit (2 threads), glibc (8 threads) = 1" \
-		"divided by that of the contender at 1."
-}
-
-@test "--plot measures up to four times as many threads as CPUs, and makes the pictures of that" {
-	need_gnuplot
-	pictures=$BATS_TEST_TMPDIR
-	expect_json 0 "$RSEQKIT" bench cpu fallback --json --plot "$pictures" $quickly
-	need_filter
-	assert_bench '{1, j["machine"]["cpus"], 4 * j["machine"]["cpus"]} <= {r["threads"] for r in j["results"]}' \
-		'j["date"][4] == "-"' '[b["name"] for b in j["benches"]] == ["fallback", "cpu"]'
-	assert_picture cpu-ratio rseqkit sched_getcpu getcpu-syscall empty-loop
-	assert_picture fallback-ratio rseqkit-no-rseq shared-atomic
-	assert_picture fallback-threads rseqkit-no-rseq shared-atomic
-}
-
-@test "--plot where there is no gnuplot, or one that fails: said before anything is measured, exit 2" {
-	make_report
-	mkdir "$BATS_TEST_TMPDIR/bin"
-	expect 2 env PATH="$BATS_TEST_TMPDIR/bin" "$RSEQKIT" bench --plot "$BATS_TEST_TMPDIR" --time 600
-	assert_says "--plot needs gnuplot"
-	printf '#!/bin/sh\necho "no such terminal"; [ "$1" = --version ]\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
-	chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
-	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
-	assert_says "gnuplot failed at the pictures of cache: no such terminal"
-	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
-	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
-	assert_says "gnuplot has not written $BATS_TEST_TMPDIR/cache-ratio.svg"
-}
-
-@test "--plot into what isn't a folder, or a picture that can't be written: exit 2" {
-	need_gnuplot
-	make_report
-	for folder in "$BATS_TEST_TMPDIR/none/below" "$report" ""; do
-		expect 2 "$RSEQKIT" bench --plot "$folder" --time 600
-		assert_says "cannot write into $folder: "
-	done
-	mkdir "$BATS_TEST_TMPDIR/cache-threads.svg"
-	expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
-	assert_says "cache-threads.svg"
 }
 
 @test "--from what can't be read or isn't a report: it says where and what, exit 2" {
-	need_gnuplot
-	expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/none" --plot "$BATS_TEST_TMPDIR"
+	expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/none" --report "$BATS_TEST_TMPDIR"
 	assert_says "cannot read $BATS_TEST_TMPDIR/none: "
 	for text in '' x '[]' '{}' '{"schema": 1}' '{"schema": "rseqkit.bench/2"}'; do
 		echo "$text" >"$BATS_TEST_TMPDIR/report"
-		expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/report" --plot "$BATS_TEST_TMPDIR"
+		expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/report" --report "$BATS_TEST_TMPDIR"
 		assert_says "$BATS_TEST_TMPDIR/report"
 	done
 	while IFS='|' read -r change said; do
 		make_report "$change"
-		expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
+		expect 2 "$RSEQKIT" bench --from "$report" --report "$BATS_TEST_TMPDIR"
 		assert_says "rseqkit bench: $report: $said" || { echo "$change"; return 1; }
 	done <<-'EOF'
 		j["machine"] = 1|"cpus" is missing
@@ -222,11 +109,37 @@ load bench
 	EOF
 }
 
+@test "--report measures up to four times as many threads as CPUs" {
+	pictures=$BATS_TEST_TMPDIR
+	expect_json 0 "$RSEQKIT" bench cpu fallback --json --report "$pictures" $quickly
+	need_filter
+	assert_bench '{1, j["machine"]["cpus"], 4 * j["machine"]["cpus"]} <= {r["threads"] for r in j["results"]}' \
+		'j["date"][4] == "-"' '[b["name"] for b in j["benches"]] == ["fallback", "cpu"]'
+	assert_page 'set(rows("fallback")) >= {"rseqkit-no-rseq", "shared-atomic"}'
+}
+
+@test "--from --report: no text of a report becomes markup, and the greatest ratios have a chart" {
+	local text hex
+	pictures=$BATS_TEST_TMPDIR
+	for text in "'" '"' '<b>' '</svg>' '&amp;' '--><script>' ']]>' '\' '%s'; do
+		hex=$(printf %s "$text" | od -An -v -tx1 | tr -d ' \n')
+		make_report "t = bytes.fromhex('$hex').decode()" 'for u in j["unavailable"]: u["reason"] = t' \
+			'j["machine"] = {"cpus": 2, "model": t, "kernel": t, "libc": t}' \
+			'j["date"] = t; j["benches"][0]["what"] = t'
+		expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+		assert_page "bytes.fromhex('$hex').decode() in text" 'page.find(".//script") is None'
+	done
+	make_report 'j["results"][0]["ns_per_op"] = {"min": 0.0001, "median": 0.0001, "max": 1e12}' \
+		'j["results"][3]["ns_per_op"] = {"min": 1e12, "median": 1e12, "max": 1e12}'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page 'any(e.text == "1e+15" for e in page.iter("text"))'
+}
+
 @test "--from without something to make, or with something to measure: exit 2" {
 	make_report
-	for more in "" "--plot . --time 1" "--plot . --threads 1" "--plot . --json" "--plot . --output x" \
-		"--plot . cpu" "--plot . --list"; do
+	for more in "" "--report . --time 1" "--report . --threads 1" "--report . --json" "--report . --output x" \
+		"--report . cpu" "--report . --list"; do
 		expect 2 "$RSEQKIT" bench --from "$report" $more
-		assert_says "--from needs --plot or --report"
+		assert_says "--from needs --report"
 	done
 }

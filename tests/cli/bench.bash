@@ -56,26 +56,6 @@ make_report() {
 	EOF
 }
 
-need_gnuplot() {
-	command -v gnuplot >/dev/null || skip "no gnuplot here"
-}
-
-# Checks that the folder $pictures has both formats of a picture, and that both are complete. The given texts must be in the SVG.
-assert_picture() {
-	python3 - "$pictures" "$@" <<-'EOF'
-		import sys, struct, xml.etree.ElementTree as tree
-		folder, name, *texts = sys.argv[1:]
-		root = tree.parse(f"{folder}/{name}.svg").getroot()
-		shown = {" ".join(t.itertext()).strip() for t in root.iter("{http://www.w3.org/2000/svg}text")}
-		for text in texts:
-		    if not any(text in s for s in shown):
-		        sys.exit(f"no '{text}' in {name}.svg: {shown}")
-		png = open(f"{folder}/{name}.png", "rb").read()
-		if png[:8] != b"\x89PNG\r\n\x1a\n" or b"IEND" not in png[-12:] or struct.unpack(">I", png[16:20])[0] < 1000:
-		    sys.exit(f"{name}.png is no picture, or small")
-	EOF
-}
-
 # Checks Python expressions about the report's page in the folder $pictures. They can use its XML tree `page`, its text, and its
 # tables by bench.
 assert_page() {

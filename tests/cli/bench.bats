@@ -27,7 +27,7 @@ need_allocator() {
 
 @test "--help goes to stdout, exit 0, and names every option" {
 	expect 0 sh -c '"$0" bench --help 2>/dev/null' "$RSEQKIT"
-	for option in --time --threads --list --json --output --plot --report --from --help; do
+	for option in --time --threads --list --json --output --report --from --help; do
 		assert_says " $option"
 	done
 	assert_says "2 wrong usage, a worker that is missing or fails,"

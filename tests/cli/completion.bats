@@ -89,7 +89,7 @@ options_of() { # COMMAND...
 	for before in "bench -o " "bench --output " "bench --output=" "trace -o "; do
 		offers "rseqkit $before$folder/on" "$folder/one"
 	done
-	offers "rseqkit bench --json --plot $folder/" "$folder/inner"
+	offers "rseqkit bench --json --report $folder/" "$folder/inner"
 	offers "rseqkit bench --report=$folder/" "$folder/inner"
 	offers_also "rseqkit inspect $$" $$
 	offers_also "rseqkit torture --pid $$" $$

@@ -18,7 +18,6 @@
 #include "conclude.h"
 #include "figures.h"
 #include "page.h"
-#include "plot.h"
 #include "tool.h"
 
 #define SECONDS_MIN 0.01
@@ -30,7 +29,6 @@ struct settings {
 	unsigned thread_counts;
 	const char *output; /* the file of --output, or NULL */
 	struct file file;   /* the file `output`, after it is opened */
-	const char *plot;   /* the folder of --plot, or NULL */
 	const char *report; /* the folder of --report, or NULL */
 	const char *from;   /* the file of --from, or NULL */
 	bool json, list;
@@ -87,9 +85,6 @@ static int parse(struct settings *s, const struct command *command, int argc, ch
 			break;
 		case 'o':
 			s->output = optarg;
-			break;
-		case 'p':
-			s->plot = optarg;
 			break;
 		case 'r':
 			s->report = optarg;
@@ -148,16 +143,10 @@ static bool can_fill(const char *folder)
 	return error == 0;
 }
 
-/* Can pictures and the report be made later, if the user wants them? If not, prints a message and returns false. */
+/* Can the report be made later, if the user wants it? If not, prints a message and returns false. */
 static bool can_show(const struct settings *s)
 {
-	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
-}
-
-static bool show(const struct settings *s, const struct figures *figures)
-{
-	return (s->plot == NULL || plot_figures(figures, s->plot, !s->json)) &&
-	       (s->report == NULL || page_write(figures, s->report, !s->json));
+	return s->report == NULL || can_fill(s->report);
 }
 
 /* Handles --from: shows figures that were measured before. */
@@ -166,16 +155,15 @@ static int show_file(const struct settings *s, char **names)
 	struct figures figures = {0};
 	bool good = false;
 
-	if ((s->plot == NULL && s->report == NULL) || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 ||
-	    s->thread_counts > 0)
-		complain("--from needs --plot or --report, and excludes all other options and benches");
+	if (s->report == NULL || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 || s->thread_counts > 0)
+		complain("--from needs --report, and excludes all other options and benches");
 	else
-		good = can_show(s) && figures_read(&figures, s->from) && show(s, &figures);
+		good = can_show(s) && figures_read(&figures, s->from) && page_write(&figures, s->report, true);
 	figures_release(&figures);
 	return good ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-/* Writes the text, the JSON, the pictures and the report, as the options say. Returns false after a message. */
+/* Writes the text, the JSON and the report, as the options say. Returns false after a message. */
 static bool put_out(const struct bench_run *run, struct settings *s)
 {
 	json_object *report = bench_json(run);
@@ -191,8 +179,8 @@ static bool put_out(const struct bench_run *run, struct settings *s)
 	}
 	if (good && s->output != NULL)
 		good = bench_save_json(report, &s->file);
-	if (good && (s->plot != NULL || s->report != NULL))
-		good = figures_take(&figures, report, "the report") && show(s, &figures);
+	if (good && s->report != NULL)
+		good = figures_take(&figures, report, "the report") && page_write(&figures, s->report, !s->json);
 	figures_release(&figures);
 	if (s->json)
 		json_print(report);
@@ -223,11 +211,11 @@ static void default_threads(struct settings *s)
 {
 	unsigned cpus = bench_usable_cpus(), twice = cpus < BENCH_THREADS_MAX / 2 ? 2 * cpus : BENCH_THREADS_MAX;
 
-	if (s->plot == NULL && s->report == NULL) {
+	if (s->report == NULL) {
 		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, twice));
 		return;
 	}
-	/* The pictures BENCH-threads show powers of two below the number of CPUs, and one to four times the number of CPUs. */
+	/* The charts over threads show powers of two below the number of CPUs, and one to four times the number of CPUs. */
 	for (unsigned threads = 1; threads < cpus && threads <= BENCH_THREADS_MAX; threads *= 2)
 		(void)add_threads(s, threads);
 	for (unsigned times = 1; times <= 4; times++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * figures.h - the figures of a run of `rseqkit bench`, read from its JSON, for pictures (--plot) and the HTML page (--report). A
+ * figures.h - the figures of a run of `rseqkit bench`, read from its JSON, for the HTML page (--report). A
  * contender is one of the ways to do a bench's job. A placement is a copy of a contender's loop at another address. The spread of
  * a figure is the range over all placements.
  *
- * The invariant: pictures and the page are made from the JSON alone, whether the JSON is new or from a file. All of the JSON is
+ * The invariant: the page is made from the JSON alone, whether the JSON is new or from a file. All of the JSON is
  * checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names can be part of
  * file names. All other text is printable ASCII, and must still be quoted. Each time of a figure that was measured is from 1e-4
  * to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`. Added times (struct
