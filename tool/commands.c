@@ -176,13 +176,7 @@ const struct command commands[COMMANDS] = {
 						 "instead of the C library. Sets GLIBC_TUNABLES and RSEQKIT_AREA"},
 			{'k', "ktls", NULL, "let the kernel register threads itself (KTLS), including vfork children and threads "
 					    "that no library starts. Experimental. If the kernel can't do this, prints a message "
-					    "and ignores the option. Sets GLIBC_TUNABLES and RSEQKIT_AREA"},
-			{'s', "slice", NULL, "request a time slice extension (slice.h) while a thread holds locks (pthread mutexes, "
-					     "spin locks), so that the thread isn't preempted. Implies --full-size. If the kernel "
-					     "can't grant it, prints a message and requests nothing"},
-			{'w', "watch", NULL, "like --slice but without requests: shows in a report what --slice could gain"},
-			{'r', "report", "FILE", "with --slice or --watch: at its end each process appends a line of JSON to FILE, "
-						"which shows how often threads were preempted while they held locks"}),
+					    "and ignores the option. Sets GLIBC_TUNABLES and RSEQKIT_AREA"}),
 		.ending = "A program that registers threads itself by librseq runs unchanged. With -f or -k, or if its\n"
 			  "registrations and those of rseqkit would conflict, exec refuses to run it.\n"
 			  "\n"

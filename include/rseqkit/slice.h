@@ -21,7 +21,7 @@
  * The slice extension needs kernel 7.0 or later. The kernel must be configured with it, and not be started with
  * rseq_slice_ext=0. Source: the kernel's Documentation/userspace-api/rseq.rst. The thread must be registered with all the bytes
  * that the kernel offers. The C library often registers 32 bytes, which are too few. The function rk_slice_thread_reason()
- * returns why requests have no effect. The command `rseqkit exec --slice` runs a program with longer areas. Without the
+ * returns why requests have no effect. The command `rseqkit exec --full-size` runs a program with longer areas. Without the
  * extension, rk_slice_begin() and rk_slice_end() do nothing, in less than a nanosecond.
  *
  * The first rk_slice_begin() of a thread switches the extension on for that thread, by one prctl(2), if the extension isn't on

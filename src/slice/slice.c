@@ -205,7 +205,7 @@ const char *rk_slice_reason_text(enum rk_slice_reason reason)
 		[RK_SLICE_NOT_YET] = "not asked for yet; the thread's first rk_slice_begin() does that",
 		[RK_SLICE_NO_RSEQ] = "the thread has no rseq",
 		[RK_SLICE_NO_KERNEL] = "the kernel is older than the slice extension (7.0)",
-		[RK_SLICE_SHORT_AREA] = "the area is registered with 32 bytes, too few; rseqkit exec --slice has longer ones",
+		[RK_SLICE_SHORT_AREA] = "the area is registered with 32 bytes, too few; rseqkit exec --full-size has longer ones",
 		[RK_SLICE_NOT_OFFERED] = "the kernel was built without the slice extension, or started with rseq_slice_ext=0",
 		[RK_SLICE_BLOCKED] = "a system call filter refuses prctl",
 		[RK_SLICE_SWITCHED_OFF] = "it was on, and another component switched it off",

@@ -113,7 +113,7 @@ options_of() { # COMMAND...
 	offers "rseqkit exec rseqkit doct" doctor
 	offers "rseqkit exec --full-size -- rseqkit doct" doctor
 	offers_nothing "rseqkit exec rseqkit doctor --sli" # an option of exec
-	offers "rseqkit exec --sli" --slice
+	offers "rseqkit exec --full" --full-size
 }
 
 @test "a script without a place for the table isn't accepted" {

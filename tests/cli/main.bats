@@ -72,7 +72,7 @@ load helper
 @test "in forty columns lines break at words, and nothing is lost" {
 	say() { "$RSEQKIT" "$@" 2>&1 || true; }
 	for arguments in --help "doctor --help" "demo --help" "bench --help" "inspect --help" "exec --help" inspect \
-		"exec --report=x true" "demo /no/such/file"; do
+		"bench --from=x --json" "demo /no/such/file"; do
 		wide=$(say $arguments)
 		narrow=$(export COLUMNS=40 && say $arguments)
 		assert_fits_forty "$narrow"

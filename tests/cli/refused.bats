@@ -153,8 +153,6 @@ expect_unknown() { # CALL TEXT MEMBER...
 }
 
 @test "a file that can't be written is named, and not standard output" {
-	expect 2 "$RSEQKIT" exec --watch --report= -- true
-	assert_says "No such file or directory"
 	need_tracing
 	for option in "" --json; do
 		expect 2 "$RSEQKIT" trace $option --time=0.1 --output=/dev/full

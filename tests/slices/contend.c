@@ -7,7 +7,6 @@
  *
  *	contend guard | mutex     a spin lock between rk_slice_begin() and rk_slice_end(), or rk_mutex; prints
  *	                          TAP, and for each kind of turn a line of JSON
- *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
  */
 #include "../unit/calls.h"
 #include <linux/futex.h>
@@ -55,7 +54,6 @@ static long called(long number, const long arguments[6])
 
 static char spin_lock;
 static struct rk_mutex mutex;
-static pthread_mutex_t posix = PTHREAD_MUTEX_INITIALIZER;
 static int begun; /* the result of the lock holder's rk_slice_begin() */
 
 static void lock_spinning(void)
@@ -91,23 +89,12 @@ static void unlock_mutex(void)
 	(void)rk_mutex_unlock(&mutex);
 }
 
-static void lock_posix(void)
-{
-	(void)pthread_mutex_lock(&posix);
-}
-
-static void unlock_posix(void)
-{
-	(void)pthread_mutex_unlock(&posix);
-}
-
 static const struct lock {
 	const char *name;
 	void (*lock)(void), (*unlock)(void);
 } locks[] = {
 	{"guard", lock_spinning, unlock_spinning},
 	{"mutex", lock_mutex, unlock_mutex},
-	{"pthread", lock_posix, unlock_posix},
 };
 
 static const struct lock *used;
@@ -121,13 +108,11 @@ static void work(int loops)
 static void *want_it(void *arg)
 {
 	struct counts own = {0};
-	bool marks = marker != 0 && used->lock != lock_posix; /* for the libc's mutex, the preloaded library sets the marker */
+	bool marks = marker != 0;
 
 	CHECK(rk_thread_prepare() == 0 || marker == 0);
-	if (used->lock != lock_posix) {
-		CHECK(rk_slice_enable() == 0);
-		CHECK(requests || prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0) == 0);
-	}
+	CHECK(rk_slice_enable() == 0);
+	CHECK(requests || prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0) == 0);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		enum rk_marked marked = RK_MARKED_STILL;
 
@@ -226,24 +211,17 @@ static void holders_are_preempted_less(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(holders_are_preempted_less)};
-	struct counts counts = {0};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	for (size_t i = 0; argc == 2 && i < sizeof(locks) / sizeof(locks[0]); i++)
 		if (strcmp(locks[i].name, argv[1]) == 0)
 			used = &locks[i];
 	if (used == NULL) {
-		fputs("usage: contend guard | mutex | pthread\n", stderr);
+		fputs("usage: contend guard | mutex\n", stderr);
 		return 2;
 	}
-	if (used->lock != lock_posix) {
-		if (rk_counter_create(&scratch) != 0)
-			return 2;
-		marker = rk_marker_find(scratch);
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	for (int i = 0; i < TURNS; i++)
-		take_turn(&counts);
-	printf("%lld operations\n", (long long)counts.operations);
-	return shared == counts.operations ? 0 : 1;
+	if (rk_counter_create(&scratch) != 0)
+		return 2;
+	marker = rk_marker_find(scratch);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

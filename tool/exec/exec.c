@@ -8,7 +8,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <rseqkit/ktls.h>
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/child.h"
@@ -29,10 +27,6 @@
 #include "tool.h"
 
 #define SHELL "/bin/sh"
-
-/* From include/uapi/linux/prctl.h of kernel 7.0. */
-#define PRCTL_RSEQ_SLICE_EXTENSION 79
-#define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 
 /* The areas that the program gets. */
 enum areas {
@@ -57,21 +51,6 @@ static bool kernel_registers(void)
 	else if (r != 0)
 		complain("running without --ktls: a filter or an emulator refuses the request");
 	return r == 0;
-}
-
-/*
- * Prints a message if the kernel has no slice extension, or if the extension is off. The test is a prctl() that disables the
- * extension for this thread, which doesn't need it. If the kernel has the extension, prctl() succeeds, or fails with ENXIO in a
- * thread that isn't registered (rseq_slice_extension_prctl() of the kernel).
- */
-static void warn_of_slices(void)
-{
-	if (prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, 0, 0, 0) == 0 || errno == ENXIO)
-		return;
-	if (errno == EPERM || errno == ENOSYS || errno == EACCES)
-		complain("a filter refuses prctl() for the slice extension, so --slice requests nothing");
-	else
-		complain("this kernel has no slice extension, or it is off, so --slice requests nothing");
 }
 
 /*
@@ -138,14 +117,14 @@ static bool allows_registration(const char *program, enum areas areas)
 	else
 		complain("%s has librseq, which registers threads itself, so %s would only take the C library's registration "
 			 "away. Run the program without that option.",
-			 where, areas == AREAS_OWN ? "--full-size (or --slice or --watch)" : "--ktls");
+			 where, areas == AREAS_OWN ? "--full-size" : "--ktls");
 	return areas == AREAS_AS_IS;
 }
 
-/* If the libraries can't or mustn't be preloaded into the program, prints why and returns false. */
-static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
+/* If the library can't or mustn't be preloaded into the program, prints why and returns false. */
+static bool can_preload(const char *program, char *const *arguments, enum areas areas)
 {
-	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
+	const char *const libraries[] = {PRELOAD, NULL};
 	char path[PATH_MAX];
 	const char *objection;
 
@@ -156,52 +135,10 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
-/* The options --slice (`requested`), --watch (`watched`), --slice or --watch (`wanted`), and the file of --report. */
-struct slices {
-	bool wanted, requested, watched;
-	const char *report;
-};
-
-/*
- * Creates the report's file before the program starts, because a later failure couldn't be reported. Stores the file's
- * absolute path, because the program can change its working directory.
- */
-static bool make_report(const char *name, char path[PATH_MAX])
-{
-	char folder[PATH_MAX] = "";
-	bool is_short = name[0] == '/' || getcwd(folder, sizeof(folder)) != NULL;
-	int fd = -1;
-
-	errno = name[0] == '\0' ? ENOENT : is_short ? ENAMETOOLONG : errno;
-	if (name[0] != '\0' && is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
-	if (fd < 0) {
-		complain("%.100s: %s", name, strerror(errno));
-		return false;
-	}
-	close(fd);
-	return true;
-}
-
-static bool choose_slices(const struct slices *slices)
-{
-	char path[PATH_MAX];
-	bool done = slices->watched ? setenv("RSEQKIT_SLICES", "watch", 1) == 0 : unsetenv("RSEQKIT_SLICES") == 0;
-
-	if (slices->report != NULL && !make_report(slices->report, path))
-		return false;
-	done = done && (slices->report != NULL ? setenv("RSEQKIT_SLICES_REPORT", path, 1) == 0 :
-						 unsetenv("RSEQKIT_SLICES_REPORT") == 0);
-	if (!done)
-		complain("out of memory");
-	return done;
-}
-
 /* Sets the environment of the program. */
-static bool set_up(enum areas areas, const struct slices *slices)
+static bool set_up(enum areas areas)
 {
-	return preload_add(PRELOAD) && (areas == AREAS_AS_IS || choose(areas)) &&
-	       (!slices->wanted || (preload_add(PRELOAD_SLICES) && choose_slices(slices)));
+	return preload_add(PRELOAD) && (areas == AREAS_AS_IS || choose(areas));
 }
 
 /* Executes the file by a shell, as execvp() does. Returns only if the shell can't be executed; the result is the errno. */
@@ -226,7 +163,7 @@ static int run_by_shell(const char *path, char *const *arguments)
 }
 
 /* Like execvp(), but checks each file before executing the file. */
-static int run(char **arguments, enum areas areas, const struct slices *slices)
+static int run(char **arguments, enum areas areas)
 {
 	struct program_search search;
 	char path[PATH_MAX];
@@ -234,12 +171,12 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 
 	program_begin(&search, arguments[0]);
 	while (program_next(&search, path)) {
-		if (!can_preload(path, arguments, areas, slices->wanted) || !set_up(areas, slices))
+		if (!can_preload(path, arguments, areas) || !set_up(areas))
 			return EXIT_USAGE;
 		execv(path, arguments);
 		error = errno;
 		if (error == ENOEXEC) { /* the file is neither ELF nor script, so a shell runs it */
-			if (!can_preload(SHELL, NULL, areas, slices->wanted))
+			if (!can_preload(SHELL, NULL, areas))
 				return EXIT_USAGE;
 			error = run_by_shell(path, arguments);
 		}
@@ -251,7 +188,6 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 
 int cmd_exec(const struct command *command, int argc, char **argv)
 {
-	struct slices slices = {.wanted = false};
 	bool full_size = false, ktls = false;
 	int option;
 
@@ -264,15 +200,6 @@ int cmd_exec(const struct command *command, int argc, char **argv)
 		case 'k':
 			ktls = true;
 			break;
-		case 's':
-			slices.requested = true;
-			break;
-		case 'w':
-			slices.watched = true;
-			break;
-		case 'r':
-			slices.report = optarg;
-			break;
 		case 'h':
 			return option_help(command);
 		default:
@@ -283,20 +210,5 @@ int cmd_exec(const struct command *command, int argc, char **argv)
 		complain("no program given");
 		return option_misuse(command);
 	}
-	if (slices.requested && slices.watched) {
-		complain("--slice and --watch exclude each other");
-		return option_misuse(command);
-	}
-	slices.wanted = slices.requested || slices.watched;
-	if (slices.requested)
-		warn_of_slices();
-	if (slices.report != NULL && !slices.wanted) {
-		complain("--report needs --slice or --watch");
-		return option_misuse(command);
-	}
-	return run(argv + optind,
-		   ktls && kernel_registers()	     ? AREAS_KERNEL :
-		   full_size || slices.wanted ? AREAS_OWN :
-						AREAS_AS_IS,
-		   &slices);
+	return run(argv + optind, ktls && kernel_registers() ? AREAS_KERNEL : full_size ? AREAS_OWN : AREAS_AS_IS);
 }

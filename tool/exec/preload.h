@@ -7,7 +7,6 @@
 #include <stdbool.h>
 
 #define PRELOAD "librseqkit-preload.so"
-#define PRELOAD_SLICES "librseqkit-slices.so"
 
 /* Stores the path of the library `name` in `path`. Returns false if the library isn't found. */
 bool preload_find(const char *name, char path[PATH_MAX]);
