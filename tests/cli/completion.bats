@@ -109,7 +109,7 @@ options_of() { # COMMAND...
 
 @test "a program is completed with its own arguments" {
 	offers_also "rseqkit exec rseqk" rseqkit
-	offers_also "rseqkit exec --report x rseqk" rseqkit
+	offers_also "rseqkit exec --ktls rseqk" rseqkit
 	offers "rseqkit exec rseqkit doct" doctor
 	offers "rseqkit exec --full-size -- rseqkit doct" doctor
 	offers_nothing "rseqkit exec rseqkit doctor --sli" # an option of exec
