@@ -112,7 +112,7 @@ options_of() { # COMMAND...
 	offers_also "rseqkit exec --ktls rseqk" rseqkit
 	offers "rseqkit exec rseqkit doct" doctor
 	offers "rseqkit exec --full-size -- rseqkit doct" doctor
-	offers_nothing "rseqkit exec rseqkit doctor --sli" # an option of exec
+	offers_nothing "rseqkit exec rseqkit doctor --kt" # an option of exec
 	offers "rseqkit exec --full" --full-size
 }
 
