@@ -51,7 +51,7 @@ READS_CODE static bool loads_constant(const struct module *module, const unsigne
 }
 
 /* Where the number is: in a register, or in memory, to which an instruction, `store`, has stored a register. */
-struct place {
+struct number {
 	uint32_t reg;
 	uint32_t store;
 };
@@ -62,28 +62,31 @@ struct place {
  * Finds the place to which an instruction copies the number. The instruction is "mov", "str [sp or x29, #offset]", or a "ldr" or
  * "ldrsw" with the address of that str.
  */
-static bool find_copy(struct place place, uint32_t instruction, struct place *copy)
+static bool find_copy(struct number place, uint32_t instruction, struct number *copy)
 {
 	bool is_local = (instruction & 0xbf0003e0U) == 0xb90003e0U || (instruction & 0xbf0003e0U) == 0xb90003a0U ||
 			(instruction & 0xbf200fe0U) == 0xb80003e0U || (instruction & 0xbf200fe0U) == 0xb80003a0U;
 
-	*copy = (struct place){.reg = instruction & 31};
+	*copy = (struct number){.reg = instruction & 31};
 	if (place.reg == MEMORY)
 		return is_local && (instruction & 0xc00000U) != 0 && ((instruction ^ place.store) & ~0xc0001fU) == 0;
 	if ((instruction & 0x7fe0ffe0U) == 0x2a0003e0U)
 		return (instruction >> 16 & 31) == place.reg && copy->reg != place.reg;
-	*copy = (struct place){.reg = MEMORY, .store = instruction};
+	*copy = (struct number){.reg = MEMORY, .store = instruction};
 	return is_local && (instruction & 0xc0001fU) == place.reg;
 }
 
-/* Returns whether the number that is in this place before `at` gets to a call before `end`, by at most so many copies. */
-READS_CODE static bool gets_to_call(const struct module *module, struct place place, const unsigned char *at,
-				    const unsigned char *end, int copies)
+/*
+ * Returns whether the number that is in this place before `at` gets to a call before `end`, by at most so many copies. Looks at
+ * most at *budget instructions.
+ */
+READS_CODE static bool gets_to_call(const struct module *module, struct number place, const unsigned char *at,
+				    const unsigned char *end, int copies, int *budget)
 {
 	const unsigned char *last = end - at > NEAR_MAX ? at + NEAR_MAX : end;
-	struct place copy;
+	struct number copy;
 
-	for (; end - at >= 4; at += 4) {
+	for (; end - at >= 4 && --*budget > 0; at += 4) {
 		uint32_t instruction = instruction_at(at);
 		int64_t distance = (int64_t)((uint64_t)(instruction & 0x3ffffff) << 38) >> 36;
 
@@ -94,7 +97,9 @@ READS_CODE static bool gets_to_call(const struct module *module, struct place pl
 			return true;
 		if ((instruction & 0x7f80001fU) == (0x52800000U | place.reg)) /* movz, of another number */
 			return false;
-		if (copies > 0 && find_copy(place, instruction, &copy) && gets_to_call(module, copy, at + 4, end, copies - 1))
+		if (instruction == 0xd65f03c0U || ((instruction & 0xfc000000U) == 0x94000000U && place.reg < 19)) /* ret, or bl */
+			return false;
+		if (copies > 0 && find_copy(place, instruction, &copy) && gets_to_call(module, copy, at + 4, end, copies - 1, budget))
 			return true;
 	}
 	return false;
@@ -102,10 +107,11 @@ READS_CODE static bool gets_to_call(const struct module *module, struct place pl
 
 READS_CODE static bool makes_call(const struct module *module, const unsigned char *at, const unsigned char *end)
 {
-	struct place place = {.reg = instruction_at(at) & 31};
+	struct number place = {.reg = instruction_at(at) & 31};
+	int budget = BUDGET;
 
 	return ((instruction_at(at) & MOVE_MASK) == MOVE || loads_constant(module, at)) &&
-	       gets_to_call(module, place, at + 4, end, COPIES_MAX);
+	       gets_to_call(module, place, at + 4, end, COPIES_MAX, &budget);
 }
 
 #endif /* RK_SRC_ARCH_AARCH64_CALLERS_H */

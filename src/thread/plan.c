@@ -187,12 +187,15 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
 	struct rk_rendezvous page;
+	ptrdiff_t librseq;
 
 	(void)now;
 	plan->meets = plan->meets || rk_kernel_has_registration() != -ENOSYS;
 	if (!plan->meets || rk_rendezvous_look(&page) != 0)
 		return false;
 	rk_plan_adopt(plan, &page);
+	if (rk_kind_planned(plan)->strangers_share)
+		(void)rk_strangers_librseq(&librseq); /* librseq possibly registers a thread first, see rk_strangers_librseq_now() */
 	return true;
 }
 
@@ -207,7 +210,7 @@ static bool ask_early(const struct situation *now, union rk_plan *plan)
 	(void)now;
 	plan->offers = rk_early_area(&offset) && propose(plan, RK_WHERE_EARLY, offset, RK_AREA_LENGTH_ORIGINAL);
 	if (plan->offers)
-		(void)rk_strangers_librseq(&librseq); /* librseq possibly registers a thread first, see rk_strangers_librseq_now() */
+		(void)rk_strangers_librseq(&librseq); /* as above */
 	return plan->offers;
 }
 
