@@ -59,6 +59,10 @@
  * for themselves, and this claim stays held, too: reads of groups, histograms and caches, remote.h and vector.h. The library
  * itself waits for such a claim only with a time limit. A signal handler that leaves a function of this library by
  * siglongjmp(3), or by an exception, has the same effects.
+ *
+ * In C++ the functions are declared as not throwing, so that their callers need no tables for unwinding. So in C++ a thread must
+ * not be cancelled asynchronously inside any of these functions, and a signal handler must not leave one by an exception. With
+ * g++ the process would end by std::terminate(), and with clang the caller's destructors wouldn't run.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H

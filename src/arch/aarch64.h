@@ -3,6 +3,8 @@
 #ifndef RK_SRC_ARCH_AARCH64_H
 #define RK_SRC_ARCH_AARCH64_H
 
+#define RK_TLS_AT_POINTER 0
+
 #define RK_PAUSE() __asm__ __volatile__("isb")
 #define RK_CLOCK()                                                                                                     \
 	__extension__({                                                                                                \

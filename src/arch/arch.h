@@ -26,10 +26,6 @@
 #include "mips.h"
 #elif defined(__s390x__)
 #include "s390x.h"
-#elif defined(__riscv)
-#include "riscv.h"
-#elif defined(__loongarch__)
-#include "loongarch.h"
 #endif
 #include "generic.h"
 

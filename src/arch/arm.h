@@ -3,6 +3,8 @@
 #ifndef RK_SRC_ARCH_ARM_H
 #define RK_SRC_ARCH_ARM_H
 
+#define RK_TLS_AT_POINTER 0
+
 #define RK_PAIRS_ARE_EVEN 1
 
 #endif /* RK_SRC_ARCH_ARM_H */

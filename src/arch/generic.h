@@ -42,9 +42,12 @@
 #define RK_MAP_TAKES_BLOCK 0
 #endif
 
-/* 1 if a program's TLS begins at the thread pointer. On other machines the thread pointer is never the address of a variable. */
+/*
+ * 1 if the thread pointer can be the address of a variable, because a program's TLS begins there or before it. 0 if TLS ends there, or
+ * begins after the libc's own data.
+ */
 #ifndef RK_TLS_AT_POINTER
-#define RK_TLS_AT_POINTER 0
+#define RK_TLS_AT_POINTER 1
 #endif
 
 /* Gives valgrind the request in `arguments`, by instructions that do nothing on a processor. Stores valgrind's answer. */

@@ -3,6 +3,8 @@
 #ifndef RK_SRC_ARCH_X86_H
 #define RK_SRC_ARCH_X86_H
 
+#define RK_TLS_AT_POINTER 0
+
 #define RK_PAUSE() __builtin_ia32_pause()
 
 /* Without the lock prefix, the instruction takes a fifth of the time. */

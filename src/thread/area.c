@@ -14,12 +14,16 @@
 #include "os/thread_pointer.h"
 
 /* The attributes of the declaration in area.h are repeated, because the compiler follows the last declaration. */
+#define UNREGISTERED                                                                                                   \
+	{                                                                                                              \
+		.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED, .state.version = RK_THREAD_STATE_VERSION,          \
+	}
 __thread struct rk_thread_block rk_blocks[1 + RK_TLS_AT_POINTER]
 	__attribute__((RK_BLOCK_MODEL __visibility__("hidden"))) = {
-		[RK_TLS_AT_POINTER] = {
-			.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
-			.state.version = RK_THREAD_STATE_VERSION,
-		},
+		UNREGISTERED,
+#if RK_TLS_AT_POINTER
+		UNREGISTERED,
+#endif
 };
 
 _Static_assert(sizeof(struct rk_thread_block) == 64, "one cache line of static TLS");

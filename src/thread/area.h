@@ -23,12 +23,12 @@
 #define RK_BLOCK_MODEL
 #endif
 /*
- * The block is the last element of this array. Where a program's TLS begins at the thread pointer, the array has one more
- * element. So the block is never at offset 0, which means that there is no area.
+ * The block is the first element of this array that isn't at offset 0, which means that there is no area. So where a variable can
+ * be at the thread pointer, the array has two elements.
  */
 extern __thread struct rk_thread_block rk_blocks[1 + RK_TLS_AT_POINTER]
 	__attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
-#define rk_block (rk_blocks[RK_TLS_AT_POINTER])
+#define rk_block (rk_blocks[RK_TLS_AT_POINTER && (char *)rk_blocks == rk_thread_pointer()])
 
 /*
  * Returns the calling thread's state. If all copies use the area in one copy's thread block, or in the room for the kernel's

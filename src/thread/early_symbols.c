@@ -10,7 +10,7 @@
 #include <rseqkit/abi.h>
 #include "arch/arch.h"
 
-/* The symbol isn't found at offset 0 (embed.h). Where a program's TLS begins at the thread pointer, this is there instead. */
+/* The symbol isn't found at offset 0 (embed.h). If a program's TLS begins at the thread pointer, this is there instead. */
 #if RK_TLS_AT_POINTER
 __asm__(".section .tdata, \"awT\", %progbits\n\t.zero 32\n\t.previous");
 #endif

@@ -39,7 +39,7 @@ bool rk_start_registers_all(void)
 bool rk_start_sees_all(void)
 {
 	static const char here;
-	void *bound = dlsym(RTLD_DEFAULT, "pthread_create");
+	void *bound = IS_STATIC_PROGRAM ? NULL : dlsym(RTLD_DEFAULT, "pthread_create"); /* static programs possibly have no dlsym() */
 	Dl_info theirs, ours;
 
 	return IS_STATIC_PROGRAM ||

@@ -2,6 +2,8 @@
 /*
  * zero.c - tests that no area of ours is at the thread pointer itself, wherever the linker puts it: offset 0 means that there is
  * no area. This file has no TLS, so the object that is linked next has the first TLS of the program.
+ *
+ * BEFORE    so many bytes of TLS come first: 0x7000 on PowerPC and MIPS, where the thread pointer is that far behind the beginning
  */
 #define _GNU_SOURCE
 #include <rseqkit.h>
@@ -9,6 +11,9 @@
 #include "os/thread_pointer.h"
 
 extern __thread struct rk_area __rseq_abi;
+#ifdef BEFORE
+__thread char before[BEFORE] __attribute__((__aligned__(64))) = {1};
+#endif
 
 int main(void)
 {
