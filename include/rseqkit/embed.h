@@ -677,7 +677,7 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 
 	if (offset == 0) {
 		offset = rke_offset_of_count();
-		if (offset == 0 || offset % 4 != 0 || !rke_kernel_can_read((uintptr_t)rke_thread_pointer() + (uintptr_t)offset))
+		if (offset == 0 || offset % 4 != 0 || !rke_kernel_can_read((uintptr_t)(rke_thread_pointer() + offset)))
 			offset = RKE_NO_COUNT;
 		__atomic_store_n(known, offset, __ATOMIC_RELAXED);
 	}
