@@ -97,8 +97,6 @@ READS_CODE static bool gets_to_call(const struct module *module, struct number p
 			return true;
 		if ((instruction & 0x7f80001fU) == (0x52800000U | place.reg)) /* movz, of another number */
 			return false;
-		if (instruction == 0xd65f03c0U || ((instruction & 0xfc000000U) == 0x94000000U && place.reg < 19)) /* ret, or bl */
-			return false;
 		if (copies > 0 && find_copy(place, instruction, &copy) && gets_to_call(module, copy, at + 4, end, copies - 1, budget))
 			return true;
 	}

@@ -65,7 +65,7 @@ READS_CODE static bool is_indirect(const struct module *module, uintptr_t addres
 
 enum { RAX = 0, RDI = 7, MEMORY = -1 };
 
-/* Where the number is. Memory is named by the operand of an instruction. */
+/* Where the number is. The registers r8 to r15 count as rax to rdi. Memory is named by the operand of an instruction. */
 struct number {
 	int reg;
 	const unsigned char *operand;
@@ -96,34 +96,18 @@ static int middle_of(unsigned char operand)
 	return operand >> 3 & 7;
 }
 
-/*
- * Returns 8 if the byte before an opcode is a prefix with this bit (REX), which means r8 to r15. The byte can also be the last one
- * of another instruction. In that case a copy is possibly not followed.
- */
-static int high(unsigned char before, int bit)
+/* Finds the register into which a mov loads the number that is at `at`. */
+READS_CODE static bool find_register(const unsigned char *at, struct number *place)
 {
-	return (before & 0xf0) == 0x40 && (before & bit) != 0 ? 8 : 0;
+	*place = (struct number){.reg = at[-1] & 7};
+	return (at[-1] & 0xf8) == 0xb8 || (at[-2] == 0xc7 && (at[-1] & 0xf8) == 0xc0);
 }
 
-enum { REX_R = 4, REX_B = 1 }; /* for the middle part of an operand, and for the last one */
-
-/* Returns whether a function that is called may change the register: all but rbx, rbp and r12 to r15. */
-static bool changes_in_calls(int reg)
-{
-	return reg != MEMORY && reg != 3 && reg != 5 && reg < 12;
-}
-
-/* Finds the place where a mov stores the number that is at `at`. Reads from 7 bytes before `at`. */
-READS_CODE static bool find_place(const unsigned char *at, struct number *place)
+/* Finds the local variable in which a mov stores the number that is at `at`. Reads from 7 bytes before `at`. */
+READS_CODE static bool find_local(const unsigned char *at, struct number *place)
 {
 	static const signed char sizes[] = {2, 3, 5, 6};
 
-	*place = (struct number){.reg = (at[-1] & 7) + high(at[-2], REX_B)};
-	if ((at[-1] & 0xf8) == 0xb8)
-		return true;
-	*place = (struct number){.reg = (at[-1] & 7) + high(at[-3], REX_B)};
-	if (at[-2] == 0xc7 && (at[-1] & 0xf8) == 0xc0)
-		return true;
 	for (size_t i = 0; i < sizeof(sizes); i++) {
 		*place = (struct number){.reg = MEMORY, .operand = at - sizes[i], .size = sizes[i]};
 		if (place->operand[-1] == 0xc7 && middle_of(*place->operand) == 0 && size_of_local(place->operand) == place->size)
@@ -146,7 +130,7 @@ READS_CODE static bool is_operand(const struct number *place, const unsigned cha
 READS_CODE static bool find_copy(const struct number *place, const unsigned char *at, const unsigned char *end, struct number *copy)
 {
 	bool loads = at[0] == 0x8b || at[0] == 0x63;
-	int middle = middle_of(at[1]) + high(at[-1], REX_R), last = (at[1] & 7) + high(at[-1], REX_B);
+	int middle = middle_of(at[1]), last = at[1] & 7;
 
 	if (!loads && at[0] != 0x89)
 		return false;
@@ -164,12 +148,15 @@ READS_CODE static bool find_copy(const struct number *place, const unsigned char
 	return copy->size != 0 && end - at > copy->size;
 }
 
-/* Returns whether a mov at `at` loads another small number into this register. Other instructions can contain the same bytes. */
+/*
+ * Returns whether a mov at `at` loads another small number into this register. Other instructions can contain the same bytes: after
+ * an opcode, or as the distance of a local variable.
+ */
 READS_CODE static bool loads_another(int reg, const unsigned char *at, const unsigned char *end)
 {
-	if (end - at < 5 || at[0] != 0xb8 + reg % 8 || high(at[-1], REX_B) != reg / 8 * 8 || (uint32_t)operand_of(at + 1) >= 1024)
+	if (end - at < 5 || at[0] != 0xb8 + reg || (uint32_t)operand_of(at + 1) >= 1024)
 		return false;
-	return (at[-1] & 0xf8) != 0x88 && at[-1] != 0x63;
+	return (at[-1] & 0xf8) != 0x88 && at[-1] != 0x63 && at[-1] != 0x41 && (at[-1] & 0xc7) != 0x45 && at[-1] != 0x24;
 }
 
 READS_CODE static bool calls_syscall(const struct module *module, const unsigned char *at, const unsigned char *end)
@@ -180,13 +167,16 @@ READS_CODE static bool calls_syscall(const struct module *module, const unsigned
 }
 
 /*
- * Returns whether a call or a jump to the module's own code is at `at`. In its operand, other instructions aren't looked for. The
- * first byte is possibly the end of another instruction, such as "mov -24(%rbp),%rsi", before a syscall.
+ * Returns whether `at` is inside the operand of a call or a jump to the module's own code. The first byte of an operand doesn't
+ * count, because the byte before is possibly the end of another instruction, such as "mov -24(%rbp),%rsi" before a syscall.
  */
-READS_CODE static bool is_near(const struct module *module, const unsigned char *at, const unsigned char *end)
+READS_CODE static bool is_in_operand(const struct module *module, const unsigned char *at)
 {
-	return end - at >= 5 && (at[0] & 0xfe) == 0xe8 && (at[1] != 0x0f || at[2] != 0x05) &&
-	       has_code_at(module, (uintptr_t)at + 5 + (uintptr_t)(intptr_t)operand_of(at + 1), 1);
+	for (int i = 2; i <= 3; i++)
+		if ((at[-i] & 0xfe) == 0xe8 &&
+		    has_code_at(module, (uintptr_t)(at - i) + 5 + (uintptr_t)(intptr_t)operand_of(at - i + 1), 1))
+			return true;
+	return false;
 }
 
 /*
@@ -202,16 +192,10 @@ READS_CODE static bool gets_to_call(const struct module *module, struct number p
 	for (; last - at >= 2 && --*budget > 0; at++) {
 		if (place.reg == RDI && calls_syscall(module, at, last))
 			return true;
-		if (is_near(module, at, last)) {
-			if (at[0] == 0xe8 && changes_in_calls(place.reg))
-				return false;
-			at += 4;
-			continue;
-		}
 		if (place.reg == RAX && at[0] == 0x0f) {
 			if ((at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
 				return false;
-			if (!module->is_static && at[1] == 0x05)
+			if (!module->is_static && at[1] == 0x05 && !is_in_operand(module, at))
 				return true;
 		}
 		if (place.reg != MEMORY && loads_another(place.reg, at, last))
@@ -228,8 +212,10 @@ READS_CODE static bool makes_call(const struct module *module, const unsigned ch
 	struct number place;
 	int budget = BUDGET;
 
-	return operand_of(at) == SYS_rseq && find_place(at, &place) &&
-	       gets_to_call(module, place, at + 4, end, COPIES_MAX, &budget);
+	if (operand_of(at) != SYS_rseq)
+		return false;
+	return (find_register(at, &place) && gets_to_call(module, place, at + 4, end, COPIES_MAX, &budget)) ||
+	       (find_local(at, &place) && gets_to_call(module, place, at + 4, end, COPIES_MAX, &budget));
 }
 
 #endif /* RK_SRC_ARCH_X86_64_CALLERS_H */

@@ -113,7 +113,7 @@ static bool can_read(uintptr_t address, size_t size)
 #define FAR_MAX 128  /* bytes from a number in any place to the end of the call */
 #define BEFORE_MAX 8 /* bytes before the number that say where an instruction loads it, at most */
 #define COPIES_MAX 4 /* the number of copies from one place to another that are followed */
-#define BUDGET 2000  /* the number of instructions that are looked at after one number, at most */
+#define BUDGET 5000  /* the number of instructions that are looked at after one number, at most */
 
 static bool is_syscall(const struct module *module, uintptr_t target);
 
