@@ -43,8 +43,8 @@
 #endif
 
 /*
- * 1 if the thread pointer can be the address of a variable, because a program's TLS begins there or before it. 0 if TLS ends there, or
- * begins after the libc's own data.
+ * 1 if the thread pointer can be the address of a variable, because a program's TLS begins there or before it. 0 if TLS ends
+ * there, or begins after the libc's own data.
  */
 #ifndef RK_TLS_AT_POINTER
 #define RK_TLS_AT_POINTER 1

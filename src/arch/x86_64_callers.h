@@ -127,7 +127,8 @@ READS_CODE static bool is_operand(const struct number *place, const unsigned cha
 }
 
 /* Finds the place to which a mov or movslq at `at` copies the number. */
-READS_CODE static bool find_copy(const struct number *place, const unsigned char *at, const unsigned char *end, struct number *copy)
+READS_CODE static bool find_copy(const struct number *place, const unsigned char *at, const unsigned char *end,
+				 struct number *copy)
 {
 	bool loads = at[0] == 0x8b || at[0] == 0x63;
 	int middle = middle_of(at[1]), last = at[1] & 7;
@@ -149,8 +150,8 @@ READS_CODE static bool find_copy(const struct number *place, const unsigned char
 }
 
 /*
- * Returns whether a mov at `at` loads another small number into this register. Other instructions can contain the same bytes: after
- * an opcode, or as the distance of a local variable.
+ * Returns whether a mov at `at` loads another small number into this register. Other instructions can contain the same bytes:
+ * after an opcode, or as the distance of a local variable.
  */
 READS_CODE static bool loads_another(int reg, const unsigned char *at, const unsigned char *end)
 {

@@ -82,8 +82,8 @@ CODE(too_late_after_copy, "mov w19, #293; mov w8, w19;" TIMES(14, "nop") "svc #0
 
 static const struct piece pieces[] = {
 	FOUND(direct), FOUND(by_register), FOUND(by_late_register), FOUND(by_local), FOUND(by_local_of_frame),
-	FOUND(by_two_locals), FOUND(constant), FOUND(kept_by_a_call), NOT_FOUND(no_copy), NOT_FOUND(no_copy_to_x8), NOT_FOUND(other_local),
-	NOT_FOUND(other_number), NOT_FOUND(other_constant), NOT_FOUND(too_late), NOT_FOUND(too_late_after_copy),
+	FOUND(by_two_locals), FOUND(constant), FOUND(kept_by_a_call), NOT_FOUND(no_copy), NOT_FOUND(no_copy_to_x8),
+	NOT_FOUND(other_local), NOT_FOUND(other_number), NOT_FOUND(other_constant), NOT_FOUND(too_late), NOT_FOUND(too_late_after_copy),
 };
 #endif
 
