@@ -167,16 +167,27 @@ READS_CODE static bool calls_syscall(const struct module *module, const unsigned
 	return end - at >= 6 && at[0] == 0xff && (at[1] == 0x15 || at[1] == 0x25) && has_slot(module, at, 2);
 }
 
+/* Returns whether a call or jump whose operand is at `operand` leads to the module's own code. */
+READS_CODE static bool leads_here(const struct module *module, const unsigned char *operand)
+{
+	return has_code_at(module, (uintptr_t)operand + 4 + (uintptr_t)(intptr_t)operand_of(operand), 1);
+}
+
 /*
- * Returns whether `at` is inside the operand of a call or a jump to the module's own code. The first byte of an operand doesn't
- * count, because the byte before is possibly the end of another instruction, such as "mov -24(%rbp),%rsi" before a syscall.
+ * Returns whether `at` is inside the operand of a call, a jump or a conditional jump to the module's own code. The first byte of
+ * a call's operand doesn't count, because the byte before is possibly the end of another instruction, such as
+ * "mov -24(%rbp),%rsi" before a syscall.
  */
 READS_CODE static bool is_in_operand(const struct module *module, const unsigned char *at)
 {
-	for (int i = 2; i <= 3; i++)
-		if ((at[-i] & 0xfe) == 0xe8 &&
-		    has_code_at(module, (uintptr_t)(at - i) + 5 + (uintptr_t)(intptr_t)operand_of(at - i + 1), 1))
+	for (int i = 0; i <= 2; i++) {
+		const unsigned char *operand = at - i;
+
+		if (i > 0 && (operand[-1] & 0xfe) == 0xe8 && leads_here(module, operand))
 			return true;
+		if (operand[-2] == 0x0f && (operand[-1] & 0xf0) == 0x80 && leads_here(module, operand))
+			return true;
+	}
 	return false;
 }
 
@@ -193,12 +204,8 @@ READS_CODE static bool gets_to_call(const struct module *module, struct number p
 	for (; last - at >= 2 && --*budget > 0; at++) {
 		if (place.reg == RDI && calls_syscall(module, at, last))
 			return true;
-		if (place.reg == RAX && at[0] == 0x0f) {
-			if ((at[1] & 0xf0) == 0x80) /* a conditional jump, whose operand can look like a syscall */
-				return false;
-			if (!module->is_static && at[1] == 0x05 && !is_in_operand(module, at))
-				return true;
-		}
+		if (place.reg == RAX && !module->is_static && at[0] == 0x0f && at[1] == 0x05 && !is_in_operand(module, at))
+			return true;
 		if (place.reg != MEMORY && loads_another(place.reg, at, last))
 			return false;
 		if (copies > 0 && find_copy(&place, at, last, &copy) && gets_to_call(module, copy, at + 2, end, copies - 1, budget))

@@ -51,16 +51,18 @@ CODE(operand_like_a_prefix, "movl $334,-20(%rbp); cmpl $0,8(%rbp); jne .+0x4e; m
 CODE(local_like_a_mov, "movl $334,-68(%rbp); mov -68(%rbp),%eax; syscall");
 CODE(local_like_another_number, "mov $334,%eax; mov -72(%rbp),%rsi; mov $1,%edx; syscall");
 CODE(operand_like_a_syscall, "mov $334,%eax; .byte 0xe9,0x94,0x0f,0x05,0");
-CODE(conditional_jump, "mov $334,%ebx; mov %rbx,%rax; .byte 0x0f,0x84,0x0f,0x05,0,0");
+CODE(operand_like_a_jump, "mov $334,%eax; and $15,%edx; mov %edx,%edx; syscall");
+CODE(after_a_conditional_jump, "mov $334,%eax; .byte 0x0f,0x84,0x80,0,0,0; mov $1,%edx; syscall");
+CODE(jump_like_a_syscall, "mov $334,%eax; .byte 0x0f,0x84,0x0f,0x05,0,0");
 
 static const struct piece pieces[] = {
 	FOUND(direct), FOUND(by_register), FOUND(by_late_register), FOUND(by_other_form_of_mov), FOUND(by_sign_extension),
 	FOUND(by_local), FOUND(by_far_local), FOUND(by_local_on_stack), FOUND(by_local_at_top), FOUND(by_far_local_on_stack),
 	FOUND(by_two_locals), FOUND(kept_by_a_call), FOUND(operand_like_a_call), FOUND(operand_like_a_prefix), FOUND(local_like_a_mov),
-	FOUND(local_like_another_number),
+	FOUND(local_like_another_number), FOUND(operand_like_a_jump), FOUND(after_a_conditional_jump),
 	NOT_FOUND(no_copy), NOT_FOUND(no_copy_to_rax), NOT_FOUND(other_local), NOT_FOUND(other_base), NOT_FOUND(other_far_local),
 	NOT_FOUND(other_number), NOT_FOUND(register_loaded_again), NOT_FOUND(comparison),
-	NOT_FOUND(too_late), NOT_FOUND(too_late_after_copy), NOT_FOUND(conditional_jump),
+	NOT_FOUND(too_late), NOT_FOUND(too_late_after_copy),
 };
 #elif defined(__aarch64__)
 CODE(direct, "mov w8, #293; svc #0");
@@ -128,6 +130,7 @@ static void looks_into_no_operand(void **state)
 	assert_ptr_not_equal(pages, MAP_FAILED);
 	assert_false(is_found(operand_like_a_syscall, pages, 256, length));
 	assert_true(is_found(operand_like_a_syscall, pages, length - 256, length));
+	assert_false(is_found(jump_like_a_syscall, pages, 256, length));
 	munmap(pages, length);
 }
 #endif
