@@ -209,7 +209,7 @@ static int counted_all(void)
 	return rk_counter_sum(counter) == SHARED + handlers_counts ? 0 : 3;
 }
 
-#if UNWINDS
+#ifdef UNWINDS
 static bool is_passed, is_found;
 
 static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
@@ -258,7 +258,7 @@ static void at_each_instruction(void **state)
 		{block_ends_of_children, vfork_counting, count, counted_all, false},
 		{block_ends_of_children, vfork_counting, vfork_nested, counted_all, false},
 		{block_ends_of_children, vfork_counting, fork_this_thread, counted_all, false},
-#if UNWINDS
+#ifdef UNWINDS
 		{block_ends_of_children, vfork_counting, unwind, found_all, false},
 #endif
 	};
