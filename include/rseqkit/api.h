@@ -60,9 +60,9 @@
  * itself waits for such a claim only with a time limit. A signal handler that leaves a function of this library by
  * siglongjmp(3), or by an exception, has the same effects.
  *
- * In C++ the functions are declared as not throwing, so that their callers need no tables for unwinding. So in C++ a thread must
- * not be cancelled asynchronously inside any of these functions, and a signal handler must not leave one by an exception. With
- * g++ the process would end by std::terminate(), and with clang the caller's destructors wouldn't run.
+ * In C++ the functions are declared as not throwing. Their callers then need no tables for unwinding. In C++, don't cancel a
+ * thread asynchronously inside any of these functions, and don't leave one by an exception from a signal handler. With g++ the
+ * process would end by std::terminate(). With clang the caller's destructors wouldn't run.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H

@@ -98,7 +98,7 @@
  * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
  * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
  * isn't defined. In executables that GNU ld links, musl's dynamic linker sees no such reference. lld keeps the references in
- * executables, too. So with musl and lld, compile the file that includes this header with -fPIC, or link by another linker.
+ * executables, too. With musl and lld, compile the file that includes this header with -fPIC, or link by another linker.
  */
 #if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && __SIZEOF_POINTER__ == 8 && \
 	!defined(RKE_TLS_DESCRIPTORS)
@@ -499,8 +499,8 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #ifdef __x86_64__
 /*
  * The bytes 0x66, 0x90 do nothing. In an executable, lld before release 14 replaces the descriptor by the offset. It expects a
- * call of the descriptor's function after this instruction, writes these two bytes over whatever is there, and drops the next
- * relocation. So these bytes have a relocation without an effect.
+ * call of the descriptor's function after this instruction. It writes these two bytes over whatever is there, and drops the next
+ * relocation. R_X86_64_NONE is there for it to drop.
  */
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
@@ -667,9 +667,8 @@ RKE_FUNCTION struct rke_process *rke_facts(void)
 }
 
 /*
- * Returns the calling thread's __rseq_refcount, or NULL if there is no such symbol. mold 3.0 leaves instructions that refer to
- * an undefined TLS symbol as the assembler wrote them, so the offset is possibly any number. So the function looks once whether
- * there is memory at that offset.
+ * Returns the calling thread's __rseq_refcount, or NULL if there is no such symbol. mold 3.0 doesn't relocate instructions that
+ * refer to an undefined TLS symbol, so the offset can be any number. The function checks once whether memory is at that offset.
  */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {

@@ -43,8 +43,8 @@ READS_CODE static bool has_slot(const struct module *module, const unsigned char
 }
 
 /*
- * Recognises "jmp *slot(%rip)", possibly after endbr64, and then possibly after a bnd prefix or mold's "mov $index,%r11d". With
- * -z retpolineplt, lld makes "mov slot(%rip),%r11" and a jump to a common piece of code.
+ * Recognises "jmp *slot(%rip)". It can follow endbr64, a bnd prefix, or mold's "mov $index,%r11d". With -z retpolineplt, lld
+ * makes "mov slot(%rip),%r11" and a jump to a common piece of code.
  */
 READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
 {
@@ -175,7 +175,7 @@ READS_CODE static bool leads_here(const struct module *module, const unsigned ch
 
 /*
  * Returns whether `at` is inside the operand of a call, a jump or a conditional jump to the module's own code. The first byte of
- * a call's operand doesn't count, because the byte before is possibly the end of another instruction, such as
+ * a call's operand doesn't count: an opcode of one byte can be the end of another instruction. An example is the last byte of
  * "mov -24(%rbp),%rsi" before a syscall.
  */
 READS_CODE static bool is_in_operand(const struct module *module, const unsigned char *at)

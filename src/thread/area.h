@@ -23,8 +23,8 @@
 #define RK_BLOCK_MODEL
 #endif
 /*
- * The block is the first element of this array that isn't at offset 0, which means that there is no area. So where a variable can
- * be at the thread pointer, the array has two elements.
+ * The block is the first element of this array that isn't at offset 0, because offset 0 means that there is no area. The array
+ * has two elements where a variable can be at the thread pointer.
  */
 extern __thread struct rk_thread_block rk_blocks[1 + RK_TLS_AT_POINTER]
 	__attribute__((RK_BLOCK_MODEL __visibility__("hidden")));

@@ -9,8 +9,8 @@
  *   - it loads the number as the first argument of a function, and soon calls the libc's syscall()
  *   - it loads the number as the number of a system call, and soon makes a system call
  *
- * Compilers also load the number into another register or a local variable, and copy it from there. Some do so without
- * optimisation, and gcc 12 also with it. So this file follows such copies.
+ * Compilers also load the number into another register or a local variable, and copy it from there. This file follows such
+ * copies. Most compilers make them without optimisation, gcc 12 also with it.
  *
  * The libc has the second form, because some libcs register threads. So modules with a libc are left out. In a static program,
  * only the first form counts. Copies of this library, and users of embed.h, have neither form: they load the number's
@@ -20,9 +20,9 @@
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
  * the number, because the call must follow, and the number must still be in the right register.
  *
- * A program possibly unmaps or protects pages of a module's code, or truncates the file. So the kernel is asked whether a page
- * can be read before this file reads the page. If another thread or process truncates the file between the two, the read ends
- * the process by SIGBUS.
+ * A program can unmap or protect pages of a module's code, or truncate the file. This file asks the kernel whether a page can be
+ * read before it reads the page. If another thread or process truncates the file between the two, the read ends the process by
+ * SIGBUS.
  *
  * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
  * and another module's memcmp(), for example, isn't called.

@@ -195,7 +195,7 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 		return false;
 	rk_plan_adopt(plan, &page);
 	if (rk_kind_planned(plan)->strangers_share)
-		(void)rk_strangers_librseq(&librseq); /* librseq possibly registers a thread first, see rk_strangers_librseq_now() */
+		(void)rk_strangers_librseq(&librseq); /* for rk_strangers_librseq_now(), if librseq registers a thread first */
 	return true;
 }
 

@@ -39,7 +39,8 @@ bool rk_start_registers_all(void)
 bool rk_start_sees_all(void)
 {
 	static const char here;
-	void *bound = IS_STATIC_PROGRAM ? NULL : dlsym(RTLD_DEFAULT, "pthread_create"); /* static programs possibly have no dlsym() */
+	/* A static program can lack dlsym(): other files refer to it weakly. */
+	void *bound = IS_STATIC_PROGRAM ? NULL : dlsym(RTLD_DEFAULT, "pthread_create");
 	Dl_info theirs, ours;
 
 	return IS_STATIC_PROGRAM ||
