@@ -94,7 +94,7 @@ int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref))
 static enum rk_result add_again(struct rk_ref *ref, intptr_t value, enum rk_result outcome)
 {
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
-		outcome = rk_gate_add(&ref->gate, 0, value);
+		outcome = rki_ref_add(&ref->gate, value);
 	return outcome;
 }
 

@@ -282,6 +282,8 @@
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n"
 #define RK_ASM_PUT(word) RKI_ASM_PRIVATE("str %x[" #word "], [x15], #8\n")
 #define RK_ASM_IN_ORDER "isb\n" /* so that the clock is read after all earlier instructions */
+#define RKI_ASM_IN_ORDER_UNLESS_ANY(order)                                                                             \
+	".ifnc %x[" #order "]," RKI_ASM_STR(RKI_ANY_ORDER) "\n" RK_ASM_IN_ORDER ".endif\n"
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
 	order "mrs x17, cntvct_el0\n"                                                                                  \
 	RKI_ASM_PRIVATE("str x17, [x15], #8\n")

@@ -105,6 +105,9 @@
  *                              section
  *   RKI_AREA_READ              reads a field of the area
  *   RKI_AREA_STORE_BYTE        stores a constant to a byte of the area that the thread may write
+ *   RKI_ASM_IN_ORDER_UNLESS_ANY(order)
+ *                              as RK_ASM_IN_ORDER, but empty if the operand `order` (RK_IN_COUNT) is the constant RKI_ANY_ORDER
+ *                              (../detail/ring.h)
  *   RKI_ASM_PRIVATE(code)      declares instructions that store before the commit (this file)
  *   RKI_THREAD_WORD            reads a word at an offset from the thread pointer
  */

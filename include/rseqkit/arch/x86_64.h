@@ -315,6 +315,8 @@
 #define RK_ASM_PUT(word)                                                                                               \
 	RKI_ASM_PRIVATE(RKI_ASM_X("movq %[" #word "],-8(%%rdi)", "mov qword ptr [rdi-8],%[" #word "]"))
 #define RK_ASM_IN_ORDER "lfence\n" /* so that the clock is read after all earlier instructions */
+#define RKI_ASM_IN_ORDER_UNLESS_ANY(order)                                                                             \
+	".ifnc %[" #order "],{$|}" RKI_ASM_STR(RKI_ANY_ORDER) "\n" RK_ASM_IN_ORDER ".endif\n"
 #define RK_ASM_PUT_STAMP(order)                                                                                        \
 	RKI_ASM_X("movq %%rax,%%rsi\nmovq %%rdx,%%rcx", "mov rsi,rax\nmov rcx,rdx")                                    \
 	order "rdtsc\n"                                                                                                \
@@ -388,7 +390,7 @@
  * of constants (.ifc).
  */
 #define RK_IN_LENGTH(length) RK_IN_IF_ROOM(length), RK_IN_COUNT(copied, rki_copied(length))
-#define RK_IN_COUNT(name, expression) [name] "er"(expression)
+#define RK_IN_COUNT(name, expression) [name] "erm"(expression)
 
 /* RK_IMMEDIATE is true if the word can be an immediate. It is false if the compiler can't tell, for example at -O0. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))

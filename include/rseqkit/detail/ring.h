@@ -69,18 +69,22 @@ RKI_API struct rk_ring_reader rki_ring_look(struct rk_ring_reader reader);
 RKI_API int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
 RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 
-/* Tries once to append a record of `size` bytes in the log; without a time stamp, and with one that is read in two ways. */
-#define RKI_RING_APPEND(name, stamp)                                                                                   \
-	static inline __attribute__((__unused__)) enum rk_result name(const void *base, intptr_t header, const void *source, \
-								      size_t length, intptr_t size, intptr_t mask)     \
+/*
+ * Try once to append a record of `size` bytes in the log, without a time stamp and with one. If `order` is the constant
+ * RKI_ANY_ORDER, the clock is read without a barrier. The assembler compares the operand's text with this number. In code that
+ * isn't optimised the operand is no constant, so there is a barrier.
+ */
+#define RKI_ANY_ORDER 101 /* no register has this number by chance, see rki_copied() */
+#define RKI_RING_APPEND(name, parameters, stamp, operands)                                                             \
+	static inline __attribute__((__unused__, __always_inline__)) enum rk_result name(                              \
+		const void *base, intptr_t header, const void *source, size_t length, intptr_t size, parameters)       \
 	{                                                                                                              \
 		if (RKI_NO_AREA)                                                                                       \
 			return RKI_LEAVE_BY(RKI_RING_KIND);                                                            \
 		RKI_SECTION_APPEND(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),                        \
 				   RKI_ASM_ENTER_BY(RKI_RING_KIND, RK_ASM_C, where, closed),                           \
-				   RK_LIST(RKI_IN_INDEX(RKI_RING_KIND, base), RK_IN_WORD_AS(where, (intptr_t)0)),      \
-				   RK_ASM_COMMIT_HEAD_RELEASE,                                                         \
-				   stamp, leave, closed, unequal);                                                     \
+				   RK_LIST(RKI_IN_INDEX(RKI_RING_KIND, base), operands), RK_ASM_COMMIT_HEAD_RELEASE, stamp, \
+				   leave, closed, unequal);                                                            \
 		return RK_DONE;                                                                                        \
 	aborted:                                                                                                       \
 		return RK_ABORTED;                                                                                     \
@@ -92,9 +96,10 @@ RKI_API int rki_ring_close(struct rk_ring_reader *reader);
 		return RKI_LEAVE_BY(RKI_RING_KIND);                                                                    \
 	}
 
-RKI_RING_APPEND(rki_ring_append, )
-RKI_RING_APPEND(rki_ring_append_stamped, RK_ASM_PUT_STAMP(RK_ASM_IN_ORDER))
-RKI_RING_APPEND(rki_ring_append_unordered, RK_ASM_PUT_STAMP())
+RKI_RING_APPEND(rki_ring_append, intptr_t mask, , RK_IN_WORD_AS(where, (intptr_t)0))
+RKI_RING_APPEND(rki_ring_append_stamped, RK_LIST(intptr_t mask, intptr_t order),
+		RK_ASM_PUT_STAMP(RKI_ASM_IN_ORDER_UNLESS_ANY(order)),
+		RK_LIST(RK_IN_WORD_AS(where, (intptr_t)0), RK_IN_COUNT(order, order)))
 
 #undef RKI_RING_APPEND
 
@@ -109,8 +114,8 @@ static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_
 	if (!stamped)
 		return rki_ring_append(ring, header, data, length, size, mask);
 	if (shared->unordered)
-		return rki_ring_append_unordered(ring, header, data, length, size, mask);
-	return rki_ring_append_stamped(ring, header, data, length, size, mask);
+		return rki_ring_append_stamped(ring, header, data, length, size, mask, RKI_ANY_ORDER);
+	return rki_ring_append_stamped(ring, header, data, length, size, mask, 0);
 }
 
 /*
