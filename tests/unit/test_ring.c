@@ -114,6 +114,52 @@ static void lengths(void **state)
 	drop();
 }
 
+/* Reads the last two records, which must both have this content. */
+static void read_pair(const char *data, size_t length)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record = {.data = NULL};
+
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rk_ring_next(&reader, &record), 1);
+		assert_int_equal(record.length, length);
+		assert_memory_equal(record.data, data, length);
+	}
+	rk_ring_release(&reader);
+	assert_int_equal(rk_ring_close(&reader), 0);
+}
+
+/* A short record whose length is a constant takes a way of its own to the slow path: 1 to 16 bytes. */
+static void short_constant_lengths(void **state)
+{
+	char data[48], *record = data + 16;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7 + 1);
+	create(8192, 0);
+#define PAIR(length)                                                                                                   \
+	assert_int_equal(rk_ring_write(ring, record, length), 0);                                                      \
+	assert_int_equal(rk_ring_write_stamped(ring, record, length), 0);                                              \
+	read_pair(record, length)
+	PAIR(1);
+	PAIR(3);
+	PAIR(4);
+	PAIR(5);
+	PAIR(7);
+	PAIR(8);
+	PAIR(9);
+	PAIR(11);
+	PAIR(12);
+	PAIR(13);
+	PAIR(15);
+	PAIR(16);
+	PAIR(17);
+#undef PAIR
+	drop();
+}
+
 /*
  * Records of different lengths, with and without a time, follow each other. The reader also finds padding between
  * records.
@@ -287,6 +333,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(first_in_first_out),
 	cmocka_unit_test(lengths),
+	cmocka_unit_test(short_constant_lengths),
 	cmocka_unit_test(forms_in_turn),
 	cmocka_unit_test(full),
 	cmocka_unit_test(snapshots),

@@ -237,6 +237,7 @@ static void states(void **state)
 	const struct rk_vector_op add = {.code = RK_VECTOR_ADD, .length = 8, .operand = 1};
 	struct rk_bank_slot *slot = slot_of(here);
 	intptr_t own[2][2] = {{0}};
+	const int64_t added = 1;
 	void *bank, *spare = own[1];
 
 	(void)state;
@@ -245,7 +246,7 @@ static void states(void **state)
 	assert_int_equal(rk_bank_open_first(slot, own[0]), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), 0);
 	assert_ptr_equal(spare, own[0]);
-	assert_int_equal(own[1][0], 1);
+	assert_memory_equal(own[1], &added, sizeof(added));
 	assert_int_equal(own[0][0], 0);
 	assert_int_equal(rk_bank_begin_try(item, here), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -EBUSY);
@@ -255,7 +256,7 @@ static void states(void **state)
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESHUTDOWN);
 	slot->taken = (intptr_t)own[1]; /* the state that a thread leaves if it ends before rk_bank_done() */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
-	assert_int_equal(own[1][0], 1);
+	assert_memory_equal(own[1], &added, sizeof(added));
 	assert_null(rk_percpu_spare(pool, item, here));
 	assert_int_equal(rk_bank_begin_try(item, here), 0); /* the next owner can still take the bank */
 	assert_int_equal(rk_bank_take(item, here, own[0], &bank), 1);

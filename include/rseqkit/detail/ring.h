@@ -126,12 +126,11 @@ static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_
 										   size_t length, int stamped,
 										   enum rk_result outcome)
 {
-	intptr_t words[2];
+	uint64_t words[2];
 
 	if (!RKI_IS_SHORT(length))
 		return rki_ring_write_slow(ring, data, length, stamped, outcome);
-	words[0] = rki_word_at(data, 0, length);
-	words[1] = rki_word_at(data, sizeof(words[0]), length);
+	__builtin_memcpy(words, data, length);
 	return rki_ring_write_slow(ring, words, length, stamped, outcome);
 }
 
