@@ -64,6 +64,7 @@
 #define RK_SYNCHRONOUS_SIGNALS                                                                                         \
 	(RKI_SIGNAL_BIT(SIGILL) | RKI_SIGNAL_BIT(SIGTRAP) | RKI_SIGNAL_BIT(SIGBUS) | RKI_SIGNAL_BIT(SIGFPE) |          \
 	 RKI_SIGNAL_BIT(SIGSEGV) | RKI_SIGNAL_BIT(SIGSYS))
+_Static_assert(RK_SIGSET_SIZE == _NSIG / 8, "the kernel accepts no other size of a set of signals");
 
 static inline int rk_kernel_set_signals(const void *signals, void *before)
 {
