@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "output.h"
+
+#define FLAGS_KERNEL 0x204010 /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
 #define INITIAL_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO of include/linux/proc_ns.h */
 
 static bool read_file(pid_t tid, const char *name, char *text, size_t size)
@@ -69,6 +72,83 @@ bool proc_field(pid_t tid, const char *name, char *text, size_t size)
 	if (file != NULL)
 		fclose(file);
 	return found;
+}
+
+FILE *proc_open(pid_t pid, pid_t tid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+	return fopen(path, "re");
+}
+
+/* Returns the text after `key` if the line begins with `key`; otherwise NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(line, key, length) == 0 ? line + length : NULL;
+}
+
+static uint64_t number_of(const char *line, const char *key)
+{
+	const char *value = value_of(line, key);
+
+	return value != NULL ? strtoull(value, NULL, 10) : 0;
+}
+
+/* Reads one line of `status`. The kernel escapes newlines in a thread's name, so the name is on one line. */
+static void read_line(struct proc_status *status, const char *line)
+{
+	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
+
+	if (name != NULL)
+		copy_printable(status->name, sizeof(status->name), name);
+	if (state != NULL)
+		status->state = state[0];
+	status->process += (pid_t)number_of(line, "Tgid:");
+	status->tracer += (pid_t)number_of(line, "TracerPid:");
+	status->threads += number_of(line, "Threads:");
+	status->seccomp += (int)number_of(line, "Seccomp:");
+	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
+}
+
+/*
+ * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped in `stat`, so the fields are
+ * counted from the last ')'.
+ */
+static void read_fields(struct proc_status *status, const char *text)
+{
+	const char *at = strrchr(text, ')');
+	unsigned long flags = 0;
+	unsigned long long started = 0;
+
+	if (at != NULL)
+		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			     &flags, &started);
+	status->kernel = (flags & FLAGS_KERNEL) != 0;
+	status->started = started;
+}
+
+bool proc_status(pid_t pid, pid_t tid, struct proc_status *status)
+{
+	FILE *file = proc_open(pid, tid, "status");
+	char *text = NULL;
+	size_t room = 0;
+
+	memset(status, 0, sizeof(*status));
+	/* getline() is used, because the line of supplementary groups can be long. */
+	while (file != NULL && getline(&text, &room, file) > 0)
+		read_line(status, text);
+	if (file != NULL)
+		fclose(file);
+	file = proc_open(pid, tid, "stat");
+	if (file != NULL && getdelim(&text, &room, '\0', file) > 0)
+		read_fields(status, text);
+	if (file != NULL)
+		fclose(file);
+	free(text);
+	return status->state != '\0';
 }
 
 bool proc_has_signal(pid_t tid, const char *name, int signal)

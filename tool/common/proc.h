@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct proc_thread {
@@ -15,6 +16,24 @@ struct proc_thread {
 
 /* Reads the name and the start time of a thread. */
 bool proc_thread(pid_t tid, struct proc_thread *thread);
+
+/* The state of a thread, from /proc/PID/task/TID/. */
+struct proc_status {
+	char name[64];
+	char state;             /* a letter of proc(5): R, S, D, T, Z, ... */
+	pid_t process, tracer;  /* `tracer` is 0 if no process traces the thread */
+	uint64_t threads;       /* the number of threads of its process */
+	uint64_t switches;      /* the number of its context switches, voluntary and involuntary */
+	uint64_t started;       /* when it started, in clock ticks since boot. It differs for a later thread with the same id */
+	int seccomp;            /* the thread's seccomp mode: 0 none, 1 strict, 2 filter */
+	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
+};
+
+/* Reads the state of a thread. Returns false if no such thread exists. */
+bool proc_status(pid_t pid, pid_t tid, struct proc_status *status);
+
+/* Opens a file of /proc/PID/task/TID/. Returns NULL if it can't be opened. */
+FILE *proc_open(pid_t pid, pid_t tid, const char *name);
 
 /* Copies the value of the field `name`, for example "Tgid", from /proc/TID/status. */
 bool proc_field(pid_t tid, const char *name, char *text, size_t size);

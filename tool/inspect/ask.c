@@ -34,6 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/machine.h"
 #include "common/child.h"
 #include "common/rights.h"
 
@@ -154,9 +155,13 @@ static enum inspect_outcome read_stopped(struct question *question)
 {
 	struct inspect_answer *answer = &question->answer;
 	struct rseq_configuration configuration;
+	struct machine_registers registers;
 
-	if (!inspect_read_registers(question->tid, answer))
+	if (!machine_read(question->tid, &registers))
 		return ASK_GONE;
+	machine_restart(question->tid);
+	answer->thread_pointer = registers.thread;
+	answer->ip = registers.ip;
 	if (request(PTRACE_REQUEST_RSEQ_CONFIGURATION, question->tid, sizeof(configuration),
 		    (uintptr_t)&configuration) < 0)
 		return errno == ESRCH ? ASK_GONE : ASK_NO_REQUEST;
@@ -181,7 +186,7 @@ static enum inspect_outcome ask(struct question *question)
 	int status, signal;
 	bool seized;
 
-	if (!inspect_has_port)
+	if (!machine_has_port)
 		return ASK_NO_PORT;
 	seize_limit = now() + STOP_LIMIT;
 	seizing = question;

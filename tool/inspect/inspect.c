@@ -23,9 +23,9 @@ struct settings {
 
 static bool has_ended(const struct inspect_look *look)
 {
-	struct inspect_status status;
+	struct proc_status status;
 
-	return !inspect_status(look->pid, look->pid, &status) || status.started != look->started ||
+	return !proc_status(look->pid, look->pid, &status) || status.started != look->started ||
 	       inspect_living_thread(look->pid) == 0;
 }
 

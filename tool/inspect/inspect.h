@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "common/proc.h"
+
 enum inspect_outcome {
 	ASK_NOT_YET,
 	ASK_ANSWERED,
@@ -47,36 +49,11 @@ struct inspect_answer {
 	double stopped;          /* the thread was stopped for at most this many seconds */
 };
 
-/* Can registers be read on this architecture? */
-extern const bool inspect_has_port;
-
-/*
- * Reads the instruction pointer and the thread pointer of a stopped thread. If the stop interrupted a system call that the
- * kernel wouldn't restart by itself, makes the kernel restart the call, if the architecture allows this. Returns false if the
- * thread is gone.
- */
-bool inspect_read_registers(pid_t tid, struct inspect_answer *answer);
-
 /* Reads memory of the process that has the living thread `tid`. Returns true only if it read all bytes. */
 bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size);
 
-/* The state of a thread, from /proc/PID/task/TID/. */
-struct inspect_status {
-	char name[64];
-	char state;             /* a letter of proc(5): R, S, D, T, Z, ... */
-	pid_t process, tracer;  /* `tracer` is 0 if no process traces the thread */
-	uint64_t threads;       /* the number of threads of its process */
-	uint64_t switches;      /* the number of its context switches, voluntary and involuntary */
-	uint64_t started;       /* when it started, in clock ticks since boot. It differs for a later thread with the same id */
-	int seccomp;            /* the thread's seccomp mode: 0 none, 1 strict, 2 filter */
-	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
-};
-
-/* Reads the state of a thread. Returns false if no such thread exists. */
-bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
-
 /* Has the thread ended, so that only its exit status is left? */
-bool inspect_has_ended(const struct inspect_status *status);
+bool inspect_has_ended(const struct proc_status *status);
 
 /* Does the thread exist, and does it still have the memory of its process? */
 bool inspect_lives(pid_t pid, pid_t tid);
@@ -98,7 +75,7 @@ enum inspect_owner {
 
 struct inspect_thread {
 	pid_t tid;
-	struct inspect_status status; /* the thread's state before the stop */
+	struct proc_status status; /* the thread's state before the stop */
 	enum inspect_outcome outcome; /* after a look, either ASK_ANSWERED or ASK_NOT_STOPPED */
 	struct inspect_answer answer;
 	enum inspect_owner owner;
@@ -177,7 +154,7 @@ enum inspect_absence {
 
 struct inspect_look {
 	pid_t pid;
-	uint64_t started;      /* when the process started, as in struct inspect_status; 0 before the first look */
+	uint64_t started;      /* when the process started, as in struct proc_status; 0 before the first look */
 	uint64_t image;        /* see inspect_image() */
 	char name[64];
 	bool announced;        /* the auxiliary vector has AT_RSEQ_FEATURE_SIZE */

@@ -71,11 +71,11 @@ static bool read_feature_size(struct inspect_look *look)
  */
 static int check_process(struct inspect_look *look)
 {
-	struct inspect_status status;
+	struct proc_status status;
 	int error;
 
 	errno = 0;
-	if (!inspect_status(look->pid, look->pid, &status)) {
+	if (!proc_status(look->pid, look->pid, &status)) {
 		if (errno != ENOENT && errno != ESRCH && errno != 0) {
 			error = errno;
 			complain("/proc/%d: %s", (int)look->pid, strerror(error));
@@ -97,7 +97,7 @@ static int check_process(struct inspect_look *look)
 	}
 	if (status.process != 0)
 		look->pid = status.process;
-	(void)inspect_status(look->pid, look->pid, &status);
+	(void)proc_status(look->pid, look->pid, &status);
 	if (look->started != 0 && look->started != status.started) {
 		complain("process %d (%s) has ended, and another process has its id", (int)look->pid, look->name);
 		return EXIT_USAGE;
@@ -151,7 +151,7 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
  * doesn't stop such a thread again, because some waits restart their timeout at every stop. With --watch, such a wait would never
  * end.
  */
-static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
+static bool has_not_run(const struct inspect_thread *before, const struct proc_status *status)
 {
 	return before != NULL && before->status.started == status->started && before->outcome == ASK_ANSWERED &&
 	       before->status.state == 'S' && status->state == 'S' && status->switches <= before->status.switches + 2;
@@ -193,7 +193,7 @@ static size_t add_new_threads(struct inspect_look *look, const struct inspect_lo
 		const struct inspect_thread *known = find_thread(before, tid);
 		struct inspect_thread found = {.tid = tid, .outcome = ASK_NOT_YET};
 
-		if (tid <= 0 || find_thread(look, tid) != NULL || !inspect_status(look->pid, tid, &found.status) ||
+		if (tid <= 0 || find_thread(look, tid) != NULL || !proc_status(look->pid, tid, &found.status) ||
 		    found.status.kernel || inspect_has_ended(&found.status))
 			continue;
 		if (has_not_run(known, &found.status)) {
@@ -215,7 +215,7 @@ static int check_outcomes(struct inspect_look *look)
 	for (size_t i = 0; i < look->count; i++) {
 		struct inspect_thread *thread = &look->threads[i];
 		enum inspect_outcome outcome = thread->outcome;
-		struct inspect_status status;
+		struct proc_status status;
 
 		if (outcome == ASK_GONE)
 			continue;
@@ -224,7 +224,7 @@ static int check_outcomes(struct inspect_look *look)
 			continue;
 		}
 		/* The kernel also refuses to trace a thread that is about to end. */
-		if (!inspect_status(look->pid, thread->tid, &status) || inspect_has_ended(&status))
+		if (!proc_status(look->pid, thread->tid, &status) || inspect_has_ended(&status))
 			continue;
 		look->refused = thread->tid;
 		look->refusal = outcome;
@@ -292,7 +292,7 @@ static int ask_again(struct inspect_look *look, bool some)
 		nanosleep(&pause, NULL);
 		for (size_t i = 0; i < look->count; i++)
 			if (look->threads[i].outcome == ASK_NOT_YET)
-				(void)inspect_status(look->pid, look->threads[i].tid, &look->threads[i].status);
+				(void)proc_status(look->pid, look->threads[i].tid, &look->threads[i].status);
 		look->error = inspect_ask(look->threads, look->count);
 		status = check_outcomes(look);
 	}

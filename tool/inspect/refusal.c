@@ -23,12 +23,12 @@ int inspect_report_refusal(pid_t pid, pid_t tid)
 {
 	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
 	int scope = file != NULL ? fgetc(file) : '0';
-	struct inspect_status status, own;
+	struct proc_status status, own;
 
 	if (file != NULL)
 		fclose(file);
 
-	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
+	if (proc_status(pid, tid, &status) && status.tracer != 0) {
 		complain("process %d is already being traced by process %d, and a process can have only one tracer. "
 			 "End process %d first.", (int)pid, (int)status.tracer, (int)status.tracer);
 	} else if (scope == '3') {
@@ -37,7 +37,7 @@ int inspect_report_refusal(pid_t pid, pid_t tid)
 	} else if (scope > '0') {
 		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, so tracing needs CAP_SYS_PTRACE. "
 			 "Run as root, or set ptrace_scope to 0.", (int)pid, scope);
-	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
+	} else if (proc_status(getpid(), getpid(), &own) && own.seccomp != 0) {
 		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
 			 "as in a container. Run it without a filter, and as root.", (int)pid);
 	} else if (may_trace_others()) {

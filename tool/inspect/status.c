@@ -1,92 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* status.c - reads a thread's state from /proc, and finds the living threads of a process. */
+/* status.c - finds the living threads of a process, and recognises the program that it runs. */
 #define _GNU_SOURCE
 #include "inspect.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/output.h"
-
-#define FLAGS_KERNEL 0x204010 /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
-
-static FILE *open_proc(pid_t pid, pid_t tid, const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
-	return fopen(path, "re");
-}
-
-/* Returns the text after `key` if the line begins with `key`; otherwise NULL. */
-static const char *value_of(const char *line, const char *key)
-{
-	size_t length = strlen(key);
-
-	return strncmp(line, key, length) == 0 ? line + length : NULL;
-}
-
-static uint64_t number_of(const char *line, const char *key)
-{
-	const char *value = value_of(line, key);
-
-	return value != NULL ? strtoull(value, NULL, 10) : 0;
-}
-
-/* Reads one line of `status`. The kernel escapes newlines in a thread's name, so the name is on one line. */
-static void read_line(struct inspect_status *status, const char *line)
-{
-	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
-
-	if (name != NULL)
-		copy_printable(status->name, sizeof(status->name), name);
-	if (state != NULL)
-		status->state = state[0];
-	status->process += (pid_t)number_of(line, "Tgid:");
-	status->tracer += (pid_t)number_of(line, "TracerPid:");
-	status->threads += number_of(line, "Threads:");
-	status->seccomp += (int)number_of(line, "Seccomp:");
-	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
-}
-
-/*
- * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped in `stat`, so the fields are
- * counted from the last ')'.
- */
-static void read_fields(struct inspect_status *status, const char *text)
-{
-	const char *at = strrchr(text, ')');
-	unsigned long flags = 0;
-	unsigned long long started = 0;
-
-	if (at != NULL)
-		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			     &flags, &started);
-	status->kernel = (flags & FLAGS_KERNEL) != 0;
-	status->started = started;
-}
-
-bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
-{
-	FILE *file = open_proc(pid, tid, "status");
-	char *text = NULL;
-	size_t room = 0;
-
-	memset(status, 0, sizeof(*status));
-	/* getline() is used, because the line of supplementary groups can be long. */
-	while (file != NULL && getline(&text, &room, file) > 0)
-		read_line(status, text);
-	if (file != NULL)
-		fclose(file);
-	file = open_proc(pid, tid, "stat");
-	if (file != NULL && getdelim(&text, &room, '\0', file) > 0)
-		read_fields(status, text);
-	if (file != NULL)
-		fclose(file);
-	free(text);
-	return status->state != '\0';
-}
 
 #define HASH_START UINT64_C(0xcbf29ce484222325) /* FNV-1a */
 
@@ -101,7 +20,7 @@ static uint64_t hash_byte(uint64_t hash, int byte)
  */
 static uint64_t hash_addresses(pid_t pid, pid_t tid)
 {
-	FILE *file = open_proc(pid, tid, "stat");
+	FILE *file = proc_open(pid, tid, "stat");
 	char *text = NULL, *at = NULL;
 	unsigned long long code = 0, end = 0, stack = 0;
 	uint64_t hash = HASH_START;
@@ -130,7 +49,7 @@ static uint64_t hash_addresses(pid_t pid, pid_t tid)
 uint64_t inspect_image(pid_t pid)
 {
 	pid_t tid = inspect_living_thread(pid);
-	FILE *file = open_proc(pid, tid, "auxv");
+	FILE *file = proc_open(pid, tid, "auxv");
 	uint64_t image = HASH_START;
 	int byte, any = 0;
 
@@ -144,7 +63,7 @@ uint64_t inspect_image(pid_t pid)
 	return any != 0 ? image : 0;
 }
 
-bool inspect_has_ended(const struct inspect_status *status)
+bool inspect_has_ended(const struct proc_status *status)
 {
 	return status->state == 'Z' || status->state == 'X';
 }
@@ -152,7 +71,7 @@ bool inspect_has_ended(const struct inspect_status *status)
 /* Has the process released its memory? An ending process releases its memory long before the process disappears. */
 static bool has_no_memory(pid_t tid)
 {
-	FILE *maps = open_proc(tid, tid, "maps");
+	FILE *maps = proc_open(tid, tid, "maps");
 	bool empty;
 
 	if (maps == NULL)
@@ -164,9 +83,9 @@ static bool has_no_memory(pid_t tid)
 
 bool inspect_lives(pid_t pid, pid_t tid)
 {
-	struct inspect_status status;
+	struct proc_status status;
 
-	return inspect_status(pid, tid, &status) && !inspect_has_ended(&status) && !has_no_memory(tid);
+	return proc_status(pid, tid, &status) && !inspect_has_ended(&status) && !has_no_memory(tid);
 }
 
 pid_t inspect_living_thread(pid_t pid)

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "arch/insn.h"
 #include "inspect.h"
 
 #define RELOCATIONS_MAX (1UL << 20) /* at most this many relocations of a module are read */
@@ -28,12 +29,6 @@ struct module {
 	GElf_Xword type; /* type of the relocations with an offset from the thread pointer */
 	uint64_t relocations, relocations_size, symbols, strings;
 };
-
-/* Returns the type of relocations whose word is an offset from the thread pointer; 0 if the architecture isn't supported. */
-static GElf_Xword offset_type(int machine)
-{
-	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
-}
 
 /* Returns whether the address is in a segment that is loaded. */
 static bool is_loaded(Elf *elf, const struct module *module, uint64_t address)
@@ -82,13 +77,15 @@ static void read_dynamic(Elf *elf, struct module *module, const GElf_Phdr *segme
 
 static bool find_tables(Elf *elf, struct module *module)
 {
+	const struct arch *arch;
 	GElf_Ehdr header;
 	GElf_Phdr segment;
 	size_t count;
 
 	if (gelf_getclass(elf) != ELFCLASS64 || gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
 		return false;
-	module->type = offset_type(header.e_machine);
+	arch = arch_find(header.e_machine);
+	module->type = arch != NULL ? arch->offset : 0;
 	for (size_t i = 0; module->type != 0 && i < count; i++)
 		if (gelf_getphdr(elf, (int)i, &segment) != NULL && segment.p_type == PT_DYNAMIC)
 			read_dynamic(elf, module, &segment);
@@ -167,28 +164,27 @@ static uint64_t round_up(uint64_t size, uint64_t alignment)
 	return (size + alignment - 1) / alignment * alignment;
 }
 
-/*
- * On x86-64 the executable's TLS ends at the thread pointer. On aarch64 it begins after the two words at the thread pointer. The
- * source of this is the ELF TLS ABI of each architecture.
- */
+/* The source of this is the ELF TLS ABI of each architecture. */
 bool inspect_tls_executable(Elf *elf, int64_t *base)
 {
+	const struct arch *arch;
 	GElf_Ehdr header;
 	GElf_Phdr segment;
 	size_t count;
 
 	if (gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
 		return false;
+	arch = arch_find(header.e_machine);
+	if (arch == NULL)
+		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_TLS)
 			continue;
 		if (segment.p_align == 0 || segment.p_vaddr % segment.p_align != 0)
 			return false;
-		if (header.e_machine == EM_X86_64)
-			*base = -(int64_t)round_up(segment.p_memsz, segment.p_align);
-		else if (header.e_machine == EM_AARCH64)
-			*base = (int64_t)round_up(16, segment.p_align);
-		return header.e_machine == EM_X86_64 || header.e_machine == EM_AARCH64;
+		*base = arch->tls_precedes ? -(int64_t)round_up(segment.p_memsz, segment.p_align)
+					   : (int64_t)round_up(16, segment.p_align);
+		return true;
 	}
 	return false;
 }

@@ -17,12 +17,9 @@ static bool check_section(struct check *check, const struct descriptor *descript
 
 	if (!done)
 		return false;
-	section->descriptor = descriptor;
-	section->start = descriptor->start;
-	section->end = descriptor->start + descriptor->length;
-	section->abort = descriptor->abort;
+	section_begin(section, check->image, descriptor);
 	rules_descriptor(check, section, &findings);
-	if (section->valid) {
+	if (section->fault == SECTION_RIGHT) {
 		done = section_decode(section, check->image, &check->found, check->decoder);
 		if (done) {
 			rules_instructions(check, section, &findings);

@@ -3,13 +3,13 @@
 #ifndef RK_TOOL_LINT_CHECK_H
 #define RK_TOOL_LINT_CHECK_H
 
-#include "arms.h"
-#include "find.h"
+#include "sections/arms.h"
+#include "sections/find.h"
 #include "findings.h"
-#include "lines.h"
-#include "listing.h"
-#include "section.h"
-#include "starts.h"
+#include "sections/lines.h"
+#include "sections/listing.h"
+#include "sections/section.h"
+#include "sections/starts.h"
 
 /* A jump from outside into the range of a section, which begins at the start label and ends at the end label. */
 struct entry {
@@ -35,10 +35,10 @@ struct check {
 };
 
 /*
- * The rules, in the order of the calls. The first comment of rules_NAME.c says what the rules are. Call rules_descriptor() first,
- * and the other functions only if it has set section->valid.
+ * The rules, in the order of the calls. The first comment of rules_NAME.c says what the rules are. Call rules_descriptor() for
+ * each section, and the other functions only for a section without a fault.
  */
-void rules_descriptor(const struct check *check, struct section *section, struct findings *findings);
+void rules_descriptor(const struct check *check, const struct section *section, struct findings *findings);
 void rules_instructions(const struct check *check, const struct section *section, struct findings *findings);
 void rules_arming(struct check *check, struct section *section, struct findings *findings);
 void rules_stores(const struct check *check, const struct section *section, struct findings *findings);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive.h"
+#include "sections/archive.h"
 #include "lint_report.h"
 #include "tool.h"
 

@@ -9,7 +9,7 @@
 #ifndef RK_TOOL_LINT_PLACES_H
 #define RK_TOOL_LINT_PLACES_H
 
-#include "section.h"
+#include "sections/section.h"
 
 /* Can the address be compared with other addresses? */
 bool place_is_comparable(const struct value *address);

@@ -20,7 +20,7 @@
 
 #include "common/child.h"
 #include "describe.h"
-#include "machine.h"
+#include "arch/machine.h"
 
 #define LIMIT_MS 600000 /* emulated machines take a hundred times longer than others */
 #define CPU_S 300

@@ -10,8 +10,17 @@
 #include <string.h>
 
 #include "common/output.h"
-#include "lint/check.h"
-#include "machine.h"
+#include "arch/machine.h"
+#include "sections/lines.h"
+#include "sections/section.h"
+
+/* The file that is described. */
+struct described {
+	struct image *image;
+	struct found found;
+	struct decoder *decoder;
+	struct lines *lines;
+};
 
 #define PAGE 4096 /* the smallest page of the supported architectures */
 
@@ -50,7 +59,7 @@ static void put_code(uint8_t code[CODE_MAX], const struct image *image, uint64_t
 
 /*
  * Returns the address to which an edge leads, or 0 if it isn't known. An edge is a way from a section's instruction to the next
- * one (tool/lint/section.h). If the edge leaves the section (EDGE_OUT), returns `outside`.
+ * one (tool/sections/section.h). If the edge leaves the section (EDGE_OUT), returns `outside`.
  */
 static uint64_t edge_address(const struct section *section, const struct node *node, int edge, uint64_t outside)
 {
@@ -92,7 +101,7 @@ static int compare_nodes(const void *left, const void *right)
 }
 
 /* Adds the section's instructions to the list *insns. `number` is the section's index in the description. */
-static bool add_insns(const struct check *check, const struct section *section, uint32_t number, struct torture_insn **insns,
+static bool add_insns(const struct described *file, const struct section *section, uint32_t number, struct torture_insn **insns,
 		      uint32_t *count)
 {
 	struct torture_insn *more = (struct torture_insn *)realloc(*insns, (*count + section->count) * sizeof(**insns));
@@ -110,22 +119,22 @@ static bool add_insns(const struct check *check, const struct section *section, 
 		insn->address = node->insn.address;
 		insn->section = number;
 		insn->size = node->insn.size;
-		put_code(insn->code, check->image, insn->address, insn->size);
+		put_code(insn->code, file->image, insn->address, insn->size);
 		insn->last = node_is_last(section, node);
 		insn->declared = node->declared;
 		insn->next = edge_address(section, node, node->next, node->insn.address + node->insn.size);
 		insn->jump = edge_address(section, node, node->jump, node->insn.target);
 		if (!insn->last && !insn->declared)
-			describe_store(check->image, node, &insn->store);
-		put_source(insn->source, check->lines, insn->address);
+			describe_store(file->image, node, &insn->store);
+		put_source(insn->source, file->lines, insn->address);
 		++*count;
 	}
 	return true;
 }
 
-static void describe_section(struct check *check, const struct section *section, struct torture_section *out)
+static void describe_section(struct described *file, const struct section *section, struct torture_section *out)
 {
-	const struct symbol *symbol = image_symbol(check->image, section->start);
+	const struct symbol *symbol = image_symbol(file->image, section->start);
 	struct insn handler;
 
 	*out = (struct torture_section){
@@ -145,9 +154,9 @@ static void describe_section(struct check *check, const struct section *section,
 	} else {
 		snprintf(out->symbol, sizeof(out->symbol), "0x%llx", (unsigned long long)section->start);
 	}
-	put_source(out->source, check->lines, section->start);
-	put_code(out->end_code, check->image, section->end, machine_trap_size);
-	if (image_decode(check->image, check->decoder, section->abort, &handler)) {
+	put_source(out->source, file->lines, section->start);
+	put_code(out->end_code, file->image, section->end, machine_trap_size);
+	if (image_decode(file->image, file->decoder, section->abort, &handler)) {
 		out->handler_next = handler.kind == INSN_PLAIN || handler.kind == INSN_BRANCH ? section->abort + handler.size : 0;
 		out->handler_jump = handler.kind == INSN_JUMP || handler.kind == INSN_BRANCH || handler.kind == INSN_CALL
 					    ? handler.target
@@ -224,22 +233,22 @@ static bool has_library(const struct image *image)
 	       find_function(image, "__pthread_initialize_minimal") != 0; /* libpthread of glibc before 2.34 */
 }
 
-static void describe_function(const struct check *check, const char *name, uint64_t room, struct torture_function *function)
+static void describe_function(const struct described *file, const char *name, uint64_t room, struct torture_function *function)
 {
 	struct insn insn;
 
-	function->address = find_function(check->image, name);
+	function->address = find_function(file->image, name);
 	if (function->address == 0 && strcmp(name, "_Fork") == 0) /* if both exist, fork() calls _Fork() */
-		function->address = find_function(check->image, "fork");
+		function->address = find_function(file->image, "fork");
 	if (function->address == 0)
 		return;
-	put_code(function->code, check->image, function->address, machine_trap_size);
-	if (!image_decode(check->image, check->decoder, function->address, &insn) || insn.size > CODE_MAX)
+	put_code(function->code, file->image, function->address, machine_trap_size);
+	if (!image_decode(file->image, file->decoder, function->address, &insn) || insn.size > CODE_MAX)
 		return;
 	function->size = insn.size;
 	function->movable = is_movable(&insn);
 	function->room = room;
-	put_code(function->code, check->image, function->address, insn.size);
+	put_code(function->code, file->image, function->address, insn.size);
 }
 
 /* Several sections can contain the same address. Keeps only the first instruction at each address. */
@@ -254,46 +263,38 @@ static void drop_copies(struct torture_insn *insns, uint32_t *count)
 }
 
 /* Decodes each section whose descriptor the kernel accepts, and writes the description. */
-static bool describe(struct check *check, FILE *out)
+static bool describe(struct described *file, FILE *out)
 {
 	static const char *const functions[FUNCTIONS] = {"_dl_debug_state", "ptrace",		"sigaction",
 							 "pthread_sigmask", "prctl", "_Fork"};
-	struct torture_section *sections = (struct torture_section *)calloc(check->found.count + 1, sizeof(*sections));
+	struct torture_section *sections = (struct torture_section *)calloc(file->found.count + 1, sizeof(*sections));
 	struct torture_insn *insns = NULL;
 	struct contents contents = {.segments = 0};
-	const uint64_t room = find_room(check->image);
+	const uint64_t room = find_room(file->image);
 	GElf_Phdr header;
 	size_t headers = 0;
-	bool done = sections != NULL && elf_getphdrnum(check->image->elf, &headers) == 0;
+	bool done = sections != NULL && elf_getphdrnum(file->image->elf, &headers) == 0;
 	struct segment segments[64];
 
-	for (size_t i = 0; i < (has_library(check->image) ? FUNCTIONS : 1); i++)
-		describe_function(check, functions[i], room != 0 ? room + i * CODE_MAX : 0, &contents.functions[i]);
+	for (size_t i = 0; i < (has_library(file->image) ? FUNCTIONS : 1); i++)
+		describe_function(file, functions[i], room != 0 ? room + i * CODE_MAX : 0, &contents.functions[i]);
 	for (size_t i = 0; i < headers; i++)
-		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_TLS)
+		if (gelf_getphdr(file->image->elf, (int)i, &header) != NULL && header.p_type == PT_TLS)
 			contents.thread_local = header.p_memsz + header.p_align;
 	for (size_t i = 0; i < headers && contents.segments < 64; i++)
-		if (gelf_getphdr(check->image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
+		if (gelf_getphdr(file->image->elf, (int)i, &header) != NULL && header.p_type == PT_LOAD &&
 		    (header.p_flags & PF_X) != 0)
 			segments[contents.segments++] = (struct segment){header.p_offset, header.p_filesz, header.p_vaddr};
-	for (size_t i = 0; done && i < check->found.count; i++) {
-		const struct descriptor *descriptor = &check->found.descriptors[i];
-		struct findings findings = {NULL, 0, false};
+	for (size_t i = 0; done && i < file->found.count; i++) {
 		struct section section;
 
-		memset(&section, 0, sizeof(section));
-		section.descriptor = descriptor;
-		section.start = descriptor->start;
-		section.end = descriptor->start + descriptor->length;
-		section.abort = descriptor->abort;
-		rules_descriptor(check, &section, &findings);
-		free(findings.list);
-		if (!section.valid)
+		section_begin(&section, file->image, &file->found.descriptors[i]);
+		if (section.fault != SECTION_RIGHT)
 			continue;
-		done = section_decode(&section, check->image, &check->found, check->decoder);
+		done = section_decode(&section, file->image, &file->found, file->decoder);
 		if (done) {
-			describe_section(check, &section, &sections[contents.sections]);
-			done = add_insns(check, &section, contents.sections, &insns, &contents.insns);
+			describe_section(file, &section, &sections[contents.sections]);
+			done = add_insns(file, &section, contents.sections, &insns, &contents.insns);
 			contents.sections++;
 		}
 		section_forget(&section);
@@ -310,18 +311,17 @@ static bool describe(struct check *check, FILE *out)
 
 bool describe_image(struct image *image, int fd, FILE *out)
 {
-	struct check check = {.image = image};
-	bool done = find_sections(image, &check.found);
+	struct described file = {.image = image};
+	bool done = find_sections(image, &file.found);
 
-	if (done && check.found.count > 0) {
+	if (done && file.found.count > 0) {
 		image_read_symbols(image);
-		check.lines = lines_open(image, fd);
+		file.lines = lines_open(image, fd);
 	}
-	check.decoder = decoder_open(image->arch);
-	done = done && check.decoder != NULL && starts_begin(&check.starts, &check.found) && describe(&check, out);
-	lines_close(check.lines);
-	decoder_close(check.decoder);
-	forget_sections(&check.found);
-	starts_end(&check.starts);
+	file.decoder = decoder_open(image->arch);
+	done = done && file.decoder != NULL && describe(&file, out);
+	lines_close(file.lines);
+	decoder_close(file.decoder);
+	forget_sections(&file.found);
 	return done;
 }

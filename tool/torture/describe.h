@@ -3,7 +3,7 @@
 #ifndef RK_TOOL_TORTURE_DESCRIBE_H
 #define RK_TOOL_TORTURE_DESCRIBE_H
 
-#include "lint/image.h"
+#include "sections/image.h"
 #include "torture.h"
 
 /*

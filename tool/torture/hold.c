@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "common/proc.h"
-#include "inspect/inspect.h"
 #include "traced.h"
 
 #define WAIT_S 1.0
@@ -83,9 +82,9 @@ static bool is_held(const struct thread *thread, const struct thread *except, co
 /* Does the thread sleep in the kernel? Stores in `switches` how often it has given up its CPU. */
 static bool sleeps(const struct thread *thread, uint64_t *switches)
 {
-	struct inspect_status status;
+	struct proc_status status;
 
-	if (!inspect_status(thread->group, thread->tid, &status) || (status.state != 'S' && status.state != 'D'))
+	if (!proc_status(thread->group, thread->tid, &status) || (status.state != 'S' && status.state != 'D'))
 		return false;
 	*switches = status.switches;
 	return true;
@@ -121,8 +120,6 @@ static bool hold(struct torture *torture, const struct thread *except, const str
 			(void)ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 	}
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
-		struct inspect_answer answer;
-
 		if (!is_held(thread, except, process) || thread->state != THREAD_RUNNING || thread->asleep)
 			continue;
 		do
@@ -133,9 +130,8 @@ static bool hold(struct torture *torture, const struct thread *except, const str
 			continue;
 		thread->state = THREAD_STOPPED;
 		thread->has_status = true;
-		/* inspect_read_registers() also makes the kernel restart a system call that the request has interrupted. */
 		if (WIFSTOPPED(thread->status))
-			(void)inspect_read_registers(thread->tid, &answer);
+			machine_restart(thread->tid); /* the request can have interrupted a system call */
 	}
 	return all;
 }
@@ -163,11 +159,11 @@ void traced_free(struct torture *torture, const struct thread *except, const str
 void traced_settle(struct torture *torture, const struct process *process)
 {
 	const double deadline = traced_now() + SETTLE_S;
-	struct inspect_status status;
+	struct proc_status status;
 
 	(void)traced_hold(torture, NULL, process);
 	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
-		while (is_held(thread, NULL, process) && thread->asleep && inspect_status(thread->group, thread->tid, &status) &&
+		while (is_held(thread, NULL, process) && thread->asleep && proc_status(thread->group, thread->tid, &status) &&
 		       status.state == 'D' && traced_now() < deadline)
 			sleep_shortly();
 	traced_free(torture, NULL, process);

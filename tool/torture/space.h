@@ -11,7 +11,7 @@
 #ifndef RK_TOOL_TORTURE_SPACE_H
 #define RK_TOOL_TORTURE_SPACE_H
 
-#include "machine.h"
+#include "arch/machine.h"
 #include "torture.h"
 
 /*

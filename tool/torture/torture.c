@@ -25,7 +25,7 @@
 #include "common/output.h"
 #include "common/proc.h"
 #include "inside.h"
-#include "machine.h"
+#include "arch/machine.h"
 #include "run.h"
 #include "tool.h"
 

@@ -47,7 +47,7 @@ struct torture_store {
 	uint8_t width;       /* in bytes, at most STORE_MAX; 0: there is no store to watch (watch.c) */
 	bool thread;
 	bool repeated;       /* rep movs and the like: each single step stores one element of `width` bytes */
-	int8_t base, index;  /* numbers of registers (tool/lint/insn.h), or -1 */
+	int8_t base, index;  /* numbers of registers (tool/arch/insn.h), or -1 */
 	int64_t factor, displacement;
 };
 
