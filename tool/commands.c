@@ -150,7 +150,6 @@ const struct command commands[COMMANDS] = {
 			{'r', "random", "NUMBER", "abort that often, at random instructions"},
 			{OPTION_SEED, "seed", "NUMBER", "choose the random instructions by this number"},
 			{'m', "migrate", NULL, "move the thread to another CPU before it goes on"},
-			{'i', "inside", NULL, "let the program's own threads handle the aborts: faster, and without judging stores"},
 			{OPTION_REACH, "reach", NULL, "abort nothing on purpose; count which instructions are reached"},
 			{OPTION_STRICT, "strict", NULL, "count each store before a commit that isn't declared as private"},
 			{'p', "pid", "PID", "torture a running process, and leave it running"},

@@ -133,17 +133,6 @@ expect_unknown() { # CALL TEXT MEMBER...
 	expect 2 below write torture -- "$HELPERS/aborted" 0.1 # has no way to print a message
 }
 
-@test "torture --inside: without poll(2) the program's end is seen; a missing process or file has its own error" {
-	need_rseq
-	run "$RSEQKIT" torture --inside -- "$HELPERS/aborted" 0.1
-	[ "$status" -eq 0 ] || skip "no traps here: $output"
-	expect 0 below poll torture --inside -- "$HELPERS/aborted" 0.1
-	expect 2 below clone torture --inside -- "$HELPERS/aborted" 0.1
-	assert_says "can't be run: Operation not permitted"
-	expect 2 below memfd_create torture --inside -- "$HELPERS/aborted" 0.1
-	assert_says "cannot make shared memory: Operation not permitted"
-}
-
 @test "bench, demo: a filter that refuses access(2) hides no files" {
 	cd "$BATS_TEST_TMPDIR"
 	run "$RSEQKIT" bench --list

@@ -28,7 +28,7 @@ MACHINES = {
 SLOWNESS = 50
 STRESS_MS = 150000
 # Files that the tool looks for in its build tree: for any command, and for `bench`.
-TOOL_FINDS = ('src/librseqkit-preload.so', 'tool/librseqkit-torture.so')
+TOOL_FINDS = ('src/librseqkit-preload.so',)
 BENCH_FINDS = ('bench/rseqkit-bench-pie', 'bench/rseqkit-bench-nopie')
 INIT = 'tests/system/init'
 # The build that has init.c's program.

@@ -13,10 +13,6 @@ need_tracing() {
 	need "cannot trace"
 }
 
-need_inside() {
-	need "cannot abort from inside here" --inside
-}
-
 # Runs `rseqkit torture` with a program, and checks the exit status. Stores the JSON in report.json.
 torture() { # STATUS OPTION... PROGRAM ARGUMENT...
 	local wanted=$1

@@ -18,7 +18,10 @@ void state_begin(struct state *state)
 		state->values[i] = value_symbol(i);
 }
 
-void state_forget(struct state *state, insn_set registers)
+/*
+ * For a call or an unknown instruction: afterwards the values of these registers, of the flags and of all memory are unknown.
+ */
+static void state_forget(struct state *state, insn_set registers)
 {
 	for (unsigned i = 0; i < REGISTERS; i++)
 		if ((registers & INSN_BIT(i)) != 0)

@@ -53,12 +53,6 @@ struct effect {
 void state_begin(struct state *state);
 
 /*
- * Call this for a call or an unknown instruction. Afterwards the values of these registers, of the flags and of all memory are
- * unknown.
- */
-void state_forget(struct state *state, insn_set registers);
-
-/*
  * Follows one instruction, and changes the state. If the instruction loads, the loaded value is the symbol SYMBOL_LOAD + `load`.
  * In sets of loads, such as tested_loads, this load has the bit `load`. Stores the effect, unless `effect` is NULL.
  */

@@ -181,7 +181,8 @@ void extra_remove_copies(struct process *process)
 	}
 }
 
-void process_clear_sections(struct process *process)
+/* Removes all breakpoints that are in sections. */
+static void process_clear_sections(struct process *process)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		for (uint32_t i = 0; i < mapping->module->insn_count; i++)

@@ -32,26 +32,15 @@ void process_close(struct process *process)
 	process->memory = -1;
 }
 
-static unsigned held; /* see process_hold() */
-
-unsigned process_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT_MAX)
-		return UINT_MAX;
-	return limit.rlim_cur > OTHERS ? (unsigned)limit.rlim_cur - OTHERS : 1;
-}
-
-void process_hold(unsigned count)
-{
-	held = count;
-}
-
+/* Returns how many processes' memory can be open at the same time. */
 static unsigned opened_max(void)
 {
-	const unsigned files = process_files(), left = files > held ? files - held : 1;
+	struct rlimit limit;
+	unsigned left;
 
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= UINT_MAX)
+		return OPENED_MAX;
+	left = limit.rlim_cur > OTHERS ? (unsigned)limit.rlim_cur - OTHERS : 1;
 	return left < OPENED_MAX ? left : OPENED_MAX;
 }
 

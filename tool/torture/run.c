@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - `rseqkit torture` without --inside: starts a program under the tracer, or attaches the tracer to a process, and handles
+ * run.c - `rseqkit torture`: starts a program under the tracer, or attaches the tracer to a process, and handles
  * stops until the end.
  *
  * If the tracer dies, the kernel kills a program that the tracer has started. A process to which the tracer has attached goes on;

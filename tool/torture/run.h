@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* run.h - `rseqkit torture` without --inside: runs a program under a tracer, or attaches the tracer to a process. */
+/* run.h - `rseqkit torture`: runs a program under a tracer, or attaches the tracer to a process. */
 #ifndef RK_TOOL_TORTURE_RUN_H
 #define RK_TOOL_TORTURE_RUN_H
 

@@ -62,19 +62,6 @@ struct mapping *process_add_mapping(struct process *process, struct module *modu
 	return mapping;
 }
 
-bool process_take_mappings(struct process *process, const struct process *parent)
-{
-	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
-		struct mapping *copy = process_add_mapping(process, one->module, one->bias);
-
-		if (copy == NULL)
-			return false;
-		memcpy(copy->set, one->set, one->module->insn_count);
-		copy->seen = one->seen;
-	}
-	return true;
-}
-
 void process_release(struct process *process)
 {
 	if (process == NULL || --process->users > 0)
@@ -259,7 +246,7 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 		return true;
 	process->thread_local += module->thread_local;
 	for (int kind = 0; kind < FUNCTIONS; kind++)
-		if (!process->inside && module->functions[kind].address != 0 && process->extras[kind].address == 0)
+		if (module->functions[kind].address != 0 && process->extras[kind].address == 0)
 			add_extra(process, (enum extra_kind)kind, &module->functions[kind], bias);
 	if (module->insn_count == 0)
 		return true;
@@ -276,7 +263,7 @@ static bool scan_line(struct process *process, const struct mapped *mapped, cons
 		return true;
 	if (process->inherits)
 		process_inherit(process, mapping, true);
-	if (!process->spared && !process->inside)
+	if (!process->spared)
 		process_set_mapping(process, mapping, settings);
 	return true;
 }

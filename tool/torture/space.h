@@ -29,7 +29,6 @@ struct mapping {
 	uint8_t *ends;                /* for each section: 1 if a breakpoint was ever set directly after the section */
 	bool seen, was_seen;          /* whether the last scan, and the scan before it, found the module. A mapping stays in the
 					 list if its module wasn't found, because a thread's `place` possibly refers to it */
-	bool listed;                  /* with --inside: the module is in the list that the process's agent reads */
 	struct mapping *next;
 };
 
@@ -79,7 +78,6 @@ struct process {
 	uint64_t round;               /* the number of the last call of strike_again() that handled this process */
 	unsigned handles;             /* after this many more stops, the tool looks again for a handler of SIGTRAP */
 	struct place resting[RESTS];  /* a place in each section that rests; an element with mapping NULL is unused */
-	bool inside;                  /* process_scan() sets no breakpoints: see inside.h */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: traps that are already in memory are the tool's own */
 	bool unloads;                 /* the program has unloaded a module with sections */
@@ -102,9 +100,6 @@ struct process *process_copy(const struct process *parent, pid_t pid, const stru
  * next.
  */
 struct process *process_orphan(pid_t pid);
-
-/* With --inside: a child gets the modules and breakpoints of its parent. Returns false if memory is short. */
-bool process_take_mappings(struct process *process, const struct process *parent);
 
 /* Call this when a thread doesn't use the address space any more. The call for the last thread frees the structure. */
 void process_release(struct process *process);
@@ -151,9 +146,6 @@ void extra_remove_copies(struct process *process);
 bool extra_set(struct process *process, enum extra_kind kind);
 bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place);
 void extra_clear(struct process *process, enum extra_kind kind);
-
-/* Removes all breakpoints that are in sections. */
-void process_clear_sections(struct process *process);
 
 /*
  * `ip` is the instruction pointer of a thread that a trap stopped. Is this trap still in memory? If it is, and the tool has no
@@ -220,13 +212,6 @@ bool process_set_random(struct process *process, struct mapping *mapping, uint32
 /* process_open() opens the process's memory if it isn't open, and returns whether it is open then. process_close() closes it. */
 bool process_open(struct process *process);
 void process_close(struct process *process);
-
-/*
- * process_files() returns how many file descriptors the tool may use for all processes together. After process_hold(), `count` of
- * these descriptors are reserved for the caller's other files, and the rest is for the files /proc/PID/mem.
- */
-unsigned process_files(void);
-void process_hold(unsigned count);
 
 /* Read and write the process's memory. Both functions return false if they couldn't transfer all `size` bytes. */
 bool process_read(struct process *process, uint64_t address, void *to, size_t size);

@@ -24,7 +24,6 @@
 #include "common/options.h"
 #include "common/output.h"
 #include "common/proc.h"
-#include "inside.h"
 #include "arch/machine.h"
 #include "run.h"
 #include "tool.h"
@@ -58,7 +57,7 @@ static int run_all(const struct torture_settings *settings, struct torture_resul
 
 	do {
 		before = covered;
-		status = settings->inside ? inside_run(settings, result) : torture_run(settings, result, stop);
+		status = torture_run(settings, result, stop);
 		covered = 0;
 		for (const struct module *module = result->modules; module != NULL; module = module->next)
 			for (uint32_t i = 0; i < module->insn_count; i++)
@@ -192,9 +191,6 @@ static bool read_option(int option, struct torture_settings *settings)
 	case 'm':
 		settings->migrate = true;
 		return true;
-	case 'i':
-		settings->inside = true;
-		return true;
 	case OPTION_REACH:
 		settings->reach = true;
 		return true;
@@ -251,10 +247,6 @@ int cmd_torture(const struct command *command, int argc, char **argv)
 		settings.seconds = 10;
 	if (settings.reach && (settings.random > 0 || settings.migrate)) {
 		complain("--reach counts without aborts; leave out --random and --migrate");
-		return option_misuse(command);
-	}
-	if (settings.inside && (settings.migrate || settings.strict || settings.pid != 0)) {
-		complain("--migrate, --strict and --pid need a tracer; leave out --inside");
 		return option_misuse(command);
 	}
 	if (!machine_has_port) {

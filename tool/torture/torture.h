@@ -20,7 +20,6 @@ struct torture_settings {
 	bool json;
 	const char *output;  /* the file for the report; NULL: standard output */
 	uint64_t runs;       /* start the program again up to this number of times, while instructions are left */
-	bool inside;         /* an agent in the program aborts the sections, and not a tracer */
 	bool reach;          /* only count the visits of each instruction; abort nothing */
 	bool strict;         /* a visible store before the commit counts even in a section that declares no private stores */
 	bool migrate;        /* move the stopped thread to another CPU before its section is aborted */

@@ -118,7 +118,7 @@ static void print_json(const struct torture_settings *settings, const struct tor
 	json_object *program = json_new(), *problems = json_new_array();
 
 	json_put_string(object, "schema", "rseqkit.torture/1");
-	json_put_string(object, "way", settings->inside ? "inside" : "outside");
+	json_put_string(object, "way", "outside");
 	json_put(program, "status",
 		 result->ended && WIFEXITED(result->status) ? json_object_new_int(WEXITSTATUS(result->status)) : NULL);
 	json_put(program, "signal",
@@ -255,8 +255,6 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   "%" PRIu64 " times a thread without protection came to an instruction, for example a thread without a "
 			   "registration.",
 			   result->idle);
-	if (settings->inside)
-		print_line(out, 0, 2, "With --inside, stores before a commit aren't judged.");
 	if (settings->migrate)
 		print_line(out, 0, 2,
 			   "%" PRIu64 " times another thread passed the section on the old CPU; %" PRIu64 " times none did.",
@@ -277,10 +275,8 @@ static void print_text(const struct torture_settings *settings, const struct tor
 			   result->closed);
 	if (result->spared > 0)
 		print_line(out, 0, 2,
-			   settings->inside ? "In %" PRIu64 " processes the torture ended early, because the C library starts threads there "
-					      "that block all signals and allocate memory." :
-					      "In %" PRIu64 " processes the torture ended early, because the program handles or ignores "
-					      "SIGTRAP, or closes its memory.",
+			   "In %" PRIu64 " processes the torture ended early, because the program handles or ignores SIGTRAP, or closes "
+			   "its memory.",
 			   result->spared);
 	print_end(result, out);
 }
