@@ -44,7 +44,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
 
 RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value)
 {
-	enum rk_result outcome = rki_group_add(group, which, (intptr_t)value); /* machines with sections have words of 64 bits */
+	enum rk_result outcome = rki_group_add(group, which, value);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rki_counter_group_add_slow(group, which, value, outcome);

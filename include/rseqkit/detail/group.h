@@ -55,7 +55,7 @@ RKI_BEGIN_DECLS
  * Tries once to add to a counter of a group, by a section. The word `plane`, which is a gate (gate.h), is never 0, so the
  * section doesn't test it.
  */
-static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, intptr_t value)
+static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, int64_t value)
 {
 #if RK_HAVE_SECTIONS && INTPTR_MAX == INT64_MAX
 	const intptr_t *gate = (const intptr_t *)rk_percpu_slot(group, RK_INDEX_RESERVE);
