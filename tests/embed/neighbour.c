@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbour.c - a component that registers threads in an area of its own, and ends the process if it can't register a thread
- * after it registered another one, as tcmalloc and librseq do. With -DEXPORTED its area is __rseq_abi.
+ * neighbour.c - a component that registers threads in an area of its own. If it has registered a thread and can't register a
+ * later one, it ends the process, as tcmalloc and librseq do. With -DEXPORTED its area is __rseq_abi.
  */
 #define _GNU_SOURCE
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * strangers.c - a program with the example library `hits` (examples/embed), which contains embed.h, and with a component that
- * registers threads itself (neighbour.c). The component registers the first thread. In all other threads `hits` comes first. Exits
- * with 0 only if the component registered each thread.
+ * registers threads itself (neighbour.c). The component registers the first thread. In all other threads `hits` comes first.
+ * Exits with 0 only if the component registered each thread.
  *
  * usage: strangers [PLUGIN]    PLUGIN is a file to load that has `hits`, if the program doesn't have it
  */
