@@ -18,8 +18,7 @@
  *      because otherwise librseq would end the process
  *   5. if the C library has an area, but doesn't register threads (glibc.pthread.rseq=0): that area, in threads that another
  *      component registered there, such as librseqkit. This header registers no thread in this case. A component that registers
- *      threads itself is possibly hidden, and would end the process. librseqkit searches for such components, this header
- *      doesn't
+ *      threads itself can be hidden, and would end the process. librseqkit searches for such components, this header doesn't
  *   6. otherwise there is no area to share, and every register call returns -ENOTSUP
  *
  * The invariant: threads are registered only at one offset from the thread pointer, the same in all threads. Every thread has
