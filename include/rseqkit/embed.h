@@ -16,8 +16,9 @@
  *      programs that want to follow the protocol
  *   4. if librseq is loaded: its area, in threads that librseq registered. This header registers no thread in this case,
  *      because otherwise librseq would end the process
- *   5. if the C library has an area, but doesn't register threads (glibc.pthread.rseq=0): that area. With RSEQKIT_AREA=own
- *      librseqkit uses areas of its own instead, see rseqkit(7). If librseqkit looked first, place 2 leads to these areas
+ *   5. if the C library has an area, but doesn't register threads (glibc.pthread.rseq=0): that area, in threads that another
+ *      component registered there, such as librseqkit. This header registers no thread in this case. A component that registers
+ *      threads itself can be hidden, and would end the process. librseqkit searches for such components, this header doesn't
  *   6. otherwise there is no area to share, and every register call returns -ENOTSUP
  *
  * The invariant: threads are registered only at one offset from the thread pointer, the same in all threads. Every thread has
@@ -157,7 +158,7 @@ struct rke_meeting {
 enum rke_owner {
 	RKE_OWNER_NONE = 0,   /* no component */
 	RKE_OWNER_LIBC = 1,   /* the C library */
-	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's area */
+	RKE_OWNER_SELF = 2,   /* librseqkit, in the libc's unused area or its own; or this header in librseqkit's area */
 	RKE_OWNER_EARLY = 3,  /* the first user by the public TLS protocol, in __rseq_abi */
 	RKE_OWNER_FOREIGN = 4, /* a component with a private area or another signature; other components can't use the area */
 	RKE_OWNER_LIBRSEQ = 5  /* librseq, in threads that asked librseq to register them */
@@ -168,7 +169,7 @@ enum rke_place {
 	RKE_UNDECIDED = 0,
 	RKE_LIBC = 1,    /* the libc's area, which the libc registers */
 	RKE_EARLY = 2,   /* __rseq_abi */
-	RKE_SPARE = 3,   /* the libc's area, which the libc doesn't register */
+	RKE_SPARE = 3,   /* the libc's area, which the libc doesn't register, but another component */
 	RKE_RSEQKIT = 4, /* librseqkit's thread block */
 	RKE_NOWHERE = 5,
 	RKE_LIBRSEQ = 6  /* librseq's area, which only librseq registers */
@@ -733,16 +734,12 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 }
 
 /*
- * Returns whether the libc doesn't register threads in this area of its own. The cpu_id of such an area is -1, -2 or the
- * value of a bracket, or another component has registered the thread there. If a filter keeps the kernel from answering, the
- * area is accepted.
+ * Returns whether another component has registered the calling thread in this area of the libc, which the libc doesn't use. If a
+ * filter keeps the kernel from answering, the area's cpu_id decides.
  */
-RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
+RKE_FUNCTION int rke_is_shared(volatile struct rke_area *area)
 {
-	int32_t cpu = (int32_t)area->cpu_id;
-
-	return cpu == -1 || cpu == RKE_CPU_ID_REGISTRATION_FAILED || cpu == RKE_CPU_ID_BRACKET ||
-	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
+	return rke_is_registered(area) && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0);
 }
 
 /*
@@ -780,7 +777,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 		return early * 8 + RKE_EARLY;
 	if (rke_librseq_area(&librseq))
 		return librseq != 0 ? librseq * 8 + RKE_LIBRSEQ : (intptr_t)RKE_NOWHERE;
-	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
+	return has_area && rke_is_shared(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
 /*
@@ -892,7 +889,8 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  *
  * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -ENOTSUP    there is no area to share in this process; or the C library isn't glibc and there is no count (see above); or
- *               librseq hasn't registered this thread. Each call looks again
+ *               librseq registers threads, but not this one; or the C library has an area, but nobody has registered this thread
+ *               there. Each call looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
  *   -EPERM      the system call is refused: seccomp
  *   -EBUSY      this or another thread was registered in another component's private area; the error is permanent
@@ -929,8 +927,10 @@ RKE_FUNCTION int rke_thread_register(void)
 		return -EAGAIN;
 	if (place == RKE_LIBC && !rke_is_registered(area))
 		return -ESRCH;
+	if ((place == RKE_LIBRSEQ || place == RKE_SPARE) && !rke_is_registered(area))
+		return -ENOTSUP;
 	if (place == RKE_LIBRSEQ)
-		return rke_is_registered(area) ? 0 : -ENOTSUP;
+		return 0;
 #ifndef __GLIBC__
 	if (users == RKE_NULL && !rke_is_registered(area))
 		return -ENOTSUP;

@@ -3,7 +3,8 @@
  * thread.h - registration: which component owns the calling thread's area, and how a thread is registered.
  *
  * A program need not call the functions of this header. The initial thread is registered at process start, any other thread by
- * its first operation. Explicit calls are for a program that wants to know a thread's state, to count the users of a thread's
+ * its first operation. In a program that is linked with librseqkit.a, and only asks (rk_thread_owner() and similar functions), no
+ * thread is registered. Explicit calls are for a program that wants to know a thread's state, to count the users of a thread's
  * area, to prepare for a sandbox, or to call vfork().
  *
  * A thread without rseq is a normal state, not an error of the program. A thread can't have rseq if the kernel doesn't support

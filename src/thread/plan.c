@@ -20,8 +20,8 @@
  *   other user of rseq                              what happens
  *   a copy of this library, or a user of embed.h,   it looks at the rendezvous page first, and finds our block there
  *   that comes later
- *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that it is in use, so all copies
- *   and took the spare area                         use it, with 32 bytes
+ *   a copy, or a user of 0.1's embed.h, that was    cpu_id >= 0 in the spare area shows that it is in use, so all copies
+ *   first and took the spare area                   use it, with 32 bytes
  *   the same, but the thread that decides isn't     the process has two areas: in each thread the kernel refuses the second
  *   registered in the spare area                    one, which is treated as foreign; only speed is lost
  *   an early adopter that this copy finds           its area is used, because the adopter can't use another area
@@ -249,7 +249,7 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
  * that a registered thread creates. If a filter refused that registration, glibc would end the process. RSEQKIT_AREA=ktls
  * counts here as if the variable weren't set: this function runs only if KTLS wasn't possible.
  *
- * Returns false in all other cases, or if a copy without RSEQKIT_AREA=own or a user of embed.h uses the libc's area already.
+ * Returns false in all other cases, or if a copy without RSEQKIT_AREA=own uses the libc's area already.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {

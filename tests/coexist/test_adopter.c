@@ -16,6 +16,7 @@ static const struct neighbour *adopter;
 static const struct copy *copy;
 static struct rk_counter *counter;
 static bool tagged_form, embedded_form;
+static bool preloaded; /* librseqkit-preload.so is in this program */
 static bool visible; /* true: our copy can see the adopter's symbols */
 
 static void load_copy(const char *module)
@@ -68,6 +69,10 @@ static void *live(void *arg)
 		CHECK(!fast_before || adopter->work());
 		CHECK(adopter->leave());
 	}
+	if (visible && embedded_form) {
+		CHECK(adopter->owner() == (int)copy->owner());
+		CHECK(adopter->area() == copy->area());
+	}
 	if (visible) {
 		/* The copy counts as a user of the area. So the thread stayed registered when the adopter's last user left. */
 		CHECK(copy->area() != NULL);
@@ -99,15 +104,23 @@ static void many_lives(int threads)
 static int adopter_first(int threads)
 {
 	/*
-	 * If the build ignores the libc's area, only a copy of the library provides an area. So embed.h can't register before a
-	 * copy is loaded.
+	 * If the build ignores the libc's area, only a copy of the library provides an area. If the libc has an area and doesn't
+	 * register threads, embed.h registers no thread. In both cases embed.h must wait for a copy. With a preloaded object, a
+	 * copy is there at once.
 	 */
-	bool waits = embedded_form && strcmp(getenv("LIBC_AREA"), "false") == 0;
+	bool waits = embedded_form && !preloaded &&
+		     (strcmp(getenv("LIBC_AREA"), "false") == 0 || world_owner() == RK_OWNER_SELF);
 
 	load_the_adopter();
 	CHECK(adopter->enter() == (waits ? -ENOTSUP : 0));
 	CHECK(adopter->is_fast() == !waits);
+	CHECK(!waits || (adopter->area() == NULL && adopter->owner() == RK_OWNER_NONE && !kernel_says_any()));
 	load_copy(getenv("COPY"));
+	if (embedded_form) {
+		CHECK(copy->prepare() == 0 && copy->owner() == world_owner());
+		CHECK(adopter->enter() == 0 && adopter->area() == copy->area());
+		CHECK(adopter->owner() == (int)copy->owner());
+	}
 	many_lives(threads);
 	return 0;
 }
@@ -131,6 +144,27 @@ static int we_first(int threads)
 	return 0;
 }
 
+/*
+ * Another component has registered the thread in the libc's area, which the libc doesn't use. The embed.h of release 0.1 did so.
+ * Copies of the library and embed.h use this area, with RSEQKIT_AREA=own, too.
+ */
+static int old_embedded_first(int threads)
+{
+	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
+	const volatile void *area;
+
+	CHECK(offset != NULL);
+	area = rk_area_at(*offset);
+	CHECK(syscall(quiet_rseq(), area, 32, 0, RK_SIGNATURE) == 0);
+	load_the_adopter();
+	CHECK(adopter->enter() == 0 && adopter->area() == area && adopter->owner() == RK_OWNER_SELF);
+	load_copy(getenv("COPY"));
+	CHECK(copy->prepare() == 0 && copy->area() == area && copy->owner() == RK_OWNER_SELF);
+	CHECK(adopter->leave() && kernel_says_registered(area, 32));
+	many_lives(threads);
+	return 0;
+}
+
 static void adopter_comes_first(void **state)
 {
 	(void)state;
@@ -145,9 +179,25 @@ static void we_come_first(void **state)
 	assert_int_equal(in_child_with(we_first, (int)ROUNDS(800)), 0);
 }
 
+static void old_embedded_comes_first(void **state)
+{
+	(void)state;
+	if (strcmp(getenv("LIBC_AREA"), "false") == 0)
+		SKIP("this build ignores the libc's area");
+	if (preloaded || world_owner() != RK_OWNER_SELF)
+		SKIP("the libc or a preloaded object has registered this thread");
+	assert_int_equal(in_child_with(old_embedded_first, (int)ROUNDS(800)), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(adopter_comes_first),
 	cmocka_unit_test(we_come_first),
+};
+
+static const struct CMUnitTest embedded_tests[] = {
+	cmocka_unit_test(adopter_comes_first),
+	cmocka_unit_test(we_come_first),
+	cmocka_unit_test(old_embedded_comes_first),
 };
 
 int main(void)
@@ -157,5 +207,6 @@ int main(void)
 	tagged_form = strcmp(getenv("FORM"), "tagged") == 0;
 	embedded_form = strcmp(getenv("FORM"), "embedded") == 0;
 	visible = strcmp(getenv("VISIBLE"), "yes") == 0;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	preloaded = getenv("LD_PRELOAD") != NULL && strstr(getenv("LD_PRELOAD"), "librseqkit-preload") != NULL;
+	return embedded_form ? cmocka_run_group_tests(embedded_tests, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
 }

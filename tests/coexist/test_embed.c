@@ -5,6 +5,8 @@
  *
  * With EARLY the program defines the symbols of the public TLS protocol, __rseq_abi and its count of users. In each thread the
  * four modules (the parties) use one area, the protocol's count stays right, and errno and signal masks are unchanged.
+ *
+ * If the libc has an area and doesn't register threads, embed.h registers no thread, but uses the threads that a copy registered.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -40,6 +42,18 @@ static bool counted(void)
 	return EARLY && world_owner() == RK_OWNER_SELF;
 }
 
+/* Returns true if embed.h registers no thread, because the libc has an area and doesn't register threads. */
+static bool passive(void)
+{
+	return !EARLY && !own_area() && world_owner() == RK_OWNER_SELF;
+}
+
+/* Returns true if embed.h finds no area until a copy is loaded: see passive(). Without the libc's area there is none at all. */
+static bool waits(void)
+{
+	return passive() || (!EARLY && own_area());
+}
+
 static void load_party(int which)
 {
 	static const char *const modules[PARTIES] = {"embedded", "embedded-2", "copy-static-a.so",
@@ -69,6 +83,16 @@ static volatile void *use(int which)
 	return (volatile void *)(uintptr_t)copies[which - 2]->area();
 }
 
+/* A user of embed.h tries to enter a thread that isn't registered. It is refused, and nothing changes. */
+static void refuse(int which)
+{
+	CHECK(!kernel_says_any());
+	errno = 12345;
+	CHECK(embedded[which]->enter() == -ENOTSUP && errno == 12345);
+	CHECK(!embedded[which]->is_fast() && embedded[which]->area() == NULL);
+	CHECK(embedded[which]->owner() == RK_OWNER_NONE && !kernel_says_any());
+}
+
 static bool signals_open(void)
 {
 	sigset_t now;
@@ -80,13 +104,18 @@ static bool signals_open(void)
 	return true;
 }
 
-/* All parties use one area, and the kernel confirms that it is registered. Each thread begins with another party. */
+/*
+ * All parties use one area, and the kernel confirms that it is registered. Each thread begins with another party. If embed.h
+ * registers no thread, each user of embed.h that comes before the first copy is refused, and comes again behind the copies.
+ */
 static void *everybody(void *arg)
 {
 	int first = (int)((uintptr_t)arg % PARTIES);
 	volatile void *area = NULL;
 	struct rk_process_info info;
 
+	for (; passive() && first < 2; first++)
+		refuse(first);
 	for (int i = 0; i < PARTIES; i++) {
 		volatile void *here = use((first + i) % PARTIES);
 
@@ -96,6 +125,8 @@ static void *everybody(void *arg)
 	CHECK(copies[0]->query(&info, sizeof(info)) == 0);
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(copies[0]->owner() == (counted() ? RK_OWNER_EARLY : world_owner()));
+	for (int i = 0; i < 2; i++)
+		CHECK(embedded[i]->owner() == (int)copies[0]->owner());
 	CHECK(embedded[0]->leave() && embedded[1]->leave() && signals_open());
 	/* The users of embed.h have left. Only the copies still use rseq in this thread, and they keep it registered. */
 	CHECK(kernel_says_registered(area, info.length));
@@ -105,12 +136,19 @@ static void *everybody(void *arg)
 
 /*
  * Only users of embed.h use rseq in this thread, no copy does. If the protocol's count is in use, the last user that leaves
- * unregisters the thread. Otherwise the thread stays registered.
+ * unregisters the thread. Otherwise the thread stays registered. If embed.h registers no thread, each try is refused, until a
+ * copy has registered the thread.
  */
 static void *embedders_alone(void *arg)
 {
 	int first = (int)((uintptr_t)arg % 2);
 
+	for (int round = 0; passive() && round < 100; round++) {
+		refuse(first);
+		refuse(1 - first);
+		CHECK(embedded[first]->leave() && embedded[1 - first]->leave() && !kernel_says_any());
+	}
+	CHECK(!passive() || (copies[0]->prepare() == 0 && kernel_says_any()));
 	for (int round = 0; round < 100; round++) {
 		uint32_t before = count();
 
@@ -162,12 +200,15 @@ static int in_order(int order)
 		order /= i;
 		left[chosen] = left[i - 1];
 		load_party(party);
-		if (party < 2 && own_area() && !EARLY && copies[0] == NULL && copies[1] == NULL) {
-			CHECK(embedded[party]->enter() == -ENOTSUP && !embedded[party]->is_fast());
+		if (party < 2 && waits() && copies[0] == NULL && copies[1] == NULL) {
+			refuse(party);
 			continue;
 		}
 		(void)use(party);
 	}
+	/* Users of embed.h that were refused before a copy came now share the copies' registration. */
+	CHECK(!waits() || (use(0) == use(2) && use(1) == use(3)));
+	CHECK(!waits() || embedded[0]->owner() == RK_OWNER_SELF);
 	threads(everybody, n);
 	threads(embedders_alone, 8);
 	CHECK(copies[0]->sum(counters[0]) >= n && copies[1]->sum(counters[1]) >= n);
@@ -183,35 +224,59 @@ static void every_order(void **state)
 		assert_int_equal(in_child_with(in_order, order), 0);
 }
 
+static bool refused; /* in the initial thread users of embed.h are refused */
+
+/* A user of embed.h enters and leaves. If it is refused, it only tries to enter. */
+static void visit(int which)
+{
+	if (refused) {
+		refuse(which);
+		return;
+	}
+	(void)use(which);
+	CHECK(embedded[which]->is_fast());
+	CHECK(embedded[which]->leave());
+}
+
 static void on_signal(int signo)
 {
 	int saved = errno;
 
 	(void)signo;
-	(void)use(0);
-	CHECK(embedded[0]->leave());
+	visit(0);
 	errno = saved;
 }
 
 /* The handler enters and leaves between any two instructions of a thread that also enters and leaves. */
-static int storm(int rounds)
+static void visit_in_a_storm(int rounds)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	struct itimerval interval = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
 
-	load_party(0);
-	load_party(1);
-	if (own_area() && !EARLY)
-		load_party(2);
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &interval, NULL);
 	for (int i = 0; i < rounds; i++) {
-		(void)use(1);
-		CHECK(embedded[1]->is_fast());
-		CHECK(embedded[1]->leave());
+		visit(1);
 		CHECK(!counted() || (count() == 0 && !kernel_says_any()));
 	}
 	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+/* If embed.h registers no thread, its users are refused in a first storm. Then a copy registers the thread. */
+static int storm(int rounds)
+{
+	load_party(0);
+	load_party(1);
+	if (passive()) {
+		refused = true;
+		visit_in_a_storm(rounds / 4);
+		refused = false;
+	}
+	if (waits())
+		load_party(2);
+	if (passive())
+		(void)use(2);
+	visit_in_a_storm(rounds);
 	return 0;
 }
 
@@ -223,43 +288,62 @@ static void signal_storm(void **state)
 	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
 }
 
+/* Returns true if a user of embed.h in a vfork child is refused with this error, and the child registers nothing. */
+static bool child_is_refused(int error)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(embedded[0]->enter() == error && !kernel_says_any() ? 0 : 1);
+	return exit_status_of(pid) == 0;
+}
+
 /*
  * The parent isn't registered, and doesn't call rk_vfork_begin(). embed.h recognises the vfork child, because the child runs on
- * its parent's TLS.
+ * its parent's TLS. If embed.h registers no thread, it has no area before a copy registered a thread. Then there is nothing that
+ * a vfork child could use.
  */
 static int vfork_child_of_nobody(void)
 {
-	pid_t pid;
-
 	load_party(0);
 	if (kernel_says_any()) {
 		CHECK(embedded[0]->leave());
 		CHECK(!kernel_says_any());
 	}
-	pid = vfork();
-	if (pid == 0)
-		_exit(embedded[0]->enter() == -EAGAIN && !kernel_says_any() ? 0 : 1);
-	CHECK(exit_status_of(pid) == 0);
+	if (passive()) {
+		volatile void *area;
+
+		CHECK(child_is_refused(-ENOTSUP));
+		CHECK(!kernel_says_any());
+		load_party(2);
+		area = use(2);
+		CHECK(use(0) == area);
+		CHECK(syscall(quiet_rseq(), area, 32, 1, RK_SIGNATURE) == 0);
+		refuse(0);
+	}
+	CHECK(child_is_refused(-EAGAIN));
 	CHECK(!kernel_says_any());
 	return 0;
 }
 
-/* A vfork child can't register, and its parent's registration stays. */
+/*
+ * A vfork child can't register, and its parent's registration stays. If embed.h registers no thread, it knows the area only in
+ * the second round. In the first round embed.h has seen no registered thread, so it hasn't found the area.
+ */
 static int vfork_child(void)
 {
-	pid_t pid;
-	int r;
-
 	load_party(0);
 	load_party(2);
-	CHECK(copies[0]->vfork_begin() == 0);
-	pid = vfork();
-	if (pid == 0)
-		_exit(embedded[0]->enter() == -EAGAIN && !kernel_says_any() ? 0 : 1);
-	r = exit_status_of(pid);
-	CHECK(copies[0]->vfork_end() == 0);
-	CHECK(r == 0);
-	(void)use(0);
+	for (int round = 0; round < 2; round++) {
+		bool is_refused;
+
+		CHECK(copies[0]->vfork_begin() == 0);
+		is_refused = child_is_refused(passive() && round == 0 ? -ENOTSUP : -EAGAIN);
+		CHECK(embedded[0]->enter() == (passive() && round == 0 ? -ENOTSUP : -EAGAIN) && !kernel_says_any());
+		CHECK(copies[0]->vfork_end() == 0);
+		CHECK(is_refused);
+		(void)use(0);
+	}
 	return 0;
 }
 
@@ -282,14 +366,22 @@ static __thread char private_area[32] __attribute__((__aligned__(32)));
 /*
  * A component first registered a private area, or the shared area with another signature. embed.h reports this, even after the
  * component has unregistered the thread. embed.h changes no registration.
+ *
+ * If embed.h registers no thread, it doesn't see a private area, because the thread isn't registered in the libc's area. Then a
+ * copy can register the thread later, and embed.h uses it.
  */
 static int foreign_first(int signature_only)
 {
 	volatile void *area = private_area;
 	uint32_t signature = RK_SIGNATURE;
+	int error = signature_only ? -EACCES : passive() ? -ENOTSUP : -EBUSY;
 
 	load_party(0);
 	if (signature_only) {
+		if (passive()) {
+			load_party(2);
+			(void)use(2);
+		}
 		CHECK(embedded[0]->enter() == 0);
 		area = embedded[0]->area();
 		CHECK(syscall(quiet_rseq(), area, 32, 1, RK_SIGNATURE) == 0);
@@ -297,11 +389,15 @@ static int foreign_first(int signature_only)
 	}
 	CHECK(syscall(quiet_rseq(), area, 32, 0, signature) == 0);
 	load_party(1);
-	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY));
+	CHECK(embedded[1]->enter() == error && kernel_says_any());
 	CHECK(!embedded[1]->is_fast() && count() == (EARLY && signature_only ? 1 : 0));
 	CHECK(syscall(quiet_rseq(), area, 32, 1, signature) == 0);
 	/* The thread isn't registered any more, but embed.h remembers the other component in the whole process. */
-	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY) && !kernel_says_any());
+	CHECK(embedded[1]->enter() == error && !kernel_says_any());
+	if (passive() && !signature_only) {
+		load_party(2);
+		CHECK(use(2) == use(1));
+	}
 	return 0;
 }
 

@@ -23,14 +23,30 @@ static void load_two(const char *kind, const struct neighbour *parties[2])
 	}
 }
 
-/* embed.h finds an area, except in builds that ignore the libc's area. In such builds a copy of the library provides one. */
+/*
+ * Without the protocol's symbols, embed.h needs a copy of the library. In builds that ignore the libc's area, the copy provides
+ * an area. Otherwise the copy registers the thread in the libc's area, and embed.h registers no thread.
+ */
 static void load_embedded(const struct neighbour *parties[2])
 {
+	bool own_area = strcmp(getenv("LIBC_AREA"), "false") == 0;
+	const struct copy *copy;
 	void *handle;
 
-	if (!EARLY && strcmp(getenv("LIBC_AREA"), "false") == 0)
+	if (!EARLY && own_area)
 		CHECK(load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle) != NULL);
 	load_two("embedded", parties);
+	if (EARLY || own_area)
+		return;
+	for (int i = 0; i < 2; i++)
+		CHECK(parties[i]->enter() == -ENOTSUP && !parties[i]->work() && parties[i]->area() == NULL);
+	CHECK(!kernel_says_any());
+	copy = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
+	CHECK(copy != NULL && copy->prepare() == 0 && kernel_says_registered(copy->area(), 32));
+	for (int i = 0; i < 2; i++) {
+		CHECK(parties[i]->enter() == 0 && parties[i]->area() == copy->area());
+		CHECK(parties[i]->owner() == (int)copy->owner() && parties[i]->leave() && kernel_says_any());
+	}
 }
 
 /*

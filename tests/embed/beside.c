@@ -2,10 +2,12 @@
 /*
  * beside.c - a program with the example library `hits` (examples/embed), which contains embed.h, and with librseqkit. The
  * argument says which of the two is used first in each thread. Exits with 0 only if both count exactly, with the same area in
- * each thread.
+ * each thread. With the libc's tunable off embed.h registers no thread in the libc's area: if `hits` comes first in a thread that
+ * isn't registered, it must wait for librseqkit.
  *
  * usage: beside hits | rseqkit
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,20 +24,22 @@ static int hits_first;
 static void *work(void *arg)
 {
 	const char **trouble = (const char **)arg;
-	int i, entered = -1;
+	int i, entered = -1, waits = hits_first && rke_kernel_has_registration() == 0;
 
 	if (hits_first)
 		entered = hits_enter();
+	if (entered == -ENOTSUP && rke_kernel_has_registration() != 0)
+		*trouble = "the example was refused, and registered the thread";
 	for (i = 0; i < ROUNDS; i++) {
 		hits_add();
 		rk_counter_add(counter, 1);
 	}
 	if (!hits_first)
 		entered = hits_enter();
-	if (entered != 0)
-		*trouble = "the example can't enter";
 	if (rk_thread_prepare() != 0)
 		*trouble = "rseqkit can't register";
+	if (entered != (waits && rk_thread_owner() == RK_OWNER_SELF ? -ENOTSUP : 0) || (entered != 0 && hits_enter() != 0))
+		*trouble = "the example can't enter, or needn't wait";
 	if (rke_thread_register() != 0)
 		*trouble = "the program can't register";
 	else if ((const volatile void *)rk_thread_area() != (const volatile void *)rke_thread_area())

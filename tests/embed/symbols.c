@@ -4,7 +4,8 @@
  * to missing symbols in different ways.
  *
  * ADOPTER   adopter.c defines __rseq_abi, and nothing defines __rseq_refcount
- * WILD      __rseq_refcount has a value where no memory is, as mold 3.0 leaves a reference to a missing symbol
+ * WILD      __rseq_refcount has a value where no memory is, as mold 3.0 leaves a reference to a missing symbol. The value is
+ *           aligned, so only a look at the memory shows that it is wild
  */
 #define _GNU_SOURCE
 #include <rseqkit/embed.h>
@@ -20,7 +21,7 @@ static void expect(int holds, const char *what)
 }
 
 #ifdef WILD
-__asm__(".globl __rseq_refcount\n\t.type __rseq_refcount, %tls_object\n\t.set __rseq_refcount, -0x31234567");
+__asm__(".globl __rseq_refcount\n\t.type __rseq_refcount, %tls_object\n\t.set __rseq_refcount, -0x31234568");
 #endif
 #ifdef ADOPTER
 void *address_of_area(void);

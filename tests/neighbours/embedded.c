@@ -4,6 +4,7 @@
  * embed.h ignores the C library's area, as builds of this library with that option do.
  */
 #define _GNU_SOURCE
+#define NEIGHBOUR_OWNER owner
 #include "neighbour.h"
 
 #include <rseqkit/embed.h>
@@ -38,6 +39,11 @@ static uint32_t users(void)
 static volatile void *area(void)
 {
 	return rke_thread_area();
+}
+
+static int owner(void)
+{
+	return (int)rke_thread_owner();
 }
 
 NEIGHBOUR_CALLS

@@ -8,6 +8,7 @@
 #define NEIGHBOUR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define EXPORTED __attribute__((__visibility__("default")))
@@ -20,6 +21,7 @@ struct neighbour {
 	bool (*is_fast)(void);        /* the neighbour has rseq, and hasn't stopped using it */
 	uint32_t (*users)(void);      /* the neighbour's count of users; 0 if it keeps no count */
 	volatile void *(*area)(void); /* the area that the neighbour registers */
+	int (*owner)(void);           /* the owner of this thread's registration, an enum rk_owner; NULL in most neighbours */
 };
 
 typedef const struct neighbour *neighbour_function(void);
@@ -29,11 +31,16 @@ EXPORTED const struct neighbour *neighbour_calls(void);
 /* Returns what neighbour_calls() returns, but always of the neighbour in the caller's own module. */
 __attribute__((__visibility__("hidden"))) const struct neighbour *neighbour_here(void);
 
+/* A neighbour that knows owners defines this before it includes this file. */
+#ifndef NEIGHBOUR_OWNER
+#define NEIGHBOUR_OWNER NULL
+#endif
+
 /* Defines neighbour_here() and neighbour_calls(). Place it at the end of a neighbour's file. */
 #define NEIGHBOUR_CALLS                                                                                                \
 	const struct neighbour *neighbour_here(void)                                                                   \
 	{                                                                                                              \
-		static const struct neighbour calls = {enter, work, leave, is_fast, users, area};                      \
+		static const struct neighbour calls = {enter, work, leave, is_fast, users, area, NEIGHBOUR_OWNER};     \
                                                                                                                        \
 		return &calls;                                                                                         \
 	}                                                                                                              \

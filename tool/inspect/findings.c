@@ -190,7 +190,7 @@ const struct inspect_finding inspect_findings[] = {
 	 "registered in a private area by a component that follows no protocol, so no other component can use rseq there",
 	 EXIT_FINDINGS, is_foreign},
 	{"early-symbol-hidden", "info",
-	 "the area's name is __rseq_abi, but other modules can't see that symbol, so they can't share the area",
+	 "the area's name is __rseq_abi, but librseqkit doesn't see that symbol, so it can't share the area",
 	 EXIT_CLEAN, is_hidden},
 	{"early-symbol-in-library", "info",
 	 "a library of the process defines __rseq_abi, which may be this area; its address can't be found from outside",
