@@ -927,7 +927,9 @@ RKE_FUNCTION int rke_thread_register(void)
 		return -EAGAIN;
 	if (place == RKE_LIBC && !rke_is_registered(area))
 		return -ESRCH;
-	if ((place == RKE_LIBRSEQ || place == RKE_SPARE) && !rke_is_registered(area))
+	if (place == RKE_SPARE && !rke_is_shared(area))
+		return -ENOTSUP;
+	if (place == RKE_LIBRSEQ && !rke_is_registered(area))
 		return -ENOTSUP;
 	if (place == RKE_LIBRSEQ)
 		return 0;
