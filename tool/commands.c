@@ -127,12 +127,13 @@ const struct command commands[COMMANDS] = {
 	[COMMAND_LINT] = {
 		.name = "lint",
 		.summary = "check the critical sections in programs, libraries and object files",
-		.usage = "[OPTION...] FILE...",
+		.usage = "[OPTION...] FILE...\n--rules",
 		.about = "Checks the critical sections (rseq) in programs, shared objects, object files and archives\n"
 			 "for x86-64 and aarch64. Prints the sections that lose data or kill the process, and why.\n",
 		.options = ROWS(
 			{'a', "all", NULL, "print notes, too: what looks odd, and what the bytes can't decide"},
-			{'j', "json", NULL, JSON_HELP}),
+			{'j', "json", NULL, JSON_HELP},
+			{OPTION_RULES, "rules", NULL, "print what the rules find, and check no file"}),
 		.ending = "Exit status: 0 no errors, 1 errors in sections, 2 wrong usage or an unreadable file,\n"
 			  "3 a file that can't be judged: another architecture, or no machine code.\n",
 		.operand = "FILE",

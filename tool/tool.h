@@ -19,7 +19,7 @@ enum {
 };
 
 /* Codes of options without a short name. */
-enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS };
+enum { OPTION_SEED = 256, OPTION_REACH, OPTION_STRICT, OPTION_RUNS, OPTION_RULES };
 
 /* An option of a command. Shells complete an argument or an operand by the words "FILE", "PID" and so on, see completion.c. */
 struct option_row {

@@ -25,6 +25,7 @@
 #include "common/json.h"
 #include "common/options.h"
 #include "common/output.h"
+#include "findings.h"
 #include "tool.h"
 
 #define LIMIT_S 60
@@ -170,21 +171,32 @@ static int check(const char *path, const struct lint_settings *settings, const c
 	return status;
 }
 
+static int print_rules(void)
+{
+	for (size_t i = 0; i < RULES; i++)
+		printf("%-5s  %-12s  %s\n", rule_rows[i].error ? "error" : "note", rule_rows[i].id, rule_rows[i].text);
+	return EXIT_CLEAN;
+}
+
 int cmd_lint(const struct command *command, int argc, char **argv)
 {
 	struct lint_settings settings = {.json = false};
 	int option, status = EXIT_CLEAN;
+	bool rules = false;
 
 	while ((option = option_next(command, argc, argv)) != -1) {
 		if (option == 'h')
 			return option_help(command);
-		if (option != 'a' && option != 'j')
+		if (option != 'a' && option != 'j' && option != OPTION_RULES)
 			return option_misuse(command);
+		rules |= option == OPTION_RULES;
 		settings.all |= option == 'a';
 		settings.json |= option == 'j';
 	}
-	if (optind == argc) {
-		complain("give at least one file");
+	if (rules && optind == argc)
+		return print_rules();
+	if (rules || optind == argc) {
+		complain(rules ? "--rules checks no file" : "give at least one file");
 		return option_misuse(command);
 	}
 	if (settings.json)

@@ -52,8 +52,8 @@ static json_object *finding_object(const struct check *check, const struct findi
 {
 	json_object *object = json_new();
 
-	json_put_string(object, "id", finding->id);
-	json_put_string(object, "severity", finding->error ? "error" : "note");
+	json_put_string(object, "id", finding->rule->id);
+	json_put_string(object, "severity", finding->rule->error ? "error" : "note");
 	put_address(object, "address", finding->address);
 	put_place(object, check, finding->address);
 	json_put_string(object, "text", finding->text);
@@ -112,12 +112,12 @@ void report_section(struct report *report, const struct check *check, const stru
 		const struct finding *finding = &findings->list[i];
 		char place[640];
 
-		report->errors += finding->error;
-		if (report->settings->json || (!finding->error && !report->settings->all))
+		report->errors += finding->rule->error;
+		if (report->settings->json || (!finding->rule->error && !report->settings->all))
 			continue;
 		print_place(place, sizeof(place), check, finding->address);
-		print_unbroken(report->out, "%s: %s: [%s] %s%s", report->name, place, finding->id,
-			       finding->error ? "" : "note: ", finding->text);
+		print_unbroken(report->out, "%s: %s: [%s] %s%s", report->name, place, finding->rule->id,
+			       finding->rule->error ? "" : "note: ", finding->text);
 	}
 	if (!report->settings->json)
 		return;
@@ -129,7 +129,7 @@ void report_section(struct report *report, const struct check *check, const stru
 	json_put(object, "instructions", json_object_new_uint64(section->count));
 	list = json_new_array();
 	for (size_t i = 0; i < findings->count; i++)
-		if (findings->list[i].error || report->settings->all)
+		if (findings->list[i].rule->error || report->settings->all)
 			json_add(list, finding_object(check, &findings->list[i]));
 	json_put(object, "findings", list);
 	json_add(report->sections, object);

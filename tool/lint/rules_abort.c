@@ -225,16 +225,16 @@ static void tell(const struct check *check, const struct section *section, struc
 		if (is_empty(what))
 			continue;
 		if (sure && (section->mixed & bit) == 0 && reads_then_writes(section, what))
-			add_error(findings, "clobber", section->abort,
-				  "the abort handler starts the section again, which reads %s, though the section changes %s; "
-				  "the second attempt "
-				  "works with a wrong value",
-				  name, i == FLAGS ? "them" : "it");
+			add_finding(findings, ERROR_CLOBBER, section->abort,
+				    "the abort handler starts the section again, which reads %s, though the section changes %s; "
+				    "the second attempt "
+				    "works with a wrong value",
+				    name, i == FLAGS ? "them" : "it");
 		else
-			add_note(findings, "clobber", section->abort,
-				 "a path from the abort handler possibly starts the section again, which reads %s, though the "
-				 "section changes %s",
-				 name, i == FLAGS ? "them" : "it");
+			add_finding(findings, NOTE_CLOBBER, section->abort,
+				    "a path from the abort handler possibly starts the section again, which reads %s, though the "
+				    "section changes %s",
+				    name, i == FLAGS ? "them" : "it");
 	}
 }
 

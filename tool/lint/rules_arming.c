@@ -14,29 +14,29 @@ static void check_store(struct check *check, struct section *section, struct fin
 	switch (arms_look(&check->listings, &check->flow, section, &place)) {
 
 	case ARMS_EARLY:
-		add_error(findings, "pre-arm", place,
-			  "an instruction lies between the store of the descriptor and the start label; an abort there clears "
-			  "the "
-			  "descriptor, and the section runs without protection");
+		add_finding(findings, ERROR_PRE_ARM, place,
+			    "an instruction lies between the store of the descriptor and the start label; an abort there clears "
+			    "the "
+			    "descriptor, and the section runs without protection");
 		break;
 	case ARMS_NARROW:
-		add_error(findings, "pre-arm", place,
-			  "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if "
-			  "the rest isn't 0");
+		add_finding(findings, ERROR_PRE_ARM, place,
+			    "the store of the descriptor isn't 8 bytes wide; the kernel reads 8 bytes, and ends the process if "
+			    "the rest isn't 0");
 		break;
 	case ARMS_OTHER:
 		/* If several descriptors have this start label, the stored address is possibly that of another one of them. */
 		if (starts_at(&check->starts, section->start) > 1)
 			break;
-		add_error(findings, "pre-arm", place,
-			  "the store before the start label activates another section's descriptor, so this section has no "
-			  "protection");
+		add_finding(findings, ERROR_PRE_ARM, place,
+			    "the store before the start label activates another section's descriptor, so this section has no "
+			    "protection");
 		break;
 	case ARMS_UNKNOWN:
-		add_note(findings, "undecided", section->start, "no store of the descriptor was found before the start label");
+		add_finding(findings, NOTE_UNDECIDED, section->start, "no store of the descriptor was found before the start label");
 		break;
 	case ARMS_LIKELY:
-		add_note(findings, "undecided", place, "what the store before the start label stores isn't known");
+		add_finding(findings, NOTE_UNDECIDED, place, "what the store before the start label stores isn't known");
 		break;
 	case ARMS_RIGHT:
 		break;
@@ -80,17 +80,17 @@ static void check_other_stores(const struct check *check, const struct section *
 		    starts_at(&check->starts, armed->end) > 0)
 			continue;
 		if (!is_copy(check, section, armed->end)) {
-			add_note(findings, "undecided", armed->address,
-				 "the descriptor of the range at 0x%" PRIx64
-				 " is stored here, too; what follows isn't like that range",
-				 section->start);
+			add_finding(findings, NOTE_UNDECIDED, armed->address,
+				    "the descriptor of the range at 0x%" PRIx64
+				    " is stored here, too; what follows isn't like that range",
+				    section->start);
 			continue;
 		}
-		add_error(findings, "twice", armed->address,
-			  "the descriptor is stored here, too, but its range is at 0x%" PRIx64
-			  "; the code after this store has no protection "
-			  "(an asm statement that the compiler duplicated needs %%= in its labels)",
-			  section->start);
+		add_finding(findings, ERROR_TWICE, armed->address,
+			    "the descriptor is stored here, too, but its range is at 0x%" PRIx64
+			    "; the code after this store has no protection "
+			    "(an asm statement that the compiler duplicated needs %%= in its labels)",
+			    section->start);
 	}
 }
 
@@ -110,19 +110,19 @@ static void check_entries(const struct check *check, const struct section *secti
 		const struct entry *entry = &check->entries[low];
 
 		if (!entry->sure) {
-			add_note(findings, "entry", entry->source,
-				 "this is possibly a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);
+			add_finding(findings, NOTE_ENTRY, entry->source,
+				    "this is possibly a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);
 			continue;
 		}
-		add_error(findings, "entry", entry->source,
-			  entry->target == section->start
-				  ? "a jump to the start label at 0x%" PRIx64
-				    " from outside; it misses the store of the descriptor, so the section has no "
-				    "protection"
-				  : "a jump into the range at 0x%" PRIx64
-				    " from outside; it misses the store of the descriptor, so the section has no "
-				    "protection",
-			  entry->target);
+		add_finding(findings, ERROR_ENTRY, entry->source,
+			    entry->target == section->start
+			    ? "a jump to the start label at 0x%" PRIx64
+			    " from outside; it misses the store of the descriptor, so the section has no "
+			    "protection"
+			    : "a jump into the range at 0x%" PRIx64
+			    " from outside; it misses the store of the descriptor, so the section has no "
+			    "protection",
+			    entry->target);
 	}
 }
 

@@ -141,11 +141,11 @@ static void check_length(const struct section *section, const struct node *commi
 	if (copies_out(section, commit))
 		return;
 	if (commit->insn.memory[which].repeated)
-		add_error(findings, "long-commit", commit->insn.address,
-			  "the commit is a string instruction; an abort in the middle leaves a part of its bytes stored");
+		add_finding(findings, ERROR_LONG_COMMIT, commit->insn.address,
+			    "the commit is a string instruction; an abort in the middle leaves a part of its bytes stored");
 	else if (commit->insn.memory[which].width > 8)
-		add_note(findings, "long-commit", commit->insn.address,
-			 "the commit stores more than 8 bytes at once, which readers on other CPUs possibly see in parts");
+		add_finding(findings, NOTE_LONG_COMMIT, commit->insn.address,
+			    "the commit stores more than 8 bytes at once, which readers on other CPUs possibly see in parts");
 }
 
 
@@ -178,9 +178,9 @@ bool commit_check(const struct check *check, const struct section *section, cons
 	}
 	missed = find_missed(check, section, flow);
 	if (missed != 0)
-		add_error(findings, "off-by-one", missed,
-			  "the end label is before the commit; a preemption between the end and this store isn't noticed, and "
-			  "the store overwrites "
-			  "another thread's");
+		add_finding(findings, ERROR_OFF_BY_ONE, missed,
+			    "the end label is before the commit; a preemption between the end and this store isn't noticed, and "
+			    "the store overwrites "
+			    "another thread's");
 	return missed == 0;
 }

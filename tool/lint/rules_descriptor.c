@@ -31,14 +31,14 @@ static void check_abort(const struct check *check, const struct section *section
 	uint64_t word;
 
 	if (!image_number(check->image, section->abort - 4, 4, &word) || !image_is_code(check->image, section->abort - 4))
-		add_error(findings, "abort", section->abort,
-			  "no signature precedes the abort handler; the kernel ends the process at the first abort");
+		add_finding(findings, ERROR_ABORT, section->abort,
+			    "no signature precedes the abort handler; the kernel ends the process at the first abort");
 	else if (word != check->image->arch->signature)
-		add_error(findings, "abort", section->abort,
-			  "the word before the abort handler is 0x%08" PRIx32
-			  ", but the C library registers threads with 0x%08" PRIx32
-			  "; the kernel ends the process at the first abort",
-			  (uint32_t)word, check->image->arch->signature);
+		add_finding(findings, ERROR_ABORT, section->abort,
+			    "the word before the abort handler is 0x%08" PRIx32
+			    ", but the C library registers threads with 0x%08" PRIx32
+			    "; the kernel ends the process at the first abort",
+			    (uint32_t)word, check->image->arch->signature);
 }
 
 /* Reports at most OTHERS_MAX sections that overlap with this one. Descriptors of the same range don't count. */
@@ -51,21 +51,21 @@ static void check_others(const struct check *check, const struct section *sectio
 	while (told < OTHERS_MAX && seen++ < SEEN_MAX && (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
 		if (other->start != own->start || other->length != own->length) {
 			told++;
-			add_error(findings, "overlap", section->start,
-				  "the range overlaps that of the section at 0x%" PRIx64
-				  "; an abort in the common part runs the handler of "
-				  "whichever descriptor was stored last",
-				  other->start);
+			add_finding(findings, ERROR_OVERLAP, section->start,
+				    "the range overlaps that of the section at 0x%" PRIx64
+				    "; an abort in the common part runs the handler of "
+				    "whichever descriptor was stored last",
+				    other->start);
 		}
 	}
 	next = 0;
 	other = starts_in(&check->starts, section->abort, section->abort + 1, &next);
 	if (other != NULL)
-		add_error(findings, "twice", section->abort,
-			  "the abort handler lies inside the range of the section at 0x%" PRIx64
-			  "; an abort continues in the middle "
-			  "of that section, whose descriptor isn't stored",
-			  other->start);
+		add_finding(findings, ERROR_TWICE, section->abort,
+			    "the abort handler lies inside the range of the section at 0x%" PRIx64
+			    "; an abort continues in the middle "
+			    "of that section, whose descriptor isn't stored",
+			    other->start);
 }
 
 void rules_descriptor(const struct check *check, const struct section *section, struct findings *findings)
@@ -73,13 +73,13 @@ void rules_descriptor(const struct check *check, const struct section *section, 
 	const struct descriptor *descriptor = section->descriptor;
 
 	if (section->fault == SECTION_ELSEWHERE) {
-		add_note(findings, "undecided", descriptor->address, "the abort handler is in another file");
+		add_finding(findings, NOTE_UNDECIDED, descriptor->address, "the abort handler is in another file");
 	} else if (section->fault == SECTION_LONG) {
-		add_note(findings, "undecided", section->start,
-			 "the range has %" PRIu64 " bytes, which is too long to be followed", descriptor->length);
+		add_finding(findings, NOTE_UNDECIDED, section->start,
+			    "the range has %" PRIu64 " bytes, which is too long to be followed", descriptor->length);
 	} else if (section->fault != SECTION_RIGHT) {
-		add_error(findings, "descriptor", descriptor->address, "%s; %s", texts[section->fault].fault,
-			  texts[section->fault].effect);
+		add_finding(findings, ERROR_DESCRIPTOR, descriptor->address, "%s; %s", texts[section->fault].fault,
+			    texts[section->fault].effect);
 	} else {
 		check_abort(check, section, findings);
 		check_others(check, section, findings);

@@ -158,22 +158,22 @@ void rules_index(struct check *check, const struct section *section, struct find
 		return;
 	/* A test of the sign shows only that the thread is registered. */
 	if (use.stale != 0 && (use.tested == 0 || (use.own == 0 && use.compared == 0))) {
-		add_error(findings, "stale-index", use.place,
-			  "the index was loaded before the section, and the section doesn't compare the field with it; after a "
-			  "migration it works "
-			  "on another CPU's data");
+		add_finding(findings, ERROR_STALE_INDEX, use.place,
+			    "the index was loaded before the section, and the section doesn't compare the field with it; after a "
+			    "migration it works "
+			    "on another CPU's data");
 		return;
 	}
 	if ((use.stale & ~shown_by(use.tested)) != 0) {
-		add_error(findings, "other-field", use.place,
-			  "the section indexes by one field of the area, but compares another; the index possibly changed "
-			  "unnoticed");
+		add_finding(findings, ERROR_OTHER_FIELD, use.place,
+			    "the section indexes by one field of the area, but compares another; the index possibly changed "
+			    "unnoticed");
 		return;
 	}
 	if (((use.own | use.stale) & (FIELD_CPU | FIELD_CID)) == 0 || (use.tested & FIELD_CPU) != 0 ||
 	    (arms_tested_before(&check->listings, &check->flow, section) & FIELD_CPU) != 0)
 		return;
-	add_error(findings, "unregistered", use.own != 0 ? use.own_place : use.place,
-		  "no test of cpu_id precedes the index; in a thread without registration cpu_id is negative and mm_cid is "
-		  "0, so the section works on other data without protection");
+	add_finding(findings, ERROR_UNREGISTERED, use.own != 0 ? use.own_place : use.place,
+		    "no test of cpu_id precedes the index; in a thread without registration cpu_id is negative and mm_cid is "
+		    "0, so the section works on other data without protection");
 }

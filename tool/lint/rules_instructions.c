@@ -5,22 +5,23 @@
  */
 #include "check.h"
 
-/* For each kind of instruction: the rule that forbids it, and the message. The id is NULL if the kind is allowed. */
+/* For each kind of instruction: the rule that forbids it, and the message. The text is NULL if the kind is allowed. */
 static const struct {
-	const char *id, *text;
+	enum rule rule;
+	const char *text;
 } kinds[] = {
 	[INSN_CALL] =
-		{"call",
+		{ERROR_CALL,
 		 "a call leaves the range; a preemption in the called function isn't noticed, and the section then continues "
 		 "with another thread's data"},
 	[INSN_SYSTEM_CALL] =
-		{"system-call",
+		{ERROR_SYSTEM_CALL,
 		 "a system call inside a section; the kernel may end the process for it, and the call isn't undone "
 		 "by an abort"},
 	[INSN_TRAP] =
-		{"trap",
+		{ERROR_TRAP,
 		 "an instruction that always traps; its signal aborts the section each time, so the section never commits"},
-	[INSN_INDIRECT] = {"indirect",
+	[INSN_INDIRECT] = {ERROR_INDIRECT,
 			   "a jump to an address that isn't known, or a return; it leaves the section without a commit, "
 			   "or enters another one"},
 };
@@ -57,20 +58,20 @@ static void check_node(const struct check *check, const struct section *section,
 	const struct insn *insn = &node->insn;
 
 	if (node->next == EDGE_CROSSES)
-		add_error(findings, "descriptor", insn->address,
-			  "the end label is inside an instruction; an abort after this instruction began repeats what it did");
-	if ((size_t)insn->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[insn->kind].id != NULL && !insn->unknown)
-		add_error(findings, kinds[insn->kind].id, insn->address, "%s", kinds[insn->kind].text);
+		add_finding(findings, ERROR_DESCRIPTOR, insn->address,
+			    "the end label is inside an instruction; an abort after this instruction began repeats what it did");
+	if ((size_t)insn->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[insn->kind].text != NULL && !insn->unknown)
+		add_finding(findings, kinds[insn->kind].rule, insn->address, "%s", kinds[insn->kind].text);
 	if (insn->kind != INSN_PLAIN || (insn->writes & INSN_BIT(check->image->arch->stack)) == 0)
 		return;
 	if (handler_sets_stack(check, section))
-		add_note(findings, "stack", insn->address,
-			 "the stack pointer changes inside the section; the abort handler sets it anew");
+		add_finding(findings, NOTE_STACK, insn->address,
+			    "the stack pointer changes inside the section; the abort handler sets it anew");
 	else
-		add_error(findings, "stack", insn->address,
-			  "the stack pointer changes inside the section; after an abort it has either value, so the function "
-			  "returns to a "
-			  "wrong address");
+		add_finding(findings, ERROR_STACK, insn->address,
+			    "the stack pointer changes inside the section; after an abort it has either value, so the function "
+			    "returns to a "
+			    "wrong address");
 }
 
 void rules_instructions(const struct check *check, const struct section *section, struct findings *findings)
@@ -78,6 +79,6 @@ void rules_instructions(const struct check *check, const struct section *section
 	for (size_t i = 0; i < section->count; i++)
 		check_node(check, section, &section->nodes[i], findings);
 	if (!section->complete)
-		add_note(findings, "undecided", section->unknown,
-			 "this instruction isn't known to this tool, so most rules can't be decided for this section");
+		add_finding(findings, NOTE_UNDECIDED, section->unknown,
+			    "this instruction isn't known to this tool, so most rules can't be decided for this section");
 }

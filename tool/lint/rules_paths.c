@@ -57,11 +57,11 @@ static void check_exits(const struct check *check, const struct section *section
 		const struct node *node = &section->nodes[i];
 
 		if (node->jump == EDGE_OUT && !leads_to_recorded(check, section, node->insn.target))
-			add_note(findings, "exit", node->insn.address,
-				 "a way out to 0x%" PRIx64
-				 " that __rseq_exit_point_array doesn't have; a debugger that steps over the section "
-				 "misses it",
-				 node->insn.target);
+			add_finding(findings, NOTE_EXIT, node->insn.address,
+				    "a way out to 0x%" PRIx64
+				    " that __rseq_exit_point_array doesn't have; a debugger that steps over the section "
+				    "misses it",
+				    node->insn.target);
 	}
 }
 
@@ -81,11 +81,11 @@ static void check_saved(const struct check *check, const struct section *section
 		return;
 	for (int i = 0; i < REGISTERS; i++)
 		if ((candidates & INSN_BIT(i)) != 0 && lines_is_unsaved(check->lines, section->start, i))
-			add_error(findings, "callee-saved", section->start,
-				  "the section writes %s, which the function hasn't saved; the caller loses its value (the asm "
-				  "statement must name it "
-				  "as clobbered)",
-				  name_of(arch, i));
+			add_finding(findings, ERROR_CALLEE_SAVED, section->start,
+				    "the section writes %s, which the function hasn't saved; the caller loses its value (the asm "
+				    "statement must name it "
+				    "as clobbered)",
+				    name_of(arch, i));
 }
 
 void rules_paths(struct check *check, const struct section *section, struct findings *findings)

@@ -121,25 +121,25 @@ static void check_early(const struct check *check, const struct section *section
 	const char *harm = harm_of(section, flow, node, commit);
 
 	if (commit_is_early(check, section, flow, number)) {
-		add_error(findings, "commit", node->insn.address,
-			  "the last store isn't the last instruction of the range; an abort after it repeats the section, "
-			  "though other threads have "
-			  "seen the store");
+		add_finding(findings, ERROR_COMMIT, node->insn.address,
+			    "the last store isn't the last instruction of the range; an abort after it repeats the section, "
+			    "though other threads have "
+			    "seen the store");
 		return;
 	}
 	if (harm != NULL)
-		add_error(findings, "restart", node->insn.address, "%s", harm);
+		add_finding(findings, ERROR_RESTART, node->insn.address, "%s", harm);
 	else if (node->declared)
 		return;
 	else if (section->declares)
-		add_error(findings, "store", node->insn.address,
-			  "a store before the commit that isn't declared as private; if other threads see it, an aborted "
-			  "section has changed data "
-			  "without a commit");
+		add_finding(findings, ERROR_STORE, node->insn.address,
+			    "a store before the commit that isn't declared as private; if other threads see it, an aborted "
+			    "section has changed data "
+			    "without a commit");
 	else
-		add_note(findings, "store", node->insn.address,
-			 "a store before the commit; other threads must not see it before the commit, and this tool can't "
-			 "know whether they do");
+		add_finding(findings, NOTE_STORE, node->insn.address,
+			    "a store before the commit; other threads must not see it before the commit, and this tool can't "
+			    "know whether they do");
 }
 
 void rules_stores(const struct check *check, const struct section *section, struct findings *findings)
@@ -152,9 +152,9 @@ void rules_stores(const struct check *check, const struct section *section, stru
 	for (size_t i = 0; i < section->count; i++)
 		if (section->nodes[i].reached && node_stores_to_area(&flow, &section->nodes[i]) &&
 		    !is_last_of_protection(check, section, &flow, i))
-			add_error(findings, "disarm", section->nodes[i].insn.address,
-				  "a store to the area inside the section; the section loses its descriptor, or the kernel's "
-				  "fields become wrong");
+			add_finding(findings, ERROR_DISARM, section->nodes[i].insn.address,
+				    "a store to the area inside the section; the section loses its descriptor, or the kernel's "
+				    "fields become wrong");
 	if (!section->complete || section->crosses || !commit_check(check, section, &flow, findings))
 		return;
 	for (size_t i = 0; i < section->count; i++) {
