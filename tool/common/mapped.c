@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/maps.h"
 #include "common/rights.h"
 
 static void read_executable(pid_t tid, char name[MAPPED_EXECUTABLE_MAX])
@@ -114,42 +115,21 @@ static int open_mapping(pid_t tid, uint64_t begin, uint64_t end)
 
 int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
 {
+	const char *text = mapped->maps;
+	struct map map;
 	int fd = -1;
 
-	for (const char *line = mapped->maps; line != NULL && fd < 0; line = strchr(line, '\n')) {
-		char *at;
-
-		line += *line == '\n';
-		/* sscanf() isn't used, because at each call it would measure the whole rest of the text. */
-		if (strtoull(line, &at, 16) != base || *at != '-')
-			continue;
-		fd = open_mapping(mapped->tid, base, strtoull(at + 1, NULL, 16));
-	}
+	while (fd < 0 && maps_next(&text, &map))
+		if (map.start == base)
+			fd = open_mapping(mapped->tid, map.start, map.end);
 	if (fd < 0)
 		fd = open_in_root(mapped->tid, name);
 	return fd >= 0 ? fd : open_executable(mapped, name);
 }
 
-static char *read_maps(pid_t tid)
-{
-	char path[64], *text = NULL;
-	size_t room = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
-	file = fopen(path, "re");
-	if (file != NULL && getdelim(&text, &room, '\0', file) <= 0) {
-		free(text);
-		text = NULL;
-	}
-	if (file != NULL)
-		fclose(file);
-	return text;
-}
-
 void mapped_read(pid_t tid, struct mapped *mapped)
 {
 	mapped->tid = tid;
-	mapped->maps = read_maps(tid);
+	mapped->maps = maps_read(tid);
 	read_executable(tid, mapped->executable);
 }

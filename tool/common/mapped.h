@@ -16,7 +16,7 @@
 
 struct mapped {
 	pid_t tid;  /* a thread of the process that hasn't ended */
-	char *maps; /* the text of /proc/PID/maps, allocated by malloc(); NULL if it can't be read */
+	char *maps; /* maps_read() */
 	char executable[MAPPED_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
 };
 

@@ -5,14 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "maps.h"
 
 /* Stores the path of the file that the kernel has executed. */
 static bool executed_path(char path[PATH_MAX])
@@ -27,18 +27,14 @@ static bool executed_path(char path[PATH_MAX])
 static bool mapped_path(char path[PATH_MAX])
 {
 	const uintptr_t here = (uintptr_t)&mapped_path;
-	FILE *file = fopen("/proc/self/maps", "re");
-	uintptr_t from, to;
-	char *line = NULL;
-	size_t room = 0;
+	char *maps = maps_read(0);
+	const char *text = maps;
 	bool found = false;
+	struct map map;
 
-	while (file != NULL && !found && getline(&line, &room, file) > 0)
-		found = sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %4095[^\n]", &from, &to, path) == 3 &&
-			from <= here && here < to && path[0] == '/';
-	free(line);
-	if (file != NULL)
-		fclose(file);
+	while (!found && maps_next(&text, &map))
+		found = map.start <= here && here < map.end && maps_path(&map, path, PATH_MAX);
+	free(maps);
 	return found;
 }
 

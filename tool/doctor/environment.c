@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <rseqkit/embed.h>
+#include "common/maps.h"
 #include "common/output.h"
 #include "common/self.h"
 #include "common/tunables.h"
@@ -29,24 +31,21 @@
  */
 static bool is_mapped(bool (*says_so)(const char *folder, const char *name))
 {
-	FILE *file = fopen("/proc/self/maps", "re");
-	char *line = NULL;
-	size_t room = 0;
+	char *maps = maps_read(0), path[PATH_MAX];
+	const char *text = maps;
 	bool found = false;
+	struct map map;
 
-	while (file != NULL && !found && getline(&line, &room, file) > 0) {
-		char *path = strchr(line, '/'), *name = path != NULL ? strrchr(path, '/') : NULL, *folder;
+	while (!found && maps_next(&text, &map)) {
+		char *name = maps_path(&map, path, sizeof(path)) ? strrchr(path, '/') : NULL, *folder;
 
 		if (name == NULL)
 			continue;
-		name[strcspn(name, "\n")] = '\0';
 		*name++ = '\0';
 		folder = strrchr(path, '/');
 		found = says_so(folder != NULL ? folder + 1 : path, name);
 	}
-	free(line);
-	if (file != NULL)
-		fclose(file);
+	free(maps);
 	return found;
 }
 

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/mapped.h"
+#include "common/maps.h"
 #include "tool.h"
 
 struct process *process_new(pid_t pid)
@@ -78,28 +79,23 @@ void process_release(struct process *process)
 	free(process);
 }
 
-/* A line of /proc/PID/maps that maps code of a file privately. A breakpoint in a shared mapping would change the file. */
+/* A mapping of code of a file, which is private. A breakpoint in a shared mapping would change the file. */
 struct line {
 	uint64_t start, end, offset;
 	dev_t device;
 	ino_t inode;
-	const char *name;
+	char name[PATH_MAX];
 };
 
-static bool parse_line(char *text, struct line *line)
+static bool line_of(const struct map *map, struct line *line)
 {
-	unsigned major, minor;
-	unsigned long inode;
-	char permissions[8];
-	int used = 0;
-
-	if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %lu %n", &line->start, &line->end, permissions,
-		   &line->offset, &major, &minor, &inode, &used) < 7 ||
-	    permissions[2] != 'x' || permissions[3] != 'p' || inode == 0 || text[used] != '/')
+	if (map->rights[2] != 'x' || map->rights[3] != 'p' || map->inode == 0 || !maps_path(map, line->name, sizeof(line->name)))
 		return false;
-	line->device = makedev(major, minor);
-	line->inode = inode;
-	line->name = text + used;
+	line->start = map->start;
+	line->end = map->end;
+	line->offset = map->offset;
+	line->device = makedev(map->major, map->minor);
+	line->inode = map->inode;
 	return true;
 }
 
@@ -285,8 +281,10 @@ static void note_closed(const struct process *process, pid_t tid, struct torture
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result)
 {
 	struct mapped mapped;
+	const char *text;
+	struct line line;
+	struct map map;
 	bool done = true;
-	char *rest;
 
 	mapped_read(tid, &mapped);
 	if (mapped.maps == NULL) {
@@ -298,22 +296,14 @@ bool process_scan(struct process *process, pid_t tid, const struct torture_setti
 		mapping->seen = false;
 	}
 	process->thread_local = 0;
-	/* This loop splits a copy, because mapped_open() still needs the whole text of mapped.maps. */
-	rest = strdup(mapped.maps);
-	for (char *text = rest, *end; text != NULL && *text != '\0'; text = end) {
-		struct line line;
-
-		end = strchr(text, '\n');
-		if (end != NULL)
-			*end++ = '\0';
-		if (parse_line(text, &line) && !scan_line(process, &mapped, &line, settings, result))
+	text = mapped.maps;
+	while (maps_next(&text, &map))
+		if (line_of(&map, &line) && !scan_line(process, &mapped, &line, settings, result))
 			done = false;
-	}
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		if (!mapping->seen)
 			process_leave(process, mapping);
 	process->inherits = false;
-	free(rest);
 	free(mapped.maps);
 	return done;
 }

@@ -11,12 +11,10 @@
  *
  * The thread's own memory is its stack, its thread-local memory, and its area.
  */
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/maps.h"
 #include "common/proc.h"
 #include "traced.h"
 
@@ -53,20 +51,14 @@ static uint64_t address_of(const struct torture_store *store, const struct place
 /* Are both addresses in one mapping of the process? */
 static bool share_mapping(pid_t pid, uint64_t one, uint64_t other)
 {
-	char path[64], line[PATH_MAX + 100];
+	char *maps = maps_read(pid);
+	const char *text = maps;
 	bool found = false;
-	FILE *file;
+	struct map map;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	file = fopen(path, "re");
-	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
-		uint64_t start, end;
-
-		found = sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 && one - start < end - start &&
-			other - start < end - start;
-	}
-	if (file != NULL)
-		fclose(file);
+	while (!found && maps_next(&text, &map))
+		found = one - map.start < map.end - map.start && other - map.start < map.end - map.start;
+	free(maps);
 	return found;
 }
 

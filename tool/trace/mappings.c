@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/mapped.h"
+#include "common/maps.h"
 #include "common/proc.h"
 
 #define REFRESH_NS 1000000000U
@@ -36,30 +37,16 @@ static uint32_t find_file(struct tasks *tasks, const struct mapped *mapped, uint
 	return places_add_file(tasks->places, device, inode, name, mapped_open(mapped, name, begin));
 }
 
-static void add_mapping(struct tasks *tasks, struct tasks_process *process, const struct mapped *mapped, const char *line)
+static void add_mapping(struct tasks *tasks, struct tasks_process *process, const struct mapped *mapped, const struct map *map)
 {
-	unsigned long long begin, end, offset, inode;
 	struct tasks_mapping *mapping;
-	unsigned major, minor;
-	char rights[5], name[4096];
-	const char *newline = strchr(line, '\n');
-	size_t length = newline != NULL ? (size_t)(newline - line) : strlen(line);
-	char copy[4500];
-	int used = 0;
+	char name[4096];
 
-	/* sscanf() would measure the whole rest of the text, so it gets a copy of the line. */
-	length = length < sizeof(copy) - 1 ? length : sizeof(copy) - 1;
-	memcpy(copy, line, length);
-	copy[length] = '\0';
-	if (sscanf(copy, "%llx-%llx %4s %llx %x:%x %llu %n", &begin, &end, rights, &offset, &major, &minor, &inode, &used) < 7 ||
-	    rights[2] != 'x')
-		return;
-	snprintf(name, sizeof(name), "%s", used > 0 ? copy + used : "");
 	process->mappings = (struct tasks_mapping *)keys_grow(process->mappings, process->mapping_count, sizeof(*mapping));
 	mapping = &process->mappings[process->mapping_count++];
-	*mapping = (struct tasks_mapping){begin, end, offset - begin, KEYS_NONE};
-	if (inode != 0 && name[0] == '/')
-		mapping->file = find_file(tasks, mapped, ((uint64_t)major << 32) | minor, inode, name, begin);
+	*mapping = (struct tasks_mapping){map->start, map->end, map->offset - map->start, KEYS_NONE};
+	if (map->inode != 0 && maps_path(map, name, sizeof(name)))
+		mapping->file = find_file(tasks, mapped, ((uint64_t)map->major << 32) | map->minor, map->inode, name, map->start);
 }
 
 /*
@@ -70,6 +57,8 @@ static void read_list(struct tasks *tasks, struct tasks_process *process)
 	uint64_t begun = proc_now(), hash, later;
 	struct proc_thread leader;
 	struct mapped mapped;
+	const char *text;
+	struct map map;
 
 	mapped_read(process->pid, &mapped);
 	/*
@@ -87,8 +76,10 @@ static void read_list(struct tasks *tasks, struct tasks_process *process)
 	if (!process->has_read || hash != process->text) {
 		process->mapping_count = 0;
 		process->version++;
-		for (const char *line = mapped.maps; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
-			add_mapping(tasks, process, &mapped, line);
+		text = mapped.maps;
+		while (maps_next(&text, &map))
+			if (map.rights[2] == 'x')
+				add_mapping(tasks, process, &mapped, &map);
 	}
 	free(mapped.maps);
 	process->has_read = true;
