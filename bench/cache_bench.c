@@ -16,7 +16,7 @@ static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* be
 
 const char *bench_malloc_file(void)
 {
-	/* Asks the dynamic linker, because in a program `malloc` is possibly the address of a PLT entry. */
+	/* Asks the dynamic linker, because in a program `malloc` can be the address of a PLT entry. */
 	void *function = dlsym(RTLD_DEFAULT, "malloc");
 	Dl_info info;
 

@@ -7,9 +7,9 @@
  * free(). rseqkit bench starts a process of this program for each allocator. In this process, malloc() and free() are the
  * allocator's. bench_malloc_file() returns the file that they are in.
  *
- * A thread writes to each object that it holds, and an asm statement hides the object from the compiler. So no compiler removes
- * an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice (one measured
- * run, bench.h) bench_settle_*() check the invariant, as far as the contents of the objects show it.
+ * A thread writes to each object that it holds, and an asm statement hides the object from the compiler. Therefore no compiler
+ * removes an allocation together with its free(). Invariant: no object is handed out twice while it is held. After a slice (one
+ * measured run, bench.h) bench_settle_*() check the invariant, as far as the contents of the objects show it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H

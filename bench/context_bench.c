@@ -42,7 +42,7 @@ static uint64_t read_ring(int cpu, bool *whole)
 	uint64_t count = 0;
 	int r;
 
-	/* The first rk_ring_open() possibly gives an older snapshot. Then the second call gives the newer snapshot. */
+	/* The first rk_ring_open() can give an older snapshot. Then the second call gives the newer snapshot. */
 	for (int i = 0; i < 2 && (r = rk_ring_open(bench_context_ring, cpu, &reader, sizeof(reader))) >= 0; i += 2 - r) {
 		while (rk_ring_next(&reader, &record)) {
 			const struct bench_ring_record *data = record.data;

@@ -142,7 +142,7 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 	uint64_t sum = 0, clock_ns = UINT64_MAX;
 
 	/*
-	 * glibc registers a new thread if the creating thread is registered, even with glibc.pthread.rseq=0. So the calling
+	 * glibc registers a new thread if the creating thread is registered, even with glibc.pthread.rseq=0, so the calling
 	 * thread, which creates the threads, is unregistered first.
 	 */
 	(void)bench_bare_unregister();

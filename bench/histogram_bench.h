@@ -5,7 +5,7 @@
  *
  * An operation records a value in a histogram of 5 significant bits. All contenders compute the bucket in the same way, from bits
  * and a highest value that the compiler doesn't know. The recorded value is the number of turns that the loop has left, from a
- * few hundred thousand down to 1. So the values are of many orders of magnitude.
+ * few hundred thousand down to 1. The values are therefore of many orders of magnitude.
  */
 #ifndef RK_BENCH_HISTOGRAM_H
 #define RK_BENCH_HISTOGRAM_H

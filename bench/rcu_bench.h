@@ -112,7 +112,7 @@ BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *
 #if BENCH_HAVE_URCU_FLAVOURS
 /*
  * These functions register the calling thread with a flavour of liburcu, before its loop. The thread stays registered until it
- * ends. So the warm-up (an unmeasured run of the loop) registers the thread, and the measured time doesn't include the
+ * ends. The warm-up (an unmeasured run of the loop) therefore registers the thread, and the measured time doesn't include the
  * registration. The flavour `bp` registers threads by itself.
  */
 void bench_rcu_enter_bp(void);

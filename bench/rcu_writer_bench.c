@@ -153,8 +153,9 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Normal sections are so short that readers would hardly ever find GONE, even if a grace period didn't wait for readers. So each
- * reader stays longer in one section. When all readers are in such a section, the writer replaces the object once more.
+ * Normal sections are so short that readers would hardly ever find GONE, even if a grace period didn't wait for readers. Each
+ * reader therefore stays longer in one section. When all readers are in such a section, the writer replaces the object once
+ * more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {
@@ -192,9 +193,9 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 }
 
 /*
- * Measures with readers on the other CPUs, or without readers. The writer doesn't interrupt a reader that doesn't run, and waits
- * for this reader only if it is in a section. So a slice (one measured run, bench.h) in which some readers don't run is too fast,
- * and `rseqkit bench` uses the fastest of many slices. Therefore such a slice is repeated, as in worker.c.
+ * Measures with readers on the other CPUs, or without readers. The writer doesn't interrupt a reader that doesn't run, and
+ * waits for this reader only if it is in a section. A slice (one measured run, bench.h) in which some readers don't run is
+ * too fast, and `rseqkit bench` uses the fastest of many slices. Therefore such a slice is repeated, as in worker.c.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {

@@ -5,11 +5,11 @@
  *
  * usage: stamped_daemon TRACED    executes the program TRACED, stamped_traced.c; if it can't, prints "unavailable WHY"
  *
- * The daemon and the traced process run in a PID namespace, of which the traced process is the first process. So when the traced
- * process ends, in whichever way, the kernel ends the daemon, too. The traced process ends when its input ends. The input is
- * a socket from the bench's worker (bench.h), so the traced process ends at the latest when the worker ends. All files are in a
- * tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets, and the buffers. So nothing has to be
- * removed, and other daemons of LTTng aren't touched.
+ * The daemon and the traced process run in a PID namespace, of which the traced process is the first process. When the traced
+ * process ends, in whichever way, the kernel therefore ends the daemon, too. The traced process ends when its input ends. The
+ * input is a socket from the bench's worker (bench.h), so the traced process ends at the latest when the worker ends. All files
+ * are in a tmpfs of their own mount namespace, at /dev/shm: the daemon's LTTNG_HOME, its sockets, and the buffers. Therefore
+ * nothing has to be removed, and other daemons of LTTng aren't touched.
  */
 #define _GNU_SOURCE
 #include <errno.h>

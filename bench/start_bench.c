@@ -3,7 +3,7 @@
  * start_bench.c - processes that start and end, with and without libraries (start_bench.h).
  *
  * librseqkit is linked with the program, or preloaded. All other libraries are preloaded, and all preloaded libraries are named
- * by their path. So the dynamic linker does the same work for each of them.
+ * by their path, so the dynamic linker does the same work for each of them.
  */
 #define _GNU_SOURCE
 #include "start_bench.h"

@@ -73,7 +73,7 @@ static uint64_t warm_up_turns(uint64_t n)
 	return n / 8 + 1;
 }
 
-/* Returns when all threads have called this function. Possibly there are more threads than CPUs, so a waiting thread yields. */
+/* Returns when all threads have called this function. There can be more threads than CPUs, so a waiting thread yields. */
 static void wait_for_all(struct slice *slice)
 {
 	unsigned spins = 0;
@@ -258,7 +258,7 @@ static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned c
 		printf("error out of memory\n");
 	for (int i = 0; good && i < (is_crowded(count) ? 1 : TRIES) && !slice.together; i++)
 		good = run_slice(&slice, threads);
-	/* Whole turns possibly have more operations than the request. Prints the time for the number that was requested. */
+	/* Whole turns can have more operations than the request. Prints the time for the number that was requested. */
 	if (good)
 		printf("%.0f", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
 	if (good && loop->memory)

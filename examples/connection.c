@@ -33,7 +33,7 @@ static void drop(struct rk_rcu_call *call)
 	freed++; /* needs no atomic add: only one thread at a time runs calls */
 }
 
-/* Called in the thread that drops the last reference. At this moment another thread is possibly trying to get a reference. */
+/* Called in the thread that drops the last reference. At this moment another thread can be trying to get a reference. */
 static void release(struct rk_ref *ref)
 {
 	struct connection *c = (struct connection *)ref; /* `ref` is the first member of a connection */

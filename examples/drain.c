@@ -59,7 +59,7 @@ static void *work(void *arg)
 /*
  * Returns what threads on a CPU have counted since the last drain of this CPU. If rk_bank_take() returns 1, it gives a bank that
  * was taken before. Either the fence of that take failed (rseqkit/remote.h), or this process was forked without the thread that
- * took the bank. So the loop then takes the bank that is in use.
+ * took the bank. The loop then takes the bank that is in use.
  */
 static intptr_t drain(int cpu)
 {

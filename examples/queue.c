@@ -32,7 +32,7 @@ static void put(int job)
 		rk_condition_wait(&queue.less, &queue.mutex);
 	queue.jobs[queue.last++ % ROOM] = job;
 	rk_mutex_unlock(&queue.mutex);
-	rk_condition_signal(&queue.more); /* after the mutex's region, because this function possibly makes a system call */
+	rk_condition_signal(&queue.more); /* after the mutex's region, because this function can make a system call */
 }
 
 static bool take(int *job)

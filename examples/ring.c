@@ -59,7 +59,7 @@ int main(void)
 		if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0)
 			abort();
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0) {
-		(void)rk_ring_wait_for(ring, 10000000); /* at most 10 ms, because possibly all threads have ended meanwhile */
+		(void)rk_ring_wait_for(ring, 10000000); /* at most 10 ms, because all threads may have ended meanwhile */
 		r = rk_ring_merge(ring, take, &reader);
 		if (r < 0 && r != -EAGAIN) /* a writer without rseq was inside a write: try again in the next round */
 			return 1;

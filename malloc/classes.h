@@ -4,9 +4,9 @@
  * take one to four whole pages of 64 KiB.
  *
  * A small object has at most 32 KiB. Small objects of one class share a span, which is one page of 64 KiB. The classes' sizes
- * are multiples of 16 up to 1024 bytes, and above that multiples of 128. So two tables give the class of a small size. Each power
- * of two is the size of a class, and objects of this class are aligned to their size. Above 4096 bytes the sizes divide a span
- * with little left over.
+ * are multiples of 16 up to 1024 bytes, and above that multiples of 128. Two tables therefore give the class of a small size.
+ * Each power of two is the size of a class, and objects of this class are aligned to their size. Above 4096 bytes the sizes
+ * divide a span with little left over.
  */
 #ifndef MALLOC_CLASSES_H
 #define MALLOC_CLASSES_H

@@ -35,7 +35,7 @@ struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 
 /*
  * The memory of all caches is reserved when the process starts, so a class gets its cache without a system call. Later the
- * kernel possibly refuses memory: the process can limit its address space, or enter a sandbox.
+ * kernel can refuse memory: the process can limit its address space, or enter a sandbox.
  */
 static struct rk_cache_options options[CLASSES];
 static struct rk_cache_budget budget;
@@ -44,7 +44,7 @@ static struct rk_cache_place places[CLASSES]; /* its members are NULL if no memo
 
 /*
  * How many objects of a class are still taken from spans before the class gets a cache. A cache takes five pages or more, whose
- * page faults take as long as some 100 objects from spans. So a short process makes few caches. If two threads store the same
+ * page faults take as long as some 100 objects from spans, so a short process makes few caches. If two threads store the same
  * count, one object isn't counted. The exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
@@ -69,8 +69,8 @@ static size_t per_cpu(unsigned class)
 /*
  * A collection moves free objects from caches to spans (collect()). These variables have the number of collections so far,
  * and for each CPU the last collection in which a thread on that CPU took part. Emptying the array of another CPU would need
- * membarrier(2), which sandboxes refuse. So a collection empties the arrays of the CPU on which it runs. On each other CPU,
- * the next thread that finds a cache empty takes part (construct()).
+ * membarrier(2), which sandboxes refuse, so a collection empties the arrays of the CPU on which it runs. On each other CPU, the
+ * next thread that finds a cache empty takes part (construct()).
  */
 static uint8_t collections, took_part[RK_CPUS_MAX];
 
@@ -101,8 +101,8 @@ static void collect(bool if_unneeded)
 }
 
 /*
- * An empty cache calls this function. It takes a batch of objects from spans, returns the first one, and puts the others into the
- * cache. An object in a cache keeps its span in use. So collect() empties caches before the heap grows.
+ * An empty cache calls this function. It takes a batch of objects from spans, returns the first one, and puts the others into
+ * the cache. An object in a cache keeps its span in use, so collect() empties caches before the heap grows.
  */
 static void *construct(void *context)
 {
@@ -134,7 +134,7 @@ static void destruct(void *context, void *const *objects, size_t count)
 	errno = saved;
 }
 
-/* Prepares the allocator, possibly before the libc is initialised. */
+/* Prepares the allocator, sometimes before the libc is initialised. */
 static void begin(void)
 {
 	struct {

@@ -160,8 +160,8 @@ size_t large_size(const void *object)
 
 /*
  * Enlarges a mapping, in place or by moving it. If the move fails, the new range stays reserved. Unmapping it would be
- * dangerous: if mremap() fails, older kernels unmap the new range themselves, and another thread possibly has mapped memory
- * there by then. So after a failure this process moves no mapping again.
+ * dangerous: if mremap() fails, older kernels unmap the new range themselves, and another thread may have mapped memory there
+ * by then. After a failure this process therefore moves no mapping again.
  */
 static bool grow(struct large *large, size_t size)
 {

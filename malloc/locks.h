@@ -7,10 +7,10 @@
  *
  * In two cases a thread doesn't wait until it gets a lock:
  *
- * - A signal handler that interrupted the allocator doesn't wait. The interrupted thread possibly holds the lock, or the lock's
+ * - A signal handler that interrupted the allocator doesn't wait. The interrupted thread may hold the lock, or the lock's
  *   holder waits for another lock that the interrupted thread holds.
- * - A thread waits at most 2 ms while another thread's fork holds all locks. That fork possibly waits for a lock of the libc,
- *   for example the lock of stdio's list of files. The thread that allocates possibly holds the libc's lock.
+ * - A thread waits at most 2 ms while another thread's fork holds all locks. That fork can wait for a lock of the libc, for
+ *   example the lock of stdio's list of files. The thread that allocates may hold the libc's lock.
  *
  * A thread that doesn't get a lock maps memory for each object that it allocates. It puts each object that it frees into a
  * list, for the next thread that gets the lock (put_aside()).

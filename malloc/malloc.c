@@ -121,8 +121,9 @@ EXPORT void *malloc(size_t size)
 extern __typeof__(malloc) own_malloc __attribute__((__alias__("malloc"), __visibility__("hidden")));
 
 /*
- * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. So at a fork the
- * handlers of other modules run first, and can wait for locks. After them the allocator's handler takes the allocator's locks.
+ * Runs before every other constructor (-z initfirst), so the allocator's fork handler is registered first. At a fork the
+ * handlers of other modules therefore run first, and can wait for locks. After them the allocator's handler takes the
+ * allocator's locks.
  *
  * A program with a sanitizer's runtime inside the executable has a malloc() of its own. In such a program the allocator begins
  * nothing, because its system calls go through functions of the runtime, which isn't initialised yet.
@@ -265,7 +266,7 @@ EXPORT void *realloc(void *object, size_t size)
 		moved = malloc(grows && size - had <= size / 8 ? with_reserve(size) : size);
 	else
 		moved = take_large(size, size > GROWS_ALONE ? LARGE_ALONE : FINE, &zeroed);
-	if (moved == NULL && grows && is_small) { /* another class possibly has a free object */
+	if (moved == NULL && grows && is_small) { /* another class can have a free object */
 		errno = saved;
 		moved = malloc(size);
 	}

@@ -16,8 +16,8 @@ void map_begin(void)
 }
 
 /*
- * A leaf of zeros for addresses without a leaf would make this library's variables larger than a huge page. The kernel would
- * then possibly use one for them, and each process would take 2 MiB more.
+ * A leaf of zeros for addresses without a leaf would make this library's variables larger than a huge page. The kernel could
+ * then use one for them, and each process would take 2 MiB more.
  */
 const struct leaf *map_leaf_outside(const void *address, uintptr_t *number)
 {

@@ -21,7 +21,7 @@ static inline uintptr_t *mark_of(void *object)
 	return (uintptr_t *)object + 1;
 }
 
-/* Marks an object as free, without reading its memory, which is possibly not in the processor's cache. */
+/* Marks an object as free, without reading its memory, which isn't always in the processor's cache. */
 static inline void mark_free(void *object)
 {
 	*mark_of(object) = (uintptr_t)object ^ mark_key;
@@ -33,8 +33,8 @@ static inline bool mark_is_there(void *object)
 }
 
 /*
- * Removes the mark of an object that is handed out. If the mark isn't there, ends the process, because the program possibly
- * uses the object already.
+ * Removes the mark of an object that is handed out. If the mark isn't there, ends the process, because the program may use the
+ * object already.
  */
 static inline void mark_used(void *object)
 {

@@ -38,9 +38,9 @@ static int find_in_library(struct dl_phdr_info *info, size_t size, void *of)
 }
 
 /*
- * Finds the C++ library's operator. Doesn't call dlsym(RTLD_NEXT): the next definition possibly belongs to another allocator,
- * or the C++ library was loaded with RTLD_LOCAL. Doesn't call dlopen(): it needs memory, and before the libc is initialised it
- * would initialise the libc without the environment.
+ * Finds the C++ library's operator. Doesn't call dlsym(RTLD_NEXT): the next definition can belong to another allocator, or the
+ * C++ library may have been loaded with RTLD_LOCAL. Doesn't call dlopen(): it needs memory, and before the libc is initialised
+ * it would initialise the libc without the environment.
  */
 static void *find_operator(bool aligned, bool or_null)
 {
@@ -52,7 +52,7 @@ static void *find_operator(bool aligned, bool or_null)
 	return search.found;
 }
 
-/* This function has nothing to clean up at its end, because the library's operator possibly throws an exception through it. */
+/* This function has nothing to clean up at its end, because the library's operator can throw an exception through it. */
 void *operators_fail(size_t alignment, size_t size, bool or_null)
 {
 	union {

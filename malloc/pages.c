@@ -40,7 +40,7 @@ struct numbers numbers;
 
 /*
  * Dirty pages may have `allowed` bytes, or an eighth of the bytes in use if this is more. Above that they give their memory
- * back. If runs take memory from the kernel after that, it was given back too early: `allowed` grows. So a buffer that is freed
+ * back. If runs take memory from the kernel after that, it was given back too early: `allowed` grows. A buffer that is freed
  * once goes back, and a buffer that is needed again and again stays. `allowed` grows quickly, because otherwise a program whose
  * buffers become larger step by step takes memory again at each step.
  */

@@ -4,10 +4,10 @@
  * parts of chunks. A chunk is a mapping of up to 512 pages.
  *
  * A chunk has two bits for each page: one for free pages, and one for dirty pages. A page is dirty if it is free, but was in
- * use before, and so possibly still takes memory. Dirty pages give their memory back to the kernel when they have more than a
- * limit allows. The limit is an eighth of the bytes in use, or if this is more, an amount that begins at 2 MiB. When a program
- * takes memory again that it gave back, this amount grows, up to 64 MiB. About once a second, dirty pages that no run needed in
- * the meantime also give their memory back. A free page that isn't dirty reads as zero.
+ * use before, and so can still take memory. Dirty pages give their memory back to the kernel when they have more than a limit
+ * allows. The limit is an eighth of the bytes in use, or if this is more, an amount that begins at 2 MiB. When a program takes
+ * memory again that it gave back, this amount grows, up to 64 MiB. About once a second, dirty pages that no run needed in the
+ * meantime also give their memory back. A free page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */

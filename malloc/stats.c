@@ -46,7 +46,7 @@ static void say(const char *text, size_t size)
 
 /*
  * Returns the figures of pages.h, and stores in *used and *idle how many bytes of chunks are used and free. Other threads
- * change the figures meanwhile, so the results are possibly inconsistent.
+ * change the figures meanwhile, so the results can be inconsistent.
  */
 static struct numbers count_now(size_t *used, size_t *idle)
 {

@@ -62,12 +62,12 @@ bool system_wants(enum wish wish);
 
 /*
  * Remembers which file stderr is, for system_has_same_stderr(). The allocator calls this function at its start, even if it
- * won't print statistics: it possibly can't read RSEQKIT_MALLOC yet.
+ * won't print statistics: it may be unable to read RSEQKIT_MALLOC yet.
  */
 void system_keep_stderr(void);
 
 /*
- * Returns whether stderr is still the file that it was at the start. The program possibly closed stderr, and then opened
+ * Returns whether stderr is still the file that it was at the start. The program may have closed stderr, and then opened
  * another file with the same descriptor.
  */
 bool system_has_same_stderr(void);

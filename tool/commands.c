@@ -2,7 +2,7 @@
 /*
  * commands.c - a table that describes each command, with all its options. It has no code.
  *
- * option_next() accepts exactly the options of this table, --help lists them, and shells complete them (completion.c). So an
+ * option_next() accepts exactly the options of this table, --help lists them, and shells complete them (completion.c), so an
  * option that isn't in the table doesn't exist.
  */
 #include "commands.h"

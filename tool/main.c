@@ -96,7 +96,7 @@ static int run_help(int argc, char **argv)
 }
 
 /*
- * Opens /dev/null in place of each closed standard stream. So no file or pipe that is opened later gets the number of such a
+ * Opens /dev/null in place of each closed standard stream, so no file or pipe that is opened later gets the number of such a
  * stream. /dev/null is open for reading only, so that output still fails.
  */
 static void occupy_standard_streams(void)

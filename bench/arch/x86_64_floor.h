@@ -6,8 +6,8 @@
 #define BENCH_HAVE_FLOOR 1
 
 /*
- * In a position-independent program a section needs an instruction that computes its descriptor's address. So the floor has
- * such an instruction, too, although it doesn't use the result.
+ * In a position-independent program a section needs an instruction that computes its descriptor's address. The floor therefore
+ * has such an instruction, too, although it doesn't use the result.
  */
 #if defined(__PIC__) || defined(__PIE__)
 #define FLOOR_DESCRIPTOR "leaq 0(%%rip), %%rax\n\t"

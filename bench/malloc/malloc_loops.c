@@ -5,10 +5,10 @@
  *
  *	loops LOOP THREADS
  *
- * A slice is one run of the loop in all threads at the same time. Its time is the wall time of each thread, without the time for
- * which the thread waited for a CPU. So the time includes waiting for locks, but not other processes. The figure of a loop over
- * objects of 64 bytes is the time of its best slice, because a slice is short. The figure of another loop is the mean of all its
- * slices but the first, so it includes work that happens rarely.
+ * A slice is one run of the loop in all threads at the same time. Its time is the wall time of each thread, without the time
+ * for which the thread waited for a CPU. The time therefore includes waiting for locks, but not other processes. The figure of
+ * a loop over objects of 64 bytes is the time of its best slice, because a slice is short. The figure of another loop is the
+ * mean of all its slices but the first, so it includes work that happens rarely.
  */
 #define _GNU_SOURCE
 #include "malloc_loops.h"
@@ -169,7 +169,7 @@ void loop_add_delay(int thread)
 	close(file);
 }
 
-/* Threads that a barrier wakes begin one after the other. So they spin until all of them run. */
+/* Threads that a barrier wakes begin one after the other, so they spin until all of them run. */
 static void wait_for_all(int round)
 {
 	pthread_barrier_wait(&barrier);

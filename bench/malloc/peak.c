@@ -5,8 +5,8 @@
  *
  *	peak FILE LIBRARY COUNT PROGRAM [ARGUMENT...]
  *
- * LIBRARY is preloaded; "" means none. The CPU time is that of the process from its fork to its end. The largest resident set of
- * a process also counts the time before its exec. So this program must be small.
+ * LIBRARY is preloaded; "" means none. The CPU time is that of the process from its fork to its end. The largest resident set
+ * of a process also counts the time before its exec, so this program must be small.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -4,7 +4,7 @@
  *
  * The reader (reader.c) makes passes over the rings with records. If a pass finds a record, it reads both clocks at one moment.
  * The two readings together are called a point.
- * Times between two points are on the straight line between these two. So the clocks don't drift apart, and later ticks never
+ * Times between two points are on the straight line between these two, so the clocks don't drift apart, and later ticks never
  * give an earlier time. A duration can be longer than a pass, so it is computed with the average rate since the beginning.
  */
 #include "trace.h"

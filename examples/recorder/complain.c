@@ -2,8 +2,8 @@
 /*
  * complain.c - messages to the program's user.
  *
- * Invariant: nothing is written to a file that the program opened. Possibly the program closed its standard error, and opened
- * another file with the same descriptor. So standard error is compared with the file that it was at the beginning.
+ * Invariant: nothing is written to a file that the program opened. The program may have closed its standard error, and opened
+ * another file with the same descriptor. Standard error is therefore compared with the file that it was at the beginning.
  */
 #define _GNU_SOURCE
 #include "recorder.h"

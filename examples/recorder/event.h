@@ -3,8 +3,8 @@
  * event.h - a record: one call of the program.
  *
  * Invariant: a call that ends the use of an address or a mutex (free, unlock) is recorded before the call is made. A call that
- * begins a use (malloc, lock) is recorded after the call. So the records of one address are in the order of its uses, even if
- * these uses are in several threads.
+ * begins a use (malloc, lock) is recorded after the call. The records of one address are therefore in the order of its uses,
+ * even if these uses are in several threads.
  */
 #ifndef RECORDER_EVENT_H
 #define RECORDER_EVENT_H

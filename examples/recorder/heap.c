@@ -176,7 +176,7 @@ EXPORTED void free(void *memory)
 		return;
 	here = way_in();
 	if (here == WAY_OWN)
-		return; /* the allocator is possibly unknown or unusable now (next.c), so its blocks aren't freed */
+		return; /* the allocator can be unknown or unusable now (next.c), so its blocks aren't freed */
 	if (here == WAY_RECORD)
 		record_release(EVENT_FREE, memory);
 	mine.is_allocating = true;

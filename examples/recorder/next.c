@@ -2,9 +2,9 @@
 /*
  * next.c - the functions that the interposed functions call, and the recorder's own memory.
  *
- * To look up functions or start a thread, the C library possibly allocates memory. At that time the allocator can be unknown, or
- * unusable, for example in the child of a fork. So memory that a thread allocates inside the recorder comes from this file. The
- * memory is never reused, because a process has only a few such blocks.
+ * To look up functions or start a thread, the C library can allocate memory. At that time the allocator can be unknown, or
+ * unusable, for example in the child of a fork. Memory that a thread allocates inside the recorder therefore comes from this
+ * file. The memory is never reused, because a process has only a few such blocks.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -53,10 +53,10 @@ bool is_own_memory(const void *address)
 }
 
 /*
- * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function for condition
- * variables. dlvsym() finds the newer version, and dlsym() would possibly find the older one.
+ * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function for
+ * condition variables. dlvsym() finds the newer version, and dlsym() could find the older one.
  *
- * Both possibly call the allocator, and the recorder is the allocator. <dlfcn.h> declares that they never call back (leaf). Calls
+ * Both can call the allocator, and the recorder is the allocator. <dlfcn.h> declares that they never call back (leaf). Calls
  * through variables ignore this declaration.
  */
 static void *next_of(const char *name)
@@ -82,8 +82,8 @@ static size_t unknown_size(void *block)
 }
 
 /*
- * Is the program's function of this name the recorder's? In an executable at a fixed address, the address of an imported function
- * is possibly that of an entry in the executable. The symbol of such an entry has no section.
+ * Is the program's function of this name the recorder's? In an executable at a fixed address, the address of an imported
+ * function can be that of an entry in the executable. The symbol of such an entry has no section.
  */
 static bool is_ours(const char *name)
 {
@@ -98,8 +98,8 @@ static bool is_ours(const char *name)
 
 /*
  * A program with its own allocator calls this allocator. But if the allocator lacks a function, a call of this function reaches
- * the recorder. Such a call possibly passes memory that the functions in `next` don't know. If an allocator has no function
- * that returns sizes, the recorder must not use another allocator's function.
+ * the recorder. Such a call can pass memory that the functions in `next` don't know. If an allocator has no function that
+ * returns sizes, the recorder must not use another allocator's function.
  */
 static void look_at_allocator(void)
 {

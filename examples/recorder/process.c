@@ -2,8 +2,8 @@
 /*
  * process.c - the interposed functions that end a process without running its exit handlers, and the interposed vfork.
  *
- * A vfork child uses its parent's memory and TLS, without a registration of its own. Some children do more than call exec:
- * in dash they allocate. So the parent is in a bracket (rk_vfork_begin() in rseqkit/thread.h) while the child runs. The child's
+ * A vfork child uses its parent's memory and TLS, without a registration of its own. Some children do more than call exec: in
+ * dash they allocate, so the parent is in a bracket (rk_vfork_begin() in rseqkit/thread.h) while the child runs. The child's
  * calls are recorded as calls of its parent.
  */
 #define _GNU_SOURCE

@@ -4,12 +4,13 @@
  *
  * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice the reader:
  *
- * - The reader has its own table of descriptors, without the program's descriptors. So the program can close any descriptor, and
- *   the trace is written to no other file. A process that waits until the program's pipes are closed doesn't wait for the reader.
- *   The reader also has its own working directory and root, so the program can change namespaces of mounts.
- * - The reader blocks all signals except synchronous ones. So if the trace is a pipe without readers, or larger than the limit of
+ * - The reader has its own table of descriptors, without the program's descriptors. The program can therefore close any
+ *   descriptor, and the trace is written to no other file. A process that waits until the program's pipes are closed doesn't
+ *   wait for the reader. The reader also has its own working directory and root, so the program can change namespaces of
+ *   mounts.
+ * - The reader blocks all signals except synchronous ones. If the trace is a pipe without readers, or larger than the limit of
  *   file sizes, only the reader's write fails.
- * - If the reader is the last thread, it ends. So the process ends, as it would without the recorder.
+ * - If the reader is the last thread, it ends, so the process ends, as it would without the recorder.
  */
 #define _GNU_SOURCE
 #include "trace.h"

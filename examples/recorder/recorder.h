@@ -13,7 +13,7 @@
  *	complain.c  messages, only to the standard error that the program began with
  *	next.c      the functions that the interposed functions call, and the recorder's own memory
  *
- * Invariant: to record a call, the recorder calls no function that the program possibly replaced, except the function that
+ * Invariant: to record a call, the recorder calls no function that the program may have replaced, except the function that
  * returns a block's size. The recorder has its own memory and locks, so it works wherever the program calls malloc(). Only the
  * recorder's pthread_create() and thrd_create() allocate memory by the program's allocator, as the C library's functions do.
  */

@@ -2,13 +2,13 @@
 /*
  * state.c - begins and ends a recording.
  *
- * The recording begins at the first call after the C library has set `environ`, at the latest in the recorder's constructor. So
- * calls in the constructors of the program and its libraries are recorded, except those in the C library's own constructor. The
- * reader (reader.c) starts in the recorder's constructor; until then records wait in the rings. The recording ends when the
- * program ends: at the end of exit(), in _exit(), in quick_exit(), or with its last thread.
+ * The recording begins at the first call after the C library has set `environ`, at the latest in the recorder's constructor.
+ * Calls in the constructors of the program and its libraries are therefore recorded, except those in the C library's own
+ * constructor. The reader (reader.c) starts in the recorder's constructor; until then records wait in the rings. The recording
+ * ends when the program ends: at the end of exit(), in _exit(), in quick_exit(), or with its last thread.
  *
- * Invariant: recorder.ring isn't NULL from the beginning of a recording to its end. The ring is never destroyed, because a thread
- * that has read the pointer is possibly still writing. In the child of a fork the recording begins again, in the same rings.
+ * Invariant: recorder.ring isn't NULL from the beginning of a recording to its end. The ring is never destroyed, because a
+ * thread that has read the pointer can still be writing. In the child of a fork the recording begins again, in the same rings.
  */
 #define _GNU_SOURCE
 #include "trace.h"

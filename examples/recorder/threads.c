@@ -40,8 +40,8 @@ static pthread_key_t key;
 static int watched; /* the reader's descriptor of /proc/self/stat */
 
 /*
- * Gives the thread a number. One instruction stores the number, because a signal handler possibly stored one first. The thread's
- * first record is its name.
+ * Gives the thread a number. One instruction stores the number, because a signal handler may have stored one first. The
+ * thread's first record is its name.
  */
 void thread_begin(void)
 {
@@ -81,7 +81,7 @@ static int open_status(void)
 	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 }
 
-/* Call it early: later there is possibly no /proc, or no free descriptor. */
+/* Call it early: later there may be no /proc, or no free descriptor. */
 void threads_watch(void)
 {
 	watched = open_status();

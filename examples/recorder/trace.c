@@ -7,8 +7,8 @@
  * which a mutex is held is an asynchronous event with the mutex as its id, because locks can be released in any order.
  *
  * Invariants: the buffer always has room for one event, and for the blanks that move it to the next page. No event lies in two
- * pages of the file. If a process is killed or replaced in the middle of a write, the kernel ends the write at the end of a page.
- * So the file has only whole events.
+ * pages of the file. If a process is killed or replaced in the middle of a write, the kernel ends the write at the end of a
+ * page. The file therefore has only whole events.
  */
 #define _GNU_SOURCE
 #include "trace.h"

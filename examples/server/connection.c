@@ -3,7 +3,7 @@
  * connection.c - the states of a connection. Each state has a step, which returns what the connection waits for.
  *
  * A turn makes steps until the connection has to wait. In a turn the server reads the socket once, and answers a limited number
- * of requests. So a client that sends much doesn't delay the other clients.
+ * of requests. A client that sends much therefore doesn't delay the other clients.
  */
 #include "connection.h"
 #include <errno.h>
@@ -146,7 +146,7 @@ static enum step conclude(struct connection *connection)
 {
 	connection->renewed = true;
 	if (connection->closing) {
-		/* If a connection is closed with unread input, the kernel resets it. So such a connection lingers first. */
+		/* If a connection is closed with unread input, the kernel resets it, so such a connection lingers first. */
 		if (!connection->lingering && connection->begin == connection->end)
 			return over(connection, CLOSED_BY_SERVER);
 		connection->phase = LINGERING;
@@ -174,7 +174,7 @@ static enum step write_answer(struct connection *connection)
 	now = monotonic_time();
 	statistics_response(connection->answer.status, connection->sent, now - connection->started);
 	connection->sent = 0;
-	connection->started = now; /* the next request begins now: possibly it is in the buffer already */
+	connection->started = now; /* the next request begins now: it can be in the buffer already */
 	answer_release(&connection->answer);
 	return conclude(connection);
 }

@@ -3,7 +3,8 @@
  * connection.h - the connection of a client: its input, and the answer. A connection belongs to one thread (worker.h).
  *
  * A connection has one request at a time. Before the answer to this request is written, the server doesn't look at the next
- * request, and doesn't read the socket. So a client that doesn't read costs only this structure, and the text of one answer.
+ * request, and doesn't read the socket. A client that doesn't read therefore costs only this structure, and the text of one
+ * answer.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H

@@ -3,7 +3,7 @@
  * metrics.c - reads the statistics once, and writes them as text.
  *
  * The number of open connections is the difference of two counts, and so is the number of requests in progress. The two counts
- * of a difference come from the same read. So if this read is of one moment, the difference is never negative.
+ * of a difference come from the same read, so if this read is of one moment, the difference is never negative.
  *
  * Each bound in the text is also a bound of the histogram's buckets, so the counts are exact. The sum is computed from the
  * middles of the buckets. Its error is at most 3 %, and it always agrees with the counts.

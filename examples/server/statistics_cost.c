@@ -54,8 +54,8 @@ static void *count(void *arg)
 }
 
 /*
- * Threads that take turns on one CPU would never use shared data at the same time. So each thread runs on its own CPU, one of the
- * CPUs that this process may use.
+ * Threads that take turns on one CPU would never use shared data at the same time. Each thread therefore runs on its own CPU,
+ * one of the CPUs that this process may use.
  */
 static void move_to_cpu(pthread_t thread, long number)
 {

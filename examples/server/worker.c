@@ -86,7 +86,7 @@ static void end_late(struct worker *worker, uint64_t now)
 	while (worker->list.newer != &worker->list && now - worker->list.newer->since >= limit) {
 		struct connection *connection = worker->list.newer;
 
-		renew(worker, connection, now); /* otherwise the loop would possibly find the same connection again */
+		renew(worker, connection, now); /* otherwise the loop could find the same connection again */
 		if (connection_late(connection))
 			serve(worker, connection, now);
 		else

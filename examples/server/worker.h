@@ -2,8 +2,8 @@
 /*
  * worker.h - a worker: a thread with an epoll descriptor of its own, and the connections that this thread was given.
  *
- * One thread accepts all connections and gives them to the workers in turn. So all workers get equally many connections, and this
- * doesn't depend on the clients' ports. Also, this one thread knows how many connections are open.
+ * One thread accepts all connections and gives them to the workers in turn. All workers therefore get equally many connections,
+ * and this doesn't depend on the clients' ports. Also, this one thread knows how many connections are open.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H

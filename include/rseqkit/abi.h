@@ -5,7 +5,7 @@
  *
  * The invariant: a process has one offset from the thread pointer to the area. The library decides the offset once, before its
  * first use. Every thread has memory at this offset. Until a thread is registered at this offset, the cpu_id in its memory is
- * negative. So the fast path only adds the offset to the thread pointer.
+ * negative. The fast path therefore only adds the offset to the thread pointer.
  */
 #ifndef RSEQKIT_ABI_H
 #define RSEQKIT_ABI_H
@@ -19,8 +19,8 @@
  * The area: `struct rseq` of the kernel, the one structure per thread that the kernel and the thread share. Source: the kernel's
  * include/uapi/linux/rseq.h. This header declares the structure itself, so that a program needs no particular kernel header.
  *
- * Only the kernel may write the fields marked K. In optimised mode (kernel 7.0 and later, registered length above 32) a store by
- * the program to one of these fields kills the process. So the fields are const. They are volatile too, because the kernel
+ * Only the kernel may write the fields marked K. In optimised mode (kernel 7.0 and later, registered length above 32) a store
+ * by the program to one of these fields kills the process, so the fields are const. They are volatile too, because the kernel
  * changes them. Initialise an object of this type; never assign to it.
  *
  * Every access from C must use a volatile lvalue. Such an access needs no atomic instruction, because aligned words don't tear,
@@ -69,8 +69,8 @@ RKI_BEGIN_DECLS
  * constant from this library's constructor on. It is declared const, so that the compiler can keep its value in a register.
  *
  * Code that can run before any constructor, as in a preloaded allocator, must call rk_process_init() or create a structure
- * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler possibly
- * reads the variable before the call, because the compiler treats the variable as constant.
+ * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler can read
+ * the variable before the call, because the compiler treats the variable as constant.
  */
 RKI_EXPORT RKI_ONCE ptrdiff_t rk_area_offset;
 
@@ -84,9 +84,10 @@ RKI_EXPORT RKI_ONCE ptrdiff_t rk_area_offset;
 RKI_EXPORT RKI_ONCE uint32_t rk_area_valid;
 
 /*
- * mm_cid is the concurrency id if cpu_id, compared without a sign, is less than this number. The number is 2^31 if the areas have
- * the field, and otherwise 0. So one comparison tells whether the thread is registered, and whether the kernel has concurrency
- * ids. A kernel without them leaves 0 in mm_cid of each thread. The value is constant from the constructor on. Before, it is 0.
+ * mm_cid is the concurrency id if cpu_id, compared without a sign, is less than this number. The number is 2^31 if the areas
+ * have the field, and otherwise 0. One comparison therefore tells whether the thread is registered, and whether the kernel has
+ * concurrency ids. A kernel without them leaves 0 in mm_cid of each thread. The value is constant from the constructor on.
+ * Before, it is 0.
  */
 RKI_EXPORT RKI_ONCE uint32_t rk_cid_limit;
 

@@ -6,7 +6,7 @@
  * change in any release. The library exports the rki_ functions that inlined code calls. These functions are no API, but they
  * are ABI: they change only when the soname changes. Names of the header embed.h begin with rke_.
  *
- * RKI_API marks an exported function that throws no exception. So a C++ program has no code for exceptions at the calls.
+ * RKI_API marks an exported function that throws no exception, so a C++ program has no code for exceptions at the calls.
  * RKI_EXPORT marks exported variables, and functions that call functions of the program.
  *
  * RKI_INLINE marks a fast path that is inlined. For each such fast path, the library also exports a function, the twin, for other
@@ -30,7 +30,7 @@
  * functions return the same values:
  *   0           the caller holds the lock or claim
  *   1           the caller holds the lock or claim, in a child of fork. The previous holder was a thread that the child doesn't
- *               have, so a change of the protected data is possibly half done
+ *               have, so a change of the protected data can be half done
  *   -EBUSY      (_try, or nanoseconds is 0) another thread or the caller holds the lock or claim
  *   -ETIMEDOUT  the time passed, and the caller doesn't hold the lock or claim
  *   -EDEADLK    the calling thread holds the lock or claim already, and would wait for itself

@@ -41,7 +41,7 @@
 
 /*
  * RK_BANK_CLOSED is a bit of `bank` in struct rk_bank_slot, which is set while the slot is closed. No bank's address has this
- * bit. On 64-bit machines it is the highest bit. So a section finds out by one comparison whether the slot is open: the word
+ * bit. On 64-bit machines it is the highest bit. One comparison in a section therefore tells whether the slot is open: the word
  * is greater than 0.
  */
 #if INTPTR_MAX == INT64_MAX
@@ -55,7 +55,7 @@
  */
 struct rk_claim {
 	uint64_t holder;  /* the number of the thread that holds the claim; 0 if the claim is free */
-	uint32_t waiters; /* how many threads possibly sleep until the claim is free */
+	uint32_t waiters; /* how many threads may be sleeping until the claim is free */
 	uint32_t reserved;
 };
 

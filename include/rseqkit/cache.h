@@ -29,17 +29,17 @@
  *
  * When an array is empty, a get moves a batch of objects from the depot to the array. When an array is full, a put increases
  * the array's capacity, or moves a batch of objects from the array to the depot. An array's capacity starts at 0 and grows up
- * to per_cpu. Only rk_cache_reclaim() and rk_cache_reclaim_idle() reduce the capacity. So each CPU takes as much of the
- * cache's limit as the CPU needs.
+ * to per_cpu. Only rk_cache_reclaim() and rk_cache_reclaim_idle() reduce the capacity, so each CPU takes as much of the cache's
+ * limit as the CPU needs.
  *
  * An array's capacity counts against the limit even if the array is empty. Suppose that the limit is less than (per_cpu *
- * number of CPUs in use) plus (number of objects in the depot). In that case the arrays of some CPUs possibly take the whole
- * limit, and puts on the other CPUs destroy objects. To avoid such puts, choose a larger limit, or call
- * rk_cache_reclaim_idle() regularly.
+ * number of CPUs in use) plus (number of objects in the depot). In that case the arrays of some CPUs can take the whole limit,
+ * and puts on the other CPUs destroy objects. To avoid such puts, choose a larger limit, or call rk_cache_reclaim_idle()
+ * regularly.
  *
- * If some CPUs only get objects and other CPUs only put objects, all objects go through the depot. For such a program choose
- * a limit of at least 2 * per_cpu for each CPU in use, or a smaller per_cpu. Otherwise the arrays of the CPUs that only put
- * possibly take the whole limit, and every get constructs an object.
+ * If some CPUs only get objects and other CPUs only put objects, all objects go through the depot. For such a program choose a
+ * limit of at least 2 * per_cpu for each CPU in use, or a smaller per_cpu. Otherwise the arrays of the CPUs that only put can
+ * take the whole limit, and every get constructs an object.
  *
  * The limit applies to the arrays and the depot, not to the objects that callers hold. To limit the number of objects that
  * exist, use a constructor that returns NULL when enough objects exist.
@@ -47,19 +47,19 @@
  * If neither the CPU's array nor the depot has an object, rk_cache_get() constructs an object. If both are full,
  * rk_cache_put() destroys the object. A thread without rseq uses only the depot. A thread whose sections were aborted
  * RK_ABORTS_MAX times in a row also uses only the depot. No call waits for another thread, with one exception: a call inside
- * rk_vfork_begin() possibly waits up to 10 ms for another thread's vfork child.
+ * rk_vfork_begin() can wait up to 10 ms for another thread's vfork child.
  *
  * Objects are the caller's memory. The cache neither reads nor writes objects. The caller is allowed to unmap an object's
  * memory as soon as the object is destroyed. For the cache an object is only an address, which must be at least 4096.
- * LeakSanitizer doesn't search caches for pointers. So if a cache isn't destroyed before exit, LeakSanitizer reports the
+ * LeakSanitizer doesn't search caches for pointers, so if a cache isn't destroyed before exit, LeakSanitizer reports the
  * cache's objects as leaks.
  *
  * fork: the child has its own copy of the cache with the objects in it. The child loses the objects that other threads were
- * moving between caller, array and depot at the fork. For each thread that was inside a cache function, the child loses at
- * most 2 * RK_CACHE_BATCH_MAX objects: a batch and a magazine. For each signal handler that was inside a cache function, the
- * child possibly loses as many objects again. If a thread was inside rk_cache_get_batch() or rk_cache_put_batch(), the child
- * also loses the objects that this function had already got or not yet put. In the child the lost objects still count against
- * the limits, and in_depot possibly includes the lost objects.
+ * moving between caller, array and depot at the fork. For each thread that was inside a cache function, the child loses at most
+ * 2 * RK_CACHE_BATCH_MAX objects: a batch and a magazine. For each signal handler that was inside a cache function, the child
+ * can lose as many objects again. If a thread was inside rk_cache_get_batch() or rk_cache_put_batch(), the child also loses the
+ * objects that this function had already got or not yet put. In the child the lost objects still count against the limits, and
+ * in_depot can include the lost objects.
  */
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
@@ -95,15 +95,15 @@ struct rk_cache_options {
 	void *context;                                   /* passed to all callbacks */
 	/*
 	 * Destroys `count` objects, at most RK_CACHE_BATCH_MAX; optional. A cache that has this callback never calls `destruct`.
-	 * If neither the array nor the depot has room, a put then destroys a batch of the array's objects, instead of one object.
-	 * So a destructor that takes a lock takes it once for a batch.
+	 * If neither the array nor the depot has room, a put then destroys a batch of the array's objects, instead of one
+	 * object. A destructor that takes a lock therefore takes it once for a batch.
 	 */
 	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 };
 
 /*
  * The statistics and the state of a cache. The numbers are exact only while no thread uses the cache. A vfork child that is
- * killed inside a call possibly takes or puts objects without counting them.
+ * killed inside a call can take or put objects without counting them.
  */
 struct rk_cache_report {
 	uint64_t gets;                   /* objects that callers got: array_gets + depot_gets + constructed */
@@ -128,11 +128,11 @@ RKI_BEGIN_DECLS
 /*
  * Creates an empty cache.
  *
- * The constructor and the destructors are callbacks. All callbacks run without a lock, in any get, put or other call that
- * needs a callback. So a callback possibly runs in a signal handler, and on any CPU. A callback has to return: it must not
- * throw an exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, even its own. If a
- * constructor makes many objects at once, it returns one object and puts the other objects into the cache. A destructor is
- * allowed to get objects, but must not put objects.
+ * The constructor and the destructors are callbacks. All callbacks run without a lock, in any get, put or other call that needs
+ * a callback. A callback can therefore run in a signal handler, and on any CPU. A callback has to return: it must not throw an
+ * exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, even its own. If a constructor makes
+ * many objects at once, it returns one object and puts the other objects into the cache. A destructor is allowed to get
+ * objects, but must not put objects.
  *
  * Parameters: size is sizeof(*options), see api.h.
  * Returns 0 and the cache in *cache, or:
@@ -181,11 +181,11 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * depot is also empty, constructs an object.
  *
  * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
- * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call possibly misses the last
- * objects of the depot, up to RK_CACHE_BATCH_MAX, while another thread uses the magazine of these objects. In a signal handler,
- * the call possibly also misses the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a
- * vfork child gets objects from the depot and puts objects into the depot. If the child is killed during a call, each object
- * belongs either to the child or to the depot.
+ * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call can miss the last objects of
+ * the depot, up to RK_CACHE_BATCH_MAX, while another thread uses the magazine of these objects. In a signal handler, the call
+ * can also miss the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child gets
+ * objects from the depot and puts objects into the depot. If the child is killed during a call, each object belongs either to
+ * the child or to the depot.
  * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can lose a batch. Cost: with rseq 0.6 to 2.5
  * ns, depending on the processor (bench/METHOD.md); without rseq 45 ns. If the call constructs an object, the time of the

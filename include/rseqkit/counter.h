@@ -64,10 +64,10 @@ RKI_API int64_t rk_counter_sum(const struct rk_counter *counter);
 
 /*
  * Returns the sum, and resets the counter: the call subtracts the returned sum from all later sums. A reset doesn't disturb
- * adds. Several threads can reset a counter at the same time. If no add is negative, each add appears in the result of
- * exactly one reset. If some adds are negative, an add possibly appears in the results of several resets, but the total of
- * all results is right. For example, suppose that a reset is interrupted, and that other resets return some adds before the
- * interrupted reset continues. In this case the interrupted reset possibly returns these adds a second time.
+ * adds. Several threads can reset a counter at the same time. If no add is negative, each add appears in the result of exactly
+ * one reset. If some adds are negative, an add can appear in the results of several resets, but the total of all results is
+ * right. For example, suppose that a reset is interrupted, and that other resets return some adds before the interrupted reset
+ * continues. In this case the interrupted reset can return these adds a second time.
  *
  * Context and cost: as rk_counter_sum().
  */
@@ -122,7 +122,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
  * then never returns more answers than requests.
  *
  * The difference between two cuts isn't a cut. For example, if the first cut contains a request, and only the second cut
- * contains the request's answer, the difference contains only the answer. So the difference can have more answers than
+ * contains the request's answer, the difference contains only the answer. The difference can therefore have more answers than
  * requests. After a reset, each read or reset returns a difference: its own cut minus the cut of the previous reset.
  *
  *	static const char *const names[] = {"requests", "answers"};
@@ -187,10 +187,10 @@ RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t whic
  * value is the sum of all adds since the group was created or last reset. rk_counter_group_reset() also resets these
  * counters. Each add appears in the result of exactly one reset. Neither call disturbs adds, and no add waits for a call.
  *
- * If the call returns 0, the values contain all adds that happened before the call, and the values are a consistent cut. If
- * the call returns an error other than -EINVAL, each value by itself is right, like a result of rk_counter_sum(). But the
- * values are possibly from different moments, and possibly ignore a reset that another thread runs during the call. A call
- * that returns an error resets no counter.
+ * If the call returns 0, the values contain all adds that happened before the call, and the values are a consistent cut. If the
+ * call returns an error other than -EINVAL, each value by itself is right, like a result of rk_counter_sum(). But the values
+ * can be from different moments, and can ignore a reset that another thread runs during the call. A call that returns an error
+ * resets no counter.
  *
  * Returns 0, or:
  *   -EBUSY         other threads' reads or resets kept the group busy for a tenth of a second. Or a signal handler made the

@@ -3,9 +3,9 @@
  * embed.h - one header that a library copies into its own tree, to share each thread's rseq area with the rest of the process.
  * The header needs no linking and no other header of rseqkit. It is for C99 and C++11, gcc and clang, on Linux.
  *
- * A thread can register only once. This header finds the area that other components use, and makes no area of its own. So the
- * header never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. So
- * the header and the library find the same area, whichever of them looks first:
+ * A thread can register only once. This header finds the area that other components use, and makes no area of its own, so the
+ * header never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. The
+ * header and the library therefore find the same area, whichever of them looks first:
  *
  *   1. if the C library registers threads (glibc 2.35 and later): the C library's area
  *   2. if copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
@@ -27,8 +27,8 @@
  * Include this header in source files, but not in public headers, and not in a file that defines __rseq_abi. Each source file
  * that includes this header finds the area for itself.
  *
- * A C library other than glibc possibly reuses a thread's memory while the thread still runs its last instructions. With such a
- * C library, this header registers a thread only if there is a count, and you must unregister the thread before it ends. With
+ * A C library other than glibc can reuse a thread's memory while the thread still runs its last instructions. With such a C
+ * library, this header registers a thread only if there is a count, and you must unregister the thread before it ends. With
  * such a C library, code that is compiled for shared libraries also doesn't see the symbols of the public TLS protocol.
  *
  * The comment of each function names contexts, for example "signal handler". The header rseqkit/api.h defines these names.
@@ -96,7 +96,7 @@
  * offset. If the symbol isn't in static TLS, the dynamic linker still loads the shared library. If the code loaded the offset
  * directly (initial-exec), the dynamic linker would refuse the shared library.
  *
- * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
+ * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols, so on arm64, define
  * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
  * isn't defined. In executables that GNU ld links, musl's dynamic linker sees no such reference. lld keeps the references in
  * executables, too. With musl and lld, compile the file that includes this header with -fPIC, or link by another linker.
@@ -112,8 +112,8 @@
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
 /*
- * struct rseq of the kernel. All fields except rseq_cs belong to the kernel: a store to such a field possibly kills the
- * process. So these fields are const. They are also volatile, because the kernel changes them.
+ * struct rseq of the kernel. All fields except rseq_cs belong to the kernel: a store to such a field can kill the process.
+ * These fields are therefore const. They are also volatile, because the kernel changes them.
  */
 struct rke_area {
 	const volatile uint32_t cpu_id_start; /* a possible CPU number, or data of the component that defines __rseq_abi */
@@ -268,8 +268,8 @@ RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
 }
 
 /*
- * The code of this function has the complement of the system call's number. So librseqkit doesn't take the caller for a component
- * that registers threads by rules of its own.
+ * The code of this function has the complement of the system call's number, so librseqkit doesn't take the caller for a
+ * component that registers threads by rules of its own.
  */
 RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
@@ -295,7 +295,7 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 /*
  * Returns whether the calling thread is registered, at any address: 1, 0, or a negative errno if the kernel doesn't say. The
  * function tries to register an address that is never user memory. The kernel first checks whether the thread is registered,
- * and then checks the address. In a 32-bit process on a 64-bit kernel there is no such address. So in 32-bit processes the
+ * and then checks the address. In a 32-bit process on a 64-bit kernel there is no such address. In 32-bit processes the
  * function passes NULL, which old kernels accept without any effect on the thread.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
@@ -317,9 +317,9 @@ RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32
 }
 
 /*
- * Returns whether this memory can be read. The second call passes the address as a new signal mask, with an invalid
- * operation. The kernel reads the mask before it checks the operation. So the call has no effect. The first call shows that
- * no filter answers EINVAL.
+ * Returns whether this memory can be read. The second call passes the address as a new signal mask, with an invalid operation.
+ * The kernel reads the mask before it checks the operation, so the call has no effect. The first call shows that no filter
+ * answers EINVAL.
  */
 RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 {
@@ -329,10 +329,9 @@ RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 
 /*
  * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1, 0, or a negative errno if the
- * kernel doesn't say. glibc sets a robust list for each thread, and in the kernel a vfork child has no robust list. musl
- * keeps the thread's number in TLS, and musl's gettid() returns the number from TLS. So in a vfork child, musl's gettid()
- * returns the parent's number. With any other libc, the function returns 0 if gettid() doesn't exist or makes the system
- * call.
+ * kernel doesn't say. glibc sets a robust list for each thread, and in the kernel a vfork child has no robust list. musl keeps
+ * the thread's number in TLS, and musl's gettid() returns the number from TLS, so in a vfork child, musl's gettid() returns the
+ * parent's number. With any other libc, the function returns 0 if gettid() doesn't exist or makes the system call.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -465,9 +464,9 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
  * Returns the offset of a TLS symbol, or 0 if the symbol can't be used. The parameter `word` is the result of the reference to
  * the symbol. In an executable the linker has replaced the reference, and `word` is the offset itself. In a shared library
  * `word` is the address of the descriptor, which has two words. If the symbol is in static TLS, the second word is the offset.
- * If there is no such symbol, the second word is 0. Otherwise the second word is an address that belongs to the dynamic
- * linker. Offsets are negative on x86-64 and small on arm64. Addresses are never negative or small. The function doesn't call
- * the descriptor's function, because that function possibly allocates memory.
+ * If there is no such symbol, the second word is 0. Otherwise the second word is an address that belongs to the dynamic linker.
+ * Offsets are negative on x86-64 and small on arm64. Addresses are never negative or small. The function doesn't call the
+ * descriptor's function, because that function can allocate memory.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 {
@@ -486,9 +485,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 /*
  * The reference has its own name. If the assembly made the symbol itself weak, the symbol would also be weak in a unit that
  * defines the symbol, and clang's assembler refuses such a definition. With link-time optimisation the whole program is one
- * unit. Because the reference has its own name, clang's assembler doesn't see before LLVM 21 that the symbol is in TLS. So for
- * this assembler, a `.type` directive declares the symbol as TLS. With the directive, GNU as and newer assemblers of clang would
- * make the reference strong.
+ * unit. Because the reference has its own name, clang's assembler doesn't see before LLVM 21 that the symbol is in TLS. For
+ * this assembler, a `.type` directive declares the symbol as TLS. With the directive, GNU as and newer assemblers of clang
+ * would make the reference strong.
  */
 #define RKE_REFERENCE ".Lrke_reference_%="
 #if defined(__clang__) && __clang_major__ < 21
@@ -530,7 +529,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 
 /*
  * Returns the offset that an undefined name gets. With most linkers this offset is 0. In a statically linked program, gold
- * makes it the offset of the beginning of the program's TLS, where a variable of the program is possibly stored.
+ * makes it the offset of the beginning of the program's TLS, where a variable of the program can be stored.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 {
@@ -561,7 +560,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 
 /*
  * Returns the offset of __rseq_abi from the thread pointer, or 0 if this module can't see that symbol in static TLS. With gold,
- * an undefined name gets the offset of the beginning of TLS. So __rseq_abi at that offset is accepted only if __rseq_refcount
+ * an undefined name gets the offset of the beginning of TLS, so __rseq_abi at that offset is accepted only if __rseq_refcount
  * is also defined.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
@@ -600,10 +599,10 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 }
 
 /*
- * If the area is in this module's TLS, checks whether the area's initial cpu_id is negative. For a module that dlopen()
- * loaded, the dynamic linker possibly doesn't report the address of the module's TLS. So in such a module, the function
- * searches the initial content of the whole TLS for an area with a negative cpu_id. If the function finds one, it sets
- * `maybe`, because this area is possibly the area at `offset`.
+ * If the area is in this module's TLS, checks whether the area's initial cpu_id is negative. For a module that dlopen() loaded,
+ * the dynamic linker doesn't always report the address of the module's TLS. In such a module, the function searches the initial
+ * content of the whole TLS for an area with a negative cpu_id. If the function finds one, it sets `maybe`, because this area
+ * can be the area at `offset`.
  */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
@@ -805,7 +804,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
  */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
-	/* A copy of librseqkit possibly saw another __rseq_abi than this module sees. */
+	/* A copy of librseqkit may have seen another __rseq_abi than this module sees. */
 	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : RKE_NULL;
 }
 
@@ -959,9 +958,9 @@ RKE_FUNCTION int rke_thread_register(void)
 }
 
 /*
- * Undoes one successful rke_thread_register() of the calling thread. If there is a count, the function subtracts one user,
- * and the last user unregisters the thread. If there is no count, the thread stays registered until it ends, because other
- * components are possibly using the area.
+ * Undoes one successful rke_thread_register() of the calling thread. If there is a count, the function subtracts one user, and
+ * the last user unregisters the thread. If there is no count, the thread stays registered until it ends, because other
+ * components can be using the area.
  *
  * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -EINVAL  the count is 0
@@ -1014,8 +1013,8 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 }
 
 /*
- * Returns the number of the CPU that the calling thread runs on. When the caller uses the number, the thread is possibly on
- * another CPU already. The number comes from the area. In a thread that isn't registered, the number comes from the libc's
+ * Returns the number of the CPU that the calling thread runs on. When the caller uses the number, the thread can be on another
+ * CPU already. The number comes from the area. In a thread that isn't registered, the number comes from the libc's
  * sched_getcpu(), or is 0 if sched_getcpu() fails. The function registers nothing.
  *
  * Context: as rke_thread_area(). Cost: a nanosecond; without rseq about 80 ns if the libc can't use the vDSO.

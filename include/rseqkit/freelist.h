@@ -2,8 +2,8 @@
 /*
  * freelist.h - per-CPU free lists (LIFO), for recycling memory.
  *
- * Above all: never free() or unmap a node before the list is destroyed, not even a node that was popped. Another thread is
- * possibly still about to pop that node, and crashes if the node's page was unmapped. Free the memory of nodes after
+ * Above all: never free() or unmap a node before the list is destroyed, not even a node that was popped. Another thread can
+ * still be about to pop that node, and crashes if the node's page was unmapped. Free the memory of nodes after
  * rk_freelist_destroy(). Only nodes in locked memory (mlock(2)) are allowed to be freed earlier.
  *
  *	struct buffer { struct rk_freelist_node link; char data[4000]; };
@@ -14,7 +14,7 @@
  *	rk_freelist_push(list, &b->link);
  *
  * A push puts a node on the list of the CPU that the thread runs on. A pop takes a node from the list of the CPU that the
- * thread runs on, and never from the list of another CPU. So a pop possibly finds no node while other CPUs' lists have nodes.
+ * thread runs on, and never from the list of another CPU. A pop may therefore find no node while other CPUs' lists have nodes.
  * To get the nodes of other CPUs, drain their lists.
  *
  * A push never fails. Each node that was pushed can be popped or drained. A thread with rseq uses its CPU's list, by one
@@ -24,8 +24,8 @@
  *
  * Nodes are the caller's memory. A node that was popped or drained belongs to the caller alone, and the caller is allowed to
  * write to the whole node. But the caller must keep the node mapped until the list is destroyed. Another thread that is about
- * to pop the node possibly waits for the node's page, for example because the page is swapped out. No fence reaches a thread
- * that waits for a page. free() possibly unmaps memory. Only some allocators can be configured never to do this.
+ * to pop the node can wait for the node's page, for example because the page is swapped out. No fence reaches a thread that
+ * waits for a page. free() can unmap memory. Only some allocators can be configured never to do this.
  *
  * fork: the child has its own copy of every list, with the nodes in it. A node that another thread holds at the fork, is
  * about to push, or has just popped is in no list of the child.

@@ -22,8 +22,8 @@
  * newer value.
  *
  * Common to both operations:
- *   Parameters: `gate` is the address of the word. The caller must keep the item mapped as long as a thread is possibly using
- *   the item.
+ *   Parameters: `gate` is the address of the word. The caller must keep the item mapped as long as a thread can be using the
+ *   item.
  *   Returns: an outcome of enum rk_result. If the gate is 0, the outcome is RK_CLOSED, and nothing was done.
  *   Context, cost and memory order: as ops.h says. An operation also takes a load of the gate, which all CPUs can have in their
  *   caches.

@@ -19,11 +19,11 @@
  *
  *	bits = 2:   0 1 2 3 4 5 6 7 | 8-9 10-11 12-13 14-15 | 16-19 20-23 24-27 28-31 | 32-39 ...
  *
- * A histogram is a group of counters (counter.h), with one counter for each bucket. So a histogram keeps the promises of a
+ * A histogram is a group of counters (counter.h), with one counter for each bucket, so a histogram keeps the promises of a
  * group. A record never fails. A read is a consistent cut, or returns an error. A child of fork has its own copy of the
  * histogram. A record is one add to the counter of one bucket. Count, minimum, maximum, mean and percentiles are all computed
- * from the buckets. So these results agree with each other. The exact sum of all values would need a second add in each
- * record, and an abort can separate the two adds. A program that needs the exact sum keeps the sum in a counter of its own.
+ * from the buckets, so these results agree with each other. The exact sum of all values would need a second add in each record,
+ * and an abort can separate the two adds. A program that needs the exact sum keeps the sum in a counter of its own.
  */
 #ifndef RSEQKIT_HISTOGRAM_H
 #define RSEQKIT_HISTOGRAM_H
@@ -131,8 +131,8 @@ RKI_API int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot
  * Parameters: `snapshot` comes from rk_histogram_snapshot_create(). Only one thread at a time is allowed to use a snapshot.
  * Returns 0, or:
  *   -EINVAL                         a pointer is NULL, or the snapshot was created for a histogram with other buckets
- *   -EBUSY, -EHOSTUNREACH, -EAGAIN  as rk_counter_group_read(). After these errors the counts are possibly from different
- *                                   moments, and the histogram isn't reset
+ *   -EBUSY, -EHOSTUNREACH, -EAGAIN  as rk_counter_group_read(). After these errors the counts can be from different moments,
+ *                                   and the histogram isn't reset
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
  * Cost: a fence of all CPUs, and two loads of each bucket for each index up to the highest possible CPU.
  */
@@ -154,7 +154,7 @@ RKI_API uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot 
  * value at or below which `percent` percent of all values lie; `percent` is from 0 to 100. Each result is as exact as the
  * buckets. rk_histogram_min() returns the lowest value of the minimum's bucket. rk_histogram_max() and
  * rk_histogram_percentile() return the highest value of the bucket. For the mean, each value counts as the middle of its
- * bucket. A value above all buckets counts as E, the last bucket's highest value plus 1. So a result E means "E or more".
+ * bucket. A value above all buckets counts as E, the last bucket's highest value plus 1, so a result E means "E or more".
  *
  * Returns 0 when the snapshot has no values.
  * Context: any. Cost: the call reads the counts of all buckets.

@@ -101,8 +101,8 @@ RKI_API int rk_ktls_query(struct rk_ktls_layout *layout, size_t size);
 RKI_API ptrdiff_t rk_ktls_offset(void);
 
 /*
- * rk_ktls_tid() returns the calling thread's id, as gettid() returns it in the thread's PID namespace. rk_ktls_cpu() returns the
- * thread's CPU. When the caller uses the CPU number, the thread is possibly on another CPU already. `offset` must be the value
+ * rk_ktls_tid() returns the calling thread's id, as gettid() returns it in the thread's PID namespace. rk_ktls_cpu() returns
+ * the thread's CPU. When the caller uses the CPU number, the thread can be on another CPU already. `offset` must be the value
  * that rk_ktls_offset() returned; otherwise the behaviour is undefined. If the kernel maintains the blob, rk_ktls_tid() and
  * rk_ktls_cpu() call functions of the vDSO, and need not know the layout of the blob.
  *
@@ -111,11 +111,11 @@ RKI_API ptrdiff_t rk_ktls_offset(void);
  * if sched_getcpu() fails.
  *
  * In a vfork child (CLONE_VM | CLONE_VFORK, no CLONE_SETTLS), thread id and CPU are right if the provider is RK_KTLS_KERNEL.
- * With another provider the thread id is right, but the CPU is possibly the parent's.
+ * With another provider the thread id is right, but the CPU can be the parent's.
  *
- * Some children that clone(2) makes with CLONE_VM are neither vfork children nor threads. Such a child possibly reads its
- * parent's blob, or a duplicate of that blob. Then the thread id and the CPU are possibly the parent's. They are also possibly
- * another task's where the kernel can't write the blob (doc/ktls.md, "Limits"). In such tasks, call gettid().
+ * Some children that clone(2) makes with CLONE_VM are neither vfork children nor threads. Such a child can read its parent's
+ * blob, or a duplicate of that blob. Then the thread id and the CPU can be the parent's. They can also be another task's where
+ * the kernel can't write the blob (doc/ktls.md, "Limits"). In such tasks, call gettid().
  *
  * Context: any thread; signal handler; after fork; a vfork child as described. Cost: a few nanoseconds if the kernel maintains
  * the blob and the vDSO has the functions. Otherwise rk_ktls_cpu() costs as much as rk_cpu(), and rk_ktls_tid() takes a system

@@ -20,26 +20,26 @@
  *
  * To take the lock of the CPU that it runs on, a thread uses one restartable sequence. The sequence needs no atomic
  * instruction, and touches no cache line that other CPUs write. The thread still holds the lock after it has moved to another
- * CPU. rk_lock_cpu() takes the lock of any CPU: it closes the lock, fences that CPU, and waits until no thread holds the
- * lock. So the call possibly waits for a holder that is preempted.
+ * CPU. rk_lock_cpu() takes the lock of any CPU: it closes the lock, fences that CPU, and waits until no thread holds the lock.
+ * The call can therefore wait for a holder that is preempted.
  *
  * Fallback. There is one more lock, with data, at the index RK_INDEX_OVERFLOW. rk_lock_here() takes the lock at
  * RK_INDEX_OVERFLOW if the thread has no rseq, or if the thread's sequence was aborted RK_ABORTS_MAX times in a row.
  * rk_lock_here() also takes the lock at RK_INDEX_OVERFLOW if the CPU's data is half done (see fork below) and there is no
- * fence (remote.h). If there was no fence when the lock was created, rk_lock_here() always takes the lock at
- * RK_INDEX_OVERFLOW. So a loop over the data of all CPUs has to begin at RK_INDEX_OVERFLOW:
+ * fence (remote.h). If there was no fence when the lock was created, rk_lock_here() always takes the lock at RK_INDEX_OVERFLOW.
+ * A loop over the data of all CPUs therefore has to begin at RK_INDEX_OVERFLOW:
  *
  *	int cpu = RK_INDEX_OVERFLOW;
  *
  *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
  *
- * fork. The thread that forked holds its locks in the child, too. Locks that other threads held are free in the child. But
- * the data of such a lock is possibly half done, because the holder was possibly changing the data at the fork. So the next
- * call that takes the lock returns 1. If no fork handlers run (_Fork(), clone()), the locks of other threads stay held in the
+ * fork. The thread that forked holds its locks in the child, too. Locks that other threads held are free in the child. But the
+ * data of such a lock can be half done, because the holder may have been changing the data at the fork. The next call that
+ * takes the lock therefore returns 1. If no fork handlers run (_Fork(), clone()), the locks of other threads stay held in the
  * child at first. These locks become free when the thread that forked has waited for a lock in the child (see claims in
- * remote.h). After a bare clone() there is one more condition: before the clone(), the thread that forked must have waited
- * for a lock or created a lock. On kernels before 4.14, even if fork handlers run, the locks of other threads stay held in
- * the child for ever.
+ * remote.h). After a bare clone() there is one more condition: before the clone(), the thread that forked must have waited for
+ * a lock or created a lock. On kernels before 4.14, even if fork handlers run, the locks of other threads stay held in the
+ * child for ever.
  *
  * Code that runs before this library's constructor must create a lock in one function and take the lock in another function
  * (see abi.h).
@@ -60,14 +60,14 @@
  * Each CPU has a count of readers. At the beginning of a section, a restartable sequence adds 1 to the count of the CPU that
  * the reader runs on. At the end of the section, a restartable sequence subtracts 1 from the count of the CPU that the reader
  * runs on at that time. These sequences need no atomic instruction, and touch no cache line that readers on several CPUs
- * write. A thread other than the reader is allowed to end the section. A writer closes a gate, fences all CPUs, and waits
- * until the sum of all counts is 0. So a read costs very little, and a write costs at least a fence. If writers can replace
+ * write. A thread other than the reader is allowed to end the section. A writer closes a gate, fences all CPUs, and waits until
+ * the sum of all counts is 0. A read therefore costs very little, and a write costs at least a fence. If writers can replace
  * data instead of changing it in place, use rcu.h, which is faster still.
  *
  * Preference. By default readers go first. While a writer waits for readers, further readers can begin sections, by an atomic
- * instruction. So a thread inside a section is allowed to begin another section, even in a signal handler. But a writer waits
- * as long as there is always at least one reader. With RK_RWLOCK_WRITERS_FIRST new readers wait while a writer waits. So with
- * this flag, a thread inside a section must begin another section only by rk_rwlock_read_lock_try() or with a time limit.
+ * instruction. A thread inside a section is therefore allowed to begin another section, even in a signal handler. But a writer
+ * waits as long as there is always at least one reader. With RK_RWLOCK_WRITERS_FIRST new readers wait while a writer waits.
+ * With this flag, a thread inside a section must begin another section only by rk_rwlock_read_lock_try() or with a time limit.
  * Otherwise, if a writer waits for the first section to end, the thread waits for ever.
  *
  * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. A reader whose
@@ -81,10 +81,10 @@
  * interrupts rk_rwlock_read_lock() and forks, the section counts as begun before the fork.
  *
  * If the thread that forked holds the lock as a writer, this thread also holds the lock in the child. If another thread held
- * the lock as a writer, the lock is free in the child, and the data is possibly half done. In this case the calls by which
- * readers begin sections return 1 until a writer has taken and released the lock. The call by which this writer takes the
- * lock also returns 1, and the writer should repair the data. On kernels before 4.14, which can't wipe memory at a fork,
- * writers in a child wait for sections of the parent's threads.
+ * the lock as a writer, the lock is free in the child, and the data can be half done. In this case the calls by which readers
+ * begin sections return 1 until a writer has taken and released the lock. The call by which this writer takes the lock also
+ * returns 1, and the writer should repair the data. On kernels before 4.14, which can't wipe memory at a fork, writers in a
+ * child wait for sections of the parent's threads.
  *
  * Memory order. Everything that a thread does under a lock happens before everything that a later holder of the same lock
  * does under the lock. There is one exception: two readers of a reader-writer lock aren't ordered.
@@ -129,10 +129,9 @@ RKI_API int rk_lock_destroy(struct rk_lock *lock);
  * These functions take the lock of the CPU that the thread runs on. If the lock is held, rk_lock_here() waits as long as
  * needed, rk_lock_here_for() waits for at most `nanoseconds`, and rk_lock_here_try() doesn't wait.
  *
- * Returns 0, and stores in *data the address of that CPU's data. In a child of fork, returns 1 and also stores the address if
- * a thread that isn't in the child held the lock: the data is possibly half done. Otherwise *data is NULL, and the call
- * returns:
- *   -EBUSY      (_try, or nanoseconds is 0) a thread, possibly the calling thread, holds the lock or is about to take it
+ * Returns 0, and stores in *data the address of that CPU's data. In a child of fork, returns 1 and also stores the address if a
+ * thread that isn't in the child held the lock: the data can be half done. Otherwise *data is NULL, and the call returns:
+ *   -EBUSY      (_try, or nanoseconds is 0) a thread (the calling thread or another one) holds the lock or is about to take it
  *   -ETIMEDOUT  `nanoseconds` passed, and the lock was still held
  *   -EDEADLK    the calling thread holds the lock, and would wait for itself. A copy of the library knows only the locks that
  *               were taken through this copy. If the thread took the lock through another copy, the call waits
@@ -206,8 +205,8 @@ RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
  * rk_rwlock_read_lock_for() waits for at most `nanoseconds`, and rk_rwlock_read_lock_try() doesn't wait.
  *
  * Returns 0, and stores in *section the handle of the section. In a child of fork, returns 1 and also stores the handle if a
- * writer that isn't in the child held the lock: the data is possibly half done. All calls of readers return 1 until another
- * writer has taken and released the lock. Otherwise *section is NULL, and the call returns:
+ * writer that isn't in the child held the lock: the data can be half done. All calls of readers return 1 until another writer
+ * has taken and released the lock. Otherwise *section is NULL, and the call returns:
  *   -EBUSY      (_try, or nanoseconds is 0) a writer holds the lock, or is about to take it
  *   -ETIMEDOUT  `nanoseconds` passed, and a writer still kept readers out
  *   -EDEADLK    the calling thread took the lock for writing, through this copy of the library, and would wait for itself
@@ -245,10 +244,10 @@ RKI_API struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, st
  * for at most `nanoseconds`, and rk_rwlock_write_lock_try() doesn't wait. The writer must release the lock in the same
  * thread, by rk_rwlock_write_unlock(). If a thread ends while it holds the lock, the lock stays held for ever.
  *
- * These three functions return 0. In a child of fork, they return 1 if a writer that isn't in the child held the lock: the
- * data is possibly half done. Otherwise they return:
- *   -EBUSY         (_try, or nanoseconds is 0) a thread, possibly the calling thread, reads or writes, or a reader was trying
- *                  to begin a section
+ * These three functions return 0. In a child of fork, they return 1 if a writer that isn't in the child held the lock: the data
+ * can be half done. Otherwise they return:
+ *   -EBUSY         (_try, or nanoseconds is 0) a thread (the calling thread or another one) reads or writes, or a reader was
+ *                  trying to begin a section
  *   -ETIMEDOUT     `nanoseconds` passed, and other threads still read or wrote
  *   -EDEADLK       the calling thread took the lock for writing before, through this copy of the library. If the thread took
  *                  the lock through another copy, the call waits

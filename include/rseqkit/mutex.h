@@ -67,7 +67,7 @@ RKI_API int rk_mutex_init(struct rk_mutex *mutex, unsigned flags);
  * another mutex that it holds.
  *
  * Returns 0, or:
- *   -EBUSY      (_try, or nanoseconds is 0) a thread holds the mutex, possibly the caller
+ *   -EBUSY      (_try, or nanoseconds is 0) a thread holds the mutex; this can be the caller
  *   -ETIMEDOUT  the time is over, and the mutex is still held
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
  *   -EDEADLK    (RK_MUTEX_CHECKED) the calling thread holds the mutex. Without that flag the thread waits for itself
@@ -90,9 +90,9 @@ RKI_API int rk_mutex_unlock(struct rk_mutex *mutex);
 
 /*
  * Wait for an event: unlock the mutex, sleep, and lock the mutex again. The sleep ends when a thread calls
- * rk_condition_signal() or rk_condition_broadcast(), or when the time is over. The sleep possibly ends without a reason, so
- * check in a loop whether the event has happened. When the mutex is unlocked, and the thread holds no other mutex, the
- * thread's request for time ends. When the mutex is locked again, the thread makes a new request.
+ * rk_condition_signal() or rk_condition_broadcast(), or when the time is over. The sleep can end without a reason, so check in
+ * a loop whether the event has happened. When the mutex is unlocked, and the thread holds no other mutex, the thread's request
+ * for time ends. When the mutex is locked again, the thread makes a new request.
  *
  * Returns with the mutex locked: 0, or -ETIMEDOUT.
  * Returns with the mutex unchanged: -EINVAL if nanoseconds is negative; -EPERM as rk_mutex_unlock().

@@ -13,7 +13,7 @@
  *   rk_cid_VERB(base, ...)        the slot of the thread's concurrency id; not allowed in memory that processes share
  *   rk_at_VERB(base, ..., cpu)    the slot of `cpu`; done only if the operation runs on that CPU
  *
- * The index is loaded inside the section. So a migration after the load aborts the section, and the operation needn't compare
+ * The index is loaded inside the section, so a migration after the load aborts the section, and the operation needn't compare
  * CPU numbers.
  *
  * ops_cpu.h, ops_cid.h and ops_at.h each have the operations for one kind of index, and this header includes all three. A
@@ -21,8 +21,8 @@
  * use. Each operation is described below.
  *
  * Some operations store to other memory before the commit: into a node that is in no list yet, or into the bytes after the
- * slot's word. This data is invalid until the slot's word refers to it. After RK_ABORTED such data has possibly been written.
- * An operation that reads (load, pop) stores the value in the caller's variable. If the operation wasn't done, the variable
+ * slot's word. This data is invalid until the slot's word refers to it. After RK_ABORTED such data may have been written. An
+ * operation that reads (load, pop) stores the value in the caller's variable. If the operation wasn't done, the variable
  * becomes 0.
  *
  * Common to all operations:
@@ -79,23 +79,23 @@
  *
  *   store_two_if_equal(intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
  *     If the slot's word equals `expected`, stores `first` into the word that is `offset` bytes after the slot's word, and then
- *     stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED the first store has possibly been
- *     done. So the first store must go to a word that has no meaning yet. For example, the slot's word is the length of an
+ *     stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED the first store may have been done.
+ *     The first store must therefore go to a word that has no meaning yet. For example, the slot's word is the length of an
  *     array, and the first store goes to the place after the last element.
  *
  *   copy_if_equal(intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
  *     If the slot's word equals `expected`, copies `length` bytes from `source` to the place `offset` bytes after the slot's
- *     word, and then stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED, some of the bytes
- *     have possibly been copied. The source must be readable memory, and must not overlap the destination. The operation reads
- *     some bytes twice. After an abort, a repetition copies all bytes again. So a copy that takes longer than the time between
- *     two interruptions never ends. A few KiB are fine.
+ *     word, and then stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED, some of the bytes may
+ *     have been copied. The source must be readable memory, and must not overlap the destination. The operation reads some
+ *     bytes twice. After an abort, a repetition copies all bytes again, so a copy that takes longer than the time between two
+ *     interruptions never ends. A few KiB are fine.
  *
  *   copy_out_if_equal(intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
  *     If the slot's word equals `expected`, copies `length` bytes from the place `offset` bytes after the slot's word to
  *     `target`, and then stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. In one operation, copy_out_if_equal
- *     takes all that copy_if_equal or array_push stored. After RK_ABORTED, some of the bytes have possibly been copied. The
- *     target must be writable memory that no other thread reads, and must not overlap the source. The operation writes some
- *     bytes twice. After an abort, a repetition copies all bytes again.
+ *     takes all that copy_if_equal or array_push stored. After RK_ABORTED, some of the bytes may have been copied. The target
+ *     must be writable memory that no other thread reads, and must not overlap the source. The operation writes some bytes
+ *     twice. After an abort, a repetition copies all bytes again.
  *
  *   push(void *node, ptrdiff_t next)
  *     Puts a node in front of the list in the slot's word. The operation stores the previous value of the slot's word in the
@@ -105,14 +105,13 @@
  *     Takes the first node off the list in the slot's word, and stores the node's address in *node. The new value of the slot's
  *     word is the word that is `next` bytes after the node's beginning. Returns RK_UNEQUAL if the slot's word is `end`, the
  *     value that ends lists (for example 0). If no node was taken, *node becomes NULL. The caller keeps a node's memory mapped
- *     as long as a thread is possibly popping the node. A fence isn't enough for that: no fence reaches a thread that waits for
- *     a page, for example for a page that was swapped out. If the page is unmapped meanwhile, the thread crashes. Locked memory
+ *     as long as a thread can be popping the node. A fence isn't enough for that: no fence reaches a thread that waits for a
+ *     page, for example for a page that was swapped out. If the page is unmapped meanwhile, the thread crashes. Locked memory
  *     is never swapped out.
  *
  *   array_push(void *element)
  *     Stores `element` after the last element of the array in the slot (struct rk_array). Returns RK_UNEQUAL if the array is
- *     full. After RK_ABORTED, `element` has possibly been written to that place. The previous content of the place had no
- *     meaning.
+ *     full. After RK_ABORTED, `element` may have been written to that place. The previous content of the place had no meaning.
  *
  *   array_pop(void **element)
  *     Takes the last element off an array, and stores it in *element. Returns RK_UNEQUAL if the array is empty. If no element
@@ -124,10 +123,10 @@
  *     Appends a record to the log in the slot (struct rk_log) if the log has room for `size` bytes up to its limit. Otherwise
  *     returns RK_UNEQUAL. The operation stores the word `header` at the log's head, copies `length` bytes from `source` to the
  *     place after that word, and advances the head by `size`. The operation append_stamped also stores the processor's clock,
- *     between `header` and the copied bytes. In a log, the stored clock values have the same order as the records. The operation
- *     append_stamped_unordered does the same in half the time, but the processor possibly reads its clock before it has executed
- *     all earlier instructions. `size` must be a multiple of 8, and large enough for the whole record. `mask` is the log's size
- *     less one. After RK_ABORTED, the bytes after the head have possibly been written. The rules for `source` are those
+ *     between `header` and the copied bytes. In a log, the stored clock values have the same order as the records. The
+ *     operation append_stamped_unordered does the same in half the time, but the processor can read its clock before it has
+ *     executed all earlier instructions. `size` must be a multiple of 8, and large enough for the whole record. `mask` is the
+ *     log's size less one. After RK_ABORTED, the bytes after the head may have been written. The rules for `source` are those
  *     of copy_if_equal.
  *
  * These operations also have a form with _release: store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal,

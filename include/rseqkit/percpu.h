@@ -14,22 +14,22 @@
  *          +-----------+-----------+-----------+-----------+-----+-----------+     first written
  *                                   ^ the item's address
  *
- * The address of an item is the address of its slot 0. So the address of the slot at an index is (address of the item) +
- * (index << RK_STRIDE_SHIFT). All threads without rseq share the slot at index -1. The slot at index -2 is for data that
- * isn't per CPU: for example, a counter keeps its baseline in this slot. A pool only reserves address space. The first write
- * to a page commits that page. Usually a thread on the slot's own CPU makes this first write, so the page is on the NUMA node
- * of that CPU. A pool uses no huge pages, because a huge page would span the slots of several CPUs.
+ * The address of an item is the address of its slot 0. The address of the slot at an index is therefore (address of the item) +
+ * (index << RK_STRIDE_SHIFT). All threads without rseq share the slot at index -1. The slot at index -2 is for data that isn't
+ * per CPU: for example, a counter keeps its baseline in this slot. A pool only reserves address space. The first write to a
+ * page commits that page. Usually a thread on the slot's own CPU makes this first write, so the page is on the NUMA node of
+ * that CPU. A pool uses no huge pages, because a huge page would span the slots of several CPUs.
  *
  * The possible CPUs are the CPUs in the kernel's list of possible CPUs, whether they are online or not. CPUs can go online
  * and offline, and the numbers of possible CPUs can have gaps. Every index up to the highest possible CPU has memory, even if
  * the index is in a gap. The reason is that indexes can also be concurrency ids, which have no gaps.
  *
- * The kernel's list can be wrong: a container possibly shows another machine's list, and a process is possibly moved to a
- * larger machine. In both cases a thread can run on a CPU whose number is above the highest possible CPU. An access at this
- * CPU's index faults instead of reaching other memory, because the pool reserves the addresses of all indexes below
- * RK_CPUS_MAX. If address space is limited (RLIMIT_AS), the pool reserves addresses only for the CPU numbers that fit into
- * the kernel's CPU masks, at most a sixteenth of the limit. If these addresses are too many, or the kernel refuses them, or on
- * 32-bit machines, the pool reserves no addresses above the highest possible CPU.
+ * The kernel's list can be wrong: a container can show another machine's list, and a process can be moved to a larger machine.
+ * In both cases a thread can run on a CPU whose number is above the highest possible CPU. An access at this CPU's index faults
+ * instead of reaching other memory, because the pool reserves the addresses of all indexes below RK_CPUS_MAX. If address space
+ * is limited (RLIMIT_AS), the pool reserves addresses only for the CPU numbers that fit into the kernel's CPU masks, at most a
+ * sixteenth of the limit. If these addresses are too many, or the kernel refuses them, or on 32-bit machines, the pool reserves
+ * no addresses above the highest possible CPU.
  *
  * Reserved address space isn't memory, but counts against RLIMIT_AS. If a program without CAP_IPC_LOCK calls
  * mlockall(MCL_CURRENT), reserved address space also counts against RLIMIT_MEMLOCK. mlockall(MCL_FUTURE) doesn't commit
@@ -74,10 +74,10 @@
  *
  * RK_PERCPU_CLOSABLE: each slot has a header, struct rk_bank_slot, and after the header two banks of item_size bytes. Because
  * there are two banks, a thread can take the data of another CPU (bank.h). A slot is closed until rk_percpu_open() opens the
- * slot. The header and both banks have to fit into RK_STRIDE bytes. So item_size is at most half of (RK_STRIDE - size of the
+ * slot. The header and both banks have to fit into RK_STRIDE bytes, so item_size is at most half of (RK_STRIDE - size of the
  * header). When a process creates its first closable pool, the call registers the process for fences, like rk_fence_prepare()
- * (remote.h). Create that pool while the process has only one thread. Otherwise the registration waits for the kernel. The
- * flag can't be combined with RK_PERCPU_EMPTY_IN_CHILDREN: a child that continues work on a bank would find the bank empty.
+ * (remote.h). Create that pool while the process has only one thread. Otherwise the registration waits for the kernel. The flag
+ * can't be combined with RK_PERCPU_EMPTY_IN_CHILDREN: a child that continues work on a bank would find the bank empty.
  *
  * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero, except the reserve slots. A child
  * inherits the contents of the reserve slots. The flag can't be combined with initial contents.
@@ -204,7 +204,7 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
  * later items until rk_percpu_trim(). But the call unmaps the memory that a large item points to.
  *
  * Returns 0, or:
- *   -EINVAL   `item` isn't an allocated item of this pool; possibly `item` was freed before. The call changes nothing
+ *   -EINVAL   `item` isn't an allocated item of this pool; `item` can have been freed before. The call changes nothing
  *   -EUCLEAN  (RK_PERCPU_DEBUG) the guard after the item was written to. The item stays allocated
  * rk_percpu_check() describes the misuse.
  * Context: as rk_percpu_create(). Cost: 0.1 us, plus 1 ns for each range of the pool (rk_percpu_create()). If the process has
@@ -214,7 +214,7 @@ RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
 /*
  * Gives the kernel back those pages that hold only free items, at all indexes. Without this call a pool keeps such pages until
- * the pool is destroyed. The address space stays reserved. The call possibly misses pages with items that other threads free or
+ * the pool is destroyed. The address space stays reserved. The call can miss pages with items that other threads free or
  * allocate during the call.
  *
  * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG the call returns no pages, because the pool has to keep the
@@ -250,9 +250,9 @@ RKI_API int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_p
  * Parameters: size is sizeof(*fault), see api.h. `fault` can be NULL.
  * Returns 0 if there is no misuse, or 1 and a description of the misuse in *fault. Returns -EINVAL when pool is NULL, or when
  * size is 0 and fault isn't NULL.
- * Context: any thread; after fork; not while a pool with RK_PERCPU_DEBUG is destroyed. If another thread frees or allocates
- * an item during the call, the call possibly reports misuse of that item. The library records only 128 pools with
- * RK_PERCPU_DEBUG. For items of further pools the call reports RK_MISUSE_NOT_AN_ITEM instead of RK_MISUSE_OTHER_POOL.
+ * Context: any thread; after fork; not while a pool with RK_PERCPU_DEBUG is destroyed. If another thread frees or allocates an
+ * item during the call, the call can report misuse of that item. The library records only 128 pools with RK_PERCPU_DEBUG. For
+ * items of further pools the call reports RK_MISUSE_NOT_AN_ITEM instead of RK_MISUSE_OTHER_POOL.
  * Cost: the call reads every slot of the items that it checks.
  */
 RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault, size_t size);
@@ -260,9 +260,9 @@ RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_
 /*
  * Each slot of a closable item has two banks. rk_percpu_bank() returns bank number `which`, 0 or 1. rk_percpu_open() opens a
  * slot with bank 0. Call rk_percpu_open() when an operation on the slot has returned RK_CLOSED. rk_percpu_spare() returns the
- * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim (remote.h). Otherwise
- * the result is possibly outdated. A spare bank still has old contents, from its last use or from a vector operation
- * (vector.h). Clear the spare bank before you pass it to rk_bank_take().
+ * spare bank, which isn't in use. Call rk_percpu_spare() only while the thread holds the slot's claim (remote.h). Otherwise the
+ * result can be outdated. A spare bank still has old contents, from its last use or from a vector operation (vector.h). Clear
+ * the spare bank before you pass it to rk_bank_take().
  *
  * rk_percpu_bank() and rk_percpu_spare() return the bank, or NULL when the pool isn't closable, pool or item is NULL, or
  * `which` is neither 0 nor 1. rk_percpu_spare() also returns NULL while a bank of the slot is taken: from rk_bank_take() to

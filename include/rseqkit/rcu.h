@@ -20,8 +20,8 @@
  * counted on the CPU that it runs on, by one restartable sequence. Another restartable sequence uncounts the reader, on the CPU
  * on which the section ends. Domains are like those of SRCU in the kernel.
  *
- * So a read section can end on another CPU, and in another thread. A fiber may begin a section in one thread and end it in
- * another. Sections may nest, even in signal handlers, and may overlap. Data that was dereferenced in a section stays valid
+ * A read section can therefore end on another CPU, and in another thread. A fiber may begin a section in one thread and end it
+ * in another. Sections may nest, even in signal handlers, and may overlap. Data that was dereferenced in a section stays valid
  * until that section ends. A thread may sleep in a section. Writers then wait until the section ends.
  *
  * Grace periods. A grace period ends when all sections that began before it have ended. A grace period doesn't wait for
@@ -88,8 +88,8 @@ RKI_EXPORT int rk_rcu_destroy(struct rk_rcu *rcu);
  * rk_rcu_read_unlock() once, which ends the section. If another thread ends the section, pass the handle to that thread through
  * a lock or a queue. A release and an acquire must order the section's beginning before its end.
  *
- * If a vfork child is killed in a section, that section never ends, and later grace periods never end either. So begin no
- * section in a vfork child that may be killed.
+ * If a vfork child is killed in a section, that section never ends, and later grace periods never end either. Begin no section
+ * in a vfork child that may be killed.
  *
  * Context: any thread; signal handler, also one that interrupts these functions; after fork; in a vfork child only between
  * rk_vfork_begin() and rk_vfork_end(). Cost: both together take 1 to 4 ns with rseq, depending on the processor, and 10 to 30 ns
@@ -138,7 +138,7 @@ RKI_INLINE void *rk_rcu_exchange_at(void **address, void *next);
  * Returns 0, or:
  *   -ETIMEDOUT     the time passed before the period was over
  *   -EINVAL        nanoseconds is negative, and the call would have to wait
- *   -EHOSTUNREACH  a fence failed (remote.h): the period isn't over, and readers are possibly still in their sections
+ *   -EHOSTUNREACH  a fence failed (remote.h): the period isn't over, and readers can still be in their sections
  *   -EDEADLK       a seccomp filter forbids blocking signals, and this call is in a signal handler that interrupted a function
  *                  of this domain in the same thread: this one, rk_rcu_poll(), rk_rcu_run() or rk_rcu_barrier()
  * Context: any thread; signal handler, unless it interrupted a section of this domain or rk_rcu_read_lock(); after fork; not
@@ -154,11 +154,11 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * Wait for a grace period in two steps, and do other work in between. First rk_rcu_start() returns the number of a grace
  * period that begins after the call. Then rk_rcu_poll() checks whether that period is over. If the period isn't over,
- * rk_rcu_poll() takes the period's next step, if that is possible. Without calls of rk_rcu_poll(), the period possibly makes no
- * progress. So call rk_rcu_poll() until it returns 1.
+ * rk_rcu_poll() takes the period's next step, if that is possible. Without calls of rk_rcu_poll(), the period may make no
+ * progress. Call rk_rcu_poll() until it returns 1.
  *
- * Pass a number only to the domain that returned it: for a number of another domain, rk_rcu_poll() possibly returns 1 too
- * early. Numbers stay valid for ever, in children too.
+ * Pass a number only to the domain that returned it: for a number of another domain, rk_rcu_poll() can return 1 too early.
+ * Numbers stay valid for ever, in children too.
  *
  * Returns of rk_rcu_poll():
  *   1              the period is over
@@ -184,9 +184,9 @@ struct rk_rcu_call {
 
 /*
  * Calls function(call) after a grace period. The call runs in a thread that calls rk_rcu_run() or rk_rcu_barrier(), or in the
- * domain's worker. So start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. In a program without a worker
- * and without rk_rcu_run(), only rk_rcu_barrier() runs deferred calls. The order of deferred calls isn't specified. Calls that
- * are still deferred at process exit don't run.
+ * domain's worker. Start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. In a program without a worker and
+ * without rk_rcu_run(), only rk_rcu_barrier() runs deferred calls. The order of deferred calls isn't specified. Calls that are
+ * still deferred at process exit don't run.
  *
  * The deferred function may use everything in this header except rk_rcu_run() and rk_rcu_barrier(). It must not throw an
  * exception or end its thread. The thread isn't cancelled while the deferred function runs.
@@ -194,8 +194,8 @@ struct rk_rcu_call {
  * Returns 0, or -EAGAIN if the number of waiting calls is at the domain's limit. If the result is -EAGAIN, this call wasn't
  * deferred. Run some calls and try again, or wait for a grace period and free the object directly.
  * Context: any thread; signal handler, also one that interrupts any of these functions; after fork; not in a vfork child; not
- * under asynchronous cancellation (api.h). If another thread was deferring or running a call at a fork, that call possibly
- * counts against the limit in the child.
+ * under asynchronous cancellation (api.h). If another thread was deferring or running a call at a fork, that call can count
+ * against the limit in the child.
  * Cost: two atomic instructions on memory that all threads share. If a thread sleeps until a call is deferred, rk_rcu_defer()
  * also makes a system call, which wakes that thread.
  */
@@ -217,8 +217,8 @@ RKI_EXPORT int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * Start and stop the domain's worker, a thread that rk_rcu_worker_start() creates. The worker sleeps until a call is deferred,
  * and runs deferred calls when their grace period is over. The function rk_rcu_worker_stop() ends the worker, and waits until
- * its thread has ended. The worker doesn't run the calls that are still deferred when rk_rcu_worker_stop() is called. So
- * call rk_rcu_barrier() first.
+ * its thread has ended. The worker doesn't run the calls that are still deferred when rk_rcu_worker_stop() is called, so call
+ * rk_rcu_barrier() first.
  *
  *	static void free_config(struct rk_rcu_call *call)       // in the worker, or in a thread that calls rk_rcu_barrier()
  *	{

@@ -56,7 +56,7 @@
 #include <rseqkit/abi.h>
 
 /*
- * The count, a member of the object. Threads load the count all the time. So keep data that changes often out of the count's
+ * The count, a member of the object. Threads load the count all the time, so keep data that changes often out of the count's
  * cache line. The members of the structure are private to the library (detail/ref.h).
  */
 struct rk_ref;
@@ -65,8 +65,8 @@ RKI_BEGIN_DECLS
 
 /*
  * Initialises a count with one reference, the owner's. The thread that gives back the last reference calls `release`, inside
- * its rk_ref_put() or rk_ref_kill(). So `release` runs in the context of that call, possibly in a signal handler. The function
- * `release` is allowed to free the memory that contains `ref`.
+ * its rk_ref_put() or rk_ref_kill(). `release` therefore runs in the context of that call, which can be in a signal handler.
+ * The function `release` is allowed to free the memory that contains `ref`.
  *
  * Returns 0; -EINVAL if ref or release is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us. The first call in
@@ -90,7 +90,7 @@ RKI_INLINE void rk_ref_put(struct rk_ref *ref);
 
 /*
  * Both functions take a reference if the object still has one. The function rk_ref_get_live_try() also fails once an
- * rk_ref_kill() of the object has returned 0. It possibly succeeds while a kill runs at the same time.
+ * rk_ref_kill() of the object has returned 0. It can succeed while a kill runs at the same time.
  *
  * Returns 0, or -ENOENT if it took no reference. Once the last reference was given back, both functions always fail, however
  * long ago that was.

@@ -4,8 +4,8 @@
  *
  * Above all: keep each bank mapped as long as its slot is in use, even after the bank was taken. Suppose that a section waits
  * for a page of the bank, for example because the page was swapped out. A fence doesn't reach that section. If the page is
- * unmapped meanwhile, the kernel kills the process. So the owner of a taken bank may read and write the bank, but must not free
- * it; it keeps the bank as a spare.
+ * unmapped meanwhile, the kernel kills the process. The owner of a taken bank may therefore read and write the bank, but must
+ * not free it. The owner keeps the bank as a spare.
  *
  *	if (rk_bank_begin_try(base, cpu) < 0)
  *		return;                                 // another thread holds the claim of this CPU's slot
@@ -13,17 +13,17 @@
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
  *	rk_bank_done(base, cpu);
  *
- * A fence covers only the address space of the calling process. So don't take banks in memory that processes share. Claims
+ * A fence covers only the address space of the calling process, so don't take banks in memory that processes share. Claims
  * don't work in such memory either. A claim has the number of its holder's thread, and each process numbers its own threads.
- * So threads of two processes can have the same number, and each of them would take the claim for its own.
+ * Threads of two processes can therefore have the same number, and each of them would take the claim for its own.
  *
  * fork. The following holds if the kernel can wipe memory at a fork (4.14 and later). On older kernels, claims of the parent's
  * other threads stay held in the child for ever, with or without fork handlers.
  *
  * A child has only the thread that forked. In the child, claims of the parent's other threads are free. The child can also
- * complete the work of those threads: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was being taken. So
- * the child loses nothing, wherever the parent's threads were. The thread that forked keeps its own claims in the child, and
- * these claims exclude all threads that the child creates.
+ * complete the work of those threads: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was being taken.
+ * The child therefore loses nothing, wherever the parent's threads were. The thread that forked keeps its own claims in the
+ * child, and these claims exclude all threads that the child creates.
  *
  * A fork handler of the library records in the child which thread forked. If no handlers run (_Fork(), clone), the new threads
  * of the child treat the parent's claims as held. These claims become free for the new threads when the thread that forked has
@@ -67,12 +67,12 @@ RKI_BEGIN_DECLS
  *   0               done
  *   -EINVAL         a CPU isn't possible; or the set is NULL, or has a CPU that isn't possible
  *   -EHOSTUNREACH   the fence needs a visit to a CPU that isn't known to be offline, and this thread can't make the visit
- *                   (because of a cpuset, a filter, or a missing /sys). Some of the CPUs were possibly fenced
+ *                   (because of a cpuset, a filter, or a missing /sys). Some of the CPUs may have been fenced
  * Context: any thread; signal handler, with 4 KiB of stack if CPUs are visited; after fork; vfork child. A visit has these
  * effects:
  *   - A signal handler that interrupts the visit sees the affinity of the visit. If the handler forks, the child keeps this
  *     affinity.
- *   - If another thread changes this thread's affinity during the visit, the visit possibly undoes the change.
+ *   - If another thread changes this thread's affinity during the visit, the visit can undo the change.
  *   - If the kernel is older than 6.2, offline CPUs are missing from the affinity after the visit.
  * Cost: about 0.2 us if no other CPU runs this process, otherwise about 10 us. A visit takes two migrations. A visit waits as
  * long as threads of higher priority keep the CPU busy. If the process already has several threads, its first fence waits about
@@ -89,7 +89,7 @@ RKI_API int rk_fence_all(void);
  * Children of fork are registered too.
  *
  * Creating closable memory (percpu.h) also registers the process. No constructor of the library registers it, because a program
- * that needs no fence possibly runs under a filter that kills the process at membarrier(2).
+ * that needs no fence can run under a filter that kills the process at membarrier(2).
  *
  * Returns 0; -ENOSYS if the kernel has no such fence, so that fences visit the CPUs; or a filter's errno.
  * Context: any thread; signal handler; after fork; vfork child, on behalf of its parent.
@@ -101,9 +101,9 @@ RKI_API int rk_fence_prepare(void);
  * wait for at most `nanoseconds`; INT64_MAX means for ever.
  *
  * Returns 0 or 1 if the caller holds the claim now. The value 1 means that the previous holder was a thread of the parent
- * process, which this process doesn't have. Then a change of the data that the claim protects is possibly half done. Otherwise
+ * process, which this process doesn't have. Then a change of the data that the claim protects can be half done. Otherwise
  * returns
- *   -EBUSY      (_try, or nanoseconds is 0) the claim is held, possibly by the calling thread
+ *   -EBUSY      (_try, or nanoseconds is 0) the claim is held, by the calling thread or another one
  *   -ETIMEDOUT  the time passed, and the claim is still held
  *   -EDEADLK    the calling thread holds the claim already, and would wait for itself; for example in a signal handler that
  *               interrupted the holder
@@ -121,8 +121,8 @@ RKI_API int rk_claim_release(struct rk_claim *claim);
  * Begins the work on a CPU's slot: takes the slot's claim. rk_bank_begin_for() waits for at most `nanoseconds`.
  *
  * Parameters: `base` is the address of slot 0 of closable memory; `cpu` is a possible CPU, or a concurrency id.
- * Returns as rk_claim_take_for(). If the value is 1, the next rk_bank_take() possibly gives a bank that another thread had
- * taken. Also returns -EINVAL if base is NULL, or if `cpu` is negative or higher than the highest possible CPU.
+ * Returns as rk_claim_take_for(). If the value is 1, the next rk_bank_take() can give a bank that another thread had taken.
+ * Also returns -EINVAL if base is NULL, or if `cpu` is negative or higher than the highest possible CPU.
  * Context and cost: as rk_claim_take_try().
  */
 RKI_API int rk_bank_begin_try(void *base, int cpu);
@@ -136,11 +136,11 @@ RKI_API int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds);
  * slot has no bank if it was never opened, or if it is closed and its bank was taken.
  *
  * Returns 1, and in *bank a bank that was taken before without a later rk_bank_done(). That bank was taken by a thread of the
- * parent process, by a call whose fence failed, or by the caller. `spare` was not used, and is possibly the same bank. To take
- * the slot's present bank, call rk_bank_done() and rk_bank_begin_try(), and then this function again.
+ * parent process, by a call whose fence failed, or by the caller. `spare` was not used, and can be the same bank. To take the
+ * slot's present bank, call rk_bank_done() and rk_bank_begin_try(), and then this function again.
  *
  * Returns the negative errno of rk_fence_cpu() if the fence failed. By then users continue with `spare`, or the slot is closed.
- * But the old bank is possibly still in use. No thread owns the old bank until another call of this function succeeds.
+ * But the old bank can still be in use. No thread owns the old bank until another call of this function succeeds.
  * rk_bank_done() doesn't change this.
  *
  * Also returns
@@ -165,7 +165,7 @@ RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
  * another bank.
  *
  * Returns 0, or
- *   -EBUSY      the slot is already open; possibly another thread's rk_bank_open_first() opened it
+ *   -EBUSY      the slot is already open; another thread's rk_bank_open_first() can have opened it
  *   -EPERM      the calling thread doesn't hold the slot's claim
  *   -EINVAL     as for rk_bank_begin_try(); or bank is NULL, or isn't aligned to 4 bytes
  * Context: as rk_claim_take_try(). Cost: one atomic instruction.

@@ -26,14 +26,14 @@
  * and writers continue in other memory.
  *
  * Stamps. rk_ring_write_stamped() stores a stamp with the record: the value of the processor's clock. The section that writes
- * the record also reads the clock. So a CPU's stamps are in the order of its records, unless the clock starts again from 0.
- * rk_ring_merge() puts the records of all CPUs in one order. This order agrees with synchronisation between threads. For
+ * the record also reads the clock. A CPU's stamps are therefore in the order of its records, unless the clock starts again from
+ * 0. rk_ring_merge() puts the records of all CPUs in one order. This order agrees with synchronisation between threads. For
  * example, thread A writes a record and unlocks a lock. After that thread B locks the same lock and writes a record. Then A's
  * record comes before B's record, on whichever CPUs A and B ran. The order agrees because the processor reads its clock only
- * after it has executed all instructions before the write of the record. With RK_RING_UNORDERED, the processor reads its
- * clock while it possibly still executes instructions before the write. This takes half the time, but then a stamp can be too
- * early by the time of these instructions: some 100 ns, and no architecture has a bound for it. So the merged records of A
- * and B can be in the wrong order.
+ * after it has executed all instructions before the write of the record. With RK_RING_UNORDERED, the processor reads its clock
+ * while it can still be executing instructions before the write. This takes half the time, but then a stamp can be too early by
+ * the time of these instructions: some 100 ns, and no architecture has a bound for it. The merged records of A and B can
+ * therefore be in the wrong order.
  *
  * Polling. A reader that looks at an empty ring takes the cache line of the ring's head away from the writer. If rk_ring_next()
  * returned 0, wait some microseconds before the next call. With a writer and a reader on two CPUs of a Xeon, such a wait
@@ -189,7 +189,7 @@ RKI_INLINE_ALWAYS void rk_ring_release(struct rk_ring_reader *reader);
  * Returns 1, or 0 when there is no record now.
  * Context: the thread that opened the reader. A signal handler must not use a reader that the interrupted code is using. Cost:
  * 1 ns. If another CPU wrote the record, the time to move the record's cache lines is added. The functions that get a reader's
- * address are inlined. So a reader in a local variable can stay in registers, if no other function gets its address.
+ * address are inlined. A reader in a local variable can therefore stay in registers, if no other function gets its address.
  */
 RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record);
 
@@ -197,7 +197,7 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
  * Reads the records of all CPUs' rings and of the overflow ring, in the order of their stamps. Calls `each` for every record,
  * and releases the record. The call first reads the clock and fences all CPUs. After that the call takes the records whose
  * stamps are lower than the clock's value. Among these are all records that were written before the call. Later records stay
- * for the next call. So the records of successive calls are in one order.
+ * for the next call, so the records of successive calls are in one order.
  *
  * Some records are not in the order of stamps. Each of these records comes directly after the previous record of the same
  * CPU, or first if that CPU has no previous record:
@@ -253,7 +253,7 @@ RKI_API uint64_t rk_ring_clock(void);
  * table of descriptors.
  *
  * rk_ring_arm() returns 1 when there is something to read, and 0 when the ring is armed and there is nothing to read.
- * rk_ring_wait_for() returns 0 when there is possibly something to read. rk_ring_notify() returns 0. Errors:
+ * rk_ring_wait_for() returns 0 when there may be something to read. rk_ring_notify() returns 0. Errors:
  *   -ETIMEDOUT     (rk_ring_wait_for()) no write woke the thread within `nanoseconds`
  *   -EINTR         (rk_ring_wait_for()) a signal interrupted the sleep
  *   -EHOSTUNREACH  (rk_ring_arm(), rk_ring_wait_for()) there is no fence. Without a fence the reader can't wait, and must

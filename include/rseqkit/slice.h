@@ -12,9 +12,9 @@
  *	unlock(&spinlock);
  *	rk_slice_end(requested);
  *
- * If a thread is preempted while it holds a lock, all threads that want the lock wait until the holder runs again. So a thread
- * requests a little more time before it takes the lock. If the thread's time slice ends inside the region, the kernel possibly
- * grants the thread some microseconds instead of switching at once. The default is 5 us, and the maximum is 50 us
+ * If a thread is preempted while it holds a lock, all threads that want the lock wait until the holder runs again. A thread
+ * therefore requests a little more time before it takes the lock. If the thread's time slice ends inside the region, the kernel
+ * can grant the thread some microseconds instead of switching at once. The default is 5 us, and the maximum is 50 us
  * (/sys/kernel/debug/rseq/slice_ext_nsec). If time was granted, rk_slice_end() gives up the CPU at the end of the region. If
  * the granted time ends inside the region, the thread is preempted.
  *
@@ -91,8 +91,8 @@ RKI_API const char *rk_slice_reason_text(enum rk_slice_reason reason);
  * Regions may nest, and signal handlers may have regions of their own. An inner rk_slice_begin() finds the request of the outer
  * region and returns 0, so the inner rk_slice_end() does nothing. End regions in the reverse order, in the thread that began
  * them. If the outer region ends first and time was granted, the thread gives up the CPU inside the inner region. (Mutexes of
- * mutex.h may be unlocked in any order.) If a longjmp() leaves a region, the region never ends. The thread is then possibly
- * granted time once when it doesn't need any.
+ * mutex.h may be unlocked in any order.) If a longjmp() leaves a region, the region never ends. The thread can then be granted
+ * time once when it doesn't need any.
  *
  * Returns of rk_slice_begin(): 1 if the function made the request; 0 if there was a request already, or if requests have no
  * effect. Pass the result to rk_slice_end().
@@ -113,7 +113,7 @@ RKI_INLINE void rk_slice_end(int requested);
  * All signals but SIGSYS are blocked until the region ends. (Otherwise the system calls of a handler, its return included,
  * would end the process.) If the thread uses syscall user dispatch for another purpose, the checked region switches that use
  * off. At most 256 threads are checked at the same time; regions of further threads aren't checked. If no fork handlers ran at
- * a fork (_Fork(), for example), new threads of the child are possibly also not checked.
+ * a fork (_Fork(), for example), new threads of the child can be unchecked, too.
  *
  * Pass the result of rk_slice_begin_checked() to rk_slice_end_checked().
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: four system calls, and rseq_slice_yield in the

@@ -7,9 +7,9 @@
  * sections are inlined into programs, and the following holds for all of them.
  *
  * Never unload a module with inlined operations while a thread that ran these operations exists. Until its next preemption,
- * that thread's area possibly names a section of the module. A module that is compiled with -fPIC prevents this: it pins itself
- * when it is loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules
- * that are linked with -Wl,-z,nodelete.
+ * that thread's area can name a section of the module. A module that is compiled with -fPIC prevents this: it pins itself when
+ * it is loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules that
+ * are linked with -Wl,-z,nodelete.
  *
  * Each inlined operation lists its section in tables that debuggers and binary tools read. If code defines RK_NO_TABLES before
  * it includes this header, the code has no tables, and is smaller (arch/section.h). Then debuggers can't single-step through
@@ -47,7 +47,7 @@ enum rk_result {
 
 /*
  * An array in a slot. Its elements are pointers, and follow this structure. The word `state` has both the length and a count of
- * all elements that were ever pushed or popped. A push adds RK_ARRAY_PUSHED(1) to the word, a pop adds RK_ARRAY_POPPED(1). So
+ * all elements that were ever pushed or popped. A push adds RK_ARRAY_PUSHED(1) to the word, a pop adds RK_ARRAY_POPPED(1), so
  * each operation changes the word to another value, which prevents ABA. The count also tells how often the array was used, at
  * no cost. The count wraps.
  */

@@ -96,12 +96,11 @@ RKI_BEGIN_DECLS
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and
  *                         in a handler that interrupted a preparation
  *   operations, sums, queries
- *                         none, with these exceptions. In a thread without rseq, rk_thread_owner() calls rseq, and possibly
- *                         rt_sigprocmask, and rk_cpu() calls getcpu if there is no vDSO. If
- *                         no file descriptor was free to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to
- *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). If rk_ring_notify()
- *                         chose an eventfd, the write to the ring also calls write, and getpid if the kernel can't wipe memory
- *                         at a fork
+ *                         none, with these exceptions. In a thread without rseq, rk_thread_owner() calls rseq, and in some
+ *                         cases rt_sigprocmask, and rk_cpu() calls getcpu if there is no vDSO. If no file descriptor was free
+ *                         to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to a ring whose reader waits
+ *                         calls futex and get_robust_list (with musl gettid). If rk_ring_notify() chose an eventfd, the write
+ *                         to the ring also calls write, and getpid if the kernel can't wipe memory at a fork
  *   rk_vfork_begin() to rk_vfork_end() (a bracket)
  *                         rseq and vfork; getpid inside another bracket, or in a thread that isn't registered; in the first
  *                         bracket also the calls of claims; prctl if the extension of slice.h is on; rt_sigprocmask in
@@ -150,7 +149,7 @@ RKI_BEGIN_DECLS
  * for a private area, and the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
  *
  * If a thread is registered in glibc's area, by glibc or by this library, glibc also registers each thread that this thread
- * creates. If the kernel refuses such a registration, glibc ends the process. So install a filter that refuses rseq only in a
+ * creates. If the kernel refuses such a registration, glibc ends the process. Install a filter that refuses rseq only in a
  * process that creates no more threads. If glibc leaves its area unused (glibc.pthread.rseq=0), RSEQKIT_AREA=own or =others
  * prevents such an end of the process. The preloaded objects prevent such an end without a variable.
  *
@@ -216,7 +215,7 @@ RKI_API int rk_thread_unregister(void);
  * rk_thread_owner() returns the owner of the calling thread's registration, as the kernel says. If another component registered
  * the thread in an area that this library doesn't use, the owner is RK_OWNER_FOREIGN. It is RK_OWNER_LIBRSEQ if librseq did, and
  * the library finds librseq. If no component registered the thread, the owner is RK_OWNER_NONE. In a thread that this library
- * couldn't register, rk_thread_owner() makes the system call rseq, and possibly rt_sigprocmask.
+ * couldn't register, rk_thread_owner() makes the system call rseq, and in some cases rt_sigprocmask.
  *
  * Context: any thread, signal handler, after fork. Cost: nanoseconds, and no other system call.
  */
@@ -229,8 +228,8 @@ RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not re
  * Fills `info` with facts of the process. Writes `size` bytes; the caller passes sizeof *info. Members that this library doesn't
  * know become 0.
  *
- * Each thread can have its own filter. So `reason` is the reason of a refusal only if the kernel refused every thread that
- * tried, and no thread is known to be registered. Once a thread is registered, `reason` is RK_REASON_NONE.
+ * Each thread can have its own filter. `reason` is therefore the reason of a refusal only if the kernel refused every thread
+ * that tried, and no thread is known to be registered. Once a thread is registered, `reason` is RK_REASON_NONE.
  *
  * Private areas are different. Once the kernel has refused a thread because of a private area, `reason` is RK_REASON_FOREIGN for
  * the whole process, and the library registers no further threads. This holds even if the library registered other threads
@@ -246,7 +245,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * CLONE_VM and CLONE_VFORK, and without its own TLS, needs the same two calls. The time between the two calls is the bracket.
  *
  * Such a child runs unregistered on its parent's TLS. Without a bracket, the area in that TLS still names the parent's CPU, so
- * an operation of the child would run unprotected. Inside the bracket the thread is unregistered and its area is closed. So
+ * an operation of the child would run unprotected. Inside the bracket the thread is unregistered and its area is closed, so
  * operations of the child, and of signal handlers, use their fallback. Only the parent calls rk_vfork_end(). Calls nest.
  *
  * Without the bracket, call no operations in the child. If the parent isn't registered, the library recognises the child and
@@ -262,11 +261,11 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * mark. In the area of an early adopter (RK_OWNER_EARLY) the mark is RK_CPU_ID_REGISTRATION_FAILED, which adopters such as
  * tcmalloc respect.
  *
- * Another component possibly knows neither mark, or has an area of its own. If such a component registers the thread between
- * rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area then run under
- * the parent's CPU number, and updates of per-CPU data are possibly lost. So inside the bracket call no function of such a
- * component, and no malloc() of an allocator that is such a component. The function rk_vfork_run() prevents such calls as far
- * as possible. If the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns -ECANCELED.
+ * Another component may know neither mark, or may have an area of its own. If such a component registers the thread between
+ * rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area then run under the
+ * parent's CPU number, and updates of per-CPU data can be lost. Inside the bracket call no function of such a component, and no
+ * malloc() of an allocator that is such a component. The function rk_vfork_run() prevents such calls as far as possible. If the
+ * bracket was broken, rk_vfork_end() registers the thread again all the same, and returns -ECANCELED.
  *
  * A child can be killed at any time. When the bracket ends, the library ends the brackets that the child opened itself, and
  * releases the child's claims. Other threads can then write to the overflow ring (ring.h) and pop from the overflow list
@@ -278,7 +277,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * ever, and `release` is never called.
  *
  * All tasks that run on this thread's TLS must have ended before rk_vfork_end() is called. This includes a child of the child,
- * which possibly continues after the child was killed.
+ * which can continue after the child was killed.
  *
  * In these cases claims stay taken or brackets stay open:
  *   - More than 32 brackets are open at a time, in all threads together. In each further bracket, the child's claims stay taken.
@@ -336,11 +335,11 @@ RKI_API const char *rk_owner_name(enum rk_owner owner);
 RKI_API const char *rk_reason_text(enum rk_reason reason);
 
 /*
- * The CPU that the calling thread runs on. When the caller uses the number, the thread is possibly on another CPU already.
+ * The CPU that the calling thread runs on. When the caller uses the number, the thread can be on another CPU already.
  *
  * Returns a CPU number from the area. In a thread without rseq, returns the result of the libc's sched_getcpu(), or 0 if
  * sched_getcpu() fails.
- * Context: any thread; signal handler; after fork; vfork child: the result is possibly the parent's CPU. Cost: one load.
+ * Context: any thread; signal handler; after fork; vfork child: the result can be the parent's CPU. Cost: one load.
  */
 RKI_INLINE int rk_cpu(void);
 

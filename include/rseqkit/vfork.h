@@ -4,8 +4,8 @@
  * the component before the vfork, and another function after the vfork.
  *
  * A function in C can't wrap vfork(). vfork() returns twice, the first time in the child. The child then runs on the same stack
- * and overwrites the frame of the wrapper. So the function that RK_VFORK() defines keeps the parent's data in registers, because
- * parent and child each have their own registers.
+ * and overwrites the frame of the wrapper. The function that RK_VFORK() defines therefore keeps the parent's data in registers,
+ * because parent and child each have their own registers.
  */
 #ifndef RSEQKIT_VFORK_H
 #define RSEQKIT_VFORK_H
@@ -32,7 +32,7 @@
  * child, name() then returns the value that fork() returned.
  *
  * Declare all three functions before RK_VFORK(), in C++ as extern "C", and none as static. Assembly calls before() and after(),
- * so declare these two __attribute__((__used__)); otherwise link-time optimisation possibly removes them. This example is for an
+ * so declare these two __attribute__((__used__)); otherwise link-time optimisation can remove them. This example is for an
  * allocator from which vfork children may allocate:
  *
  *	int begins(void)
@@ -58,7 +58,7 @@
  * On architectures without critical sections, and in code with 32-bit pointers, name() calls fork() instead of vfork(), which
  * POSIX allows. In the parent, name() then calls after() at once, without waiting until the child has called exec or ended.
  *
- * If `name` isn't vfork, the compiler must know that the function returns twice. So declare the function
+ * If `name` isn't vfork, the compiler must know that the function returns twice, so declare the function
  * __attribute__((__returns_twice__)).
  * Context: the contexts of before() and after(). Cost: vfork takes 50 to 150 us, and before() and after() add their own cost.
  */

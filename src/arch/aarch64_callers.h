@@ -22,7 +22,7 @@ READS_CODE static const unsigned char *find_number(const unsigned char *at, cons
 	return at;
 }
 
-/* Recognises adrp x16, page; ldr x17, [x16, #offset]; ... br x17, possibly after bti. */
+/* Recognises adrp x16, page; ldr x17, [x16, #offset]; ... br x17, in some cases after bti. */
 READS_CODE static bool is_indirect(const struct module *module, uintptr_t address)
 {
 	const unsigned char *at = (const unsigned char *)address;

@@ -2,8 +2,8 @@
 /*
  * generic.h - what a machine gets if its own file in this folder doesn't define it. A machine without a file gets all of this.
  *
- * So the library works on such a machine, possibly slower or without a feature. For a new port, this file says what each macro
- * means.
+ * The library therefore works on such a machine, but may be slower or lack a feature. For a new port, this file says what each
+ * macro means.
  */
 #ifndef RK_SRC_ARCH_GENERIC_H
 #define RK_SRC_ARCH_GENERIC_H

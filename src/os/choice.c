@@ -3,15 +3,15 @@
  * choice.c - reads settings in the environment that the program was started with; see choice.h.
  *
  * A process can have several copies of this library, each in another module. The invariant: all copies read the same settings,
- * at any time. So this file reads the strings that exec put on the stack. The libc's `environ` isn't suitable. Each namespace
+ * at any time, so this file reads the strings that exec put on the stack. The libc's `environ` isn't suitable. Each namespace
  * of dlmopen has an `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, another thread, or the
- * code that a signal handler interrupted, is possibly changing `environ`.
+ * code that a signal handler interrupted, can be changing `environ`.
  *
  * The kernel shows these strings in /proc/self/environ. But to read that file takes about 20 us, more than any other step when
- * the first counter is created. So rk_choice_see() checks whether the constructor's arguments show where the strings are. If
- * so, the strings are read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first string was
- * removed or replaced, or if the arguments are in another order. All of these can happen before dlopen() loads a copy. musl
- * passes no arguments to constructors.
+ * the first counter is created. rk_choice_see() therefore checks whether the constructor's arguments show where the strings
+ * are. If so, the strings are read in place, and /proc isn't needed. The check fails if `environ` has moved, if the first
+ * string was removed or replaced, or if the arguments are in another order. All of these can happen before dlopen() loads a
+ * copy. musl passes no arguments to constructors.
  *
  * Copies can still read different settings if the program overwrites the strings, as setproctitle() does. They also can if
  * /proc is mounted between their reads, or if the process has no free descriptor. But once a setting has taken effect, the
@@ -90,7 +90,7 @@ static const char *end_of_strings(void)
  * exec puts on the stack, from low to high addresses, first the pointers to the arguments and to the environment's strings.
  * Then come the strings, without gaps: the arguments, the environment, and the name of the program's file. The program can
  * change pointers, and glibc replaces the pointer to GLIBC_TUNABLES. But the strings stay where they are, and the stack isn't
- * unmapped. So this function reads a string only if it is between the pointers and the file's name.
+ * unmapped. This function therefore reads a string only if it is between the pointers and the file's name.
  */
 void rk_choice_see(int argc, char *const argv[], char *const environment[])
 {

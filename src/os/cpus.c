@@ -8,13 +8,13 @@
  *
  * The invariant: the set in use has every CPU that this process is allowed to run on, as far as that can be known. The set
  * never grows, because memory is mapped for its CPUs only. The set can shrink once: from all CPU numbers that the kernel has
- * room for to the CPUs in the kernel's list. A process can have several copies of this library, which use each other's objects.
- * So all copies use the set that the first copy offered (cpus_page.h). A copy uses another set only if the kernel lets a thread
+ * room for to the CPUs in the kernel's list. A process can have several copies of this library, which use each other's objects,
+ * so all copies use the set that the first copy offered (cpus_page.h). A copy uses another set only if the kernel lets a thread
  * run on a CPU that isn't in the common set.
  *
- * The kernel's list isn't always right: a container can show the list of another machine. So the list isn't used if the
- * calling thread is allowed to run on a CPU that isn't listed. If there is no list, or if the list isn't used, every CPU
- * number that the kernel's own masks have room for is treated as possible.
+ * The kernel's list isn't always right: a container can show the list of another machine. The list is therefore not used if the
+ * calling thread is allowed to run on a CPU that isn't listed. If there is no list, or if the list isn't used, every CPU number
+ * that the kernel's own masks have room for is treated as possible.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
@@ -168,7 +168,7 @@ static long affinity(struct kernel_mask *mask)
 
 /*
  * Fills the set with every number that the kernel's mask has room for. A filter can refuse sched_getaffinity() in only some
- * threads. So all threads use the size that the first thread stored.
+ * threads, so all threads use the size that the first thread stored.
  */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
@@ -202,7 +202,7 @@ __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *s
 	return false;
 }
 
-/* Returns whether the error is possibly temporary, so that another attempt can succeed. */
+/* Returns whether the error can be temporary, so that another attempt can succeed. */
 static bool is_passing(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
@@ -210,8 +210,8 @@ static bool is_passing(int error)
 
 /*
  * Stores a word only if its value changes, so a thread that is slower than the others doesn't write while the others read. The
- * loads have acquire order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing
- * thread stored the word.
+ * loads have acquire order. A thread that sees this thread's later store to `state` therefore also sees the word, even if a
+ * racing thread stored the word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -270,8 +270,8 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 
 /*
  * Finds the set to use, and publishes it. If `sees` is true, this copy reads the list; otherwise it only looks for another
- * copy's set. A set with a higher CPU than the present set can't be used any more, because memory is possibly mapped for the
- * CPUs in the present set.
+ * copy's set. A set with a higher CPU than the present set can't be used any more, because memory can be mapped for the CPUs in
+ * the present set.
  */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {
@@ -292,8 +292,8 @@ __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool se
 }
 
 /*
- * If this copy had no descriptor or memory to read the list, it looks for another copy's set at each call. Other copies have
- * possibly made objects meanwhile, for the CPUs in their own set.
+ * If this copy had no descriptor or memory to read the list, it looks for another copy's set at each call. Other copies may
+ * have made objects meanwhile, for the CPUs in their own set.
  */
 const struct rk_cpus *rk_cpus_get(void)
 {

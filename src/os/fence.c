@@ -9,8 +9,8 @@
  *
  * A process has to be registered for this use of membarrier(2). While the process has one thread, the kernel registers it at
  * once. If the process has several threads, the kernel waits until all CPUs have noticed the registration. No constructor
- * registers the process. Most programs need no fence, and a seccomp filter that kills the process for this system call is
- * possibly active from the start.
+ * registers the process. Most programs need no fence, and a seccomp filter that kills the process for this system call can be
+ * active from the start.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>

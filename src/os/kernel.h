@@ -2,8 +2,8 @@
 /*
  * kernel.h - functions for the system calls that this library makes, and functions that find out facts by such calls.
  *
- * A function whose system call fails returns a negative errno. Every function leaves errno as it was. So all functions of
- * this file are async-signal-safe.
+ * A function whose system call fails returns a negative errno. Every function leaves errno as it was, so all functions of this
+ * file are async-signal-safe.
  */
 #ifndef RK_SRC_KERNEL_H
 #define RK_SRC_KERNEL_H
@@ -124,7 +124,7 @@ static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
 #define SYS_futex SYS_futex_time64
 typedef int64_t rk_futex_time;
 #else
-typedef long rk_futex_time; /* the type in the kernel's old timespec, which the libc's time_t possibly isn't */
+typedef long rk_futex_time; /* the type in the kernel's old timespec, which the libc's time_t isn't always */
 #endif
 
 /* Sleeps while *word is `value`, for at most `nanoseconds`. Returns 0 or a negative errno. */
@@ -179,11 +179,11 @@ static inline uint32_t rk_feature_size(void)
 }
 
 /*
- * In src/, only functions of this file call rk_sys_rseq(), and each has one purpose (scripts/check-layers). So no other file of
- * src/ knows the flags and the signature of a registration. embed.h has its own call.
+ * In src/, only functions of this file call rk_sys_rseq(), and each has one purpose (scripts/check-layers). No other file of
+ * src/ therefore knows the flags and the signature of a registration. embed.h has its own call.
  *
- * The code of this function has the complement of the system call's number, which the compiler can't fold. So other copies of
- * this library don't take this copy for a component that registers threads itself (callers.c).
+ * The code of this function has the complement of the system call's number, which the compiler can't fold. Other copies of this
+ * library therefore don't take this copy for a component that registers threads itself (callers.c).
  */
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
@@ -239,7 +239,7 @@ static inline int rk_kernel_slice_on(void)
  *
  * A 32-bit process on a 64-bit kernel has no such address, so 32-bit processes pass NULL. Old kernels accept NULL, and leave
  * the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can report success for a call that
- * isn't made. So on 64-bit machines, success becomes -EPERM.
+ * isn't made. On 64-bit machines, success therefore becomes -EPERM.
  */
 static inline int rk_kernel_has_registration(void)
 {
@@ -261,9 +261,9 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * Returns whether the calling thread's registration at this area has our signature. This function tries to register the
- * thread again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter has possibly
- * answered EPERM, this function returns true.
+ * Returns whether the calling thread's registration at this area has our signature. This function tries to register the thread
+ * again, which changes nothing. The kernel answers EPERM if the signature differs. If a filter may have answered EPERM, this
+ * function returns true.
  */
 static inline bool rk_kernel_signature_is_ours(volatile void *area, uint32_t length)
 {
@@ -272,7 +272,7 @@ static inline bool rk_kernel_signature_is_ours(volatile void *area, uint32_t len
 
 /*
  * Returns whether the memory at this address can be read. The second system call passes the address as that of a new signal
- * mask, and an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes
+ * mask, and an invalid first argument. The kernel reads the mask before it checks the first argument, so the call changes
  * nothing, and causes no fault. A seccomp filter can answer every call with EINVAL, too. The first system call, which has no
  * mask, fails in that case (rk_kernel_tells_readable()).
  */
@@ -374,10 +374,10 @@ static inline bool rk_kernel_file_may_have(uint64_t size)
  * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1 if it does, 0 if not, a
  * negative errno if the kernel doesn't say.
  *
- * glibc sets a robust list for each thread that it creates, and for the child of fork(). The kernel never passes a robust
- * list on to a new thread. So with glibc a thread without a robust list runs on another thread's TLS.
+ * glibc sets a robust list for each thread that it creates, and for the child of fork(). The kernel never passes a robust list
+ * on to a new thread, so with glibc a thread without a robust list runs on another thread's TLS.
  *
- * musl keeps the thread id in TLS, and its gettid() returns the kept id. So a thread runs on another thread's TLS if the
+ * musl keeps the thread id in TLS, and its gettid() returns the kept id. A thread therefore runs on another thread's TLS if the
  * system call returns another id than gettid().
  */
 static inline int rk_kernel_is_vfork_child(void)
@@ -387,8 +387,7 @@ static inline int rk_kernel_is_vfork_child(void)
 	bool differs;
 
 	/*
-	 * If a signal handler forks between the two reads, the child has other ids than its parent. So both ids are read
-	 * again.
+	 * If a signal handler forks between the two reads, the child has other ids than its parent, so both ids are read again.
 	 */
 	do {
 		kept = gettid();

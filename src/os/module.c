@@ -22,8 +22,8 @@ static bool is_loaded(const struct dl_phdr_info *info, uintptr_t address)
 
 /*
  * Returns the address in memory for an address in the dynamic section, or NULL. If the section is writable, glibc replaces the
- * addresses of the file by addresses in memory. No other libc does that. On some machines glibc doesn't, either. So the other
- * address is second choice. The bias is possibly small or negative, so a comparison with the bias doesn't tell them apart.
+ * addresses of the file by addresses in memory. No other libc does that. On some machines glibc doesn't, either, so the other
+ * address is second choice. The bias can be small or negative, so a comparison with the bias doesn't tell them apart.
  */
 static const void *address_of(const struct dl_phdr_info *info, bool is_writable, uintptr_t value)
 {

@@ -2,7 +2,7 @@
 /*
  * module.h - looks symbols up in the memory of a loaded module (the program or a shared object), as the dynamic linker does.
  * Unlike dlsym(), these functions also find symbols of modules that were loaded with RTLD_LOCAL. The functions allocate no
- * memory. So they also work inside an allocator, and before the libc is initialised.
+ * memory, so they also work inside an allocator, and before the libc is initialised.
  */
 #ifndef RK_SRC_MODULE_H
 #define RK_SRC_MODULE_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct rk_module {
-	uintptr_t bias; /* address in memory minus address in the file; possibly negative, then this is the negative number's bits */
+	uintptr_t bias; /* address in memory minus address in the file; if it is negative, this is the negative number's bits */
 	const ElfW(Sym) *symbols;
 	const char *names;
 	const uint32_t *gnu_hash, *hash;

@@ -13,7 +13,7 @@
  * constructors run after the runtime's. Builds with sanitizers don't have it either, because the sanitizer watches these calls.
  *
  * The invariant: no function of this file calls another one. Compilers recognise loops that copy, fill or measure memory, and
- * replace them by calls of these functions. So each loop has an empty assembly statement, which no such loop has.
+ * replace them by calls of these functions. Each loop therefore has an empty assembly statement, which no such loop has.
  */
 #include <stddef.h>
 #include <stdint.h>

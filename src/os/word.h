@@ -2,7 +2,7 @@
 /*
  * word.h - words that a thread shares only with its own signal handlers.
  *
- * Other threads never use these words. So on x86 one instruction without the lock prefix is enough (arch/x86.h).
+ * Other threads never use these words, so on x86 one instruction without the lock prefix is enough (arch/x86.h).
  */
 #ifndef RK_SRC_WORD_H
 #define RK_SRC_WORD_H

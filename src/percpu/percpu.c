@@ -4,7 +4,7 @@
  * ranges: mappings, each with room for many items (percpu_range.c).
  *
  * There is no lock. The invariant: data that threads share changes by one atomic instruction at a time, and every state in
- * between is valid. So a thread can be killed or cancelled at any instruction of this file. A child can be forked at any
+ * between is valid. A thread can therefore be killed or cancelled at any instruction of this file. A child can be forked at any
  * instruction, even by a signal handler, and even by a fork that runs no fork handlers. In all these cases only the item or
  * range that was being created or freed is lost. No thread ever waits.
  *
@@ -14,11 +14,11 @@
  *     1      1           is handed out
  *
  * Each range has two sets of bits, `taken` and `used`, with the meaning above. A third set, `written`, has the items that
- * were handed out before, whose contents have to be reset. Until an item is handed out, only the thread that set its
- * bit in `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. So if two threads free an
- * item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
- * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints, and so are `first`
- * and `hint`, where a search begins.
+ * were handed out before, whose contents have to be reset. Until an item is handed out, only the thread that set its bit in
+ * `taken` accesses the item. Only the thread that cleared its bit in `used` frees the item. If two threads free an item at the
+ * same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If the
+ * compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are only hints, and so are `first` and
+ * `hint`, where a search begins.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
@@ -125,8 +125,8 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
 	/*
-	 * Decide where the threads' areas (struct rseq) are, because operations on items are possibly used before this
-	 * library's constructor has run.
+	 * Decide where the threads' areas (struct rseq) are, because operations on items can be used before this library's
+	 * constructor has run.
 	 */
 	(void)rk_process_get();
 	pool = rk_map(pool_size(&layout));
@@ -143,7 +143,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 	}
 	/*
 	 * rk_fence_prepare() registers the process for membarrier(2), which takes no time as long as there is one thread.
-	 * Otherwise the first fence would register the process, and possibly wait until all CPUs have noticed it.
+	 * Otherwise the first fence would register the process, and could wait until all CPUs have noticed it.
 	 */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
@@ -286,7 +286,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* Try again: possibly another thread has taken items only for rk_percpu_trim(), and soon releases these items. */
+		/* Try again: another thread may have taken items only for rk_percpu_trim(), and soon releases these items. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;

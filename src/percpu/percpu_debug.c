@@ -14,10 +14,10 @@
 #include "os/kernel.h"
 
 /*
- * This file checks memory that the program must not use, and that another thread can get during the check. So AddressSanitizer
- * and valgrind must not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in functions
- * that these tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check these
- * wherever they are called.
+ * This file checks memory that the program must not use, and that another thread can get during the check. AddressSanitizer and
+ * valgrind must therefore not be told that the memory may be used. Instead, this file accesses such memory byte by byte, in
+ * functions that these tools don't check (RK_UNWATCHED). It doesn't call memcpy() or similar functions, because the tools check
+ * these wherever they are called.
  */
 
 /* Returns the offset of the first byte that isn't `with`, or `size` if there is no such byte. */

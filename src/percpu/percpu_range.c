@@ -5,20 +5,20 @@
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *
- * A range has a head, and then a stride of RK_STRIDE bytes for each index. A stride has the slots of all items of the range
- * for this index. The invariant: an item's slots are never accessed before their first use. So a page is committed when a CPU
- * first writes to it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents come
- * from a memory file that holds one stride of items. The file is mapped privately over every stride: a page that is only read
- * is shared, and a page that is written is copied. If memory files don't work, or if there are too many mappings already,
+ * A range has a head, and then a stride of RK_STRIDE bytes for each index. A stride has the slots of all items of the range for
+ * this index. The invariant: an item's slots are never accessed before their first use. A page is therefore committed when a
+ * CPU first writes to it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents
+ * come from a memory file that holds one stride of items. The file is mapped privately over every stride: a page that is only
+ * read is shared, and a page that is written is copied. If memory files don't work, or if there are too many mappings already,
  * items get their initial contents when they are allocated.
  *
- * If a CPU isn't in the list of possible CPUs, its index possibly has no memory. The slots of such an index are then at
+ * If a CPU isn't in the list of possible CPUs, its index may have no memory. The slots of such an index are then at
  * inaccessible addresses, and not in another range.
  *
  * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
- * addresses up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine
- * faults at these addresses instead of accessing another item. If address space is limited, a range reserves addresses only for
- * the CPU numbers of this kernel.
+ * addresses up to the highest CPU number that any kernel has, 2 GiB in all. A process that is moved to a larger machine
+ * therefore faults at these addresses instead of accessing another item. If address space is limited, a range reserves
+ * addresses only for the CPU numbers of this kernel.
  */
 #define _GNU_SOURCE
 #include "percpu.h"

@@ -4,8 +4,8 @@
  * The slots of all items for one CPU are in a row, the stride (percpu_range.h).
  *
  * The invariant: a page is returned only while this thread has taken all items that reach into the page, by their bits in
- * `taken`. So no other thread gets one of these items meanwhile. In a child that is forked meanwhile, these free items stay
- * taken.
+ * `taken`. No other thread therefore gets one of these items meanwhile. In a child that is forked meanwhile, these free items
+ * stay taken.
  */
 #define _GNU_SOURCE
 #include "percpu.h"

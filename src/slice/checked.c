@@ -66,8 +66,8 @@ static void release_region(struct region *region)
 }
 
 /*
- * Runs in a child of fork, which lacks its parent's other threads. New threads of the child possibly get the memory of these
- * other threads, and so the same thread pointers. So no slot may keep such a thread pointer.
+ * Runs in a child of fork, which lacks its parent's other threads. New threads of the child can get the memory of these other
+ * threads, and so the same thread pointers. No slot may therefore keep such a thread pointer.
  */
 static void release_all(void)
 {

@@ -4,9 +4,9 @@
  * waiters sleep on.
  *
  * While a waiter holds the mutex, it adds 1 to the number of waiters, and then loads the count of events. A signaller adds an
- * event, and then loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the
+ * event, and then loads the number of waiters. All four accesses are sequentially consistent, so either the signaller sees the
  * waiter, or the waiter loads the count after the event. In the second case the signaller changed the program's data under the
- * mutex before the waiter took the mutex. So the waiter has seen this change.
+ * mutex before the waiter took the mutex, so the waiter has seen this change.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>

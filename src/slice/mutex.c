@@ -50,7 +50,7 @@ static void taken_with(struct rk_mutex *mutex, int requested)
 		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
-/* Tries once to take the mutex. After a sleep the thread stores SLEPT_FOR, because other threads are possibly sleeping, too. */
+/* Tries once to take the mutex. After a sleep the thread stores SLEPT_FOR, because other threads can be sleeping, too. */
 static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();
@@ -115,7 +115,7 @@ static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mute
 }
 
 /*
- * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores. The common
+ * An atomic instruction waits until the stores before it have reached the cache, so the common path has few stores. The common
  * path also calls no function, because registers would have to be saved for a call.
  */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)

@@ -11,9 +11,9 @@
  * change the byte, too, and restore all of it except the result of prctl(2). If that result gets lost, the thread calls
  * prctl(2) again.
  *
- * Regions aren't counted. An inner region finds that slice_ctrl in the area isn't 0, makes no request, and ends nothing. So a
- * longjmp() leaves no wrong count, and copies of the library need no common state. If the kernel has cleared the outer
- * region's request, an inner region makes a new request.
+ * Regions aren't counted. An inner region finds that slice_ctrl in the area isn't 0, makes no request, and ends nothing. A
+ * longjmp() therefore leaves no wrong count, and copies of the library need no common state. If the kernel has cleared the
+ * outer region's request, an inner region makes a new request.
  *
  * rk_slice_end() clears the request and checks whether time was granted. If so, it gives up the CPU by rseq_slice_yield(2).
  * It also makes this system call if the request is gone already, which shows that the thread was preempted. If the thread had

@@ -26,8 +26,8 @@ static inline bool rk_slice_is_offered(void)
 }
 
 /*
- * Returns whether the kernel offers the extension, or possibly will once the thread is registered. If not, rk_slice_hold()
- * does nothing.
+ * Returns whether the kernel offers the extension, or may offer it once the thread is registered. If not, rk_slice_hold() does
+ * nothing.
  */
 static inline bool rk_slice_is_possible(void)
 {

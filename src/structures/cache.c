@@ -9,17 +9,17 @@
  *   - A spare bank, which is neither in use nor being emptied, has no object and capacity 0.
  *   - An array never has the same state (struct rk_array) twice. Each operation advances the count in the state, and so does
  *     each reclaim (cache_reclaim.c) that takes the bank. A slot's two banks count from different numbers.
- *   - A capacity decreases only after its bank was taken. Then the smaller capacity is stored before the array's next state. So a
- *     thread reads the state first, and the capacity after it. If a section later finds the same state, the capacity is still at
- *     least the one that was read.
+ *   - A capacity decreases only after its bank was taken. Then the smaller capacity is stored before the array's next state, so
+ *     a thread reads the state first, and the capacity after it. If a section later finds the same state, the capacity is still
+ *     at least the one that was read.
  *
  * A thread that moves an object first takes it out of one place, and then puts it into another. In between the object belongs
  * to the thread. A child that is forked in between lacks this object, and has no object twice. Inside a bracket
- * (rk_vfork_begin()), a vfork child can be killed in between. So there objects move directly between the caller and the depot
+ * (rk_vfork_begin()), a vfork child can be killed in between, so there objects move directly between the caller and the depot
  * (cache_hand.c).
  *
  * The state of an array is one word. Its low bits are the array's length, and the bits above count all objects that were ever
- * moved. So the one store by which a section commits also counts the operations. If an array's state hasn't changed since
+ * moved. The one store by which a section commits also counts the operations. If an array's state hasn't changed since
  * rk_cache_reclaim_idle() last looked, the CPU counts as idle. To copy a batch, a thread reads the state first. The section
  * commits only if the state is still the same.
  */

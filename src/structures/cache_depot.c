@@ -3,8 +3,8 @@
  * cache_depot.c - the depot of a cache: its magazines and its limits; see cache_depot.h. Inside a bracket (rk_vfork_begin()),
  * cache_hand.c does the work.
  *
- * The invariant: a magazine is in one of the stacks, or was never used, or is held by one thread. Only the holder accesses
- * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a
+ * The invariant: a magazine is in one of the stacks, or was never used, or is held by one thread. Only the holder accesses the
+ * magazine's objects. The link in a magazine stays readable as long as the depot exists. A thread that is about to pop a
  * magazine can safely read the link, even after another thread has popped this magazine.
  */
 #include "cache_stack.h"
@@ -18,8 +18,9 @@
 #include "thread/bracket.h"
 
 /*
- * Not all magazines get full, and operations hold some. So a depot has more magazines than the objects of its limit fill: one
- * more for every PART magazines, and SPARE more. If more operations than this hold a magazine at the same time, a put finds none.
+ * Not all magazines get full, and operations hold some. A depot therefore has more magazines than the objects of its limit
+ * fill: one more for every PART magazines, and SPARE more. If more operations than this hold a magazine at the same time, a put
+ * finds none.
  */
 #define SPARE 64
 #define PART 16

@@ -12,7 +12,7 @@
  * array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's capacity to the limit.
  *
  * Inside a bracket, rk_depot_put() checks the limit, but its objects are subtracted from the limit only after the bracket has
- * ended. Until then other threads can use the same room. So the cache can exceed its limit by the number of these objects.
+ * ended. Until then other threads can use the same room, so the cache can exceed its limit by the number of these objects.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
 #define RK_SRC_CACHE_DEPOT_H
@@ -47,7 +47,7 @@ struct depot_hand {
 
 /*
  * A depot has parts, each in a line of the processor's cache. A thread uses the part of its CPU, and other parts only if that
- * part has nothing. So objects return to the CPU that used them, and two CPUs rarely change the same line.
+ * part has nothing. Objects therefore return to the CPU that used them, and two CPUs rarely change the same line.
  */
 #define DEPOT_PARTS 8
 enum depot_stack { DEPOT_FULL, DEPOT_BEGUN, DEPOT_EMPTY, DEPOT_STACKS };

@@ -10,11 +10,11 @@
  * the part of the magazine's count that the depot's counts include. The correct counts follow from `base` and the magazine's
  * present count. A thread outside of brackets updates the depot's counts (rk_hand_settle()).
  *
- * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't
- * find out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the
- * same value twice, and the value in `intent` has BY_HAND set. If the word has the value in `intent`, the change was made.
- * Before another thread changes a word with BY_HAND, that thread stores DONE in `intent`. The invariant: if the change was
- * made, the word equals `intent`, or `intent` is DONE.
+ * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't find
+ * out whether this change was made, so the thread first stores the word's new value in `intent`. A word never has the same
+ * value twice, and the value in `intent` has BY_HAND set. If the word has the value in `intent`, the change was made. Before
+ * another thread changes a word with BY_HAND, that thread stores DONE in `intent`. The invariant: if the change was made, the
+ * word equals `intent`, or `intent` is DONE.
  */
 #include "cache_stack.h"
 

@@ -2,8 +2,8 @@
 /*
  * cache_place.h - caches whose memory is reserved in advance, for the allocator in malloc/.
  *
- * After a process has set itself a limit or a seccomp filter, the kernel possibly refuses new memory. So an allocator
- * reserves the memory of all its caches at the start. Later it makes a cache without a system call.
+ * After a process has set itself a limit or a seccomp filter, the kernel can refuse new memory. An allocator therefore reserves
+ * the memory of all its caches at the start. Later it makes a cache without a system call.
  */
 #ifndef RK_SRC_CACHE_PLACE_H
 #define RK_SRC_CACHE_PLACE_H

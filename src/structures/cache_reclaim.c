@@ -74,8 +74,8 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 }
 
 /*
- * Returns whether the CPU's array has another state than at the last call. Two threads that call this at the same time
- * possibly get the same answer.
+ * Returns whether the CPU's array has another state than at the last call. Two threads that call this at the same time can get
+ * the same answer.
  */
 static bool is_news(struct arrays *arrays, intptr_t state)
 {

@@ -61,7 +61,7 @@ static inline uint64_t changed(uint64_t word, uint64_t number)
 }
 
 /*
- * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, it was possibly
+ * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, it may have been
  * killed before it stored DONE. In that case this function stores DONE.
  */
 static inline void acknowledge(struct depot *depot, uint64_t word)
@@ -82,7 +82,7 @@ static inline void set_count(struct magazine *m, uint32_t count)
 }
 
 /*
- * Returns the number of the magazine after `m`, for a thread that is about to pop `m`. Possibly another thread has popped `m`
+ * Returns the number of the magazine after `m`, for a thread that is about to pop `m`. Another thread may have popped `m`
  * already.
  */
 static inline uint32_t next_of(const struct magazine *m)

@@ -8,7 +8,7 @@
  * the CPUs' slots by aligned loads.
  *
  * An add repeats an aborted section at most RK_ABORTS_MAX times, and then adds to the overflow slot. A reset stores the sum as
- * the baseline. So only the sections on a CPU write to this CPU's slot, and no fence is needed.
+ * the baseline, so only the sections on a CPU write to this CPU's slot, and no fence is needed.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
@@ -90,7 +90,7 @@ static int64_t total(const struct rk_counter *counter)
 
 int64_t rk_counter_sum(const struct rk_counter *counter)
 {
-	/* The baseline is loaded before the slots. So the slots include every add that the baseline includes. */
+	/* The baseline is loaded before the slots, so the slots include every add that the baseline includes. */
 	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_ACQUIRE);
 
 	return (int64_t)((uint64_t)total(counter) - baseline);
@@ -103,7 +103,7 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	int64_t sum;
 
 	/*
-	 * If another reset stores the baseline first, the adds until then are in the result of that reset. So this reset sums
+	 * If another reset stores the baseline first, the adds until then are in the result of that reset, so this reset sums
 	 * again. Each failure of the compare-and-swap means that another reset has succeeded.
 	 */
 	do

@@ -13,10 +13,10 @@
  *
  * This is why the values are a consistent cut: if they contain an add, they contain all adds that happened before it. Let add
  * A happen before add B. Then A's load of `plane` happened before B's load of `plane`. If two loads of one word are ordered,
- * the later load never sees an older value. So A's phase isn't later than B's. So if B is in the phases up to c, A is in
- * them, too. (If each CPU had a `plane` of its own, the two loads wouldn't be ordered: see the first rejected design.) It
- * remains to show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or
- * aborted. An aborted section begins again, and loads `plane` again.
+ * the later load never sees an older value, so A's phase isn't later than B's. If B is in the phases up to c, A is in them,
+ * too. (If each CPU had a `plane` of its own, the two loads wouldn't be ordered: see the first rejected design.) It remains to
+ * show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or aborted. An
+ * aborted section begins again, and loads `plane` again.
  *
  * A thread that can't use a section adds to the overflow slot, by an atomic instruction. No fence ends such an overflow add,
  * so it can reach its plane at any time. Let A be an overflow add. Suppose that A reaches its plane during the turn that

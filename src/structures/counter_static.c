@@ -4,8 +4,8 @@
  *
  * While the counter can't be created, adds go to the word `early`. The invariant: each add is in `early` or in the counter, or a
  * thread is moving it to the counter. A thread that adds to `early` loads the counter's address afterwards. The thread that
- * created the counter stores this address, and then moves the adds that are in `early`. So at least one of these two threads
- * moves the add.
+ * created the counter stores this address, and then moves the adds that are in `early`. At least one of these two threads moves
+ * the add.
  */
 #include <rseqkit/counter.h>
 

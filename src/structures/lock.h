@@ -23,17 +23,17 @@
  *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (bench/METHOD.md)
  *   a barrier in the unlock, between its store     takes as long as an atomic instruction; instead the waiter fences
  *   and the check for waiters
- *   one futex for all waiters                      possibly the woken waiter can't take the slot, and another waiter, which
+ *   one futex for all waiters                      the woken waiter may be unable to take the slot, and another waiter, which
  *                                                  could take it, sleeps on
  *   a woken thread that gives up wakes no other    other threads sleep although the lock is free
- *   the thread pointer identifies the holder       in a grandchild, a new thread possibly has the same thread pointer
+ *   the thread pointer identifies the holder       in a grandchild, a new thread can have the same thread pointer
  *   the words are zero in a child                  the child wouldn't know which locks its thread holds, and which data is half
  *                                                  done
  *   a gate that is closed in a child               no section can take the lock until the child knows the number of the thread
  *                                                  that forked; and if no fork handlers run, the child doesn't know the
  *                                                  holders
- * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
- * thread pointer. No two threads ever have the same number.
+ * A holder is therefore identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from
+ * the thread pointer. No two threads ever have the same number.
  */
 #ifndef RK_SRC_LOCK_H
 #define RK_SRC_LOCK_H

@@ -5,11 +5,11 @@
  *
  * How threads wait. A waiter sets a flag in the slot's word `waiting`, fences all CPUs, checks the slot again, and sleeps. A
  * thread that unlocks stores 0, and then reads the flag. The waiter's fence replaces a barrier between that store and that
- * load. There are two kinds of waiters: threads that want a free slot (FREE), and the thread that has closed the slot and
- * wants it empty (EMPTY). An unlock wakes one waiter of each kind. It isn't enough to wake only the EMPTY waiter, because
- * this waiter has possibly given up. It isn't enough to wake only a FREE waiter, because it can't take a closed slot. The
- * invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. The waiter that is
- * awake sets the flag when it takes the slot, or wakes another thread when it gives up.
+ * load. There are two kinds of waiters: threads that want a free slot (FREE), and the thread that has closed the slot and wants
+ * it empty (EMPTY). An unlock wakes one waiter of each kind. It isn't enough to wake only the EMPTY waiter, because this waiter
+ * may have given up. It isn't enough to wake only a FREE waiter, because it can't take a closed slot. The invariant: while a
+ * thread sleeps for a slot that is free, the flag is set, or another waiter is awake. The waiter that is awake sets the flag
+ * when it takes the slot, or wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
@@ -162,8 +162,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	int r;
 
 	/*
-	 * If this thread holds the slot, it must not wait for the claim: possibly the claim's holder is waiting for this
-	 * thread.
+	 * If this thread holds the slot, it must not wait for the claim: the claim's holder can be waiting for this thread.
 	 */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return rk_limit_error(wait->nanoseconds, true);
@@ -186,7 +185,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 		}
 	}
 	/*
-	 * OWNED is set before HALF_DONE is cleared. So a child that is forked in between also finds that the data is half done.
+	 * OWNED is set before HALF_DONE is cleared, so a child that is forked in between also finds that the data is half done.
 	 */
 	r = __atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE ? 1 : 0;
 	if (r == 1)

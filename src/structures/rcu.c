@@ -7,39 +7,39 @@
  *
  * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous
  * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. If a
- * section had loaded the old name, it has added its 1 by then. Or it was aborted, and loads the name again. So from the fence
+ * section had loaded the old name, it has added its 1 by then. Or it was aborted, and loads the name again, so from the fence
  * on, the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that hasn't left,
  * because the 1 of such a reader was added before the first word was read. If the fence fails, the period doesn't advance. The
  * next thread that tries to advance the period fences first.
  *
  * A reader that can't use a section is an overflow reader. The fence doesn't abort it. Such a reader adds 1 to the word in
  * the overflow slot, and then loads the name again. If the name has changed, the reader subtracts its 1 from the same word,
- * and begins again. The reader's addition and both its loads are sequentially consistent, and so are the writer's store of
- * the name and its load of the overflow word. So either the sum has the reader's 1, or the reader sees the new name.
+ * and begins again. The reader's addition and both its loads are sequentially consistent, and so are the writer's store of the
+ * name and its load of the overflow word. Therefore either the sum has the reader's 1, or the reader sees the new name.
  *
  * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
  *   1. a reader that sees the new name sees what was published before it;
  *   2. a writer that sees that a reader has left also sees all that the reader did in its section. The reader's loads are done.
  * Other machines guarantee none of this, and readers have no barriers. On these machines the writer calls rk_fence_memory()
- * before it stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader
+ * before it stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence, so a reader
  * that loads the new name does so after this fence. The reader's later loads also come after the fence, and find what was
- * published. (2) When the writer sees the store by which a reader left, that store was executed. So the second fence
- * interrupts the reader's CPU after that store, or the reader's thread was switched out after that store. In both cases all
- * that precedes the store in the program is done. Between these two memory fences comes the fence of all CPUs' sections. It
- * ensures that the sum includes each reader that counted in the previous phase. On each CPU that this fence interrupts, it is
- * also a memory fence. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c).
+ * published. (2) When the writer sees the store by which a reader left, that store was executed. The second fence interrupts
+ * the reader's CPU after that store, or the reader's thread was switched out after that store. In both cases all that precedes
+ * the store in the program is done. Between these two memory fences comes the fence of all CPUs' sections. It ensures that the
+ * sum includes each reader that counted in the previous phase. On each CPU that this fence interrupts, it is also a memory
+ * fence. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c).
  *
  * In a forked child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew.
- * Threads block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues
+ * Threads block signals before they open a domain or advance a period, so no handler forks meanwhile, and no thread continues
  * such work in a child.
  *
  * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim
- * (rseqkit/remote.h). No thread holds this claim while the thread waits. So the domain needn't be told of forks or signal
- * handlers. A reader's token is the address of the word that counts the reader. So a reader needs no test when it leaves,
- * whatever thread or process it is in by then.
+ * (rseqkit/remote.h). No thread holds this claim while the thread waits, so the domain needn't be told of forks or signal
+ * handlers. A reader's token is the address of the word that counts the reader. A reader therefore needs no test when it
+ * leaves, whatever thread or process it is in by then.
  *
- * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each
- * thread, each read section would need two more stores, and take 1.5 times as long. So the program calls rk_rcu_read_keep().
+ * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each thread,
+ * each read section would need two more stores, and take 1.5 times as long. Instead, the program calls rk_rcu_read_keep().
  *
  * The models for this are SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by
  * membarrier(2). Rejected designs:
@@ -227,8 +227,8 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
 	/*
-	 * Adding 0 is also a store. So the stores by which the caller made data unreachable come before any period that
-	 * begins later.
+	 * Adding 0 is also a store, so the stores by which the caller made data unreachable come before any period that begins
+	 * later.
 	 */
 	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }

@@ -9,7 +9,7 @@
  *
  * The invariant, also in a child that is forked at any moment: each call is in one list, or in two lists that share it, or is
  * being called. The runner stores calls in `waiting` before it removes these calls from the queue. The runner stores calls in
- * `ready` before it removes these calls from `waiting`. So if a child lacks the runner, the lists show how far the runner was.
+ * `ready` before it removes these calls from `waiting`. If a child lacks the runner, the lists show how far the runner was.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -153,7 +153,7 @@ static bool is_set(const uint32_t *stop)
 
 /*
  * Sleeps until a call is deferred or *stop is set, or for at most `nanoseconds`. A call leaves the queue only after it is in
- * `waiting`. So if both lists are empty, no call waits, and a later rk_rcu_defer() sees this waiter.
+ * `waiting`. If both lists are empty, no call waits, and a later rk_rcu_defer() sees this waiter.
  */
 static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds, const uint32_t *stop)
 {
@@ -205,8 +205,8 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 
 /*
  * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or collect() will find them in the queue
- * when it runs next. collect() runs only after all calls that it moved before have been called. So when it begins for the
- * second time from now, all calls that were deferred before rk_rcu_barrier() have been called.
+ * when it runs next. collect() runs only after all calls that it moved before have been called. When it begins for the second
+ * time from now, all calls that were deferred before rk_rcu_barrier() have been called.
  */
 int rk_rcu_barrier(struct rk_rcu *rcu)
 {

@@ -7,25 +7,25 @@
  * says whether sections count in the words of CPUs. The invariant: the number of references is the sum of all CPUs' words,
  * plus the references in the shared count. The shared count has 2 for each reference, and 1 more while the object is alive.
  * Only sections change CPUs' words, and only while the gate is open. Atomic instructions change the shared count at any
- * time. Neither part means anything alone: a thread can count a new reference in one part, and subtract it later from the
- * other part. So one part can grow without a limit while the other part shrinks. Both parts wrap.
+ * time. Neither part means anything alone: a thread can count a new reference in one part, and subtract it later from the other
+ * part. One part can therefore grow without a limit while the other part shrinks. Both parts wrap.
  *
  * While the object is alive, the shared count is odd, so it is never 0. rk_ref_kill() closes the gate and fences all CPUs.
- * After the fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then
- * adds this sum to the shared count, and subtracts the owner's reference and the 1 of the living object. So if a thread sees
- * an even shared count, this count has all references.
+ * After the fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds
+ * this sum to the shared count, and subtracts the owner's reference and the 1 of the living object. If a thread sees an even
+ * shared count, this count therefore has all references.
  *
  * The single instruction also matters if another thread forks meanwhile. Either the child's shared count has the sum, or the
  * child has the count and the words as they were before. The pages of the count and of the words are copied as of one moment.
  * The kernel makes these pages read-only, and flushes the address translations on all CPUs. No thread can write to the pages
- * again before this flush has ended, because a page fault waits for the lock that fork holds (dup_mmap()). So if a child
- * lacks a store of a thread, it also lacks the later stores of that thread.
+ * again before this flush has ended, because a page fault waits for the lock that fork holds (dup_mmap()). If a child lacks a
+ * store of a thread, it also lacks the later stores of that thread.
  *
  * Memory order. A rk_ref_put() in a section is a plain store. The kill's fence is a memory fence on each CPU that it
- * interrupts. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c). If the sum includes a put,
- * the thread made this put before the fence. So all that the thread did before this put is done, and is visible after the
+ * interrupts. On the other CPUs, a thread switch was a memory fence (kernel/sched/membarrier.c). If the sum includes a put, the
+ * thread made this put before the fence. All that the thread did before this put is therefore done, and is visible after the
  * fence. A put after the fence is an atomic instruction, with release and acquire. The thread that brings the count to 0 does
- * so by the kill's atomic instruction, or after that instruction. So this thread comes after all puts.
+ * so by the kill's atomic instruction, or after that instruction. This thread therefore comes after all puts.
  *
  * The gate is in the object, because a thread that takes a reference has the object's address. Until the kill, the gate's cache
  * line is only read. If the fence fails, the object isn't killed: the gate stays closed, all threads count in the shared count,

@@ -10,7 +10,7 @@
  *   - From the tail to the head there are whole records and padding. None of these crosses the end of a unit. A unit is the
  *     log or, in an overwriting ring, a block, an eighth of it. In an overwriting ring the whole records begin with the
  *     seventh block before the head's block, not at the tail.
- *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So if a thread reads one of
+ *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. If a thread reads one of
  *     these positions, and a later section finds the same value, the position hasn't changed in between.
  *
  * At the end of a unit, one section fills the rest with padding, and a second section advances the limit. A thread that
@@ -21,9 +21,9 @@
  * advances the head. A thread reserves no room before this section, so a thread that stops half-way blocks no other thread.
  * Positions never repeat, so a section can rely on positions that were read before the section.
  *
- * An overwriting ring has the same sections. Its limit advances by a block, and no record crosses the end of a block. So the
- * reader of a snapshot knows where records begin, although blocks contain no word that says so. The snapshot leaves out the
- * block that is being overwritten. Aborted sections have possibly written to that block, too.
+ * An overwriting ring has the same sections. Its limit advances by a block, and no record crosses the end of a block. The
+ * reader of a snapshot therefore knows where records begin, although blocks contain no word that says so. The snapshot leaves
+ * out the block that is being overwritten. Aborted sections may have written to that block, too.
  */
 #define _GNU_SOURCE
 #include "ring.h"

@@ -43,9 +43,9 @@ struct merged {
 };
 
 /*
- * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So
- * no copy of this library in a child process finds a descriptor of the parent. rk_ring_notify() stores 0 in `fd` before it
- * changes `process`. So load `process` first, and then `fd`.
+ * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. No
+ * copy of this library in a child process therefore finds a descriptor of the parent. rk_ring_notify() stores 0 in `fd` before
+ * it changes `process`, so load `process` first, and then `fd`.
  */
 struct ring_file {
 	int fd;        /* the descriptor plus 1; 0 if there is none */

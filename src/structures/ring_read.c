@@ -14,7 +14,7 @@
  * fence no record with an earlier stamp than this clock is written. Writers without rseq write to one ring, the overflow
  * ring. They hold its claim while they read the stamp and until they have stored the head. A barrier instruction comes before
  * each read of a stamp. Without this instruction, a processor can read its clock before the cache line of a lock has arrived.
- * Then the stamps of two threads that hold the lock in turn would possibly be in the wrong order.
+ * Then the stamps of two threads that hold the lock in turn could be in the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -35,7 +35,7 @@
 
 /*
  * Returns the position of the oldest whole block, or the log's `start`, whichever is later. The block before the oldest whole
- * block has the same memory as the head's block. So this memory is being overwritten, or will be.
+ * block has the same memory as the head's block, so this memory is being overwritten, or will be.
  */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {

@@ -7,7 +7,7 @@
  * records again. If a writer's section ended before the fence, the reader sees the record. Otherwise the writer loads the
  * flag after the fence, and finds it set.
  *
- * A child of fork must not write to its parent's descriptor (rki_ring_wake()). So the descriptor is on a page that the kernel
+ * A child of fork must not write to its parent's descriptor (rki_ring_wake()), so the descriptor is on a page that the kernel
  * wipes in children (ring.h). A process's number (thread/number.h) beside the descriptor couldn't tell a child from its parent,
  * because each copy of the library has process numbers of its own.
  */
@@ -71,9 +71,9 @@ int rk_ring_arm(struct rk_ring *ring)
  * before it has woken the sleepers, the parent's next write also wakes them. A child of fork doesn't use its parent's
  * descriptor, because in the child the same descriptor can be another file.
  *
- * The writer that ends the waiting also notifies, and has to use the descriptor that is set at that moment. So the writer loads
- * `waiting` before the descriptor. If rk_ring_notify() sets another descriptor in between, it also changes `waiting`. Then the
- * writer can't end the waiting, and loads both again.
+ * The writer that ends the waiting also notifies, and has to use the descriptor that is set at that moment. The writer
+ * therefore loads `waiting` before the descriptor. If rk_ring_notify() sets another descriptor in between, it also changes
+ * `waiting`. Then the writer can't end the waiting, and loads both again.
  */
 void rki_ring_wake(struct rk_ring *ring)
 {

@@ -17,9 +17,9 @@
  * then on no section counts a reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the
  * phase. If the phase doesn't let this reader in, the reader subtracts its 1 from the same word. The writer sets CLOSING, and
  * then takes the sum. These four accesses are sequentially consistent, so either the sum has the reader, or the reader sees
- * CLOSING. The overflow word is read first for the sum. So the sum counts every reader that has the lock, and is 0 only if
- * there is none. A reader that was let in while the phase was WAITING possibly subtracts its 1 from a CPU's word when it
- * leaves. But its 1 was in the overflow word before CLOSING. So the sum can't have the subtraction without the addition.
+ * CLOSING. The overflow word is read first for the sum. The sum therefore counts every reader that has the lock, and is 0 only
+ * if there is none. A reader that was let in while the phase was WAITING can subtract its 1 from a CPU's word when it leaves.
+ * But its 1 was in the overflow word before CLOSING, so the sum can't have the subtraction without the addition.
  *
  * The model for this is percpu-rwsem of the kernel. Rejected designs:
  *   a reader loads a flag, then counts itself    if it is stopped in between, it later has the lock together with a writer
@@ -29,14 +29,14 @@
  *   the state is in a slot that children clear   a child wouldn't know that its thread is the writer
  *   a child inherits the gate                    if a missing writer had closed it, the child's readers would wait for ever
  *
- * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
- * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock
- * without sections need a barrier when they leave. Waiting readers sleep until the phase changes.
+ * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`,
+ * and wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. Only readers of a lock
+ * without sections therefore need a barrier when they leave. Waiting readers sleep until the phase changes.
  *
- * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So a thread
- * that sees a reader's end sees all that the reader did, and a thread that finds the gate open sees what the writer stored. On
- * other machines the writer fences memory after the sum was 0, and again before it opens the gate (rcu.c). If the second fence
- * fails, the gate stays closed. Then the phase lets readers in, and these readers use atomic instructions.
+ * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. A thread that
+ * sees a reader's end therefore sees all that the reader did, and a thread that finds the gate open sees what the writer
+ * stored. On other machines the writer fences memory after the sum was 0, and again before it opens the gate (rcu.c). If the
+ * second fence fails, the gate stays closed. Then the phase lets readers in, and these readers use atomic instructions.
  *
  * In a forked child the gate is closed. The child's first user opens it, with signals blocked (readers.h), if no writer holds
  * the claim (open_if_unlocked()). If the claim's holder is a thread that fork didn't copy, the phase says whether that holder
@@ -69,8 +69,8 @@ static void tell_writer(struct rk_rwlock_state *state)
 }
 
 /*
- * If a signal handler forks inside this function, the child counts readers in another set of words. So the child reads the
- * sum again.
+ * If a signal handler forks inside this function, the child counts readers in another set of words, so the child reads the sum
+ * again.
  */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
@@ -215,7 +215,7 @@ static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **s
 	if (lets_in(rk_rwlock_state_of(lock)))
 		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(rk_rwlock_state_of(lock)); /* possibly the writer has counted this reader in its sum */
+	tell_writer(rk_rwlock_state_of(lock)); /* the writer may have counted this reader in its sum */
 	*section = NULL;
 	return -EBUSY;
 }
@@ -261,7 +261,7 @@ int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struc
 		if (r >= 0)
 			return r;
 		open_if_unlocked(lock);
-		/* Possibly the gate is open now. */
+		/* The gate can be open now. */
 		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE)
 			return 0;
 		r = read_by_overflow(lock, section);
@@ -282,7 +282,7 @@ void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_sectio
 
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
-	/* Writers of a lock without sections don't fence. So the following instruction is the barrier. */
+	/* Writers of a lock without sections don't fence, so the following instruction is the barrier. */
 	if (!state->readers.by_sections)
 		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
 	if (rk_rwlock_phase(state) != IDLE)

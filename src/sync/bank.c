@@ -10,27 +10,26 @@
  *   taken             word                     the bank in `taken`
  *   0                 any                      there is none
  *   bank | PENDING    the same bank, open      is in use, and about to be taken
- *   bank | PENDING    another bank, or closed  is possibly still in use, until a fence of the slot's CPU
+ *   bank | PENDING    another bank, or closed  can still be in use, until a fence of the slot's CPU
  *   bank              another bank, or closed  belongs to the claim's holder
  *   bank              the same bank, open      is in use: the holder has opened the slot with it again
  *   bank | BRIEFLY    the same bank, closed    is unchanged, and the slot has to be opened with it again (vector.c)
  *   bank | BRIEFLY    the same bank, open      is in use
  *   bank | BRIEFLY    another bank             is spare: the other bank is in use
  *
- * A fence can fail: a seccomp filter that is installed later can forbid both membarrier(2) and running on another CPU. By
- * then the first word possibly names the spare bank. The old bank stays PENDING, and belongs to no thread until a fence
- * succeeds.
+ * A fence can fail: a seccomp filter that is installed later can forbid both membarrier(2) and running on another CPU. By then
+ * the first word can name the spare bank. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
  *
  * A child that is forked during rk_bank_take() finds one of three states. If the slot is open with the bank in `taken`,
  * nothing has happened. If the slot is open with another bank, or closed, the next rk_bank_take() fences and returns the bank
  * in `taken`.
  *
- * If slots are used by concurrency id, sections on any CPU use a slot. So rk_bank_take_cid() fences all CPUs.
+ * If slots are used by concurrency id, sections on any CPU use a slot, so rk_bank_take_cid() fences all CPUs.
  *
  * No fence reaches a section whose thread sleeps in a page fault, because this thread runs on no CPU. The section is aborted
  * only when the thread continues. Before that the kernel handles the fault, and kills the process if the page was unmapped.
- * So keep banks and nodes of lists mapped as long as a section can access them. (We observed this with swap, with pages of
- * files, and with userfaultfd.)
+ * Keep banks and nodes of lists mapped as long as a section can access them. (We observed this with swap, with pages of files,
+ * and with userfaultfd.)
  */
 #include "bank.h"
 
@@ -55,8 +54,8 @@ static intptr_t bank_of(intptr_t word)
 }
 
 /*
- * Returns NULL for parameters that name no slot. An index is a CPU number or a concurrency id. A concurrency id is possibly
- * the number of no CPU.
+ * Returns NULL for parameters that name no slot. An index is a CPU number or a concurrency id. A concurrency id can be the
+ * number of no CPU.
  */
 static struct rk_bank_slot *slot_of(void *base, int index)
 {
@@ -158,7 +157,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		/* Possibly another thread has opened the slot with the spare bank. */
+		/* Another thread may have opened the slot with the spare bank. */
 		if (spare != NULL && bank_of(word) == (intptr_t)spare) {
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;

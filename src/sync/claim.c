@@ -4,7 +4,7 @@
  *
  * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder
  * is elsewhere. A holder is elsewhere if fork didn't copy its thread to this process, or if the holder is a bracket
- * (rk_vfork_begin()) that has ended (thread/holder.h). `holder` is one word, and the claim's whole state. So a child finds a
+ * (rk_vfork_begin()) that has ended (thread/holder.h). `holder` is one word, and the claim's whole state, so a child finds a
  * valid claim, whenever it is forked.
  */
 #define _GNU_SOURCE
@@ -27,8 +27,8 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
 	/*
-	 * Possibly `holder` is the number of a bracket. thread/bracket.c stores this number in its table before any claim gets
-	 * the number. Because this load has acquire order, rk_holder_is_elsewhere() finds the number in the table.
+	 * `holder` can be the number of a bracket. thread/bracket.c stores this number in its table before any claim gets the
+	 * number. Because this load has acquire order, rk_holder_is_elsewhere() finds the number in the table.
 	 */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
@@ -63,7 +63,7 @@ static uint32_t *futex_of(struct rk_claim *claim)
 
 /*
  * Takes the claim, and waits for it at most `nanoseconds`. Returns at once if the calling thread, or its vfork parent, holds
- * the claim. A waiter inside a bracket (rk_vfork_begin()) can be killed, and then couldn't subtract itself from `waiters`. So
+ * the claim. A waiter inside a bracket (rk_vfork_begin()) can be killed, and then couldn't subtract itself from `waiters`, so
  * such a waiter isn't counted, and polls.
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
@@ -82,9 +82,9 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/*
-		 * If a signal handler forks during this sleep, no thread of the child wakes the forking thread. So the sleep
-		 * has a time limit, after which the thread looks again. The child calls rk_number_mine(), because before that
-		 * call no holder counts as elsewhere in the child.
+		 * If a signal handler forks during this sleep, no thread of the child wakes the forking thread. The sleep
+		 * therefore has a time limit, after which the thread looks again. The child calls rk_number_mine(), because
+		 * before that call no holder counts as elsewhere in the child.
 		 */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_number_mine();

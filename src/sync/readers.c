@@ -3,9 +3,9 @@
  * readers.c - counts readers in one word for each CPU (readers.h), and sums these words.
  *
  * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The words are read one
- * after the other. So the sum has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about
- * readers that begin. If no reader begins, each word only decreases during the reading, and the sum includes each reader that
- * leaves after the reading.
+ * after the other. The sum therefore has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know
+ * about readers that begin. If no reader begins, each word only decreases during the reading, and the sum includes each reader
+ * that leaves after the reading.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -76,8 +76,8 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 
 /*
  * Gives a generation to a process without a generation. A thread stores the next generation in `here`, as an offer. In each
- * child `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children
- * inherit. Only after that the process uses the generation. So no child takes the generation of an ancestor that has readers.
+ * child `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children inherit.
+ * Only after that the process uses the generation, so no child takes the generation of an ancestor that has readers.
  *
  * Signals are blocked, so no handler forks here, and no thread continues this function in a child with values that it loaded
  * in the parent. If signals can't be blocked, such a fork is noticed: before a thread loads the generation in the state, it

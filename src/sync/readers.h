@@ -4,9 +4,9 @@
  * No thread registers as a reader.
  *
  * An item has a slot for each CPU, and two slots more (rseqkit/percpu.h). A word of the item, the gate, says in which word of
- * a slot readers are counted now. A reader that begins adds 1 to this word in the slot of its CPU. A reader that ends
- * subtracts 1 from the same word, in the slot of the CPU on which it runs by then. So the word of one slot alone means
- * nothing. The sum over all slots is the number of readers.
+ * a slot readers are counted now. A reader that begins adds 1 to this word in the slot of its CPU. A reader that ends subtracts
+ * 1 from the same word, in the slot of the CPU on which it runs by then. The word of one slot alone therefore means nothing.
+ * The sum over all slots is the number of readers.
  *
  *   reserve slot (-2)     overflow slot (-1)               slot of each CPU
  *   +-------------+       +-----------------+------+       +-----------------+
@@ -15,12 +15,12 @@
  *                           set 0   1   2   3  +-----------> in slot 0
  *                         phase 0 1 0 1 0 1 0 1
  *
- * After a fork, all slots in the child are zero, except the state. So the gate is 0 (closed), and the child's first user
+ * After a fork, all slots in the child are zero, except the state. The gate is therefore 0 (closed), and the child's first user
  * opens it: stores in it which word is to be used. This word is in another set of counts than the parent's, because a reader
- * that began before the fork can still end, in the set where it was counted. The child's generation determines the set. It
- * is the generation of the nearest ancestor with a generation, plus 1. The gate, the counts and the generations are in the
- * item, so all copies of this library in the process use the same set. A thread blocks signals before it opens a gate. So no
- * handler forks meanwhile, and no thread continues the opening in a child.
+ * that began before the fork can still end, in the set where it was counted. The child's generation determines the set. It is
+ * the generation of the nearest ancestor with a generation, plus 1. The gate, the counts and the generations are in the item,
+ * so all copies of this library in the process use the same set. A thread blocks signals before it opens a gate, so no handler
+ * forks meanwhile, and no thread continues the opening in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H

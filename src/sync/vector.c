@@ -4,9 +4,9 @@
  * one operation; see rseqkit/vector.h.
  *
  * The invariant: no operation writes to the slot's bank. The operations change a duplicate of it in the spare bank, and one
- * store makes the spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c).
- * So if a child is forked without this thread, the next thread that takes the slot's claim (claim.h) can open the slot with
- * the old bank.
+ * store makes the spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c). If
+ * a child is forked without this thread, the next thread that takes the slot's claim (claim.h) can open the slot with the old
+ * bank.
  *
  * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the
  * slot by a section of its own. When this section commits, no other section on the CPU is half done, so no fence is needed.

@@ -3,9 +3,9 @@
  * area.c - the thread block in static TLS (area.h), and the words by which inlined code finds a thread's area (struct rseq) and
  * knows its fields: rk_area_offset, rk_area_valid and rk_cid_limit.
  *
- * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
- * with the same symbols, in writable memory. Possibly the linker has put its own copy of a word into the executable (a copy
- * relocation). So this file stores through the symbol, which is bound to the word that is in use.
+ * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables with
+ * the same symbols, in writable memory. The linker may have put its own copy of a word into the executable (a copy relocation).
+ * This file therefore stores through the symbol, which is bound to the word that is in use.
  */
 #define _GNU_SOURCE
 #include "area.h"

@@ -32,8 +32,8 @@ extern __thread struct rk_thread_block rk_blocks[1 + RK_TLS_AT_POINTER]
 
 /*
  * Returns the calling thread's state. If all copies use the area in one copy's thread block, or in the room for the kernel's
- * data (ktls/ktls.h), they also share the state after this area. The copy with this state is possibly of another version. With
- * any other kind of area, each copy uses the state in its own block.
+ * data (ktls/ktls.h), they also share the state after this area. The copy with this state can be of another version. With any
+ * other kind of area, each copy uses the state in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {

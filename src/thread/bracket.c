@@ -3,21 +3,21 @@
  * bracket.c - the table with the levels of brackets (rk_vfork_begin() to rk_vfork_end()); see bracket.h.
  *
  * A level has a row in the table from its beginning to its end. A row belongs to one thread. Only that thread makes, changes
- * and strikes out the row. While the thread waits for a vfork child, only the child changes the thread's rows. So a thread's
- * rows nest as its brackets do, and of two levels of a thread the inner one has the higher number. The brackets of a signal
- * handler begin and end between two instructions of this file, and leave the rows as they were. A claim is a word with the
- * number of its holder (holder.h). The invariant: a number is in the table before any claim is made with it. The number stays
- * in the table as long as a thread or child can use what was claimed with the number.
+ * and strikes out the row. While the thread waits for a vfork child, only the child changes the thread's rows. A thread's rows
+ * therefore nest as its brackets do, and of two levels of a thread the inner one has the higher number. The brackets of a
+ * signal handler begin and end between two instructions of this file, and leave the rows as they were. A claim is a word with
+ * the number of its holder (holder.h). The invariant: a number is in the table before any claim is made with it. The number
+ * stays in the table as long as a thread or child can use what was claimed with the number.
  *
  * A level has the id of the process that made it. Suppose that a level with another process id is inside a level with this
  * process's id. Then a vfork child made the inner level, and the child has ended without ending that level. This conclusion
  * would be wrong after a fork, because the child of the fork also has the levels that its parent had. Reading the process id
- * takes a system call, which costs as much as the bracket itself. So a thread that opens its outermost level itself stores no
- * process id in that level. While the thread has no other level, nothing reads the process id.
+ * takes a system call, which costs as much as the bracket itself. A thread that opens its outermost level itself therefore
+ * stores no process id in that level. While the thread has no other level, nothing reads the process id.
  *
  * In a forked child, the rows of threads that fork didn't copy are free. The rows of the child's own thread are copies of the
- * parent's rows. In these copies, process ids don't show which rows a killed vfork child had left. So the parent's fork
- * handler strikes out such rows before the fork.
+ * parent's rows. In these copies, process ids don't show which rows a killed vfork child had left. The parent's fork handler
+ * therefore strikes out such rows before the fork.
  *
  * A vfork child can be killed unnoticed, so no other thread relies on a thread inside a bracket. A thread that waits for a
  * claim inside a bracket isn't counted as a waiter, and polls (claim.c). A child that wakes a ring's reader doesn't clear the
@@ -76,8 +76,8 @@ static void use(uint64_t rows)
 
 /*
  * Takes a row for the thread: a free row, or one that belongs to a thread that fork didn't copy to this process. Returns NULL
- * if there is no such row. The row must have no number when it gets its new thread. So an old number is removed first, by an
- * exchange that expects the number read before. If another thread has taken the row meanwhile, the row has a different
+ * if there is no such row. The row must have no number when it gets its new thread. An old number is therefore removed first,
+ * by an exchange that expects the number read before. If another thread has taken the row meanwhile, the row has a different
  * number, which stays.
  */
 static struct level *free_row(uint64_t thread)

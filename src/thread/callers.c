@@ -12,10 +12,10 @@
  * Compilers also load the number into another register or a local variable, and copy it from there. This file follows such
  * copies. Most compilers make them without optimisation, gcc 12 also with it.
  *
- * The libc has the second form, because some libcs register threads. So modules with a libc are left out. In a static program,
- * only the first form counts. Copies of this library, and users of embed.h, have neither form: they load the number's
- * complement (rk_sys_rseq() in kernel.h). So a copy of an earlier version counts as a caller. That costs speed, because then
- * this library registers no thread, but no result is wrong.
+ * The libc has the second form, because some libcs register threads. Modules with a libc are therefore left out. In a static
+ * program, only the first form counts. Copies of this library, and users of embed.h, have neither form: they load the number's
+ * complement (rk_sys_rseq() in kernel.h). A copy of an earlier version counts as a caller. That costs speed, because then this
+ * library registers no thread, but no result is wrong.
  *
  * A component isn't found if it computes the number, or calls syscall() through a pointer. Other constants are rarely taken for
  * the number, because the call must follow, and the number must still be in the right register.
@@ -24,8 +24,8 @@
  * read before it reads the page. If another thread or process truncates the file between the two, the read ends the process by
  * SIGBUS.
  *
- * The functions of this file call no functions of the libc, except for system calls. So they run before the libc is initialised,
- * and another module's memcmp(), for example, isn't called.
+ * The functions of this file call no functions of the libc, except for system calls. They therefore run before the libc is
+ * initialised, and another module's memcmp(), for example, isn't called.
  */
 #define _GNU_SOURCE
 #include "callers.h"
@@ -36,10 +36,10 @@
 #include "os/module.h"
 
 #if RK_READS_CODE
-/* A module's code is possibly in one segment with its constants, between which AddressSanitizer allows no reads. */
+/* A module's code can be in one segment with its constants, between which AddressSanitizer allows no reads. */
 #define READS_CODE __attribute__((__no_sanitize__("address")))
 
-#define SLOTS_MAX 4 /* a module has a slot for calls, and possibly another one for the function's address */
+#define SLOTS_MAX 4 /* a module has a slot for calls, and may have another one for the function's address */
 
 struct module {
 	uintptr_t bias;
@@ -105,7 +105,7 @@ static bool can_read(uintptr_t address, size_t size)
 /*
  * Each machine has the constant STEP, the alignment of its instructions, and three functions. They are in arch/NAME_callers.h:
  *
- *   find_number()   returns the next place where an instruction possibly loads the number, or `end`
+ *   find_number()   returns the next place where an instruction can load the number, or `end`
  *   is_indirect()   returns whether the code at an address jumps through a slot of syscall(), as the linker's code for calls does
  *   makes_call()    returns whether an instruction loads the number at this place, and a later one before `end` makes the call
  */

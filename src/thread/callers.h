@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * callers.h - finds a module that makes the system call rseq itself. Such a module possibly is a stranger (strangers.h) whose
+ * callers.h - finds a module that makes the system call rseq itself. Such a module can be a stranger (strangers.h) whose
  * symbols no other module sees.
  */
 #ifndef RK_SRC_CALLERS_H

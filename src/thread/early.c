@@ -3,24 +3,24 @@
  * early.c - finds the symbols __rseq_abi and __rseq_refcount of an early adopter (early.h). This library never defines them.
  *
  * With glibc this file uses weak references to the symbols. In a shared library, weak references have a second effect. If an
- * executable that is linked to the library defines such a symbol, the linker exports the symbol. So the dynamic linker can
- * find the symbol. The dynamic linker of musl crashes on such a reference if the symbol doesn't exist. So on musl a
- * constructor looks the symbols up by name. It finds them only in modules that are loaded at start, whose TLS is at the same
- * offset in all threads.
+ * executable that is linked to the library defines such a symbol, the linker exports the symbol, so the dynamic linker can find
+ * the symbol. The dynamic linker of musl crashes on such a reference if the symbol doesn't exist, so on musl a constructor
+ * looks the symbols up by name. It finds them only in modules that are loaded at start, whose TLS is at the same offset in all
+ * threads.
  *
  * In a shared library with glibc, each reference goes through a TLS descriptor. The dynamic linker makes the descriptor a
  * constant offset only if the symbol is in static TLS. An initial-exec reference would do harm: if a component defined the
  * symbol in dynamic TLS, no module with a copy of this library could be loaded. In an executable, GNU ld resolves a reference
  * to a missing symbol to a wrong value, which embed.h recognises.
  *
- * If __rseq_refcount exists, this library adds 1 to this count when it registers a thread, and leaves the count raised for
- * the thread's life, as a libc would do. So the adopter's last user doesn't unregister the thread. An adopter without a
+ * If __rseq_refcount exists, this library adds 1 to this count when it registers a thread, and leaves the count raised for the
+ * thread's life, as a libc would do. The adopter's last user therefore doesn't unregister the thread. An adopter without a
  * count, such as an allocator, finds our registration and uses it. This library never reads `cpu_id_start` in an adopter's
  * area, because some adopters keep a pointer of their own over this field. This library stores only to `rseq_cs` and, in
  * rk_vfork_begin() and rk_vfork_end(), to `cpu_id`.
  *
- * Possibly no copy of this library sees a symbol that the executable or a module loaded by dlopen() defines. If so, the
- * kernel refuses the component that registers second, and that component works without rseq. The test
+ * There may be no copy of this library that sees a symbol that the executable or a module loaded by dlopen() defines. If so,
+ * the kernel refuses the component that registers second, and that component works without rseq. The test
  * tests/coexist/test_mistakes.c shows three wrong ways to define the symbols.
  */
 #define _GNU_SOURCE
@@ -144,6 +144,6 @@ bool rk_early_area(ptrdiff_t *offset)
 
 volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
-	/* Possibly this copy is in another namespace, and finds another adopter than the one whose area the copies agreed on. */
+	/* This copy can be in another namespace, and find another adopter than the one whose area the copies agreed on. */
 	return area == 0 || area_symbol() != area ? NULL : count_symbol();
 }

@@ -2,8 +2,8 @@
 /*
  * exit.c - undoes a thread's registration when the thread ends, on C libraries that need it (musl; exit.h says why).
  *
- * A destructor of thread-specific data undoes the registration. If a thread first sets such data at its end, in the last
- * round of destructors, the data's destructor never runs. So this library sets its data in the thread's first instructions
+ * A destructor of thread-specific data undoes the registration. If a thread first sets such data at its end, in the last round
+ * of destructors, the data's destructor never runs. This library therefore sets its data in the thread's first instructions
  * (start.c). A thread that has no such data isn't registered at all, except the initial thread. The destructor's first run
  * undoes the registration for good. After that, operations in later destructors and in signal handlers work without rseq.
  */
@@ -74,7 +74,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* Possibly a signal handler ran an operation before this call, and that operation stored that the thread is unwatched. */
+	/* A signal handler may have run an operation before this call, and that operation stored that the thread is unwatched. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }

@@ -10,8 +10,8 @@ uint64_t rk_holder_here(void)
 	uint64_t me = rk_number_mine();
 
 	/*
-	 * Searches the table of levels (bracket.c) only inside a bracket. Outside a bracket, the table possibly still has
-	 * levels of this thread: a child that was killed inside a bracket of another copy of this library left them.
+	 * Searches the table of levels (bracket.c) only inside a bracket. Outside a bracket, the table can still have levels of
+	 * this thread: a child that was killed inside a bracket of another copy of this library left them.
 	 */
 	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 /*
- * Returns the number with which the calling thread makes a claim: inside a bracket the number of the innermost level,
- * otherwise the thread's number. After the level's end, the level's number names no holder. So use the result only for a
- * claim that the same function makes and releases. Async-signal-safe.
+ * Returns the number with which the calling thread makes a claim: inside a bracket the number of the innermost level, otherwise
+ * the thread's number. After the level's end, the level's number names no holder, so use the result only for a claim that the
+ * same function makes and releases. Async-signal-safe.
  */
 uint64_t rk_holder_here(void);
 

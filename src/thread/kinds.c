@@ -3,9 +3,9 @@
  * kinds.c - the properties of each kind of area. An area is a thread's struct rseq; its kind says whose memory it is in (enum
  * rk_where in process.h).
  *
- * An early adopter (early.h) knows only two negative values of cpu_id: -1, and -2 for a failed attempt to register. If it
- * finds -2, it makes no further attempt. So in an adopter's area, -2 is the mark between rk_vfork_begin() and rk_vfork_end().
- * The adopter's own code makes the system call rseq, as a stranger's does. So the search for strangers can find the adopter.
+ * An early adopter (early.h) knows only two negative values of cpu_id: -1, and -2 for a failed attempt to register. If it finds
+ * -2, it makes no further attempt, so in an adopter's area, -2 is the mark between rk_vfork_begin() and rk_vfork_end(). The
+ * adopter's own code makes the system call rseq, as a stranger's does, so the search for strangers can find the adopter.
  *
  * With KTLS a thread without rseq shows nothing about others, because the kernel registers them. With librseq it shows nothing
  * either, because librseq registers only threads that call it.

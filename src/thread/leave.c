@@ -32,7 +32,7 @@ enum rk_result rki_leave(void)
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }
 
-/* By now a handler has possibly registered the thread, or the scheduler has possibly moved the thread to `cpu`. */
+/* By now a handler may have registered the thread, or the scheduler may have moved the thread to `cpu`. */
 enum rk_result rki_leave_at(int cpu)
 {
 	int now = (int)rk_area_of(rk_process_get())->cpu_id;

@@ -94,7 +94,7 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 		return false;
 #ifndef __GLIBC__
 	/*
-	 * Possibly the symbols are those of our own preloaded object (preload_symbols.c). In that case the rendezvous page
+	 * The symbols can be those of our own preloaded object (preload_symbols.c). In that case the rendezvous page
 	 * (rendezvous.h) has the same offset, and the libc has no area.
 	 */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)

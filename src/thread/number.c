@@ -5,10 +5,10 @@
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once, from a counter that only grows, and keeps the number in the thread block of this copy of
- * the library (area.h). A forked child inherits the counter. So the numbers that the child draws are higher than all numbers
- * that the parent's threads had at the fork. At most one lower number belongs to a thread of the child. That thread is the
- * child's first thread, the thread that forked.
+ * A thread draws its number once, from a counter that only grows, and keeps the number in the thread block of this copy of the
+ * library (area.h). A forked child inherits the counter, so the numbers that the child draws are higher than all numbers that
+ * the parent's threads had at the fork. At most one lower number belongs to a thread of the child. That thread is the child's
+ * first thread, the thread that forked.
  *
  * The invariant: in a forked child, numbers above `first` belong to the child's threads. Below `first`, only `initial` is the
  * number of a thread of the child. Both words are on a page that the kernel fills with zeros in each forked child
@@ -57,7 +57,7 @@ static uint64_t next_number = 2; /* the first number is 2, because `first` is 1 
 
 /*
  * Makes the page. Returns NULL if there is no memory, or if the kernel doesn't know MADV_WIPEONFORK. In a new page `first` is
- * 1, so no thread counts as elsewhere. So the page is also right if it is made late, after numbers were drawn.
+ * 1, so no thread counts as elsewhere. The page is therefore also right if it is made late, after numbers were drawn.
  */
 static struct page *make_page(void)
 {
@@ -91,9 +91,9 @@ static struct page *get_page(void)
 
 /*
  * Returns `first`, and draws it if necessary. No thread of this process draws a number before `first` is stored. The processes
- * that this process was forked from drew their `first` earlier, and the processes forked from it draw theirs later. So each of
- * these processes has another `first`. If a signal handler forks after this thread has drawn a number here, the number is the
- * parent's. In the child `first` isn't DRAWING, so the number isn't stored there.
+ * that this process was forked from drew their `first` earlier, and the processes forked from it draw theirs later. Each of
+ * these processes therefore has another `first`. If a signal handler forks after this thread has drawn a number here, the
+ * number is the parent's. In the child `first` isn't DRAWING, so the number isn't stored there.
  */
 static uint64_t first_number(struct page *p)
 {
@@ -140,9 +140,9 @@ static uint64_t draw(struct page *p)
 	uint64_t none = 0, drawn;
 
 	/*
-	 * If the conditions below hold, this thread is the first thread of a child and had no number at the fork. So no
-	 * number below `first` belongs to a thread of this process, and `initial` gets a value that is no thread's number. If
-	 * a handler has stored `initial` meanwhile, the exchange changes nothing.
+	 * If the conditions below hold, this thread is the first thread of a child and had no number at the fork. Therefore no
+	 * number below `first` belongs to a thread of this process, and `initial` gets a value that is no thread's number. If a
+	 * handler has stored `initial` meanwhile, the exchange changes nothing.
 	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);

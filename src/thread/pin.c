@@ -3,8 +3,8 @@
  * pin.c - prevents the unloading of the module that this copy of the library is in.
  *
  * The kernel can still use a module's memory after the module's last instruction has run. If the libc has no area (struct
- * rseq), the registered area is possibly in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the
- * module until the thread is preempted the next time. At that preemption, the kernel reads the descriptor.
+ * rseq), the registered area can be in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the module until
+ * the thread is preempted the next time. At that preemption, the kernel reads the descriptor.
  *
  * A copy can be in a plugin that the program unloads, so the copy itself prevents the unloading. A module that has only
  * inlined operations does the same by a constructor, which calls rk_pin_module(). The first operation in a source file brings
@@ -43,7 +43,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 	(void)here;
 }
 #else
-/* This module's dynamic section, made by the linker. A static program possibly has none. */
+/* This module's dynamic section, made by the linker. A static program may have none. */
 extern ElfW(Dyn) dynamic_section[] __asm__("_DYNAMIC") __attribute__((__weak__, __visibility__("hidden")));
 
 /*

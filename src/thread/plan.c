@@ -4,7 +4,7 @@
  *
  * The offset of an area may be published only if two conditions hold. First, every thread has memory at the offset. Second,
  * every thread reads cpu_id < 0 there until the thread is registered. A zero-initialised area of another component reads "CPU
- * 0" in threads that never registered. So such an area is never adopted.
+ * 0" in threads that never registered, so such an area is never adopted.
  *
  * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
  * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
@@ -14,8 +14,8 @@
  * of this copy of the library (area.h), can be better than the spare area (ask_better()). In the spare area, glibc registers
  * each thread that a registered thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one
  * process would have two lengths. The process would have two modes, and fields that are valid only in some threads. If we use
- * an area of our own, because the program was started with RSEQKIT_AREA=own or a preloaded object is used, the process
- * possibly has other users of rseq:
+ * an area of our own, because the program was started with RSEQKIT_AREA=own or a preloaded object is used, the process can have
+ * other users of rseq:
  *
  *   other user of rseq                              what happens
  *   a copy of this library, or a user of embed.h,   it looks at the rendezvous page first, and finds our block there
@@ -77,7 +77,7 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 
 /*
  * Facts about the process that are the same for all threads. Only `choice`, the value of RSEQKIT_AREA, can differ: it is read
- * from /proc, which is possibly mounted between two reads.
+ * from /proc, which can be mounted between two reads.
  */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
@@ -137,9 +137,9 @@ static uint32_t length_here(ptrdiff_t offset)
 
 /*
  * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
- * thread, or the mark that rk_vfork_begin() stores. If cpu_id is 0 or more, another copy has possibly registered the thread
- * there, with 32 bytes. If a filter refuses the system call that shows whether the thread is registered, this function
- * returns true, because no other component uses this area.
+ * thread, or the mark that rk_vfork_begin() stores. If cpu_id is 0 or more, another copy may have registered the thread there,
+ * with 32 bytes. If a filter refuses the system call that shows whether the thread is registered, this function returns true,
+ * because no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -200,8 +200,8 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Looks for the area of an early adopter (early.h). Some copies can't see this area, for example copies in other namespaces.
- * So the area is offered on the rendezvous page.
+ * Looks for the area of an early adopter (early.h). Some copies can't see this area, for example copies in other namespaces, so
+ * the area is offered on the rendezvous page.
  */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
@@ -215,8 +215,8 @@ static bool ask_early(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Looks for librseq. If librseq tries to register a thread that is registered already, librseq ends the process. So this
- * library registers no thread, and uses rseq only in the threads that librseq registered.
+ * Looks for librseq. If librseq tries to register a thread that is registered already, librseq ends the process. This library
+ * therefore registers no thread, and uses rseq only in the threads that librseq registered.
  */
 static bool ask_librseq(const struct situation *now, union rk_plan *plan)
 {
@@ -275,8 +275,8 @@ static bool ask_spare(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Uses this copy's block. If the block can't be an area, looks at the page again, because another copy has possibly made the
- * page meanwhile.
+ * Uses this copy's block. If the block can't be an area, looks at the page again, because another copy may have made the page
+ * meanwhile.
  */
 static bool ask_own(const struct situation *now, union rk_plan *plan)
 {

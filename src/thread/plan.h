@@ -3,8 +3,8 @@
  * plan.h - makes a plan: asks questions about each memory that threads' rseq areas could be in (a candidate), and chooses
  * one.
  *
- * The answers can differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses
- * another thread's call. So all threads use the plan that the first thread stored. Until a plan is stored, no thread does
+ * The answers can differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses another
+ * thread's call. All threads therefore use the plan that the first thread stored. Until a plan is stored, no thread does
  * anything that other threads can see (process.c). Such a visible step makes the rendezvous page, which tells the other copies
  * of this library about the area (rendezvous.h), or makes the kernel register threads (KTLS, ktls/ktls.h).
  */

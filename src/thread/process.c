@@ -6,8 +6,8 @@
  * that doesn't register threads in its area writes -2 there when a thread starts. This library's own areas have a negative
  * cpu_id as initial content.
  *
- * There is only one decision, even if several threads race to make it and get different answers from the kernel. So results
- * that depend on the kernel's answers are stored in words. The first thread stores a word, and all other threads use the
+ * There is only one decision, even if several threads race to make it and get different answers from the kernel. Results that
+ * depend on the kernel's answers are therefore stored in words. The first thread stores a word, and all other threads use the
  * stored word. The words are made in this order:
  *
  *   plan        the chosen candidate (plan.c), stored before any thread carries the plan out: makes the rendezvous page, or makes
@@ -21,8 +21,8 @@
  * thread makes that word in the same way.
  *
  * KTLS (ktls/ktls.h) is an exception. Suppose that two threads race to decide, and a filter refuses the commands of KTLS to
- * only one of them. Then the other thread has possibly given the commands, although the decision is another area. In that
- * case threads have no rseq (RK_REASON_FOREIGN).
+ * only one of them. Then the other thread may have given the commands, although the decision is another area. In that case
+ * threads have no rseq (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -164,7 +164,7 @@ static uint64_t decide_on_area(void)
 
 /*
  * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place. Otherwise
- * the page says where the state is. With KTLS there is possibly no page. In that case the state and the blob are in the room, a
+ * the page says where the state is. With KTLS there may be no page. In that case the state and the blob are in the room, a
  * module's memory for the blob. rk_ktls_see_room() (ktls/ktls.h) says whether this copy of the library has found the room.
  */
 static void find_state(struct rk_process *p)
@@ -221,8 +221,8 @@ static uint64_t find_facts(const struct rk_process *decided)
 }
 
 /*
- * Blocks signals while this thread possibly holds the dynamic linker's lock. Otherwise a handler could wait for that lock
- * for ever. The decision doesn't need the dynamic linker if the libc's symbols are bound and the libc registers threads.
+ * Blocks signals while this thread may hold the dynamic linker's lock. Otherwise a handler could wait for that lock for ever.
+ * The decision doesn't need the dynamic linker if the libc's symbols are bound and the libc registers threads.
  */
 const struct rk_process *rk_process_decide(void)
 {

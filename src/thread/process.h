@@ -132,7 +132,7 @@ void rk_process_give_up(enum rk_reason reason);
 /*
  * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if the thread is registered. A refusal belongs
  * to one thread, because each thread can have its own seccomp filter. Only if no thread has ever been registered, a refusal
- * means that possibly the whole process has no rseq.
+ * means that the whole process may have no rseq.
  */
 void rk_process_note(enum rk_reason reason);
 

@@ -52,8 +52,8 @@ static bool has_state(const struct rk_rendezvous *found)
 }
 
 /*
- * Reads the page. Checks the contents, because another component has possibly mapped memory at the address. A page that
- * another version of this library made is used, too. Fields that an older version didn't write are 0 in *meeting.
+ * Reads the page. Checks the contents, because another component may have mapped memory at the address. A page that another
+ * version of this library made is used, too. Fields that an older version didn't write are 0 in *meeting.
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {

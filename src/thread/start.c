@@ -16,9 +16,9 @@
  *
  * The invariant: a program sees nothing but the registration. Apart from the two functions, the preloaded object exports one
  * thing: with glibc the function rk_ktls_room() (ktls.h), with other libcs the libc's names for the area (preload_symbols.c).
- * So if the program itself has a copy of this library, of any version, that copy keeps its own symbols. The copies agree on
- * the area without knowing each other. This file allocates nothing on the program's heap. A malloc() before the start
- * routine, or a free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
+ * If the program itself has a copy of this library, of any version, that copy keeps its own symbols. The copies agree on the
+ * area without knowing each other. This file allocates nothing on the program's heap. A malloc() before the start routine, or a
+ * free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
  *
  * This file doesn't see the starts of some threads:
  *   - threads that are created by modules for which the libc comes first in look-up order, by modules loaded with
@@ -27,8 +27,8 @@
  *   - the libc's own helper threads;
  *   - threads of programs that link librseqkit.a with glibc.
  *
- * The first operation of such a thread registers the thread. If another component possibly registers threads itself
- * (strangers.h), this library never registers such threads.
+ * The first operation of such a thread registers the thread. If another component may register threads itself (strangers.h),
+ * this library never registers such threads.
  *
  * The preloaded objects don't use glibc's area if glibc.pthread.rseq=0 stops glibc from registering threads. If the creator
  * of a thread were registered in that area, glibc would register the new thread, too. If that registration is refused, for
@@ -59,9 +59,9 @@ typedef int create_posix(pthread_t *, const pthread_attr_t *, void *(*)(void *),
 typedef int create_c11(thrd_t *, thrd_start_t, void *);
 
 /*
- * A slot passes the start routine and its argument to a new thread. A slot is taken before the thread's creation, and
- * released in the thread's first instructions. So few slots are taken at a time. If another thread forks meanwhile, the slots
- * that are taken at that time stay taken in the child.
+ * A slot passes the start routine and its argument to a new thread. A slot is taken before the thread's creation, and released
+ * in the thread's first instructions, so few slots are taken at a time. If another thread forks meanwhile, the slots that are
+ * taken at that time stay taken in the child.
  */
 struct slot {
 	union {
@@ -121,7 +121,7 @@ static void release_start(struct slot *slot)
 
 /*
  * Runs as the first instructions of a thread. None of these instructions is a cancellation point. Only the thread itself can
- * turn on asynchronous cancellation, which it does later. So the thread isn't cancelled here, and always releases its slot.
+ * turn on asynchronous cancellation, which it does later, so the thread isn't cancelled here, and always releases its slot.
  */
 static struct slot arrive(void *argument)
 {

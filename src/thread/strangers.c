@@ -116,7 +116,7 @@ bool rk_strangers_librseq_now(ptrdiff_t *offset)
 	const ptrdiff_t *at = __atomic_load_n(&found_offset, __ATOMIC_ACQUIRE);
 	const unsigned *size = __atomic_load_n(&found_size, __ATOMIC_RELAXED);
 
-	/* The module was possibly unloaded. */
+	/* The module may have been unloaded. */
 	if (at == NULL || size == NULL || !rk_kernel_can_read(at) || !rk_kernel_can_read(size) || *size == -1U)
 		return false;
 	*offset = *at;

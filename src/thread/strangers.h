@@ -4,8 +4,8 @@
  * of a thread.
  *
  * Suppose that a stranger has registered one thread, and then tries to register another thread that we registered. Then the
- * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Two things show
- * whether there are strangers: the symbols that modules export, and code that makes the system call rseq (callers.h).
+ * stranger can end the process. The kernel doesn't show one thread's registration to another thread. Two things show whether
+ * there are strangers: the symbols that modules export, and code that makes the system call rseq (callers.h).
  *
  *   situation                                            what we do
  *   the libc registers                                   nothing, and strangers do nothing either
@@ -61,9 +61,9 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 bool rk_strangers_librseq_now(ptrdiff_t *offset);
 
 /*
- * Returns whether the process possibly has, or had, another thread than the calling one. A stranger possibly registered a thread
- * that has ended. With glibc 2.32 and later, the libc says whether the process had threads. /proc shows the threads that exist.
- * If /proc can't be read, returns true.
+ * Returns whether the process may have, or may have had, another thread than the calling one. A stranger may have registered a
+ * thread that has ended. With glibc 2.32 and later, the libc says whether the process had threads. /proc shows the threads that
+ * exist. If /proc can't be read, returns true.
  */
 bool rk_strangers_may_have_run(void);
 

@@ -6,9 +6,9 @@
  * interrupt a thread's very first operation and register the thread. The interrupted operation then gets EBUSY from the
  * kernel, which means that the thread is registered.
  *
- * An area is the struct rseq that a thread registers. The initial thread is registered at process start. So a component that
- * would later register a private area, one that this library doesn't use, learns at its first attempt that it can't have rseq.
- * If this library finds one thread that such a component has registered, it registers no further thread of the process, because
+ * An area is the struct rseq that a thread registers. The initial thread is registered at process start. A component that would
+ * later register a private area, one that this library doesn't use, learns at its first attempt that it can't have rseq. If
+ * this library finds one thread that such a component has registered, it registers no further thread of the process, because
  * the component expects to register every thread. rk_thread_register() counts users, so that unbalanced calls are found. When
  * the last user unregisters, the thread stays registered.
  *
@@ -78,8 +78,8 @@ static int check_answer(int r, volatile struct rk_area *area)
  * Makes the system call that registers the thread. In an early adopter's area (early.h), its protocol demands that this
  * library adds itself to the thread's count of users before the call. Otherwise the adopter's last user would unregister the
  * thread while we use the registration. The count stays raised for the thread's life, as a libc would leave it. By the
- * protocol, signals are blocked during these steps. So a handler never finds the raised count without the registration, or
- * the registration without the raised count.
+ * protocol, signals are blocked during these steps. A handler therefore never finds the raised count without the registration,
+ * or the registration without the raised count.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -167,9 +167,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 }
 
 /*
- * Records that another component has registered threads in a private area. Possibly only one copy of this library has seen
- * this, in one thread. So this function stores the reason in the thread's state (area.h), which other copies read if the copies
- * share one thread block. Without KTLS, it also stores the reason in this copy's record of the process.
+ * Records that another component has registered threads in a private area. Sometimes only one copy of this library has seen
+ * this, in one thread. This function therefore stores the reason in the thread's state (area.h), which other copies read if the
+ * copies share one thread block. Without KTLS, it also stores the reason in this copy's record of the process.
  */
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -180,9 +180,9 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 
 /*
  * A seccomp filter can answer each system call of attach() with the signal SIGSYS (SECCOMP_RET_TRAP). If the handler of
- * SIGSYS calls an operation, the operation calls this function, which must not make the system call again. If SIGSYS is
- * blocked in the handler, another call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So
- * attempts are counted, and limited. A handler of another signal still registers the thread.
+ * SIGSYS calls an operation, the operation calls this function, which must not make the system call again. If SIGSYS is blocked
+ * in the handler, another call would end the process. If SIGSYS isn't blocked, handlers would nest without end, so attempts are
+ * counted, and limited. A handler of another signal still registers the thread.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {

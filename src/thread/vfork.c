@@ -3,10 +3,10 @@
  * vfork.c - rk_vfork_begin() and rk_vfork_end(). The time between them is called a bracket. A vfork whose child uses operations
  * needs a bracket: the thread is unregistered before the vfork, and registered again after it.
  *
- * The child runs on the parent's TLS but has no registration of its own. So rk_vfork_begin() undoes the parent's
- * registration and closes the area (struct rseq): it stores a negative mark into cpu_id. Each component that might register
- * the thread reads cpu_id first. Copies of this library that share the thread state also find the number of open brackets in
- * this state. While the thread is registered, only the kernel is allowed to store to cpu_id. So the mark is stored by an
+ * The child runs on the parent's TLS but has no registration of its own. rk_vfork_begin() therefore undoes the parent's
+ * registration and closes the area (struct rseq): it stores a negative mark into cpu_id. Each component that might register the
+ * thread reads cpu_id first. Copies of this library that share the thread state also find the number of open brackets in this
+ * state. While the thread is registered, only the kernel is allowed to store to cpu_id. The mark is therefore stored by an
  * exchange that expects a negative value. If a handler registers the thread just before, the exchange fails.
  *
  * A signal handler can run a bracket and a vfork of its own between any two instructions of this file. The invariant: from
@@ -19,12 +19,12 @@
  * registers nothing.
  *
  * A stranger that doesn't know the mark can still break the bracket, by registering the thread or a child. When such a
- * bracket ends, the mark is gone. If the child was registered, the registration ends with the child, but a CPU number stays
- * in the area, and the parent isn't registered. So rk_vfork_end() makes the kernel register the thread again in any case, and
- * returns -ECANCELED.
+ * bracket ends, the mark is gone. If the child was registered, the registration ends with the child, but a CPU number stays in
+ * the area, and the parent isn't registered. rk_vfork_end() therefore makes the kernel register the thread again in any case,
+ * and returns -ECANCELED.
  *
  * The model in model/thread.pml has the mark and a stranger. The model showed that rk_vfork_end() has to read `restore` a
- * second time, because a bracket in a signal handler has possibly added bits.
+ * second time, because a bracket in a signal handler may have added bits.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -112,7 +112,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			return 0;
 		}
 		/*
-		 * If the conditions below hold, cpu_id isn't a leftover and no handler changed it meanwhile. So the thread is
+		 * If the conditions below hold, cpu_id isn't a leftover and no handler changed it meanwhile. Then the thread is
 		 * registered, and this library can't undo the registration.
 		 */
 		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
@@ -132,9 +132,9 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/*
-	 * EBUSY means that the thread is registered already. With KTLS (ktls/ktls.h), the kernel also answers EBUSY in a
-	 * vfork child, which isn't registered: only its parent gets the registration back. So after such a vague answer,
-	 * this function asks whether the area is registered.
+	 * EBUSY means that the thread is registered already. With KTLS (ktls/ktls.h), the kernel also answers EBUSY in a vfork
+	 * child, which isn't registered: only its parent gets the registration back. After such a vague answer, this function
+	 * therefore asks whether the area is registered.
 	 */
 	if (r == 0 || (r == -EBUSY && (!rk_kind_of(p)->vague_busy || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
@@ -142,8 +142,8 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 		return 0;
 	}
 	/*
-	 * The bracket ends, and the thread isn't registered in this area. So the mark must not stay in cpu_id, and a CPU
-	 * number must not either.
+	 * The bracket ends, and the thread isn't registered in this area, so the mark must not stay in cpu_id, and a CPU number
+	 * must not either.
 	 */
 	if (cpu == rk_kind_of(p)->mark || cpu >= 0)
 		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
@@ -153,7 +153,7 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 /*
  * Opens the area again at the end of the outermost bracket. If the mark is gone, another component registered the thread
  * during the bracket. If the component registered the vfork child, that registration has ended with the child, and the CPU
- * number in the area is a leftover. So if the mark is gone, this function registers the thread in any case.
+ * number in the area is a leftover. If the mark is gone, this function registers the thread in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
@@ -238,8 +238,8 @@ int rk_vfork_end(void)
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
 	/*
-	 * Possibly a stranger has registered the thread in a handler's nested bracket. The end of that bracket closed the
-	 * area again, and added bits to `restore`.
+	 * A stranger may have registered the thread in a handler's nested bracket. The end of that bracket closed the area
+	 * again, and added bits to `restore`.
 	 */
 	owed |= READ(state->restore);
 	WRITE(state->restore, 0);
@@ -282,8 +282,8 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 			_exit(child(arg, before));
 		failed = errno;
 		/*
-		 * A killed child has possibly left the count of open brackets too high. rk_vfork_end() repairs this only if
-		 * the bracket has a row in the table of bracket.c.
+		 * A killed child may have left the count of open brackets too high. rk_vfork_end() repairs this only if the
+		 * bracket has a row in the table of bracket.c.
 		 */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();

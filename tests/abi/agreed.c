@@ -19,7 +19,7 @@ enum agreed {
 	AGREED_INDEX_OVERFLOW = RK_INDEX_OVERFLOW,
 	AGREED_INDEX_RESERVE = RK_INDEX_RESERVE,
 	AGREED_PERCPU_DEBUG = RK_PERCPU_DEBUG,
-	/* ABI tools compare sizes, offsets and constants, but not alignments. So the alignment is here as a constant. */
+	/* ABI tools compare sizes, offsets and constants, but not alignments, so the alignment is here as a constant. */
 	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
 	AGREED_GROUP_HEAD = RKI_GROUP_HEAD,
 	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * far.c - operations in the middle of much text, for the test `far`. Each operation runs in a thread of which it believes that
- * the thread has no rseq, and then in one that has. The area is a variable of this program, which the kernel doesn't know. So
- * the program also runs where the kernel has no rseq, as in an emulator of one process. Only one thread runs, so no operation
- * needs to be aborted.
+ * the thread has no rseq, and then in one that has. The area is a variable of this program, which the kernel doesn't know. The
+ * program therefore also runs where the kernel has no rseq, as in an emulator of one process. Only one thread runs, so no
+ * operation needs to be aborted.
  *
  * PAD is the number of bytes of text before and after the operations. TEXT is the ELF section with the text, or isn't defined.
  * PART is 1 for the text before and main(), 2 for the operations, and 3 for the text after. If PART isn't defined, the file has

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# bench-workers.bats - tests `rseqkit bench` with workers that are missing or misbehave. The tool waits half a minute for a silent
-# worker (a process that runs the loops). So these tests have their own file, which runs in parallel with the tests that measure.
+# bench-workers.bats - tests `rseqkit bench` with workers that are missing or misbehave. The tool waits half a minute for a
+# silent worker (a process that runs the loops). These tests therefore have their own file, which runs in parallel with the
+# tests that measure.
 
 load helper
 load bench

@@ -43,7 +43,7 @@ offers_nothing() { # LINE
 	done
 }
 
-# Each shell offers the word, and possibly others.
+# Each shell offers the word, and may offer others.
 offers_also() { # LINE WORD
 	local shell
 	for shell in $shells; do

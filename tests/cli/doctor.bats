@@ -378,7 +378,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	need_filter
 	expect_json 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor --json
 	assert_schema 'not j["rseq"] and j["owner"] == j["fresh_owner"] == "none" and j["seccomp"] == 2'
-	# If the kernel announces no feature size, ENOSYS possibly means that the kernel has no rseq.
+	# If the kernel announces no feature size, ENOSYS may mean that the kernel has no rseq.
 	assert_json 'j["reason"] == ("seccomp" if j["announced"] else "unknown")'
 	assert_json '[f["severity"] for f in j["findings"] if f["id"] == "no-rseq"] == ["error"]'
 	expect 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor
@@ -520,7 +520,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor
 	assert_says "owner: libc (in a fresh process: libc)"
 	[[ $output != *fresh-process-differs* && $output != *linux-vdso* ]]
-	# So much that the doctor would not read what comes after it.
+	# This is so much that the doctor would not read what comes after it.
 	sed -i 's/(void)/for (int i = 0; i < 5000; i++) &/2; s/hello.n", 6/x", 1/' hello.c
 	cc -shared -fPIC hello.c -o hello.so
 	run env LD_PRELOAD="$PWD/hello.so" "$RSEQKIT" doctor

@@ -52,8 +52,8 @@ knows_librseq() {
 		assert_says "$HELPERS/$program registers threads itself"
 		expect 2 "$RSEQKIT" exec -f "$HELPERS/$program"
 	done
-	# exec can't recognise the librseq of a stripped program, and doesn't see the program behind a script. So it runs them. The
-	# preloaded object finds the code of librseq, and registers no thread.
+	# exec can't recognise the librseq of a stripped program, and doesn't see the program behind a script, so it runs them.
+	# The preloaded object finds the code of librseq, and registers no thread.
 	strip -o "$BATS_TEST_TMPDIR/stripped" "$HELPERS/librseq_user_static"
 	printf '#!/bin/sh\n"$@"\n' >"$BATS_TEST_TMPDIR/script"
 	chmod +x "$BATS_TEST_TMPDIR/script"
@@ -112,7 +112,7 @@ knows_librseq() {
 
 @test "files that lie about themselves do no harm" {
 	[ "$(getconf LONG_BIT)" = 64 ] || skip "the lies are for 64-bit files"
-	# exec refuses the preloaded librseq after it has read the program. So none of these programs is run.
+	# exec refuses the preloaded librseq after it has read the program, so none of these programs is run.
 	export LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0
 	python3 - "$HELPERS/librseq_user_static" "$BATS_TEST_TMPDIR/lie" "$RSEQKIT" <<-'EOF2'
 		import os, random, struct, subprocess, sys

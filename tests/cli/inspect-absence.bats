@@ -36,7 +36,7 @@ load target
 	done
 }
 
-# On a busy machine, one of many threads possibly doesn't stop in time. Then a second run of the tool must see this thread.
+# On a busy machine, one of many threads doesn't always stop in time. Then a second run of the tool must see this thread.
 sees() { # ARGUMENT...
 	expect 0 "$RSEQKIT" inspect "$@" || expect 0 "$RSEQKIT" inspect "$@"
 }

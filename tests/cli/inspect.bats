@@ -160,7 +160,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 		kill -KILL "$inspector" 2>/dev/null || true
 		wait "$inspector" 2>/dev/null || true
 	done
-	# A child of the last tool possibly still traces a thread, until its time limit is over.
+	# A child of the last tool can still trace a thread, until its time limit is over.
 	is_let_go() { ! is_traced; }
 	if ! wait_until is_let_go; then
 		grep -h '^TracerPid:.[1-9]' /proc/"$target"/task/*/status
@@ -234,7 +234,7 @@ for line in sys.stdin:
 	assert_undisturbed
 }
 
-# Makes the kernel try this id next. Another process possibly gets the id first.
+# Makes the kernel try this id next. Another process can get the id first.
 choose_next_id() {
 	echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid
 }

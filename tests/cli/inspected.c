@@ -316,8 +316,8 @@ int main(int argc, char **argv)
 	sigset_t blocked, end;
 
 	/*
-	 * If a handler ran in a thread that waits, the wait would end with EINTR, even if inspect works correctly. So all
-	 * threads block signals, except that the threads that count unblock SIGRTMIN.
+	 * If a handler ran in a thread that waits, the wait would end with EINTR, even if inspect works correctly. All threads
+	 * therefore block signals, except that the threads that count unblock SIGRTMIN.
 	 */
 	sigfillset(&blocked);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
 		(void)!write(event_fd, &one, sizeof(one));
 		pthread_join(threads[i], NULL);
 	}
-	/* The last signals are possibly not delivered yet. Gives them time. */
+	/* The last signals may still be undelivered. Gives them time. */
 	nanosleep(&wait_time, NULL);
 	__atomic_store_n(&stop_counting, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < COUNTERS; i++)

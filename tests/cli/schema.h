@@ -2,7 +2,7 @@
 /*
  * schema.h - checks the tool's JSON by its schema, with the program VALIDATE.
  *
- * Guests of tests/system (emulated machines) have this program, but not Python. So tests in guests don't check the JSON.
+ * Guests of tests/system (emulated machines) have this program, but not Python, so tests in guests don't check the JSON.
  */
 #ifndef SCHEMA_H
 #define SCHEMA_H

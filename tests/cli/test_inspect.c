@@ -36,7 +36,7 @@ static const char *signature(void)
  * Checks that each thread is registered at the same place, with `size` bytes, and runs on an existing CPU. There must be no
  * findings.
  *
- * On a busy machine one new thread is possibly still unregistered after inspect has waited for it. The function accepts one such
+ * On a busy machine one new thread can still be unregistered after inspect has waited for it. The function accepts one such
  * thread and then returns false. Without such a thread it returns true.
  */
 static bool check_all_alike(const struct look *look, const char *owner, int size)
@@ -111,8 +111,8 @@ static void the_libcs(void **state)
 }
 
 /*
- * Threads of the target that never count don't use the library. The libc possibly registers them, because it registers a new
- * thread whose creator is registered.
+ * Threads of the target that never count don't use the library. The libc can register them, because it registers a new thread
+ * whose creator is registered.
  */
 static void the_librarys(void **state)
 {
@@ -176,8 +176,8 @@ static void with_another_signature(void **state)
 }
 
 /*
- * The second thread isn't registered yet, but a component can still register it at its first use of rseq. So the exit status of
- * inspect is 0.
+ * The second thread isn't registered yet, but a component can still register it at its first use of rseq. The exit status of
+ * inspect is therefore 0.
  */
 static void one_not_yet(void **state)
 {
@@ -189,7 +189,7 @@ static void one_not_yet(void **state)
 	start(&target);
 	look = look_at(&target);
 	check_findings(&look, 0, "thread-not-yet");
-	/* A sanitizer possibly has its own thread. */
+	/* A sanitizer can have its own thread. */
 	assert_true(look.count == 2 || (SANITIZED && look.count > 2));
 	assert_int_equal(count_of(&look, "owner", "self"), 1);
 	assert_int_equal(count_of(&look, "owner", "none"), look.count - 1);
@@ -225,7 +225,7 @@ static void inside_a_section(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	start(&target);
-	/* Inspect possibly looks before the thread enters the section, or while the section restarts. */
+	/* Inspect may look before the thread enters the section, or while the section restarts. */
 	for (int i = 0; i < 500 && active == NULL; i++) {
 		forget(&look);
 		look = look_at(&target);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * filtered.h - checks the lists of system calls in rseqkit/thread.h. A situation is a function that uses the library. It runs
- * under a seccomp filter that kills the process at any system call outside the situation's lists. So the test fails if a list
- * lacks a call. The lists are copied from thread.h; each ends with -1.
+ * under a seccomp filter that kills the process at any system call outside the situation's lists. The test therefore fails if a
+ * list lacks a call. The lists are copied from thread.h; each ends with -1.
  */
 #ifndef FILTERED_H
 #define FILTERED_H

@@ -74,7 +74,7 @@ static void *live(void *arg)
 		CHECK(adopter->area() == copy->area());
 	}
 	if (visible) {
-		/* The copy counts as a user of the area. So the thread stayed registered when the adopter's last user left. */
+		/* The copy counts as a user of the area, so the thread stayed registered when the adopter's last user left. */
 		CHECK(copy->area() != NULL);
 		CHECK(copy->unreg() == 0);
 		/* The copy and the adopter share one registration, which outlives the adopter's use. */

@@ -225,7 +225,7 @@ static void eight_threads_load_copies(void **state)
 
 /*
  * Unloads a plugin that contains a copy. The threads that the copy registered continue. While the plugin is unloaded, they
- * sleep, possibly with rseq_cs set.
+ * sleep, and can have rseq_cs set.
  */
 static void *sleeper(void *arg)
 {
@@ -287,7 +287,7 @@ static int address_taken(int protection)
 
 /*
  * The page at which copies agree (the rendezvous page) needs a memory file. Writing a file larger than RLIMIT_FSIZE would kill
- * the process by a signal. So the copy must not write the file, and must use the fallback.
+ * the process by a signal, so the copy must not write the file, and must use the fallback.
  */
 static int no_files(int limit)
 {
@@ -342,7 +342,7 @@ static struct registration register_foreign(enum foreign how)
 	return register_foreign(PRIVATE);
 }
 
-/* Another component has registered the initial thread. So no copy registers a thread in this process. */
+/* Another component has registered the initial thread, so no copy registers a thread in this process. */
 static int foreign_first(int how)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};

@@ -19,7 +19,7 @@
 #include "../unit/urgent.h"
 
 #define STOPS_MAX 400 /* stops at system calls, two for each call */
-#define PATIENCE_MS 20 /* after this time the stopped thread runs a little, as it possibly holds the dynamic linker's lock */
+#define PATIENCE_MS 20 /* after this time the stopped thread runs a little, as it may hold the dynamic linker's lock */
 #define LITTLE 3       /* so many times it runs 200 instructions; then it runs to system calls, because a search of code is long */
 
 struct outcome {
@@ -229,7 +229,7 @@ static int this_is_poor(void)
 }
 
 /*
- * Only with areas of our own does the decision depend on whether the deciding thread gets descriptors. So only then do different
+ * Only with areas of our own does the decision depend on whether the deciding thread gets descriptors. Only then do different
  * stops lead to different decisions.
  */
 static void one_decision(void **state)

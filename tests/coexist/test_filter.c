@@ -3,7 +3,7 @@
  * test_filter.c - tests that the following make only the system calls that thread.h documents: the library's decision which area
  * it uses, new threads, operations, rk_vfork_begin() and rk_vfork_end().
  *
- * The library decides before main(), in its constructor. So this program executes itself, and a function that runs before all
+ * The library decides before main(), in its constructor, so this program executes itself, and a function that runs before all
  * constructors installs the filter. SITUATION says which areas are used: libc (the libc's areas, which the libc registers),
  * spare (the libc's areas, which the libc doesn't register), own (areas of ours).
  */

@@ -8,7 +8,7 @@
  * the copies register no thread. Counters are exact.
  *
  * Runs only if the libc doesn't register threads by itself. Even then, glibc registers a new thread if the thread's creator is
- * registered. So the test creates each thread while the creator is unregistered.
+ * registered, so the test creates each thread while the creator is unregistered.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -186,7 +186,7 @@ static int one_case(int number)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	while (__atomic_load_n(&handled, __ATOMIC_RELAXED) == 0)
-		sched_yield(); /* on a slow machine possibly no handler has run yet */
+		sched_yield(); /* on a slow machine there may be no handler that has run yet */
 	storm(0);
 	signal(SIGALRM, SIG_IGN);
 	last_look();

@@ -197,7 +197,7 @@ static int code_that_is(bool unmapped)
 	(void)dl_iterate_phdr(hide_code, &unmapped);
 	CHECK(unreadable_pages == 3);
 	check_beside_a_thread(true);
-	_exit(0); /* libm's destructors are possibly unmapped */
+	_exit(0); /* libm's destructors may be unmapped */
 }
 
 static int code_that_cannot_be_read(void)

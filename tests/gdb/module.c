@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.c - a module with a critical section. The module is unloaded while rseq_cs possibly still points to the section's
+ * module.c - a module with a critical section. The module is unloaded while rseq_cs can still point to the section's
  * descriptor.
  */
 #define STORE pass_in_module

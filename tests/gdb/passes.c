@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * passes.c - a program with a critical section, for tests of the debugger's commands. It uses the libc's area and doesn't link
- * librseqkit. So the commands are tested on a program as other projects write it.
+ * librseqkit, so the commands are tested on a program as other projects write it.
  *
  *	passes          runs the section twice: to its end, and to the exit that leaves it early
  *	passes threads  first runs the section in a second thread, which ends its registration and sleeps

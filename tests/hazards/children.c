@@ -56,7 +56,7 @@ static int vforked(int (*body)(void))
 	return exit_status_of(pid);
 }
 
-/* The libc's sched_getcpu() possibly reads the area, so this function makes the system call. */
+/* The libc's sched_getcpu() can read the area, so this function makes the system call. */
 static int compare_cpus(void)
 {
 	unsigned cpu;

@@ -80,7 +80,7 @@ static const struct row {
 	{"lock in an overflow path: without the cure, a handler on the same thread waits for ever", ALL, DEADLOCKED,
 	 "interrupted% overflow-naive", 0},
 	{"lock in an overflow path: with it, no instruction minds a handler", ALL, RIGHT, "interrupted% overflow-ours", 0},
-	/* If the libc registers, no component registers lazily. So the following rows don't run in the world libc. */
+	/* If the libc registers, no component registers lazily, so the following rows don't run in the world libc. */
 	{"lazy registration in a handler: without the cure, by a lock, it waits for ever", OFF | OWN, DEADLOCKED,
 	 "interrupted% lazy-locked", 0},
 	{"lazy registration in a handler: without the cure, by taking EBUSY for a failure, abort", OFF | OWN, ABORTED,

@@ -132,7 +132,7 @@ static char *heap_over(volatile struct rk_area *address, size_t size)
 
 /*
  * Unloads the first module, and then loads the second. The libc frees the first module's TLS only when it prepares the thread
- * for the TLS of the second module. Possibly the second module's TLS gets the same memory.
+ * for the TLS of the second module. The second module's TLS can get the same memory.
  */
 static int unloaded_with_its_tls(char **modules)
 {
@@ -200,7 +200,7 @@ static int unload_with_sections(void)
 
 /*
  * If the thread is preempted before the module is unloaded, the kernel clears the thread's rseq_cs, and unloading does no harm.
- * So this function tries several times, and more often if the module was unloaded without harm.
+ * This function therefore tries several times, and more often if the module was unloaded without harm.
  */
 static int unloaded_with_its_sections(char **modules)
 {

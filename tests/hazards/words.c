@@ -22,7 +22,7 @@ static void make_writable(void)
 {
 	uintptr_t page = (uintptr_t)&here & -4096UL;
 
-	/* Possibly these pages also contain code. */
+	/* These pages can also contain code. */
 	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
 }
 #else

@@ -62,8 +62,8 @@ static inline bool judge_says_cpu(const struct place *place, unsigned cpu)
 }
 
 /*
- * Looks at the area between two answers of getcpu that agree. Between these answers the thread possibly leaves its CPU and
- * returns, so the function reports a fault only if it finds the fault three times.
+ * Looks at the area between two answers of getcpu that agree. Between these answers the thread can leave its CPU and return,
+ * so the function reports a fault only if it finds the fault three times.
  */
 static inline bool judge_cpu_as_it_is(const struct place *place)
 {

@@ -36,7 +36,7 @@ static bool ask_for_layout(struct rk_ktls_layout *layout)
 
 /*
  * Finds the kernel's own functions for thread id and CPU. judge() checks their results separately, because the library's
- * functions possibly use another source.
+ * functions can use another source.
  */
 static void ask_kernel(int which)
 {
@@ -93,7 +93,7 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
 /*
- * glibc publishes how much of the area is valid (__rseq_size), but not the length of the registration. So this function tries
+ * glibc publishes how much of the area is valid (__rseq_size), but not the length of the registration, so this function tries
  * all possible lengths.
  */
 static const char *find_libc(void)

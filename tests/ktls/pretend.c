@@ -2,9 +2,9 @@
 /*
  * pretend.c - answers the KTLS commands of rseq(2), which only kernels with the patches in kernel/ have.
  *
- * Preload it into programs that make system calls with the C library's syscall(), as this library does. So a test on any kernel
- * can check the library's decisions. Threads are registered when they request it; only a real kernel with KTLS registers threads
- * that make no request.
+ * Preload it into programs that make system calls with the C library's syscall(), as this library does. A test on any kernel
+ * can therefore check the library's decisions. Threads are registered when they request it; only a real kernel with KTLS
+ * registers threads that make no request.
  *
  * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the size or alignment, in bytes, of the blob. The blob is the memory in
  * which a kernel with KTLS keeps data of a thread. With "foreign", registration fails with EBUSY in all threads except the

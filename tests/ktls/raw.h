@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raw.h - system calls and threads without a C library. Nothing in this file uses errno or other thread data of a C library. So
+ * raw.h - system calls and threads without a C library. Nothing in this file uses errno or other thread data of a C library, so
  * its functions work in programs without a C library. They also work in a raw thread, which is a thread that no C library made,
  * from its first instruction on.
  */
@@ -33,7 +33,7 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW4(number, a, b, c, d) raw_call6(number, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define RAW3(number, a, b, c) RAW4(number, a, b, c, 0)
 
-/* These values are from the kernel's headers, which a C library's compiler wrapper possibly hides. */
+/* These values are from the kernel's headers, which a C library's compiler wrapper may hide. */
 #define RAW_EPERM 1
 #define RAW_EAGAIN 11
 #define RAW_EFAULT 14

@@ -123,7 +123,7 @@ __attribute__((__noinline__)) static int be_a_parent(void)
 	if (pid == 0) {
 		/*
 		 * The inner child uses the area of its parent. In modes in which the kernel registers threads, the kernel
-		 * doesn't update this area for the inner child. So the area must show no CPU.
+		 * doesn't update this area for the inner child, so the area must show no CPU.
 		 */
 		count_judged(judge(&place, true) | (by_kernel && !judge_says_none(&place) ? WRONG_CPU : 0));
 		_exit(0);

@@ -163,9 +163,9 @@ static struct sigaction catch(void)
 }
 
 /*
- * The new thread must not run before its signal arrives. So it is bound to the CPU of its creator. With SCHED_FIFO the creator
- * keeps this CPU; without permission for SCHED_FIFO the creator seldom loses it. From the interrupted address, the handler knows
- * whether the signal came at the first instruction.
+ * The new thread must not run before its signal arrives, so it is bound to the CPU of its creator. With SCHED_FIFO the creator
+ * keeps this CPU; without permission for SCHED_FIFO the creator seldom loses it. From the interrupted address, the handler
+ * knows whether the signal came at the first instruction.
  */
 int way_signal(void)
 {

@@ -43,7 +43,7 @@ int main(void)
 		return __LINE__;
 	if (rk_cpu() < 0 || rk_cid() < -1)
 		return __LINE__;
-	/* The thread can move to another CPU, which has another list. So the node is put into every CPU's list before the pop. */
+	/* The thread can move to another CPU, which has another list, so the node is put into every CPU's list before the pop. */
 	for (int i = 0; i < 1000; i++) {
 		int cpu = rk_cpu();
 		enum rk_result r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ordered.c - the parts of a program, one for each macro below (tests/link/order). The program needs libplug.so, which needs
- * libask.so. So libask.so comes late in look-up order.
+ * libask.so. libask.so therefore comes late in look-up order.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * right-x86_64.S - right critical sections, some of which look odd. The script `fixtures` splits this file at the lines that
- * begin with "== NAME", and assembles each part with the lines before the first such line. So all of them use the same labels.
+ * begin with "== NAME", and assembles each part with the lines before the first such line. All of them therefore use the same
+ * labels.
  *
  * With NO_TABLES, descriptors are among other data, and there are no other tables.
  */

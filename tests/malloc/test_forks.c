@@ -113,7 +113,7 @@ static void say_that_it_forks(void)
 	__atomic_store_n(&is_forking, __atomic_load_n(&is_writing, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
-/* A fork also waits for locks of the libc. A thread possibly holds such a lock for a long time, and allocates meanwhile. */
+/* A fork also waits for locks of the libc. A thread may hold such a lock for a long time, and allocate meanwhile. */
 static void forks_wait_for_the_libcs_locks(void **state)
 {
 	size_t before = mallinfo2().hblkhd;

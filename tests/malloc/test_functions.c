@@ -270,7 +270,7 @@ static void numbers_add_up(void **state)
 	free(mapping);
 	now = mallinfo2();
 	assert_int_equal(now.hblks, before.hblks);
-	/* The unused ends of spans (runs of pages) may still count as in use. So may guard pages (RSEQKIT_MALLOC=guard). */
+	/* The unused ends of spans (runs of pages) may still count as in use. Guard pages (RSEQKIT_MALLOC=guard) may, too. */
 	assert_true(now.uordblks <= before.uordblks + 131072);
 }
 

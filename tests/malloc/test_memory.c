@@ -370,7 +370,7 @@ static int add_variables(struct dl_phdr_info *info, size_t size, void *bytes)
 	return 0;
 }
 
-/* A huge page for the allocator's variables would take 2 MiB in each process. So the variables are smaller than a huge page. */
+/* A huge page for the allocator's variables would take 2 MiB in each process, so the variables are smaller than a huge page. */
 static void variables_have_no_huge_page(void **state)
 {
 	size_t bytes = 0;

@@ -38,7 +38,7 @@ static void free_small_twice(void)
 	hand_out(100);
 }
 
-/* Between the two calls of free(), another malloc() returns the object. So the second call frees another user's object. */
+/* Between the two calls of free(), another malloc() returns the object, so the second call frees another user's object. */
 static void free_what_is_anothers(void)
 {
 	char *at = malloc(100), *again;
@@ -72,7 +72,7 @@ static void free_small_twice_later(void)
 	hand_out(100);
 }
 
-/* The program overwrites the mark of the free object. So only the object's span (its pages) can detect the second free. */
+/* The program overwrites the mark of the free object, so only the object's span (its pages) can detect the second free. */
 static void free_after_writing(void)
 {
 	char *held[3000], *at = malloc(1000);

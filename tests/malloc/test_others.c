@@ -27,7 +27,7 @@ static void allocate_at_fork(void)
 }
 
 /*
- * Registers fork handlers as early as a program can. The allocator possibly has registered its handlers even earlier (-z
+ * Registers fork handlers as early as a program can. The allocator may have registered its handlers even earlier (-z
  * initfirst). In this case, the program's handlers run first before a fork, and last after a fork.
  */
 static void register_early(int argc, char **argv, char **environment)
@@ -135,7 +135,7 @@ static void *allocate_interrupted(void *arg)
 	return arg;
 }
 
-/* While the environment changes, other threads must not call the libc's getenv(). So an allocator must not call it. */
+/* While the environment changes, other threads must not call the libc's getenv(), so an allocator must not call it. */
 static void the_environment_changes(void **state)
 {
 	pthread_t thread;
@@ -237,7 +237,7 @@ static void handlers_fork(void **state)
 	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
-/* A handler needs a lock. Another thread possibly holds this lock, and waits for a lock that the interrupted thread holds. */
+/* A handler needs a lock. Another thread may hold this lock, and wait for a lock that the interrupted thread holds. */
 static void handlers_beside_threads(void **state)
 {
 	(void)state;
@@ -270,8 +270,8 @@ static void allocate_in_fork(int signal)
 }
 
 /*
- * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the fork handlers at any moment, also at
- * their end.
+ * The timer expires within 60 us, and a fork takes 30 us or more. Signals therefore interrupt the fork handlers at any moment,
+ * also at their end.
  */
 static void handlers_interrupt_forks(void **state)
 {
@@ -298,9 +298,9 @@ static void handlers_interrupt_forks(void **state)
 }
 
 /*
- * The allocator marks free objects. New memory possibly contains the bytes of freed objects with their marks, and a program can
- * copy these bytes to another object. This object must not count as free. In each round, pages are used for large objects, and
- * then for small objects again.
+ * The allocator marks free objects. New memory can contain the bytes of freed objects with their marks, and a program can copy
+ * these bytes to another object. This object must not count as free. In each round, pages are used for large objects, and then
+ * for small objects again.
  */
 static void contents_of_new_memory_say_nothing(void **state)
 {

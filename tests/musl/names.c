@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do. It uses strong references
- * (so the program possibly contains copies of the variables), weak references, and dlsym(), as modules do. With -DMODULE this
- * file is a module that looks for the area.
+ * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do. It uses strong
+ * references (so the program can contain copies of the variables), weak references, and dlsym(), as modules do. With -DMODULE
+ * this file is a module that looks for the area.
  *
  *	names [MODULE...]
  *

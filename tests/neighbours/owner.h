@@ -30,7 +30,7 @@ static bool work(void)
 	return ((volatile int32_t *)area())[1] >= 0;
 }
 
-/* Unregisters before the thread ends, because the libc possibly frees the thread's memory early. */
+/* Unregisters before the thread ends, because the libc may free the thread's memory early. */
 static bool leave(void)
 {
 	bool right = !taken || syscall(SYS_rseq, area(), RK_AREA_LENGTH_ORIGINAL, 1, RK_SIGNATURE) == 0;

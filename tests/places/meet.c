@@ -56,7 +56,7 @@ static void check_copy(const struct copy *copy)
 }
 
 /*
- * The first run of this handler possibly makes the copies decide, at any instruction of the interrupted thread. The stack is
+ * The first run of this handler can make the copies decide, at any instruction of the interrupted thread. The stack is
  * realigned, because qemu 7.2 enters handlers with a misaligned stack, on which compiled code can fault.
  */
 __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)

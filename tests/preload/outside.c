@@ -4,7 +4,7 @@
  *
  *	outside REPORT PROGRAM [ARGUMENT...]
  *
- * Every thread of the program and of its descendants stops at its end. At this stop `outside` asks the kernel. So `outside`
+ * Every thread of the program and of its descendants stops at its end. At this stop `outside` asks the kernel, so `outside`
  * also sees threads that live only briefly. A vfork child that ends without exec isn't counted, because it uses its parent's
  * memory.
  *

@@ -267,7 +267,7 @@ static void no_leak(void)
 
 /*
  * Creates hundreds of threads before the first of them runs. All threads run on one CPU, which their creator keeps by
- * SCHED_FIFO. If the creator isn't allowed to use SCHED_FIFO, some threads possibly run earlier.
+ * SCHED_FIFO. If the creator isn't allowed to use SCHED_FIFO, some threads may run earlier.
  */
 static void crowd(void)
 {

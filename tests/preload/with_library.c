@@ -2,8 +2,8 @@
 /*
  * with_library.c - a program with its own copy of the library: linked, or opened at the given path.
  *
- * If the environment variable PAST is set, the program creates its threads by the function that it looks up in libc.so.6. So a
- * preloaded object doesn't see these threads start. jemalloc creates its threads in such a way.
+ * If the environment variable PAST is set, the program creates its threads by the function that it looks up in libc.so.6. A
+ * preloaded object therefore doesn't see these threads start. jemalloc creates its threads in such a way.
  *
  * Prints the owner of the threads, as this copy sees it. Succeeds only if the owner is the same in each thread, and the
  * copy's operations work in each thread.

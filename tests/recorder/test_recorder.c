@@ -165,7 +165,7 @@ static void vfork_children_are_recorded(void **state)
 	(void)state;
 	/*
 	 * The children write to the overflow ring, which is the ring of threads without rseq. If the recorder's reader is
-	 * preempted while it holds this ring, a child waits only for a short time, and possibly loses records. So the test
+	 * preempted while it holds this ring, a child waits only for a short time, and can lose records. The test therefore
 	 * tries several times.
 	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {

@@ -190,7 +190,7 @@ static bool are_preempted_less(void)
 	assert_int_equal(off.granted, 0);
 	/*
 	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per operation, because the turns with
-	 * fewer preemptions possibly have more operations.
+	 * fewer preemptions can have more operations.
 	 */
 	return on.granted > 0 && in_time * 10 > on.granted * 9 && off.preempted >= 20 &&
 	       on.preempted * off.operations * 2 < off.preempted * on.operations;

@@ -30,7 +30,7 @@ MACHINES = {
     'aarch64': ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', 'console=ttyAMA0'],
 }
 # By default all CPUs of a guest run at once, at full speed. With `counted` they run in turns, and each instruction takes a
-# nanosecond of the guest's clocks. So times in the guest don't depend on the load of this machine.
+# nanosecond of the guest's clocks. Times in the guest therefore don't depend on the load of this machine.
 PACES = {'': ['-accel', 'tcg,thread=multi'], 'counted': ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off']}
 
 

@@ -14,7 +14,7 @@
  *	                             new bits of its taint; 0 if the bit was set before
  *	@guest done                  the list's end; the kernel's own messages follow
  *
- * The kernel uses the same console, and would write into the middle of these lines. So it prints only emergencies on this
+ * The kernel uses the same console, and would write into the middle of these lines, so it prints only emergencies on this
  * console. This program reads the kernel's other messages from the kernel's log.
  *
  * /programs has a line for each program, with fields between tabs:
@@ -167,7 +167,7 @@ static void pass_rest(int in)
 
 /*
  * Passes on the program's output until the program ends or its time is over. Returns the program's status as waitpid() does, or
- * -1 for a timeout. If the host stops the emulator, the guest's clock continues. So the time in which the machine stood still
+ * -1 for a timeout. If the host stops the emulator, the guest's clock continues, so the time in which the machine stood still
  * doesn't count.
  */
 static int watch(pid_t pid, int in, const struct program *program, int *plugged)
@@ -213,9 +213,9 @@ static unsigned long taint(void)
 }
 
 /*
- * If the kernel was tainted since its bits were `before`, reports that, and prints the kernel's log since the previous program's
- * end. A bit that was set stays set, so this function also searches the log for the line that begins each warning and BUG(). Also
- * prints the log if the program is `late`, because the log possibly says why.
+ * If the kernel was tainted since its bits were `before`, reports that, and prints the kernel's log since the previous
+ * program's end. A bit that was set stays set, so this function also searches the log for the line that begins each warning and
+ * BUG(). Also prints the log if the program is `late`, because the log may say why.
  */
 static void tell_taint(unsigned long before, bool late)
 {
@@ -382,7 +382,7 @@ int main(void)
 		mkdir(mounts[i].path, 0755);
 		(void)mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
 	}
-	mkdir("/tmp", 0777); /* nothing is mounted on it, because builds are possibly there */
+	mkdir("/tmp", 0777); /* nothing is mounted on it, because builds may be there */
 	lengthen_slice_extensions();
 	(void)klogctl(KERNEL_LOG_CONSOLE_OFF, NULL, 0);
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);

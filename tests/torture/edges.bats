@@ -31,7 +31,7 @@ edges() { # STATUS NAME ARGUMENT...
 	is "r['spared']" 0
 	expect 0 setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace "$RSEQKIT" torture "$HELPERS/edges" drops
 	assert_says "closes its memory"
-	# Copies the programs, because another user possibly can't execute files in this tree.
+	# Copies the programs, because another user may be unable to execute files in this tree.
 	place=$(mktemp -d)
 	chmod 755 "$place"
 	cp "$RSEQKIT" "$HELPERS/edges" "$(library)" "$place"

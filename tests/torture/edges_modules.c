@@ -78,8 +78,8 @@ static int use(const char *path)
 }
 
 /*
- * Loads two modules in turn at one address. Doesn't use a module when it is loaded for the first time. So the breakpoints that
- * the tool has set in the module stay until it is unloaded.
+ * Loads two modules in turn at one address. Doesn't use a module when it is loaded for the first time. The breakpoints that the
+ * tool has set in the module therefore stay until it is unloaded.
  */
 int alternates(void)
 {

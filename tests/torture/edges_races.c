@@ -93,7 +93,7 @@ int forks_counting(void)
 	return make_racing_children(count_all);
 }
 
-/* Forks until standard input ends. The children execute sections 30 ms later, when the tracer possibly has ended. */
+/* Forks until standard input ends. The children execute sections 30 ms later, when the tracer may have ended. */
 int forks_forever(void)
 {
 	char byte;

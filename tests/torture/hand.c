@@ -67,13 +67,13 @@ OPERATION(twice_again, DESCRIPTOR(6, "4f") DESCRIPTOR(3, "4f"), ADD, "jmp %l[abo
 /* The abort handler saves the flags. */
 OPERATION(pushes, DESCRIPTOR(3, "4f"), ADD, "pushfq\n\tpopfq\n\tjmp %l[aborted]")
 
-/* The section changes a register that it only declares as an input. So another try adds another number. */
+/* The section changes a register that it only declares as an input, so another try adds another number. */
 OPERATION(clobbers, DESCRIPTOR(3, "4f"), "addq (%1), %2\n\tmovq %2, (%1)\n", "jmp %l[aborted]")
 
 /* The abort handler jumps to the middle of the section, so it uses a count that was loaded before the abort. */
 OPERATION(middle, DESCRIPTOR(3, "4f"), "movq (%1), %%rcx\n7:\tincq %%rcx\n\tmovq %%rcx, (%1)\n", "jmp 7b")
 
-/* Before their commit, these sections store to the words that follow the count. So other threads see these stores too early. */
+/* Before their commit, these sections store to the words that follow the count, so other threads see these stores too early. */
 #define LOAD_COUNT "movq (%1), %%rcx\n\t"
 OPERATION(repeats, DESCRIPTOR(3, "4f"), "leaq 8(%1), %%rdi\n\tmovq (%1), %%rax\n\tmovl $2, %%ecx\n\trep stosq\n\tincq (%1)\n",
 	  "jmp %l[aborted]")

@@ -5,7 +5,7 @@
  *
  * A slot is one CPU's copy of the per-CPU data. Each operation computes the address of the current CPU's slot, and stores this
  * address in a slot. In a correct operation these two slots are the same, so a slot's word is 0 or the slot's own address. The
- * program checks the thread's slot after each operation, and all slots at the end. So it finds a store to another CPU's slot.
+ * program checks the thread's slot after each operation, and all slots at the end, so it finds a store to another CPU's slot.
  *
  * usage: wrong NAME [ROUNDS [WHERE]]    runs an operation in two threads; exits with 1 if the data are wrong. WHERE: `stack` on a
  *                                       stack of the program's own, `late` after the first thread has ended
@@ -131,7 +131,7 @@ static int work_and_check(void)
 	return wrong;
 }
 
-/* work_inside() and work_on_stack() call work() on another stack, which the kernel possibly maps next to the slots. */
+/* work_inside() and work_on_stack() call work() on another stack, which the kernel can map next to the slots. */
 static ucontext_t outside, inside;
 
 static void work_inside(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alarms.h - sends SIGALRM to the process again and again. Each signal handler starts the timer for the next signal. So the
- * program also goes on if each signal takes longer than the interval, for example because a tracer stops the thread.
+ * alarms.h - sends SIGALRM to the process again and again. Each signal handler starts the timer for the next signal. The
+ * program therefore also goes on if each signal takes longer than the interval, for example because a tracer stops the thread.
  *
  * If a handler doesn't run, the next signal comes after 10 ms. ThreadSanitizer runs handlers later, and drops a signal whose
  * thread ends before that.
@@ -29,7 +29,7 @@ static inline void alarms_begin(long microseconds)
 	alarms_go_on();
 }
 
-/* If another thread is in a handler at this moment, the signals possibly go on. */
+/* If another thread is in a handler at this moment, the signals may go on. */
 static inline void alarms_end(void)
 {
 	const struct itimerval never = {{0, 0}, {0, 0}};

@@ -239,8 +239,8 @@ static int count_nodes(intptr_t head)
 }
 
 /*
- * Checks all records in the log, except the oldest record of a full log: an operation that failed has possibly
- * overwritten a part of that record.
+ * Checks all records in the log, except the oldest record of a full log: an operation that failed may have overwritten a part
+ * of that record.
  */
 static void check_log(const struct compound *slot, int index)
 {

@@ -31,9 +31,9 @@ struct interrupted {
 #define INSTRUCTIONS_MAX 300 /* tries at most this many; a step into a critical section aborts it, so more steps only repeat it */
 #endif
 /*
- * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER
- * is multiplied by SLOWNESS(). A naive operation really deadlocks at some of its instructions. So the limit for a naive
- * operation is short; otherwise the test would take too long.
+ * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER is
+ * multiplied by SLOWNESS(). A naive operation really deadlocks at some of its instructions, so the limit for a naive operation
+ * is short; otherwise the test would take too long.
  */
 #define DEADLOCK_AFTER 500000
 #define NAIVE_DEADLOCK_AFTER 100000

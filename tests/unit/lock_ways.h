@@ -92,8 +92,8 @@ static inline int other_waits(enum lock_way way)
 }
 
 /*
- * Checks that every acquisition returns 0, in this thread and in another thread. So no thread holds a slot, and no
- * owner was lost.
+ * Checks that every acquisition returns 0, in this thread and in another thread, so no thread holds a slot, and no owner was
+ * lost.
  */
 static inline void all_is_free(void)
 {

@@ -40,8 +40,8 @@ static inline void move(void *object, enum where from, enum where to)
 }
 
 /*
- * A new object's state is CACHED until get() changes it to HELD. So a callback can put the object into the cache
- * without changing its state.
+ * A new object's state is CACHED until get() changes it to HELD, so a callback can put the object into the cache without
+ * changing its state.
  */
 static inline void *construct(void *context)
 {

@@ -14,7 +14,7 @@ static inline struct rk_percpu *make(size_t size, const void *initial, unsigned 
 	return pool;
 }
 
-/* This function is never inlined. So the caller's address that rk_percpu_alloc() records is in this function. */
+/* This function is never inlined, so the caller's address that rk_percpu_alloc() records is in this function. */
 __attribute__((__noinline__, __unused__)) static void *alloc(struct rk_percpu *pool)
 {
 	void *item;

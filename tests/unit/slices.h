@@ -79,7 +79,7 @@ static inline bool can_have(void)
 
 /*
  * A test of the protocol needs no kernel that has the extension: the test stores what the kernel would store. begin_fake()
- * calls rk_vfork_begin(), which unregisters the thread. So the test is allowed to write the fields of the area.
+ * calls rk_vfork_begin(), which unregisters the thread, so the test is allowed to write the fields of the area.
  */
 static struct {
 	volatile uint32_t *flags, *control;

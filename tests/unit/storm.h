@@ -125,8 +125,8 @@ static void *storm_launch(void *arg)
 }
 
 /*
- * Binds the thread `tid` to a random set of CPUs. Some CPUs of the set are possibly offline, or not allowed to this
- * process. The kernel ignores these CPUs, and refuses the set if it has no others.
+ * Binds the thread `tid` to a random set of CPUs. Some CPUs of the set may be offline, or not allowed to this process. The
+ * kernel ignores these CPUs, and refuses the set if it has no others.
  */
 static void storm_move(pid_t tid, uint64_t *random)
 {
@@ -159,7 +159,7 @@ static void *storm_agitate(void *arg)
 		uint64_t what = draw(&random) % 16;
 		pid_t tid = __atomic_load_n(&storm_threads[draw(&random) % (unsigned)storm_count].tid, __ATOMIC_ACQUIRE);
 
-		/* The thread has possibly ended by now, and another thread of this process possibly has its id. */
+		/* The thread may have ended by now, and another thread of this process may have its id. */
 		if (tid != 0 && what < 8)
 			storm_move(tid, &random);
 		else if (tid != 0 && what < 15)

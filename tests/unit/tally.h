@@ -3,9 +3,9 @@
  * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what the thread has done (its tally). A
  * slot is one CPU's copy of these words.
  *
- * The invariant: a tally counts an operation only if it returned RK_DONE. So the sum of a word over its slots equals the sum
- * over the tallies. The words `swapped` hold a number and its complement. So a torn load, or a store of any other value, shows
- * at once.
+ * The invariant: a tally counts an operation only if it returned RK_DONE. The sum of a word over its slots therefore equals the
+ * sum over the tallies. The words `swapped` hold a number and its complement, so a torn load, or a store of any other value,
+ * shows at once.
  */
 #ifndef TALLY_H
 #define TALLY_H
@@ -64,8 +64,8 @@ static void tally_result(struct tally *t, enum rk_result result)
 }
 
 /*
- * Increments a word by compare-and-store. The loaded value is possibly the value of another CPU's word, or older than
- * a handler's increment. If this CPU's word has another value at the store, the store fails.
+ * Increments a word by compare-and-store. The loaded value can be the value of another CPU's word, or older than a handler's
+ * increment. If this CPU's word has another value at the store, the store fails.
  */
 static void increment(struct tally *t, enum index index, int cpu)
 {

@@ -135,8 +135,8 @@ struct unregistered {
 };
 
 /*
- * Undoes the registration that the new thread possibly got before this function ran. Then runs the start routine that
- * the test passed to create_unregistered().
+ * Undoes the registration that the new thread may have got before this function ran. Then runs the start routine that the test
+ * passed to create_unregistered().
  */
 static inline void *start_unregistered(void *arg)
 {

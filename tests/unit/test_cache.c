@@ -228,7 +228,7 @@ static void reclaimed(void **state)
 }
 
 /*
- * A reclaim needs a fence, which ends the critical sections of other threads. A seccomp filter refuses every kind of fence. So
+ * A reclaim needs a fence, which ends the critical sections of other threads. A seccomp filter refuses every kind of fence, so
  * rk_cache_reclaim() fails, and leaves the array's objects where no get finds them. A later reclaim that has a fence, or the
  * cache's destruction, still finds each object once.
  */

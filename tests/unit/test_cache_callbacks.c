@@ -60,8 +60,7 @@ static void callbacks_use_the_cache(void **state)
 }
 
 /*
- * A get in a destructor possibly moves objects from the depot into an array. rk_cache_destroy() destructs these
- * objects too.
+ * A get in a destructor can move objects from the depot into an array. rk_cache_destroy() destructs these objects too.
  */
 static void destroy_with_a_depot_of(int number)
 {

@@ -92,8 +92,7 @@ static void refilled_at_the_limit(void **state)
 }
 
 /*
- * A single object that a put moves to the depot goes into a magazine that has room. So there are fewer magazines than
- * objects.
+ * A single object that a put moves to the depot goes into a magazine that has room, so there are fewer magazines than objects.
  */
 static void few_magazines_are_begun(void **state)
 {

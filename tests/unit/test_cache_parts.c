@@ -144,7 +144,7 @@ static void limit_is_that_of_all_parts(void **state)
 }
 
 /*
- * The magazine of a vfork child counts against the limit only after the bracket. So another thread can meanwhile get grants for
+ * The magazine of a vfork child counts against the limit only after the bracket, so another thread can meanwhile get grants for
  * the same room. Then the next grants that are given back are withheld.
  */
 static void objects_above_the_limit_leave_no_room(void **state)

@@ -123,8 +123,8 @@ static void *keep_reclaiming(void *stop)
 }
 
 /*
- * A refill moves a batch from the depot to an array, and a flush moves a batch back. On slow CPUs, the reclaiming
- * threads possibly leave no array full enough for a flush. So either a refill or a flush is enough.
+ * A refill moves a batch from the depot to an array, and a flush moves a batch back. On slow CPUs, the reclaiming threads may
+ * leave no array full enough for a flush, so either a refill or a flush is enough.
  */
 static bool enough(void)
 {
@@ -154,7 +154,7 @@ static void storm(void **state)
 	       (unsigned long long)report.gets, (unsigned long long)report.puts, (unsigned long long)report.depot_gets,
 	       (unsigned long long)report.depot_puts, (unsigned long long)report.refills,
 	       (unsigned long long)report.flushes);
-	/* All threads have ended, and have put all objects that they got. So the numbers must agree. */
+	/* All threads have ended, and have put all objects that they got, so the numbers must agree. */
 	assert_int_equal(report.in_arrays + report.in_depot, count_objects(CACHED));
 	assert_int_equal(report.in_arrays + report.in_depot, constructed - destructed);
 	assert_int_equal(report.left + report.capacity + report.in_depot, LIMIT);

@@ -264,9 +264,9 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 }
 
 /*
- * The vfork is between rk_vfork_begin() and rk_vfork_end(). So the handlers in both processes add to the overflow slot, which
- * is the counter's memory for threads without rseq. The new thread that sends the signals must not register the thread that
- * calls vfork().
+ * The vfork is between rk_vfork_begin() and rk_vfork_end(). The handlers in both processes therefore add to the overflow slot,
+ * which is the counter's memory for threads without rseq. The new thread that sends the signals must not register the thread
+ * that calls vfork().
  */
 static void signals_in_the_bracket(void **state)
 {

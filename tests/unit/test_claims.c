@@ -105,8 +105,8 @@ static int grandchild_of_another(void)
 }
 
 /*
- * A thread that the child creates possibly gets the stack of the thread that held the claim in the parent. But the new
- * thread has another thread number. So it doesn't hold the claim, and can take it.
+ * A thread that the child creates can get the stack of the thread that held the claim in the parent. But the new thread has
+ * another thread number, so it doesn't hold the claim, and can take it.
  */
 static int childs_thread_of_another(void)
 {

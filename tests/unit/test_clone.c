@@ -5,9 +5,9 @@
  * counters must be exact. A world is a way in which threads get registered (test.h). The library either refuses the thread or
  * gives it an area of its own.
  *
- * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens
- * if the thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations
- * run unprotected. So operations are forbidden in such a thread, as they are in a vfork child.
+ * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens if the
+ * thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations run unprotected,
+ * so operations are forbidden in such a thread, as they are in a vfork child.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -37,8 +37,8 @@ static int ask(void *arg)
 }
 
 /*
- * Sets a robust list, as a runtime that makes threads without the libc possibly does. The library takes a thread with a
- * robust list for a thread of glibc, and a thread without one for a vfork child.
+ * Sets a robust list, as a runtime that makes threads without the libc may do. The library takes a thread with a robust list
+ * for a thread of glibc, and a thread without one for a vfork child.
  */
 static int ask_with_robust_list(void *arg)
 {
@@ -224,7 +224,7 @@ static void has_zeroes_but_the_area(void)
 
 /*
  * A zeroed area names CPU 0. If the kernel doesn't register the thread, the library can't know that the thread isn't
- * registered. So operations are forbidden in this thread. But the creator's registration is unharmed.
+ * registered, so operations are forbidden in this thread. But the creator's registration is unharmed.
  */
 static void has_zeroes(void)
 {

@@ -215,7 +215,7 @@ static void handlers_allocate(void **state)
 
 static void *interrupted_item, *handlers_item;
 
-/* Makes the pool reserve a range of address space first. So the handler only interrupts the allocation of an item. */
+/* Makes the pool reserve a range of address space first, so the handler only interrupts the allocation of an item. */
 static void have_a_range(void)
 {
 	void *item;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests the ends of threads: first use of the library in destructors of pthread_key_create(), in any round of these
- * destructors; signals while threads end; and thousands of detached threads. glibc keeps a thread's memory until the
- * kernel has ended the thread. So with glibc, everything works in destructors as it does before them. With musl, this
- * library's first destructor undoes the registration, and later calls use the fallback.
+ * destructors; signals while threads end; and thousands of detached threads. glibc keeps a thread's memory until the kernel has
+ * ended the thread, so with glibc, everything works in destructors as it does before them. With musl, this library's first
+ * destructor undoes the registration, and later calls use the fallback.
  */
 #include "test.h"
 #include "alarms.h"
@@ -247,7 +247,7 @@ static void other_ways_to_end(void **state)
 		assert_ptr_equal(result, PTHREAD_CANCELED);
 	}
 	/*
-	 * A thread that was cancelled before its first instruction has added nothing. So only a lower bound is known.
+	 * A thread that was cancelled before its first instruction has added nothing, so only a lower bound is known.
 	 */
 	assert_true(rk_counter_sum(counter) >= rounds * 10);
 	assert_int_equal(rk_counter_sum(counter) % 10, 0);

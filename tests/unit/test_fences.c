@@ -64,7 +64,7 @@ static void *wait_on(void *arg)
 
 /*
  * Fences another CPU on which a thread is in a section. Returns true if the fence aborted the section, and false if a
- * preemption possibly did. With `by_visit`, always returns true.
+ * preemption may have aborted it. With `by_visit`, always returns true.
  */
 static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 {
@@ -95,8 +95,8 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 #define TOO_BUSY 77
 
 /*
- * On a busy machine, a preemption can abort the section before the fence does. So this function tries again until no
- * preemption was counted. A visit is itself a preemption. So with `by_visit` the first try is enough.
+ * On a busy machine, a preemption can abort the section before the fence does, so this function tries again until no preemption
+ * was counted. A visit is itself a preemption, so with `by_visit` the first try is enough.
  */
 static int fence_reaches(int (*fence)(int cpu), bool by_visit)
 {

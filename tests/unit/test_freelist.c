@@ -125,7 +125,7 @@ static void drained(void **state)
 }
 
 /*
- * A drain needs a fence, which aborts the critical sections of other threads. A seccomp filter refuses every kind of fence. So
+ * A drain needs a fence, which aborts the critical sections of other threads. A seccomp filter refuses every kind of fence, so
  * a drain fails, and leaves the nodes where no pop finds them. No node is lost, and none is in a list twice.
  */
 static int drain_without_a_fence(void)

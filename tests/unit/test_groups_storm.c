@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. A sequence is one
- * add to each of the group's counters, in order, on any CPUs, with or without rseq. So in each read, no counter is above the
- * counter before it. In a histogram, each record is in the right bucket of exactly one reset's result.
+ * add to each of the group's counters, in order, on any CPUs, with or without rseq. In each read, no counter is therefore above
+ * the counter before it. In a histogram, each record is in the right bucket of exactly one reset's result.
  */
 #include "expect.h"
 #include "storm.h"

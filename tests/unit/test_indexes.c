@@ -92,7 +92,7 @@ static int with_a_sparse_list(void)
 
 /*
  * An item has a stride (256 KiB of address space) for each CPU. With this list, there are more strides than a process can have
- * mappings. So at allocation, the library writes the initial contents to a page of each stride: 640 MiB in all.
+ * mappings. At allocation, the library therefore writes the initial contents to a page of each stride: 640 MiB in all.
  */
 static int with_the_largest_list(void)
 {
@@ -148,7 +148,7 @@ static int lock_an_orphan(void)
 }
 
 /*
- * A CPU that the list lacks can't be fenced. So if a thread of the parent holds this CPU's lock at a fork, the child can't take
+ * A CPU that the list lacks can't be fenced. If a thread of the parent holds this CPU's lock at a fork, the child can't take
  * this lock. rk_lock_here() takes the lock at RK_INDEX_OVERFLOW instead.
  */
 static int with_a_cpu_left_out(void)
@@ -185,8 +185,8 @@ static void wrong_lists(void **state)
 }
 
 /*
- * When the library first looks at the list, no descriptor is free. So the library assumes all CPUs that the kernel
- * has room for, and reads the list later.
+ * When the library first looks at the list, no descriptor is free. The library therefore assumes all CPUs that the kernel has
+ * room for, and reads the list later.
  */
 static int without_descriptors(void)
 {
@@ -278,7 +278,7 @@ static void few_strides_by_id(void **state)
 	if (!all_added)
 		SKIP("no concurrency ids, or a build without critical sections");
 	assert_int_equal(sum, THREADS * 20000);
-	assert_true(highest <= THREADS); /* not THREADS - 1, because the initial thread possibly had a lower id */
+	assert_true(highest <= THREADS); /* not THREADS - 1, because the initial thread may have had a lower id */
 }
 
 /* An access by an index without memory faults, whatever is mapped next to the item. */

@@ -25,8 +25,8 @@ static int instruction, begins_at;
 static bool stepping, reads, in_a_child, written;
 
 /*
- * Returns true if the next instruction is a system call that possibly blocks signals. A trap while SIGTRAP is blocked
- * would end the process.
+ * Returns true if the next instruction is a system call that can block signals. A trap while SIGTRAP is blocked would end the
+ * process.
  */
 static bool blocks_signals(const greg_t *registers)
 {

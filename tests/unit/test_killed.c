@@ -46,8 +46,8 @@ static int ring_works(void)
 
 	CHECK(write_stamped(2) == 0 && rk_ring_merge(ring, count_record, &count) == 0);
 	/*
-	 * A killed child has possibly written its record without counting it in `ours`. A child that wasn't killed has
-	 * counted its record.
+	 * A killed child may have written its record without counting it in `ours`. A child that wasn't killed has counted its
+	 * record.
 	 */
 	CHECK(count == sure || (count == sure + 1 && !progress->passed));
 	written = ours = 0;

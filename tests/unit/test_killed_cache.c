@@ -25,7 +25,7 @@ static uint64_t objects[OBJECTS + 8];
 static int tried;
 static int sure;   /* number of objects in the cache before the child's gets and puts */
 static int more;   /* number of objects that a child has put minus those that it has got, as far as the child counted */
-static int unsure; /* 1 if a child was possibly killed before it counted */
+static int unsure; /* 1 if a child may have been killed before it counted */
 
 static void reclaim(void)
 {

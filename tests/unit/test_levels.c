@@ -122,8 +122,8 @@ static int fork_unable_to_tell(void)
 }
 
 /*
- * The vfork child opens no bracket before it forks. So both open levels are the parent's. The fork must not end these
- * levels, although the child can't learn that it is a vfork child.
+ * The vfork child opens no bracket before it forks, so both open levels are the parent's. The fork must not end these levels,
+ * although the child can't learn that it is a vfork child.
  */
 static int filter_refuses_to_tell(void)
 {

@@ -181,7 +181,7 @@ static void without_any_fence(void **state)
 }
 
 /*
- * A filter refuses every kind of fence to this thread. So the thread can't take a lock by rk_lock_cpu(), which needs a fence.
+ * A filter refuses every kind of fence to this thread, so the thread can't take a lock by rk_lock_cpu(), which needs a fence.
  * While it waits for a lock of its own CPU, it checks the lock again without being woken.
  */
 static void *without_a_fence(void *arg)

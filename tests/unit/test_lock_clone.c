@@ -70,8 +70,8 @@ static void in_children_of_clone(void **state)
 }
 
 /*
- * The thread pointer of a thread that holds the lock in the parent. In the child, a new thread possibly gets this
- * thread pointer. Then the new thread forks.
+ * The thread pointer of a thread that holds the lock in the parent. In the child, a new thread can get this thread pointer.
+ * Then the new thread forks.
  */
 static void *pointer_of_holder;
 

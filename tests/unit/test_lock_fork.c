@@ -139,7 +139,7 @@ static void beside_one_who_waits(void **state)
 }
 
 /*
- * A seccomp filter refuses fences. So the thread can't know that no critical section uses this CPU's data, and gets the
+ * A seccomp filter refuses fences, so the thread can't know that no critical section uses this CPU's data, and gets the
  * overflow slot.
  */
 static void *without_a_fence(void *arg)

@@ -116,7 +116,7 @@ static void fork_by_a_holder(void)
 	CHECK(ending == 0);
 }
 
-/* Acquires the lock before the steps begin. So only the release is interrupted. */
+/* Acquires the lock before the steps begin, so only the release is interrupted. */
 static void start_holding(void)
 {
 	start();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as
- * the last holder left it, and no write is lost. Only the lock keeps holders from using the data at the same time. So
- * ThreadSanitizer also checks the lock.
+ * Tests data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as the last
+ * holder left it, and no write is lost. Only the lock keeps holders from using the data at the same time, so ThreadSanitizer
+ * also checks the lock.
  */
 #include "duel.h"
 
@@ -15,7 +15,7 @@ struct data {
 static struct rk_lock *lock;
 static uint64_t written, refused;
 
-/* Writes slowly. So a thread that got the data meanwhile would see a half-written state. */
+/* Writes slowly, so a thread that got the data meanwhile would see a half-written state. */
 static void write_it(struct data *data, uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data->words[0] + 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests per-CPU memory as the kernel reports it in /proc/self/smaps. There are no huge pages. The kernel sets no memory aside
- * in advance for pages that are possibly never written (MAP_NORESERVE). No page is filled early, even after mlockall(). Core
- * dumps contain the memory that can be accessed, and none of the address space around it.
+ * in advance for pages that may stay unwritten (MAP_NORESERVE). No page is filled early, even after mlockall(). Core dumps
+ * contain the memory that can be accessed, and none of the address space around it.
  */
 #include "committed.h"
 #include <inttypes.h>

@@ -104,8 +104,8 @@ static void start_nothing(void)
 }
 
 /*
- * A new thread tries to register once. After that, the thread's operations make no system call. So a filter that kills
- * doesn't kill the thread.
+ * A new thread tries to register once. After that, the thread's operations make no system call, so a filter that kills doesn't
+ * kill the thread.
  */
 static void *ask_once(void *arg)
 {
@@ -245,7 +245,7 @@ static void killed_if_it_asks(void)
 	_exit(0);
 }
 
-/* A thread that hasn't called rk_thread_prepare() is killed. So the filter of killed_if_it_asks() works. */
+/* A thread that hasn't called rk_thread_prepare() is killed, so the filter of killed_if_it_asks() works. */
 static void killed_unprepared(void)
 {
 	pthread_t thread;

@@ -99,13 +99,13 @@ static void outcomes_by_cpu(void **state)
 	EXPECT(RK_DONE, rk_cpu_compare_exchange_release(item, &value, INTPTR_MIN));
 	assert_int_equal(value, INTPTR_MAX);
 	EXPECT(RK_UNEQUAL, rk_cpu_store_if_equal_release(item, 38, 5));
-	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* the compiler possibly uses a zero register */
+	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* the compiler can use a zero register */
 	assert_int_equal(*slot, 0);
 	assert_int_equal(rk_cpu(), cpu);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
-/* Adds a constant, and then the same value from a variable. The compiler possibly uses different instructions. */
+/* Adds a constant, and then the same value from a variable. The compiler can use different instructions. */
 #define ADD_BOTH(value)                                                                                                \
 	do {                                                                                                           \
 		volatile intptr_t variable_ = (value);                                                                 \

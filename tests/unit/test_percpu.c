@@ -219,7 +219,7 @@ static int closes_descriptors(void)
 	return fcntl(fd, F_GETFD) < 0 ? 4 : 0;
 }
 
-/* The library can't create a memory file. So it writes the contents at allocation. No signal ends the process. */
+/* The library can't create a memory file, so it writes the contents at allocation. No signal ends the process. */
 static int without_files(void)
 {
 	static const int64_t initial = 42;

@@ -36,7 +36,7 @@ static void waits_for_those_who_were_there(void **state)
 	destroy();
 }
 
-/* At every moment a reader is inside, but each reader leaves soon. So grace periods end. */
+/* At every moment a reader is inside, but each reader leaves soon, so grace periods end. */
 static void not_for_later_ones(void **state)
 {
 	struct rk_rcu_section *section, *next;
@@ -59,8 +59,8 @@ static void not_for_later_ones(void **state)
 }
 
 /*
- * A grace period that began before a call of rk_rcu_start() possibly doesn't wait for every reader that the caller must
- * wait for. So the caller gets the next period, and all callers until then share it.
+ * A grace period that began before a call of rk_rcu_start() doesn't always wait for every reader that the caller must wait for.
+ * The caller therefore gets the next period, and all callers until then share it.
  */
 static void periods_are_shared(void **state)
 {
@@ -162,7 +162,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* A seccomp filter refuses every kind of fence. So no call reports that a grace period has ended. Readers still work. */
+/* A seccomp filter refuses every kind of fence, so no call reports that a grace period has ended. Readers still work. */
 static int fence_lost(void)
 {
 	struct rk_rcu_section *section;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define CALLS 1000
-#define A_MINUTE 60000000000 /* in ns; long, because even a call that is ready possibly waits for a CPU */
+#define A_MINUTE 60000000000 /* in ns; long, because even a call that is ready can wait for a CPU */
 
 static void called_when_readers_are_through(void **state)
 {

@@ -39,8 +39,8 @@ static void called_in_children(void **state)
 }
 
 /*
- * The child lacks the parent's runner. At the fork, the runner possibly had some calls in two lists at the same time.
- * This test builds each state of the lists that src/structures/rcu_calls.c can leave.
+ * The child lacks the parent's runner. At the fork, the runner may have had some calls in two lists at the same time. This test
+ * builds each state of the lists that src/structures/rcu_calls.c can leave.
  */
 enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
 

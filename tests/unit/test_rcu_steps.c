@@ -56,7 +56,7 @@ static void read_section(void)
 	rk_rcu_read_unlock(rcu, section);
 }
 
-/* Enters the read section before the steps begin. So only leaving the section is interrupted. */
+/* Enters the read section before the steps begin, so only leaving the section is interrupted. */
 static struct rk_rcu_section *entered;
 
 static void start_entered(void)

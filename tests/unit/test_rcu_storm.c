@@ -114,8 +114,8 @@ static void nothing(struct rk_rcu_call *call)
 }
 
 /*
- * In the child, only the read sections of its one thread can hold up a grace period, and the thread leaves each section.
- * The child makes no deferred calls, because they call free(), and malloc()'s locks are possibly held in the child.
+ * In the child, only the read sections of its one thread can hold up a grace period, and the thread leaves each section. The
+ * child makes no deferred calls, because they call free(), and malloc()'s locks can be held in the child.
  */
 static int child(void)
 {

@@ -197,8 +197,8 @@ static uint64_t signals_blocked(void)
 }
 
 /*
- * The worker blocks all signals, except signals that an instruction causes. So the program's other handlers don't run
- * in the worker.
+ * The worker blocks all signals, except signals that an instruction causes, so the program's other handlers don't run in the
+ * worker.
  */
 static void blocks_signals(void **state)
 {

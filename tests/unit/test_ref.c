@@ -118,7 +118,7 @@ static void released_once(void **state)
 	assert_int_equal(all_of_it(), 0);
 }
 
-/* References are taken on one CPU and given back on another. So no CPU's word has the right count. */
+/* References are taken on one CPU and given back on another, so no CPU's word has the right count. */
 static void on_several_cpus(void **state)
 {
 	cpu_set_t allowed;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests functions of reference counts (get, put, get_try, kill), interrupted at each instruction (interrupt.h). The
- * interruption is a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread.
- * The references that a handler takes keep the object alive. Each object is released once. If another thread forked,
- * the object possibly stays alive in the child, because the interrupted thread's references stay counted.
+ * interruption is a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread. The
+ * references that a handler takes keep the object alive. Each object is released once. If another thread forked, the object may
+ * stay alive in the child, because the interrupted thread's references stay counted.
  */
 #include "interrupt.h"
 

@@ -26,8 +26,8 @@ static void free_later(struct rk_rcu_call *call)
 }
 
 /*
- * Runs in the thread or handler that gave the last reference back. Another thread possibly still finds the object,
- * but can't get a reference.
+ * Runs in the thread or handler that gave the last reference back. Another thread can still find the object, but can't get a
+ * reference.
  */
 static void release(struct rk_ref *ref)
 {
@@ -132,8 +132,8 @@ static void handle(struct storm_thread *t)
 }
 
 /*
- * In the child, references of the parent's other threads stay counted, and a reference that this thread takes keeps
- * its object alive. The child makes no deferred calls, because malloc() is possibly locked in the child.
+ * In the child, references of the parent's other threads stay counted, and a reference that this thread takes keeps its object
+ * alive. The child makes no deferred calls, because malloc() can be locked in the child.
  */
 static int child(void)
 {

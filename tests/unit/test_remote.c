@@ -113,7 +113,7 @@ static void closed_slots(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* A filter refuses this thread's fences. So its rk_bank_take() takes the bank off the slot, but no thread owns the bank. */
+/* A filter refuses this thread's fences, so its rk_bank_take() takes the bank off the slot, but no thread owns the bank. */
 static void *take_without_fence(void *arg)
 {
 	void *bank = &bank;

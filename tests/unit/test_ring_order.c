@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests that the stamps (times) of records from different CPUs are in order. Two threads write records. For each record, a
- * thread takes a lock, writes the record, gives it the next number, and releases the lock. So a merge must return records whose
- * numbers count up, whichever CPUs wrote them. Only records with equal stamps are an exception; emulators and slow clocks make
- * equal stamps. If a processor read the clock before its thread had the lock, the stamp would be too early.
+ * thread takes a lock, writes the record, gives it the next number, and releases the lock. A merge must therefore return
+ * records whose numbers count up, whichever CPUs wrote them. Only records with equal stamps are an exception; emulators and
+ * slow clocks make equal stamps. If a processor read the clock before its thread had the lock, the stamp would be too early.
  *
  * The test gives processors an opportunity for this mistake. Each thread loads the address of the lock from memory that
  * isn't in its CPU's own cache. While the processor waits for this memory, it can execute later instructions, because they need

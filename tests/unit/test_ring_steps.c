@@ -104,7 +104,7 @@ static void write_and_read(void)
 {
 	char buffer[300];
 
-	/* While the interrupted code writes to the overflow ring, the overflow ring possibly drops the handler's records. */
+	/* While the interrupted code writes to the overflow ring, the overflow ring can drop the handler's records. */
 	for (int i = 0; i < 5; i++)
 		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
 	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
@@ -187,7 +187,7 @@ static int next_is_told(void)
 	return armed < 0 || (armed == 0 && !is_told()) ? 1 : 0;
 }
 
-/* The interrupted code writes to the overflow ring. So the overflow ring possibly drops the vfork child's record. */
+/* The interrupted code writes to the overflow ring. The overflow ring can therefore drop the vfork child's record. */
 static void write_in_vfork_child(void)
 {
 	char buffer[300];

@@ -155,8 +155,7 @@ static int any_index(uint64_t *random)
 }
 
 /*
- * A child can find records again that a thread of the parent was reading. So it first clears `seen` and
- * `seen_in_snapshots`.
+ * A child can find records again that a thread of the parent was reading, so it first clears `seen` and `seen_in_snapshots`.
  */
 static int child(void)
 {

@@ -291,8 +291,8 @@ static void two_wait(void **state)
 			sched_yield();
 	}
 	/*
-	 * At the end, one reader possibly takes the record that would have ended the other reader's wait. So there
-	 * are further records until both have ended.
+	 * At the end, one reader can take the record that would have ended the other reader's wait. There are therefore further
+	 * records until both have ended.
 	 */
 	__atomic_store_n(&written_all, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&ended, __ATOMIC_ACQUIRE) < 2) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests data that is read, and is written in place, in a storm (storm.h). The invariant: the data doesn't change
- * while a reader is inside, and a writer finds the data that the last writer left. Only the lock keeps readers and
- * writers from using the data at the same time. So ThreadSanitizer also checks the lock.
+ * while a reader is inside, and a writer finds the data that the last writer left. Only the lock keeps readers and writers from
+ * using the data at the same time, so ThreadSanitizer also checks the lock.
  */
 #include "duel.h"
 
@@ -100,7 +100,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Writes slowly. So a reader that got in meanwhile would see half-written data. */
+/* Writes slowly, so a reader that got in meanwhile would see half-written data. */
 static void write_it(uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data[0] + 1;

@@ -105,8 +105,8 @@ static void a_lost_request_is_made_again_inside(void **state)
 }
 
 /*
- * The kernel clears a request, for example while the thread waits for another mutex. The library yields before it makes
- * another request. Otherwise the kernel possibly kills the thread.
+ * The kernel clears a request, for example while the thread waits for another mutex. The library yields before it makes another
+ * request. Otherwise the kernel can kill the thread.
  */
 static void mutexes_request_again(void **state)
 {

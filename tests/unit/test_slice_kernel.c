@@ -182,9 +182,9 @@ static void time_is_granted(void **state)
 }
 
 /*
- * If a thread keeps a grant too long, the kernel remembers this until the thread's next system call. If the thread has
- * made another request by then, a kernel that was started with rseq_debug=1 kills the thread. So the end of a region
- * makes a system call.
+ * If a thread keeps a grant too long, the kernel remembers this until the thread's next system call. If the thread has made
+ * another request by then, a kernel that was started with rseq_debug=1 kills the thread. The end of a region therefore makes a
+ * system call.
  *
  * To show this, the test also runs without the end of the region. Then a kernel with rseq_debug=1 kills the thread.
  */

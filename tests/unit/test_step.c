@@ -63,7 +63,7 @@ static void ends_under_single_steps(void **state)
 		_exit(count_while_stepped());
 	assert_true(pid > 0);
 	begin_steps(pid);
-	/* Every step into a section aborts the section. So every add ends in the overflow slot. */
+	/* Every step into a section aborts the section, so every add ends in the overflow slot. */
 	assert_int_equal(step_to_the_end(pid, &steps), adds);
 	end_steps(0);
 	assert_true(steps > 100);

@@ -15,7 +15,7 @@
 static struct tally total, own[STORM_THREADS_MAX], handled[STORM_THREADS_MAX];
 static struct rk_percpu *pool, *compound_pool;
 
-/* Creates, uses and destroys a counter. Other threads have possibly used the counter's memory before. */
+/* Creates, uses and destroys a counter. Other threads may have used the counter's memory before. */
 static void use_a_counter(uint64_t *random)
 {
 	int64_t value = (int64_t)(draw(random) >> 8), n = (int64_t)(draw(random) % 100);
@@ -111,7 +111,7 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
-		fold_and_forget(mine); /* not only in end(), because this thread possibly lasts longer than the storm */
+		fold_and_forget(mine); /* not only in end(), because this thread can last longer than the storm */
 	}
 }
 

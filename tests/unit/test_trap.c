@@ -3,8 +3,8 @@
  * Tests filters that answer system calls by SECCOMP_RET_TRAP, as the sandboxes of browsers do: a handler of SIGSYS
  * stores the result. If SIGSYS is blocked at such a call, the kernel ends the process.
  *
- * In children, the filter answers each call that the library makes, or possibly makes, while signals are blocked. The
- * library must work without these calls.
+ * In children, the filter answers each call that the library makes, or may make, while signals are blocked. The library must
+ * work without these calls.
  */
 #include "test.h"
 #include <sys/ucontext.h>

@@ -32,7 +32,7 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 /*
  * The operations, each in a function of its own. The tracer steps through such a function from its first instruction
  * to its return address. Each operation works only while the slot's word has its first value, and changes this value.
- * So each operation is done once.
+ * Each operation is therefore done once.
  */
 #define OPERATION(name, operation)                                                                                     \
 	__attribute__((__noinline__)) static enum rk_result name(struct slot *base, int cpu)                           \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * urgent.h - raises the priority of a tracer and of the process that it single-steps. The two take turns at every
- * instruction. If further processes want the CPU, a fair scheduler gives each of them some milliseconds at each turn.
- * Then a test that needs a second takes minutes. So both processes get a higher priority, if they are allowed to.
+ * instruction. If further processes want the CPU, a fair scheduler gives each of them some milliseconds at each turn. Then a
+ * test that needs a second takes minutes, so both processes get a higher priority, if they are allowed to.
  */
 #ifndef URGENT_H
 #define URGENT_H

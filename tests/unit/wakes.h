@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - counts the threads that sleep in futex(2), and the threads that the kernel has woken. A thread that waits
- * in the library checks its condition again after some time, even if no thread wakes it. So a missing wake-up only
- * makes the wait longer. To find a missing wake-up, a test can set `patiently`. Then a thread sleeps until another
- * thread wakes it, or for PATIENCE seconds; after PATIENCE seconds, `overslept` counts it.
+ * wakes.h - counts the threads that sleep in futex(2), and the threads that the kernel has woken. A thread that waits in the
+ * library checks its condition again after some time, even if no thread wakes it. A missing wake-up therefore only makes the
+ * wait longer. To find a missing wake-up, a test can set `patiently`. Then a thread sleeps until another thread wakes it, or
+ * for PATIENCE seconds; after PATIENCE seconds, `overslept` counts it.
  */
 #ifndef WAKES_H
 #define WAKES_H

@@ -61,7 +61,7 @@ static inline uint8_t arm_width(uint32_t word)
 struct arm_class {
 	uint32_t mask, value;
 	void (*put)(uint32_t word, struct insn *insn); /* fills in the instruction, or makes it unknown */
-	bool newer; /* capstone 4.0 doesn't know all words of this class. So `put` itself finds out whether a word is valid */
+	bool newer; /* capstone 4.0 doesn't know all words of this class, so `put` itself finds out whether a word is valid */
 };
 
 /* Lists of classes, each of which ends with a `put` that is NULL. The first class that fits counts. No word fits in two lists. */

@@ -50,8 +50,8 @@ bool machine_set_ip(pid_t tid, uint64_t ip)
 
 /*
  * On arm64 the tracer restarts no call. A call's first argument and its result share a register, and a tracer can't read the
- * argument. Also, before the stop the kernel has already decided which calls it restarts. So the calls that the kernel
- * doesn't restart end with EINTR, as they do when the process is stopped and continued. Source: the kernel's
+ * argument. Also, before the stop the kernel has already decided which calls it restarts. The calls that the kernel doesn't
+ * restart therefore end with EINTR, as they do when the process is stopped and continued. Source: the kernel's
  * arch/arm64/kernel/signal.c, do_signal().
  */
 void machine_restart(pid_t tid)

@@ -2,7 +2,7 @@
 /*
  * aarch64_vector.c - fills in `struct insn` (insn.h) for common instructions of aarch64 that compute with vector registers.
  *
- * Values in vector registers are never sums. So only the registers that an instruction reads and writes are filled in.
+ * Values in vector registers are never sums, so only the registers that an instruction reads and writes are filled in.
  */
 #include "aarch64_insn.h"
 

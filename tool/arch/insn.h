@@ -50,7 +50,7 @@ struct insn_memory {
 	enum insn_access access;
 	bool again;           /* with ACCESS_UPDATE: a second execution with the same operands changes the memory no more (and, or) */
 	bool exchange;        /* with ACCESS_UPDATE: a register and the memory exchange their values (xchg, swp) */
-	bool maybe;           /* the store possibly doesn't take place, or stores the old value again (cmpxchg, stxr) */
+	bool maybe;           /* the store may fail to take place, or may store the old value again (cmpxchg, stxr) */
 	bool atomic;          /* the access is atomic for other processors */
 	bool repeated;        /* the instruction accesses any number of elements, of which the first is here (rep movs) */
 	bool thread;          /* the address is relative to the thread pointer (%fs on x86-64) */
@@ -94,7 +94,7 @@ struct insn {
 	enum insn_kind kind;
 	bool unknown;      /* the table doesn't have this instruction: its registers, memory and kind aren't known */
 	bool conditional;  /* the instruction reads flags (a branch by flags, cmov, setcc, csel, adc, ccmp) */
-	bool toggles;      /* if the instruction reads and writes a register, it certainly changes this register. So a second
+	bool toggles;      /* if the instruction reads and writes a register, it certainly changes this register, so a second
 			      execution has another result (xor, xadd) */
 	bool measures;     /* the instruction compares with a constant other than 0 */
 	bool sets_flags;   /* the new flags derive from everything that the instruction reads */
@@ -127,7 +127,7 @@ struct insn_wanted {
 
 /*
  * A scan calls this function for each hit. `place` is an address within the instruction that the scan has found. On x86-64 the
- * bytes at this address possibly belong to another instruction, so the caller has to confirm a hit by decoding.
+ * bytes at this address can belong to another instruction, so the caller has to confirm a hit by decoding.
  */
 typedef void insn_hit(void *argument, uint64_t place);
 
@@ -168,12 +168,12 @@ struct arch {
 	bool (*convert_undecoded)(const uint8_t *code, size_t size, struct insn *insn);
 
 	/*
-	 * Returns the size of an instruction that traps. `decoded` is capstone's size, which is possibly wrong. The pointer is
-	 * NULL if capstone's size is right.
+	 * Returns the size of an instruction that traps. `decoded` is capstone's size, which can be wrong. The pointer is NULL
+	 * if capstone's size is right.
 	 */
 	uint8_t (*trap_size)(const uint8_t *code, size_t size, uint8_t decoded);
 
-	/* Calls `hit` wherever code possibly is what `wanted` describes. Doesn't use capstone, which would be too slow. */
+	/* Calls `hit` wherever code can be what `wanted` describes. Doesn't use capstone, which would be too slow. */
 	void (*scan)(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		     void *argument);
 };

@@ -17,7 +17,7 @@ enum { TRAP_MAX = 4 };
 extern const uint8_t machine_trap[TRAP_MAX]; /* the trap's bytes */
 extern const uint8_t machine_trap_size;
 extern const uint8_t machine_trap_moves;     /* after a trap, the instruction pointer is this many bytes after the trap's start */
-extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the trap, which a program possibly uses */
+extern const uint8_t machine_long_trap[TRAP_MAX]; /* another encoding of the trap, which a program can use */
 extern const uint8_t machine_long_trap_size; /* 0: there is no other encoding */
 
 /*

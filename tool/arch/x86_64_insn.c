@@ -215,7 +215,7 @@ static void convert(const cs_insn *decoded, struct insn *insn)
 		put_stack(row->result, x86, insn);
 	else
 		x86_put_result(x86, row, insn);
-	/* A bit that a register selects is possibly far from the operand. */
+	/* A bit that a register selects can be far from the operand. */
 	if (row->result == X86_BIT && insn->memories == 1 && x86->operands[1].type == X86_OP_REG)
 		insn->memory[0].unknown_address = true;
 }

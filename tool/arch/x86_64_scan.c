@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86_64_scan.c - finds bytes of code that are possibly a jump into one of the wanted ranges, or one of the wanted addresses.
- * struct insn_wanted (insn.h) has these ranges and addresses.
+ * x86_64_scan.c - finds bytes of code that can be a jump into one of the wanted ranges, or one of the wanted addresses. struct
+ * insn_wanted (insn.h) has these ranges and addresses.
  *
  * The scan looks at every byte, because instructions can begin anywhere. A few comparisons are enough for most bytes.
  */

@@ -3,9 +3,10 @@
  * chart.c - draws the charts of the page that `rseqkit bench --report` writes (page.h). A contender is one of the ways to do a
  * bench's job.
  *
- * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. So a chart is as wide as the reader's
- * window, and its text is as large as the page's. Colours come from the page's CSS, which defines them for light and dark pages.
- * The bars of different numbers of threads, and the lines of different contenders, also differ in patterns, dashes and shapes.
+ * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. A chart is therefore as wide as the
+ * reader's window, and its text is as large as the page's. Colours come from the page's CSS, which defines them for light and
+ * dark pages. The bars of different numbers of threads, and the lines of different contenders, also differ in patterns, dashes
+ * and shapes.
  */
 #define _GNU_SOURCE
 #include "html.h"

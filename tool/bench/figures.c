@@ -180,8 +180,8 @@ static bool take_subject(struct figures *figures, json_object *entry, const stru
 }
 
 /*
- * Reads the time that a contender takes more than the empty loop (BENCH_NOTHING), and the contender's private memory. Each of the
- * two is possibly null or missing.
+ * Reads the time that a contender takes more than the empty loop (BENCH_NOTHING), and the contender's private memory. Each of
+ * the two can be null or missing.
  */
 static bool take_more(json_object *entry, struct figure *f, const struct place *place)
 {

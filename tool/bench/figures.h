@@ -32,13 +32,13 @@ struct figures_group {
 
 struct figures_contender {
 	char name[32];
-	char library[64]; /* possibly empty */
-	char unavailable[BENCH_WHY_SIZE]; /* why there is no figure; possibly empty */
+	char library[64]; /* can be empty */
+	char unavailable[BENCH_WHY_SIZE]; /* why there is no figure; can be empty */
 };
 
 struct figures_bench {
 	char name[32];
-	char what[96]; /* possibly empty */
+	char what[96]; /* can be empty */
 	unsigned contender_count, group_count;
 	struct figures_contender contenders[BENCH_CONTENDERS_MAX];
 	struct figures_group groups[BENCH_THREAD_COUNTS_MAX]; /* in the order of their numbers of threads */

@@ -17,7 +17,7 @@
 #include "style.h"
 #include "tool.h"
 
-#define COLUMNS_MANY 3 /* a table with this many or more numbers of threads is possibly wider than a window */
+#define COLUMNS_MANY 3 /* a table with this many or more numbers of threads can be wider than a window */
 
 static void put_term(FILE *page, const char *term, const char *text)
 {

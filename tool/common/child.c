@@ -24,7 +24,7 @@
 
 /*
  * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs, so
- * the child is also slow. So at most LATE_MS of each interval count towards the limit.
+ * the child is also slow. At most LATE_MS of each interval therefore count towards the limit.
  */
 struct patience {
 	int64_t left_ms, asked_ms; /* the time that is left, and the time of the last check */
@@ -52,13 +52,13 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 	sigset_t none;
 
 	/*
-	 * A child's death can be its result. So a sanitizer's handler must not report the death, and the child must leave no
+	 * A child's death can be its result, so a sanitizer's handler must not report the death, and the child must leave no
 	 * core file.
 	 */
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Unblock the signals that the tool inherited as blocked, because the child possibly tests the effect of a signal. */
+	/* Unblock the signals that the tool inherited as blocked, because the child can test the effect of a signal. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	_exit(function(out, argument));

@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-#define TRIES 100 /* this many names are tried for a temporary file, because files of earlier runs possibly have some of them */
+#define TRIES 100 /* this many names are tried for a temporary file, because files of earlier runs can have some of them */
 
 static bool refuse(const char *path, int error)
 {
@@ -237,7 +237,7 @@ bool file_put(struct file *file, const void *bytes, size_t size)
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* without a reader, write() must fail and be reported */
 	int error;
 
-	fflush(stdout); /* stdout is possibly the same file */
+	fflush(stdout); /* stdout can be the same file */
 	error = file->fd >= 0 ? write_and_close(file->fd, bytes, size, false) : put_at(file->path, bytes, size);
 
 	signal(SIGPIPE, before);

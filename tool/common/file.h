@@ -3,8 +3,8 @@
  * file.h - writes files completely, or not at all.
  *
  * The invariant: a regular file is written as a temporary file in the same folder, and then renamed to its name in one step.
- * So the old contents stay until the renaming, and stay if anything fails. A new file appears with all of its contents. A
- * replaced file keeps its mode and its owner. The following files aren't renamed, but written in place:
+ * The old contents therefore stay until the renaming, and stay if anything fails. A new file appears with all of its contents.
+ * A replaced file keeps its mode and its owner. The following files aren't renamed, but written in place:
  * - a device or a pipe,
  * - the target of a symbolic link,
  * - a file with several names,

@@ -75,7 +75,7 @@ static int open_in_root(pid_t tid, const char *name)
 		close(fd);
 		how.flags = HOW;
 		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-	} else if (fd < 0 && errno == ENOSYS) { /* an emulator possibly lacks openat2() */
+	} else if (fd < 0 && errno == ENOSYS) { /* an emulator may lack openat2() */
 		fd = open_regular(root, name + strspn(name, "/"));
 	}
 	close(root);

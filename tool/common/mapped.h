@@ -3,8 +3,8 @@
  * mapped.h - opens the files that another process has mapped.
  *
  * mapped_open() opens the file that the process has mapped, and not a file of the same name in this tool's root. The process
- * possibly runs in a container, and its files have possibly been replaced or deleted. Only regular files are opened, because
- * opening a device can have effects, and opening a FIFO can block.
+ * can run in a container, and its files may have been replaced or deleted. Only regular files are opened, because opening a
+ * device can have effects, and opening a FIFO can block.
  */
 #ifndef RK_TOOL_MAPPED_H
 #define RK_TOOL_MAPPED_H

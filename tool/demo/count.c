@@ -3,8 +3,8 @@
  * count.c - the job of `rseqkit demo`: counts the events of files. The code is written once for all methods of counting.
  *
  * The input is divided into numbered chunks, and each thread repeatedly takes the next number. A word belongs to the chunk in
- * which it starts, and the thread that counts this chunk also reads the rest of the word in the next chunk. So every event is
- * counted exactly once, wherever the borders are.
+ * which it starts, and the thread that counts this chunk also reads the rest of the word in the next chunk. Every event is
+ * therefore counted exactly once, wherever the borders are.
  */
 #define _GNU_SOURCE
 #include "count.h"

@@ -2,9 +2,9 @@
 /*
  * input.c - reads into memory the files that `rseqkit demo` counts.
  *
- * A device possibly has no end. So the tool checks the type of each open file before reading, and refuses devices. Only standard
- * input, and FIFOs that the user named, can block, as in any program that reads them. The tool reads files by read() and doesn't
- * map them, because a load from a mapped file that has shrunk would fault.
+ * A device may have no end. The tool therefore checks the type of each open file before reading, and refuses devices. Only
+ * standard input, and FIFOs that the user named, can block, as in any program that reads them. The tool reads files by read()
+ * and doesn't map them, because a load from a mapped file that has shrunk would fault.
  */
 #define _GNU_SOURCE
 #include "input.h"
@@ -183,7 +183,7 @@ static bool add(struct demo_input *input, const char *path, bool given)
 	fd = open(path, O_RDONLY | (S_ISFIFO(status.st_mode) ? 0 : O_NONBLOCK) | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse(path, strerror(errno));
-	/* Check again, because by now the name possibly leads to another file. */
+	/* Check again, because by now the name can lead to another file. */
 	if (fstat(fd, &status) != 0)
 		ok = refuse(path, strerror(errno));
 	else if (!is_readable(&status, given))

@@ -3,7 +3,7 @@
  * verify.c - makes the references with which `rseqkit demo` compares its counts.
  *
  * wc reads exactly the counted bytes through a pipe. The tool adds a newline after each file, so that words of two files don't
- * join, and subtracts these newlines from wc's answer. Some versions of wc count a run of unprintable bytes as a word. So wc
+ * join, and subtracts these newlines from wc's answer. Some versions of wc count a run of unprintable bytes as a word, so wc
  * first gets one such run as a test.
  */
 #define _GNU_SOURCE

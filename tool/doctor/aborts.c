@@ -3,9 +3,10 @@
  * aborts.c - finds which events abort a critical section on this kernel, for `rseqkit doctor`.
  *
  * A test of one event (a probe) runs in a child process. A thread of it spins in a section until a word changes. The event
- * happens while the thread is in the section, and the word changes only after the event. So the event aborts the section, or the
- * section reaches its end. An abort counts only if the event is its only possible cause. The thread's count of preemptions shows
- * whether there is another cause. If there is, the thread enters the section again. After TRIES attempts the answer is unknown.
+ * happens while the thread is in the section, and the word changes only after the event. Thus the event aborts the section, or
+ * the section reaches its end. An abort counts only if the event is its only possible cause. The thread's count of preemptions
+ * shows whether there is another cause. If there is, the thread enters the section again. After TRIES attempts the answer is
+ * unknown.
  *
  *   signal      a timer sends the signal; a thread that sent it would preempt the section
  *   preemption  another thread on the same CPU sees that the section has begun; by running, it has preempted the section
@@ -53,9 +54,9 @@ static struct trial *signalled;
 static volatile sig_atomic_t ticks;
 
 /*
- * Runs the section. The library's macros use the area at `rk_area_offset`. In this function `rk_area_offset` is the
- * parameter, which hides the library's variable of the same name. So the section uses the tested area, even if the library
- * uses another area.
+ * Runs the section. The library's macros use the area at `rk_area_offset`. In this function `rk_area_offset` is the parameter,
+ * which hides the library's variable of the same name. The section therefore uses the tested area, even if the library uses
+ * another area.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -219,7 +220,7 @@ static bool attempt(struct trial *trial, enum passage *passage)
 	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
 	if (!trial->happened || *passage == PASSAGE_LEFT)
 		return false;
-	/* The system call succeeded, but the thread wasn't moved. Possibly a seccomp filter made the call return 0. */
+	/* The system call succeeded, but the thread wasn't moved. A seccomp filter may have made the call return 0. */
 	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
 		trial->lack = LACKS_CPU;
 	return trial->lack != LACKS_COUNT && is_by_event(trial, *passage == PASSAGE_ABORTED);

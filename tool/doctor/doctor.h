@@ -17,7 +17,7 @@
 /*
  * To test a fresh process, the doctor starts itself with this argument, which ends with the number of a descriptor. To this
  * descriptor the fresh process writes which component (the owner) registers its threads, and ends. stdout would not do, because
- * preloaded libraries possibly print text there. The name is after a word, for a process that can't open /dev/null as its stdout.
+ * preloaded libraries can print text there. The name is after a word, for a process that can't open /dev/null as its stdout.
  */
 #define DOCTOR_FRESH_OPTION "--print-owner="
 #define DOCTOR_FRESH_ANSWER "rseqkit-owner="
@@ -43,7 +43,7 @@ enum doctor_cause {
 	CAUSES
 };
 
-/* Events that possibly abort a critical section. */
+/* Events that can abort a critical section. */
 enum doctor_event { EVENT_SIGNAL, EVENT_PREEMPTION, EVENT_MIGRATION, EVENT_MEMBARRIER, EVENTS };
 
 /* The three conditions for a time slice extension. Each one needs the one before it. */

@@ -129,8 +129,8 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 }
 
 /*
- * `reason` is a number, because an older library possibly lacks a name for the reason. Reasons that aren't in this table have
- * no known cause.
+ * `reason` is a number, because an older library may lack a name for the reason. Reasons that aren't in this table have no
+ * known cause.
  */
 static const struct {
 	int reason;

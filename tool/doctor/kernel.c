@@ -104,8 +104,8 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 	struct child_result result;
 
 	/*
-	 * If a child is killed, the kernel possibly wrote another field than the ids. So one child that survives the sleeps
-	 * proves that the ids aren't rewritten, but one killed child proves nothing.
+	 * If a child is killed, the kernel may have written another field than the ids. One child that survives the sleeps
+	 * therefore proves that the ids aren't rewritten, but one killed child proves nothing.
 	 */
 	for (int i = 0; i < TRIES; i++) {
 		bool killed;
@@ -151,7 +151,7 @@ static int try_slices(int out, volatile struct rk_area *area)
 		if (control.bytes[1] != 0)
 			return SAID_WORKS;
 	}
-	return SAID_UNSURE; /* on a slow machine each grant possibly expired before the thread read it */
+	return SAID_UNSURE; /* on a slow machine each grant may have expired before the thread read it */
 }
 
 static int ask_slice(int request, int argument)
@@ -203,7 +203,7 @@ static void examine_slice(struct doctor_facts *facts, enum registration registra
 	struct child_result result;
 
 	/*
-	 * The letters are used even if the probe fails, because on a busy CPU its time limit is possibly too short for SLICES
+	 * The letters are used even if the probe fails, because on a busy CPU its time limit can be too short for SLICES
 	 * preemptions.
 	 */
 	(void)doctor_probe(facts, "slice extension", probe_slice, &probe, &result);

@@ -69,7 +69,7 @@ static bool has_spare_area(const struct doctor_facts *facts)
 	return facts->process.libc_area != 0;
 }
 
-/* The findings. The first row that applies is used. `owner` is an int, because an older library possibly lacks the enumerator. */
+/* The findings. The first row that applies is used. `owner` is an int, because an older library may lack the enumerator. */
 static const struct {
 	int owner;
 	bool (*applies)(const struct doctor_facts *facts); /* NULL if the row always applies */
@@ -191,7 +191,7 @@ void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 	conclude_neighbours(facts, findings);
 	conclude_conflict(facts, findings);
 	/*
-	 * Under valgrind or qemu a different owner is no finding, because the fresh process possibly isn't emulated.
+	 * Under valgrind or qemu a different owner is no finding, because the fresh process isn't always emulated.
 	 */
 	if (facts->cause != CAUSE_VALGRIND && facts->cause != CAUSE_QEMU && facts->fresh_owner[0] != '\0' &&
 	    strcmp(facts->fresh_owner, rk_owner_name(facts->owner)) != 0)

@@ -72,7 +72,7 @@ bool doctor_probe(struct doctor_facts *facts, const char *what, child_function *
 /* Records that a probe failed, and how it ended. */
 void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result);
 
-/* The time limit of a probe. Most probes take a few milliseconds, but the machine is possibly slow. */
+/* The time limit of a probe. Most probes take a few milliseconds, but the machine can be slow. */
 #define PROBE_LIMIT_MS 6000
 
 /* Confines the calling thread to one CPU. */

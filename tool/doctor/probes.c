@@ -2,7 +2,7 @@
 /*
  * probes.c - establishes the doctor's facts by tests.
  *
- * A test that possibly dies, hangs, or changes a registration runs in a forked child with a time limit. The child inherits the
+ * A test that can die, hang, or change a registration runs in a forked child with a time limit. The child inherits the
  * registration of its parent, so the results are also right for ordinary programs. A test of the full size first replaces this
  * registration by one with all bytes that the kernel announces.
  */
@@ -39,7 +39,7 @@ static void ignore_signal(int number)
 }
 
 /*
- * Causes the events after which a kernel possibly writes to the area: a sleep, a handled signal, and migrations to other CPUs.
+ * Causes the events after which a kernel can write to the area: a sleep, a handled signal, and migrations to other CPUs.
  * Returns how often the thread could be moved to a CPU.
  */
 static int provoke_update(const cpu_set_t *allowed)
@@ -65,7 +65,7 @@ struct field_probe {
 /*
  * Overwrites a field that belongs to the kernel. In legacy mode the kernel rewrites the field when it next switches to the
  * thread. If the kernel guards the field, it kills the child. A field that the kernel doesn't know keeps the wrong value. All
- * events also happen once before the overwriting. So if the child dies afterwards, only the overwriting can be the cause.
+ * events also happen once before the overwriting, so if the child dies afterwards, only the overwriting can be the cause.
  */
 static int probe_field(int out, const void *argument)
 {
@@ -197,8 +197,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 
 	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
 	/*
-	 * On a machine with one CPU, only a preemption makes the kernel check the CPU id. This preemption possibly comes only
-	 * after the child has written its last letter.
+	 * On a machine with one CPU, only a preemption makes the kernel check the CPU id. This preemption may come only after
+	 * the child has written its last letter.
 	 */
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))

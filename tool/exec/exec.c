@@ -3,8 +3,8 @@
  * exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
  * The process of `rseqkit exec` itself executes the program, so there is no additional process. exec changes only LD_PRELOAD and
- * the environment variables that the options need. The dynamic linker can silently ignore a preloaded library, or end the program
- * because of this library. So exec checks for both cases before the program starts, and reports them.
+ * the environment variables that the options need. The dynamic linker can silently ignore a preloaded library, or end the
+ * program because of this library. exec therefore checks for both cases before the program starts, and reports them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -79,10 +79,10 @@ static bool choose(enum areas areas)
 }
 
 /*
- * May librseqkit-preload.so be preloaded into this program, although the program possibly registers threads itself? The preloaded
+ * May librseqkit-preload.so be preloaded into this program, although the program may register threads itself? The preloaded
  * library uses the registrations of a librseq that it can see, and shares an exported __rseq_abi. Areas that the library can't
- * see would conflict with its own areas, because in each thread the kernel accepts only the first registration. If the C library
- * registers threads, no other component can.
+ * see would conflict with its own areas, because in each thread the kernel accepts only the first registration. If the C
+ * library registers threads, no other component can.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {

@@ -141,7 +141,7 @@ static bool is_own_linker(const char *path)
 }
 
 /*
- * The dynamic linker `linker` possibly belongs to an older build of the same C library. Returns a message if that build lacks a
+ * The dynamic linker `linker` can belong to an older build of the same C library. Returns a message if that build lacks a
  * symbol version that the libraries need; otherwise NULL.
  */
 static const char *age_objection(const char *linker, const char *const *libraries)

@@ -2,7 +2,7 @@
 /*
  * registrant.h - finds out whether a program contains or needs a component that itself registers threads for rseq.
  *
- * The answer comes only from files, before the program starts. The tool loads no library, and starts no process. So it doesn't
+ * The answer comes only from files, before the program starts. The tool loads no library, and starts no process, so it doesn't
  * find libraries that the program opens later, nor components without symbols.
  */
 #ifndef RK_TOOL_EXEC_REGISTRANT_H

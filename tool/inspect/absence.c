@@ -6,7 +6,7 @@
  *
  * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, except if
  * the environment forbids it. If the C library has an area and no thread is registered, the registration was refused. The tool
- * can't read the rules of a seccomp filter. So if a filter is in force, the tool assumes it to be the cause.
+ * can't read the rules of a seccomp filter, so if a filter is in force, the tool assumes it to be the cause.
  */
 #include "inspect.h"
 
@@ -64,7 +64,8 @@ static bool is_any_registered(const struct inspect_look *look)
 
 /*
  * Returns the cpu_id of the area at an address, or CLAIMS_NO_CPU if cpu_id is negative or can't be read. A thread that has just
- * started has an area of zeros. So zeros count as CPU 0 only if `zeros` is set, which says that the thread hasn't just started.
+ * started has an area of zeros. Zeros therefore count as CPU 0 only if `zeros` is set, which says that the thread hasn't just
+ * started.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {
@@ -92,8 +93,8 @@ static int32_t find_claim(const struct inspect_look *look, const struct inspect_
 	const struct inspect_places *places = &look->files->places;
 	bool undone = places->libc_size != 0 && !is_any_registered(look);
 	/*
-	 * The C library and librseqkit mark their areas as unused before any thread of the process can sleep. So zeros in
-	 * the area of a sleeping initial thread name CPU 0.
+	 * The C library and librseqkit mark their areas as unused before any thread of the process can sleep. Zeros in the area
+	 * of a sleeping initial thread therefore name CPU 0.
 	 */
 	bool begun = thread->tid == look->pid && thread->status.state == 'S';
 	int32_t cpu = claim_among(&places->libc, thread, undone || begun);
@@ -121,7 +122,7 @@ int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspec
 	return look->files->threads[thread - look->threads].claimed_cpu;
 }
 
-/* The look was possibly too early if the C library has an area but no thread is registered, or if an area names a CPU. */
+/* The look may have been too early if the C library has an area but no thread is registered, or if an area names a CPU. */
 bool inspect_may_be_late(const struct inspect_look *look)
 {
 	bool expected = !is_any_registered(look) && look->files->places.libc.count != 0, late = false;
@@ -149,7 +150,7 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
 	/*
-	 * If there is a filter, this function reports the filter as the cause, even if a component possibly undid the
+	 * If there is a filter, this function reports the filter as the cause, even if a component may have undone the
 	 * registration. If the filter makes the system call return 0, the C library believes that the thread is registered.
 	 */
 	if (filtered && (libc_tried || self_tried))

@@ -8,8 +8,8 @@
  * - The tracer uses PTRACE_SEIZE and PTRACE_INTERRUPT and never a signal, so no signal is queued. The kernel resumes the
  *   thread when the tracer ends. The tracer is a child of the tool, and lives for some microseconds per thread. Killing the
  *   tool doesn't kill the tracer.
- * - A tracer can't detach from a thread that doesn't stop in time. So the tracer ends instead, and another child continues
- *   with the next thread.
+ * - A tracer can't detach from a thread that doesn't stop in time, so the tracer ends instead, and another child continues with
+ *   the next thread.
  * - PTRACE_SEIZE waits for the end of an execve() of the process, and the execve() can wait for anything. If PTRACE_SEIZE
  *   doesn't return in time, the tracer also ends. If a read of memory doesn't return in time, the tool kills the tracer.
  * - A stop aborts a critical section, as any preemption can.

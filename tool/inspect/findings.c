@@ -36,7 +36,7 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	if (answer->address == 0)
 		return OWNER_NONE;
 	/*
-	 * The area on which the copies of librseqkit have agreed possibly also has the symbol of another owner. So the rendezvous
+	 * The area on which the copies of librseqkit have agreed can also have the symbol of another owner, so the rendezvous
 	 * page is checked first.
 	 */
 	if (places->agreed != 0 && offset == places->agreed_offset)
@@ -46,7 +46,7 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 	if (inspect_is_among(&places->libc, offset))
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
 	/*
-	 * If a copy of librseqkit uses another component's area, rk_area_offset is the offset of this area. So other components
+	 * If a copy of librseqkit uses another component's area, rk_area_offset is the offset of this area, so other components
 	 * are checked before librseqkit.
 	 */
 	if (inspect_is_among(&places->early, offset))
@@ -111,8 +111,8 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 
 /*
  * Is the thread unregistered while other threads are registered? With `libc`, the C library must have registered at least one of
- * these others, so it should have registered this thread, too. Without `libc`, other components must have registered all of these
- * others. Such a component possibly registers a thread only when the thread first calls it.
+ * these others, so it should have registered this thread, too. Without `libc`, other components must have registered all of
+ * these others. Such a component may register a thread only when the thread first calls it.
  */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {

@@ -128,8 +128,8 @@ enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* the environment does
 #define CLAIMS_NO_CPU (-1)
 
 /*
- * The results of the child that reads the files that a process has mapped. The child also does everything else that possibly
- * never ends.
+ * The results of the child that reads the files that a process has mapped. The child also does everything else that may never
+ * end.
  */
 struct inspect_files {
 	struct inspect_places places;
@@ -201,7 +201,7 @@ void inspect_read_absence(pid_t tid, const struct inspect_look *look);
 /* Returns why no thread is registered. The look's files must have been read. */
 enum inspect_absence inspect_absence(const struct inspect_look *look);
 
-/* Were threads possibly registered only after they were asked? If so, the caller asks the unregistered threads again. */
+/* Can threads have been registered only after they were asked? If so, the caller asks the unregistered threads again. */
 bool inspect_may_be_late(const struct inspect_look *look);
 
 /* Returns `claimed_cpu` of the thread. */

@@ -25,7 +25,7 @@
 
 #define ROUNDS_MAX 8           /* the list of threads is read at most this many times */
 #define CHANCES 20            /* attempts, because threads can be about to be registered, and the process can execute programs */
-#define CHANCES_REFUSED 3     /* attempts if the registration or ptrace was possibly refused */
+#define CHANCES_REFUSED 3     /* attempts if the registration or ptrace may have been refused */
 #define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would be enough */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -279,8 +279,8 @@ static size_t doubt_unregistered(struct inspect_look *look, bool running_only, b
 }
 
 /*
- * An unregistered thread has possibly just started, and the libc hasn't registered it yet. If other threads are registered,
- * or if `some` is set, such a thread is asked once more, and then repeatedly while it is runnable.
+ * An unregistered thread may have just started, so that the libc hasn't registered it yet. If other threads are registered, or
+ * if `some` is set, such a thread is asked once more, and then repeatedly while it is runnable.
  */
 static int ask_again(struct inspect_look *look, bool some)
 {
@@ -338,9 +338,9 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 }
 
 /*
- * Has the process executed another program during the look? If so, the look possibly has threads of both programs, or the kernel
- * refused to trace a thread that ended with the old program. inspect_image() returns 0 while the kernel replaces the program. It
- * also returns 0 for a process that never has a program, such as a kernel thread, but then no thread is registered.
+ * Has the process executed another program during the look? If so, the look can have threads of both programs, or the kernel
+ * may have refused to trace a thread that ended with the old program. inspect_image() returns 0 while the kernel replaces the
+ * program. It also returns 0 for a process that never has a program, such as a kernel thread, but then no thread is registered.
  */
 static bool has_moved(const struct inspect_look *look)
 {

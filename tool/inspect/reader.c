@@ -2,11 +2,11 @@
 /*
  * reader.c - reads the files that a process has mapped, in a child of `rseqkit inspect` (the tool).
  *
- * The tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
- * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
- * child opens only files that the process itself can open. Only the files in /proc/PID are opened with the tool's own rights
- * (rights.h). The child's time and memory are limited, and its death does no harm. The child stores its results in shared memory.
- * A file can even have taken over the child. So the tool copies the results, and checks the copy.
+ * The tool can run as root, and the files can belong to another user and be made to harm the tool. Tables can be endless. Files
+ * can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer, so the child opens only
+ * files that the process itself can open. Only the files in /proc/PID are opened with the tool's own rights (rights.h). The
+ * child's time and memory are limited, and its death does no harm. The child stores its results in shared memory. A file can
+ * even have taken over the child, so the tool copies the results, and checks the copy.
  */
 #define _GNU_SOURCE
 #include "inspect.h"

@@ -7,8 +7,8 @@
  * value of a symbol in TLS, an addend, and the offset of the TLS that has the symbol. The module's tables have the value and
  * the addend, so the offset of the TLS can be computed.
  *
- * The tool reads the tables from the process's memory, so it doesn't matter if the file was deleted or replaced. This memory can
- * contain anything. So sizes are limited, and tables that can't be read count as missing.
+ * The tool reads the tables from the process's memory, so it doesn't matter if the file was deleted or replaced. This memory
+ * can contain anything, so sizes are limited, and tables that can't be read count as missing.
  */
 #define _GNU_SOURCE
 #include "tls.h"
@@ -42,8 +42,8 @@ static bool is_loaded(Elf *elf, const struct module *module, uint64_t address)
 }
 
 /*
- * Returns the address in the process for a value of the dynamic section. If this section is writable, glibc has already added the
- * bias to its addresses. Other C libraries don't do this. The bias is possibly small or negative, so a comparison with the bias
+ * Returns the address in the process for a value of the dynamic section. If this section is writable, glibc has already added
+ * the bias to its addresses. Other C libraries don't do this. The bias can be small or negative, so a comparison with the bias
  * doesn't tell them apart.
  */
 static uint64_t address_of(Elf *elf, const struct module *module, bool is_writable, uint64_t value)

@@ -12,7 +12,7 @@
 struct inspect_tls {
 	bool has_base, has_symbol;
 	int64_t base;   /* the offset of the beginning of the module's TLS */
-	int64_t symbol; /* the offset of the variable that the module uses by this name. Another module possibly defines it */
+	int64_t symbol; /* the offset of the variable that the module uses by this name. Another module can define it */
 };
 
 /*

@@ -3,9 +3,9 @@
  * lint.c - `rseqkit lint`: reads the options, and starts a child process for each file, which checks the file.
  *
  * A file can be made to harm the tool: its numbers can wrap, its tables can be endless, and it can be truncated while it is
- * mapped. So a child with limits of time and memory reads it. The child writes its report to a memfd, and then exits with the
- * status of the check and the bit CHECKED. If a child ends otherwise, the tool reports an error with the file's name. A status
- * without the bit isn't enough, because libdw exits with 1 if memory is short.
+ * mapped. A child with limits of time and memory therefore reads it. The child writes its report to a memfd, and then exits
+ * with the status of the check and the bit CHECKED. If a child ends otherwise, the tool reports an error with the file's name.
+ * A status without the bit isn't enough, because libdw exits with 1 if memory is short.
  */
 #define _GNU_SOURCE
 #include "lint.h"

@@ -17,7 +17,7 @@ struct lint_settings {
 int worse_status(int one, int other);
 
 /*
- * Checks one file, and writes the report to `out`. Returns an exit code. The file can be made to harm the tool. So only a child
+ * Checks one file, and writes the report to `out`. Returns an exit code. The file can be made to harm the tool, so only a child
  * process with limits of time and memory may call this function.
  */
 int lint_file(const char *path, const struct lint_settings *settings, FILE *out);

@@ -22,8 +22,8 @@ bool place_is_indexed(const struct section *section, const struct value *address
 
 /*
  * Does a store to the address certainly go to data that other threads see? There are two such cases. In the first, the address is
- * computed from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other data.
- * Other stores possibly go to the caller's own memory.
+ * computed from a field of the area. In the second, the section loaded the address or loads from it, and accesses no other
+ * data. Other stores can go to the caller's own memory.
  */
 bool place_is_data(const struct section *section, const struct flow *flow, const struct value *address);
 

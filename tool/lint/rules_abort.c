@@ -4,9 +4,9 @@
  * flags, that its first attempt has changed.
  *
  * The rule follows the code from the abort handler to the section's beginning. If an instruction on this path writes a changed
- * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether a
- * path with branches or calls is taken isn't known, so the finding is a note. The finding is also a note if the register possibly
- * has the same value at the second attempt.
+ * register, the section may read it. A path without branches and calls is certainly taken, so the finding is an error. Whether
+ * a path with branches or calls is taken isn't known, so the finding is a note. The finding is also a note if the register can
+ * have the same value at the second attempt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static bool is_empty(struct parts parts)
 /* An address on a path from the abort handler, and what is known there. */
 struct place {
 	uint64_t address;
-	struct parts changed; /* registers that the section possibly changed, and that the path hasn't written since */
+	struct parts changed; /* registers that the section may have changed, and that the path hasn't written since */
 	bool sure;            /* the path to this address is certainly taken */
 };
 
@@ -102,9 +102,9 @@ static bool changes(const struct node *node)
 }
 
 /*
- * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path reads
- * what the first attempt wrote. If there is no such path, possibly no attempt reads what an earlier attempt wrote. A write of the
- * low part leaves the rest to be read.
+ * Is there a path on which the section first reads the register and then writes it? Then a second attempt on the same path
+ * reads what the first attempt wrote. If there is no such path, there may be no attempt that reads what an earlier attempt
+ * wrote. A write of the low part leaves the rest to be read.
  */
 static bool reads_then_writes(const struct section *section, struct parts what)
 {
@@ -154,7 +154,7 @@ static void go_on(struct walk *walk, uint64_t address, struct parts changed, boo
 	walk->waiting[walk->waiting_count++] = place;
 }
 
-/* Is this a conditional move, after which a changed register possibly still has its old value? */
+/* Is this a conditional move, after which a changed register can still have its old value? */
 static bool may_keep(const struct insn *insn, struct parts changed)
 {
 	return insn->conditional && !insn->sets_flags && (insn->reads & insn->writes & (changed.low | changed.high)) != 0;

@@ -25,7 +25,7 @@ static void check_store(struct check *check, struct section *section, struct fin
 			    "the rest isn't 0");
 		break;
 	case ARMS_OTHER:
-		/* If several descriptors have this start label, the stored address is possibly that of another one of them. */
+		/* If several descriptors have this start label, the stored address can be that of another one of them. */
 		if (starts_at(&check->starts, section->start) > 1)
 			break;
 		add_finding(findings, ERROR_PRE_ARM, place,

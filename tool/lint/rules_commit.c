@@ -13,8 +13,8 @@
 #define AFTER_MAX 4 /* this many instructions after the end label are examined */
 
 /*
- * Is the node a store that other threads possibly see? A store that is declared as private counts only if it is the section's
- * last instruction.
+ * Is the node a store that other threads can see? A store that is declared as private counts only if it is the section's last
+ * instruction.
  */
 static bool is_visible(const struct check *check, const struct section *section, const struct flow *flow,
 		       const struct node *node)
@@ -101,7 +101,7 @@ static bool is_missed(const struct check *check, const struct section *section, 
 		return !stores && place_is_data(section, flow, address) && derives_from(section, &node->effect.stored, address);
 	if (place_is_loaded(section, address))
 		return place_is_data(section, flow, address);
-	/* If the section only loads, the store of a constant is possibly a mark that any thread may set. */
+	/* If the section only loads, the store of a constant can be a mark that any thread may set. */
 	return place_is_indexed(section, address) && (stores || !node->insn.stores_constant);
 }
 
@@ -126,7 +126,7 @@ static uint64_t find_missed(const struct check *check, const struct section *sec
 	return 0;
 }
 
-/* Does a string instruction copy from the CPU's data to memory that is possibly the caller's? Then it's right to repeat it. */
+/* Does a string instruction copy from the CPU's data to memory that can be the caller's? Then it's right to repeat it. */
 static bool copies_out(const struct section *section, const struct node *node)
 {
 	return node->insn.memories == 2 && node->insn.memory[1].repeated && node->insn.memory[0].access == ACCESS_LOAD &&

@@ -14,8 +14,8 @@ struct use {
 	uint64_t place;      /* the instruction of the first access by a field that was loaded before the section */
 	uint64_t own_place;  /* the instruction of the first access by a field that was loaded in the section */
 	uint8_t tested;      /* fields on which conditions depend */
-	uint8_t compared;    /* fields of `tested` that are possibly compared with another number than 0 */
-	bool tested_vague;   /* a condition possibly depends on any field */
+	uint8_t compared;    /* fields of `tested` that can be compared with another number than 0 */
+	bool tested_vague;   /* a condition can depend on any field */
 };
 
 static bool is_slot(const struct slot *slot, const struct value *address)
@@ -23,7 +23,7 @@ static bool is_slot(const struct slot *slot, const struct value *address)
 	return value_is_input(address, slot->base) && address->constant == slot->distance;
 }
 
-/* Does the section store to this word on the stack? If so, its load from there possibly reads what it stored itself. */
+/* Does the section store to this word on the stack? If so, its load from there can read what it stored itself. */
 static bool stores_to(const struct section *section, const struct slot *slot)
 {
 	unsigned which;
@@ -71,7 +71,7 @@ static void use_address(const struct section *section, const struct value *addre
 	use->own |= address->fields;
 }
 
-/* Is the address possibly in the area, though this isn't known? An address that derives from a register with an index isn't. */
+/* Can the address be in the area, though this isn't known? An address that derives from a register with an index isn't. */
 static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))
@@ -87,8 +87,8 @@ static bool is_possibly_area(const struct section *section, const struct flow *f
 }
 
 /*
- * Does the node's condition depend on a load that possibly reads the area through another register? Then it isn't known whether
- * the section tests a field.
+ * Does the node's condition depend on a load that can read the area through another register? Then it isn't known whether the
+ * section tests a field.
  */
 static bool tests_unknown(const struct section *section, const struct flow *flow, const struct node *node)
 {

@@ -211,7 +211,7 @@ bool scan_code(struct check *check)
 		if (region->code)
 			check->image->arch->scan(region->bytes, region->size, region->address, &wanted, collect, &hits);
 	}
-	/* Some hits weren't kept. One of them is possibly a jump into a section. */
+	/* Some hits weren't kept. One of them can be a jump into a section. */
 	if (hits.full) {
 		free(hits.list);
 		free(addresses);

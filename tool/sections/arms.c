@@ -3,8 +3,8 @@
  * arms.c - finds the stores that activate sections: each stores a descriptor's address in the area's field rseq_cs.
  *
  * Straight code is code without jumps into it or out of it. arms_look() follows values through the straight code that ends at a
- * section's start label. So it recognises such a store by the stored value, whether lea, an immediate, a GOT slot, or adrp and
- * add made the address.
+ * section's start label. It therefore recognises such a store by the stored value, whether lea, an immediate, a GOT slot, or
+ * adrp and add made the address.
  */
 #include "arms.h"
 
@@ -209,7 +209,7 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 	if (stored != 0)
 		return ARMS_OTHER;
 	/*
-	 * If the last store is possibly the one to rseq_cs, the earlier store possibly went to other memory, and then isn't an
+	 * If the last store can be the one to rseq_cs, the earlier store may have gone to other memory, and then isn't an
 	 * error.
 	 */
 	if (early != 0 && !is_update(last) && (!plausible || (early_thread && !last_thread))) {
@@ -221,8 +221,8 @@ enum arms_result arms_look(struct listings *listings, const struct flow *flow, s
 }
 
 /*
- * Returns the fields that a load possibly reads. If its operand has the same base as that of the arming store `arm`, its
- * displacement shows the field. A load of four bytes or less through another pointer possibly reads cpu_id.
+ * Returns the fields that a load can read. If its operand has the same base as that of the arming store `arm`, its displacement
+ * shows the field. A load of four bytes or less through another pointer can read cpu_id.
  */
 static uint8_t fields_alike(const struct insn *insn, const struct insn_memory *arm)
 {
@@ -266,7 +266,7 @@ uint8_t arms_tested_before(struct listings *listings, const struct flow *flow, c
 		fields[i - begin] = fields_alike(insn, arm);
 		flow_step(flow, insn, (unsigned)(i - begin), &state, &effect);
 		/*
-		 * A called function possibly tests the field, or registers the thread. Then the code after the call tests the
+		 * A called function can test the field, or register the thread. Then the code after the call tests the
 		 * function's result.
 		 */
 		calls |= insn->kind == INSN_CALL;

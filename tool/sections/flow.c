@@ -188,8 +188,8 @@ static bool is_renewed(const struct state *state, const struct insn_memory *memo
 }
 
 /*
- * Remembers a store. A store to an overlapping or unknown address possibly changes the values of other stores that are
- * remembered. If the first store to an address is an update, the result depends on an unknown old value, so it isn't remembered.
+ * Remembers a store. A store to an overlapping or unknown address can change the values of other stores that are remembered. If
+ * the first store to an address is an update, the result depends on an unknown old value, so it isn't remembered.
  */
 static void store(struct state *state, const struct insn_memory *memory, const struct value *address, const struct value *value)
 {

@@ -43,9 +43,9 @@ struct effect {
 	struct value loaded;       /* the value that the first loading operand loads */
 	struct value stored;       /* the value that is stored, as far as it comes from registers, constants and loads */
 	uint8_t tested;            /* if the instruction has a condition: the fields of the area on which the condition depends */
-	bool tested_number;        /* the condition possibly compares with another number than 0 */
+	bool tested_number;        /* the condition can compare with another number than 0 */
 	uint64_t tested_loads;     /* loads on which the condition depends */
-	bool tested_vague;         /* the condition possibly depends on any field */
+	bool tested_vague;         /* the condition can depend on any field */
 	bool renewed;              /* every path has already stored to the memory to which the instruction stores */
 };
 

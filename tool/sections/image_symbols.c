@@ -92,7 +92,7 @@ static void read_unwind_table(struct image *image)
 }
 
 /*
- * Sorts by address. If several symbols have the same address, image_symbol() prefers the last of them. So functions are sorted
+ * Sorts by address. If several symbols have the same address, image_symbol() prefers the last of them, so functions are sorted
  * last, and the largest function is the very last.
  */
 static int compare_symbols(const void *left, const void *right)

@@ -2,8 +2,8 @@
 /*
  * lines.c - source lines and unwind information, read by libdw.
  *
- * libdwfl (a part of libdw) also applies the relocations of an object file's debug information. It makes up its own addresses for
- * the sections of such a file. So addresses of the image (image.h) are converted to those of libdwfl.
+ * libdwfl (a part of libdw) also applies the relocations of an object file's debug information. It makes up its own addresses
+ * for the sections of such a file, so addresses of the image (image.h) are converted to those of libdwfl.
  */
 #include "lines.h"
 

@@ -149,7 +149,7 @@ static insn_set pushed_in(const struct listing *listing)
 	return pushed;
 }
 
-/* Fills in `copied` and `returns`. A jump out of the function possibly leads to code that returns. */
+/* Fills in `copied` and `returns`. A jump out of the function can lead to code that returns. */
 static bool sum_up(struct listing *listing)
 {
 	insn_set copied = pushed_in(listing);
@@ -217,8 +217,8 @@ static uint64_t last_before(const struct listings *listings, uint64_t at, struct
 
 /*
  * Guesses an address from which decoding leads to `address`. On x86, decoding from any byte mostly meets the real instructions
- * after a few steps. So this function tries several addresses, and returns one that finds the same last instruction before
- * `address` as most others. Returns 0 if none leads to `address`.
+ * after a few steps. This function therefore tries several addresses, and returns one that finds the same last instruction
+ * before `address` as most others. Returns 0 if none leads to `address`.
  */
 static uint64_t guess(const struct listings *listings, const struct region *region, uint64_t address)
 {

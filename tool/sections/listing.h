@@ -2,9 +2,9 @@
 /*
  * listing.h - a listing: the instructions of one function, one after another.
  *
- * Decoding begins where the function begins, and begins anew at each critical section's start label and abort handler. So the
- * signature before an abort handler, which isn't always an instruction, does no harm. Without symbols and unwind information the
- * function's beginning is guessed. Then only the instructions just before the address in question are reliable.
+ * Decoding begins where the function begins, and begins anew at each critical section's start label and abort handler. The
+ * signature before an abort handler, which isn't always an instruction, therefore does no harm. Without symbols and unwind
+ * information the function's beginning is guessed. Then only the instructions just before the address in question are reliable.
  */
 #ifndef RK_TOOL_SECTIONS_LISTING_H
 #define RK_TOOL_SECTIONS_LISTING_H
@@ -21,7 +21,7 @@ struct listing {
 	 * that any instruction of the listing pushes.
 	 */
 	insn_set *copied;
-	bool returns;        /* the function possibly returns */
+	bool returns;        /* the function can return */
 	bool guessed;        /* the function's beginning was guessed */
 };
 
@@ -61,7 +61,7 @@ bool listing_is_joined(const struct listing *listing, size_t number);
 
 /*
  * Is this instruction reached without a jump if execution begins at the function's beginning, a label or a jump's target?
- * Otherwise it's possibly data, or only a computed jump leads there.
+ * Otherwise it can be data, or only a computed jump leads there.
  */
 bool listing_is_code(const struct listings *listings, const struct listing *listing, size_t number);
 

@@ -65,8 +65,8 @@ static void decode_node(struct decoding *decoding, struct node *node)
 }
 
 /*
- * A section that computes an address of its own code possibly jumps there through a register. So an indirect jump in such a
- * section is unknown, except for returns.
+ * A section that computes an address of its own code can jump there through a register. An indirect jump in such a section is
+ * therefore unknown, except for returns.
  */
 static void find_computed(struct section *section, int8_t stack)
 {
@@ -89,8 +89,8 @@ static void find_computed(struct section *section, int8_t stack)
 }
 
 /*
- * Fills in `written`, `changed`, `changed_high` and `mixed`. If an instruction reads and writes a register, and the result is no
- * sum, a second execution possibly doesn't change the register again. Write-back certainly changes it again.
+ * Fills in `written`, `changed`, `changed_high` and `mixed`. If an instruction reads and writes a register, and the result is
+ * no sum, a second execution doesn't always change the register again. Write-back certainly changes it again.
  */
 static void find_written(struct section *section)
 {

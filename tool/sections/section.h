@@ -4,8 +4,8 @@
  * paths. The start label is the address of the section's first instruction. The end label is the address after the section.
  *
  * The tool finds the instructions by following the paths from the start label. It never assumes that the bytes after an
- * instruction are the next instruction, unless a path leads there. So the rules don't judge data between instructions, nor code
- * that no path reaches.
+ * instruction are the next instruction, unless a path leads there. The rules therefore don't judge data between instructions,
+ * nor code that no path reaches.
  */
 #ifndef RK_TOOL_SECTIONS_SECTION_H
 #define RK_TOOL_SECTIONS_SECTION_H
@@ -55,7 +55,7 @@ struct arming {
 	struct slot slots[2 * CELLS]; /* words on the stack whose values derive from fields of the area */
 	unsigned slot_count;
 	insn_set copied;     /* registers that the function copied before the start label, or pushes anywhere */
-	bool returns;        /* the function possibly returns */
+	bool returns;        /* the function can return */
 };
 
 /* Why a section can't be decoded. The kernel refuses the descriptor if the version or the flags aren't 0, for example. */
@@ -85,7 +85,7 @@ struct section {
 	insn_set written;    /* registers that the section writes */
 	insn_set changed;    /* registers that an instruction before the last one writes: an abort can leave them changed */
 	insn_set changed_high; /* registers of `changed` of which not only the low part changes, see insn.h */
-	insn_set mixed;      /* registers of `changed` that a second execution possibly doesn't change again (and, or) */
+	insn_set mixed;      /* registers of `changed` that a second execution doesn't always change again (and, or) */
 	struct arming arming;
 	struct state after;  /* what is known at the end label, if the section ran to its last instruction */
 	bool ends;           /* `after` is valid */

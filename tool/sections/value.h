@@ -27,10 +27,10 @@ enum { TERMS = 4 };
 
 struct value {
 	bool linear;      /* the value is `constant` plus the sum of its `terms`; otherwise the expression isn't known */
-	bool vague;       /* the value possibly derives from anything */
-	bool settled;     /* a second computation that begins with this value possibly doesn't change it (and, or) */
-	bool measured;    /* the value is the flags, possibly after a comparison with a number other than 0 */
-	bool selected;    /* the value possibly derives only from a condition (cmov, setcc) */
+	bool vague;       /* the value can derive from anything */
+	bool settled;     /* a second computation that begins with this value doesn't always change it (and, or) */
+	bool measured;    /* the value is the flags, in some cases after a comparison with a number other than 0 */
+	bool selected;    /* the value may derive from a condition alone (cmov, setcc) */
 	uint8_t count;    /* the number of terms */
 	uint8_t fields;   /* the value derives from these fields of the area */
 	insn_set inputs;  /* the value derives from what these registers held at the beginning */

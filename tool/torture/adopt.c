@@ -54,7 +54,10 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status)
 		return;
 	tid = (pid_t)message;
 	child = traced_find(torture, tid);
-	/* If the parent was preempted before it could report the child, the child is possibly adopted as an orphan, and has ended. */
+	/*
+	 * If the parent was preempted before it could report the child, the child can be adopted as an orphan, and can have
+	 * ended.
+	 */
 	if (child == NULL && is_traced(tid))
 		child = traced_add(torture, tid, tid, NULL);
 	if (child == NULL)

@@ -2,9 +2,9 @@
 /*
  * catalog.c - reads the critical sections of an ELF file, with functions of `rseqkit lint`.
  *
- * The file belongs to the program that `rseqkit torture` (the tool) runs. A hostile file could harm the tool. So a child process
- * with limits reads the file. The child writes a description of the sections (describe.h) to a memfd. The parent checks the
- * counts and sizes in this description, and ends each string with '\0'.
+ * The file belongs to the program that `rseqkit torture` (the tool) runs. A hostile file could harm the tool, so a child
+ * process with limits reads the file. The child writes a description of the sections (describe.h) to a memfd. The parent checks
+ * the counts and sizes in this description, and ends each string with '\0'.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -51,7 +51,7 @@ struct process *process_copy(const struct process *parent, pid_t pid, const stru
 		if (settings->random > 0 && !process->spared)
 			fill_random(process, copy);
 	}
-	if (parent->unloads) { /* possibly the parent unloaded a module after the fork, and the child still has this module */
+	if (parent->unloads) { /* the parent may have unloaded a module after the fork, and the child can still have it */
 		process->inherits = process->unloads = true;
 		process_scan(process, pid, settings, result);
 	}

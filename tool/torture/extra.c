@@ -3,18 +3,18 @@
  * extra.c - handles a thread that has stopped at a breakpoint outside the critical sections. `rseqkit torture` (the tool) sets
  * such breakpoints at the ends of sections (migrate.c, strike.c), and at the beginning of the following functions.
  *
- * The dynamic linker's function for debuggers: the linker calls it when it has mapped modules, before their constructors run. So
- * the tool sets breakpoints in new modules.
+ * The dynamic linker's function for debuggers: the linker calls it when it has mapped modules, before their constructors run.
+ * The tool therefore sets breakpoints in new modules.
  *
- * ptrace(): a process has at most one tracer. So the tool stops tracing a process that the program wants to trace.
+ * ptrace(): a process has at most one tracer, so the tool stops tracing a process that the program wants to trace.
  *
  * sigaction(), and pthread_sigmask(), which sigprocmask() calls: the tool must know whether SIGTRAP is blocked, ignored or
  * handled; see spare.c.
  *
- * prctl(PR_SET_DUMPABLE): afterwards a tracer without privileges can't write to the memory of later children. So the tool spares
- * the process: it aborts none of the process's sections any more.
+ * prctl(PR_SET_DUMPABLE): afterwards a tracer without privileges can't write to the memory of later children. The tool
+ * therefore spares the process: it aborts none of the process's sections any more.
  *
- * fork(): setuid() and similar calls also make the process's memory inaccessible. So the tool checks at each fork() whether it
+ * fork(): setuid() and similar calls also make the process's memory inaccessible, so the tool checks at each fork() whether it
  * can still open this memory.
  */
 #define _GNU_SOURCE

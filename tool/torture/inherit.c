@@ -4,8 +4,8 @@
  * `rseqkit torture` (the tool) has written over an instruction of the program.
  *
  * The tool learns of a fork some time after the fork. Meanwhile other threads of the parent come to breakpoints, and the tool
- * removes or sets breakpoints in the parent. So the states (BREAKPOINT_...) of the parent's instructions only show where the
- * child possibly has breakpoints. The invariant: the tool gives a child's instruction the state BREAKPOINT_SET only if the
+ * removes or sets breakpoints in the parent. The states (BREAKPOINT_...) of the parent's instructions therefore only show where
+ * the child can have breakpoints. The invariant: the tool gives a child's instruction the state BREAKPOINT_SET only if the
  * child's memory has the trap.
  */
 #include <string.h>
@@ -21,7 +21,7 @@ struct window {
 	uint8_t bytes[PAGE];
 };
 
-/* Is there possibly a trap of ours at the address, instead of `code`? Doesn't compare the bytes after the trap. */
+/* Can there be a trap of ours at the address, instead of `code`? Doesn't compare the bytes after the trap. */
 static bool has_trap(struct process *process, struct window *window, uint64_t address, const uint8_t *code)
 {
 	const uint64_t page = address & ~(uint64_t)(PAGE - 1), offset = address - page;

@@ -44,7 +44,7 @@ static unsigned opened_max(void)
 	return left < OPENED_MAX ? left : OPENED_MAX;
 }
 
-/* Opens the memory through any thread of the process, because the first thread has possibly ended. */
+/* Opens the memory through any thread of the process, because the first thread may have ended. */
 static void open_by_thread(struct process *process)
 {
 	char path[300];
@@ -109,7 +109,7 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
 
-		/* An unloaded module possibly still has a mapping, at addresses that another module has now. */
+		/* An unloaded module can still have a mapping, at addresses that another module has now. */
 		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
 		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
 			*place = (struct place){mapping, number};

@@ -4,9 +4,9 @@
  * aborted section starts again there.
  *
  * A faulty section goes on using the old CPU's number, and so changes the old CPU's data. This does harm only if another thread
- * has changed the same data meanwhile. So the moved thread stays stopped until another thread of the process has passed the end
- * of the same section on the old CPU. Meanwhile the tool keeps another thread on the old CPU, and has no breakpoints in the
- * section. A breakpoint at the section's end is outside the section, and aborts nothing.
+ * has changed the same data meanwhile. The moved thread therefore stays stopped until another thread of the process has passed
+ * the end of the same section on the old CPU. Meanwhile the tool keeps another thread on the old CPU, and has no breakpoints in
+ * the section. A breakpoint at the section's end is outside the section, and aborts nothing.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -160,7 +160,7 @@ void migrate_inherited(const struct thread *parent, struct thread *child)
 {
 	cpu_set_t choice = parent->cpus, now, common;
 
-	/* The child has the CPUs that its parent had at the fork. Since then the tool possibly moved the parent again. */
+	/* The child has the CPUs that its parent had at the fork. Since then the tool may have moved the parent again. */
 	if (CPU_COUNT(&parent->single) == 0 || sched_getaffinity(child->tid, sizeof(now), &now) != 0)
 		return;
 	if (child->moved) /* the tool has moved the child before its parent reported it */

@@ -2,10 +2,10 @@
 /*
  * pass.c - lets a thread pass a breakpoint that `rseqkit torture` (the tool) has set outside the critical sections.
  *
- * While a thread passes a breakpoint, another thread must not execute the same instruction without a stop. So the breakpoint
- * stays, and the thread executes a copy of the instruction. The copy lies in unused bytes after the end of the file's code. If
- * the instruction depends on its own address, it can't have a copy. Then the tool removes the breakpoint for a moment, and stops
- * the other threads.
+ * While a thread passes a breakpoint, another thread must not execute the same instruction without a stop. The breakpoint
+ * therefore stays, and the thread executes a copy of the instruction. The copy lies in unused bytes after the end of the file's
+ * code. If the instruction depends on its own address, it can't have a copy. Then the tool removes the breakpoint for a moment,
+ * and stops the other threads.
  */
 #include "traced.h"
 

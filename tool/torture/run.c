@@ -184,8 +184,7 @@ static void complain_of(const struct refusal *refusal)
 }
 
 /*
- * Notes which threads block SIGTRAP. Looks several times, because a thread in a signal handler possibly blocks it only for a
- * moment.
+ * Notes which threads block SIGTRAP. Looks several times, because a thread in a signal handler may block it only for a moment.
  */
 static void look_at_masks(struct torture *torture)
 {
@@ -252,7 +251,7 @@ static bool handle_kept(struct torture *torture)
 
 /*
  * Handles the stops that have come, but not for longer than LOOK_MS, because many threads can stop without a pause. Returns
- * whether there are possibly more stops.
+ * whether there can be more stops.
  */
 static bool handle_all(struct torture *torture)
 {

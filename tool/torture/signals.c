@@ -2,9 +2,9 @@
 /*
  * signals.c - passes SIGTERM and SIGHUP on to the program that `rseqkit torture` (the tool) runs.
  *
- * A signal to the whole process group reaches both the tool and the program, and the program must not get it twice. So the tool
- * waits WAIT_S after it got a signal. Then it passes the signal on, unless the program has got the same signal from the same
- * sender in this time, or in the WAIT_S before the tool's signal.
+ * A signal to the whole process group reaches both the tool and the program, and the program must not get it twice. The tool
+ * therefore waits WAIT_S after it got a signal. Then it passes the signal on, unless the program has got the same signal from
+ * the same sender in this time, or in the WAIT_S before the tool's signal.
  */
 #include <signal.h>
 #include <string.h>

@@ -117,7 +117,7 @@ static struct module *add_module(struct torture_result *result, struct module *m
 	return module;
 }
 
-/* Did open() fail only for lack of descriptors or memory, so that it possibly succeeds later? */
+/* Did open() fail only for lack of descriptors or memory, so that it can succeed later? */
 static bool is_lack(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;

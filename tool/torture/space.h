@@ -5,7 +5,7 @@
  *
  * A trap is an instruction that stops the thread. A breakpoint is a trap that the tool has written over an instruction of the
  * program. The invariant: an instruction has a breakpoint only while its state is BREAKPOINT_SET. The state also says whether
- * the instruction ever had a breakpoint. So the tool recognises a stop at its own breakpoint, even if another thread has
+ * the instruction ever had a breakpoint. The tool therefore recognises a stop at its own breakpoint, even if another thread has
  * removed the breakpoint meanwhile, or if a child of fork has inherited it.
  */
 #ifndef RK_TOOL_TORTURE_SPACE_H
@@ -28,7 +28,7 @@ struct mapping {
 	uint8_t *set;                 /* for each instruction, one of BREAKPOINT_... */
 	uint8_t *ends;                /* for each section: 1 if a breakpoint was ever set directly after the section */
 	bool seen, was_seen;          /* whether the last scan, and the scan before it, found the module. A mapping stays in the
-					 list if its module wasn't found, because a thread's `place` possibly refers to it */
+					 list if its module wasn't found, because a thread's `place` can refer to it */
 	struct mapping *next;
 };
 

@@ -4,9 +4,9 @@
  * sections, and so aborts no section.
  *
  * If a thread comes to a breakpoint while it blocks or ignores SIGTRAP, the kernel unblocks SIGTRAP and drops the program's
- * action (force_sig() of kernel/signal.c). So the tool sets no breakpoint in a process that ignores SIGTRAP. A process that
- * handles SIGTRAP keeps only the breakpoint at the C library's ptrace(). In a thread that blocked SIGTRAP, the tool blocks it
- * again after each breakpoint.
+ * action (force_sig() of kernel/signal.c). The tool therefore sets no breakpoint in a process that ignores SIGTRAP. A process
+ * that handles SIGTRAP keeps only the breakpoint at the C library's ptrace(). In a thread that blocked SIGTRAP, the tool blocks
+ * it again after each breakpoint.
  */
 #include <signal.h>
 
@@ -33,7 +33,7 @@ void spare_if_needed(struct torture *torture, struct thread *thread)
 {
 	/*
 	 * A C library blocks all signals for a moment, even signals that only the library uses. A program can't block such
-	 * signals. So a mask with such a signal isn't the program's.
+	 * signals, so a mask with such a signal isn't the program's.
 	 */
 	thread->blocks_trap = proc_has_signal(thread->tid, "SigBlk", SIGTRAP) &&
 			      !proc_has_signal(thread->tid, "SigBlk", LIBRARY_SIGNAL);

@@ -99,10 +99,10 @@ static void interrupt_step(struct torture *torture, struct thread *thread)
 }
 
 /*
- * While a thread blocks SIGTRAP, a SIGTRAP that a process has sent stays pending. If the thread then comes to a breakpoint or to
- * the end of a step, the kernel unblocks SIGTRAP, but drops the new SIGTRAP. So the thread reports the pending SIGTRAP instead.
- * This function blocks SIGTRAP again, and sends the reported SIGTRAP again, so that it is pending as before. Returns the si_code
- * of the dropped SIGTRAP.
+ * While a thread blocks SIGTRAP, a SIGTRAP that a process has sent stays pending. If the thread then comes to a breakpoint or
+ * to the end of a step, the kernel unblocks SIGTRAP, but drops the new SIGTRAP. Instead, the thread reports the pending
+ * SIGTRAP. This function blocks SIGTRAP again, and sends the reported SIGTRAP again, so that it is pending as before. Returns
+ * the si_code of the dropped SIGTRAP.
  */
 static int keep_waiting(struct thread *thread, const siginfo_t *info)
 {

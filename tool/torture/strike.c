@@ -3,10 +3,11 @@
  * strike.c - handles a thread that `rseqkit torture` (the tool) traces and that has stopped at a breakpoint in a critical
  * section: makes the kernel abort the section.
  *
- * The kernel aborts a section if its thread was stopped in it. So the tool sets the thread's instruction pointer back to the
- * instruction, and lets the thread make a single step. If the kernel aborts the section, this step executes the first instruction
- * of the abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step shows which
- * instruction was executed. The tool counts an abort as confirmed if this was the abort handler's first instruction.
+ * The kernel aborts a section if its thread was stopped in it. The tool therefore sets the thread's instruction pointer back to
+ * the instruction, and lets the thread make a single step. If the kernel aborts the section, this step executes the first
+ * instruction of the abort handler. Otherwise it executes the section's instruction. The instruction pointer after the step
+ * shows which instruction was executed. The tool counts an abort as confirmed if this was the abort handler's first
+ * instruction.
  */
 #include <linux/rseq.h>
 #include <signal.h>
@@ -73,8 +74,8 @@ static void end_rest(struct process *process, unsigned number)
 }
 
 /*
- * In a random run: a section that is always aborted never commits. So a section sometimes rests: it has no breakpoint until a
- * thread has come to its end, where EXTRA_REST + number is a breakpoint.
+ * In a random run: a section that is always aborted never commits. A section therefore sometimes rests: it has no breakpoint
+ * until a thread has come to its end, where EXTRA_REST + number is a breakpoint.
  */
 static void rest(struct process *process, const struct place *place)
 {
@@ -262,7 +263,7 @@ void strike_again(struct torture *torture)
 		if (process == NULL || process->spared || is_over(torture) || process->round == round)
 			continue;
 		process->round = round;
-		if (torture->settings->random > 0) { /* threads possibly left the resting sections by a jump, not at their ends */
+		if (torture->settings->random > 0) { /* threads may have left the resting sections by a jump, not at their ends */
 			for (int i = 0; i < RESTS; i++)
 				strike_passed(thread, (enum extra_kind)(EXTRA_REST + i));
 			continue;

@@ -2,9 +2,9 @@
 /*
  * torture.c - `rseqkit torture`: reads the options, has the program's critical sections aborted, and prints the report.
  *
- * A process that the command attaches to (--pid) must survive the end of the command. So the tracer of such a process is a
- * process in a session of its own. The tracer learns from a pipe that the command has ended, for whatever reason. Then the tracer
- * removes its breakpoints and detaches.
+ * A process that the command attaches to (--pid) must survive the end of the command. The tracer of such a process is therefore
+ * a process in a session of its own. The tracer learns from a pipe that the command has ended, for whatever reason. Then the
+ * tracer removes its breakpoints and detaches.
  */
 #define _GNU_SOURCE
 #include "torture.h"

@@ -59,7 +59,7 @@ struct thread {
 
 enum { TRACED_BUCKETS = 1024, PASSED_SIGNALS = 2 };
 
-/* SIGTERM or SIGHUP, which possibly both the tool and the program got; see signals.c. */
+/* SIGTERM or SIGHUP, which both the tool and the program may have got; see signals.c. */
 struct passed_signal {
 	pid_t sender, seen_from; /* the process that last sent the signal to the tool, and to the program; 0: the kernel */
 	double due;          /* when the tool passes the signal on to the program; 0: the tool has nothing to pass on */
@@ -98,8 +98,8 @@ void traced_inject(struct torture *torture, struct thread *thread);
 void traced_block_again(struct thread *thread);
 
 /*
- * Call traced_enter_handler() when a signal is delivered, possibly to a handler. traced_leave_handler() restores blocks_trap if
- * this handler has returned. It finds this out by `stack`, which is the thread's present stack pointer.
+ * Call traced_enter_handler() when a signal is delivered, which can be to a handler. traced_leave_handler() restores
+ * blocks_trap if this handler has returned. It finds this out by `stack`, which is the thread's present stack pointer.
  */
 void traced_enter_handler(struct thread *thread);
 void traced_leave_handler(struct thread *thread, uint64_t stack);
@@ -114,14 +114,14 @@ void traced_end_step(struct thread *thread);
 void traced_adopt(struct torture *torture, struct thread *parent, int status);
 
 /*
- * traced_adopt() begins to handle a child when the child's parent reports it. A parent that dies first reports nothing. So
- * traced_adopt_orphans() does the same for children that have waited `seconds` for the report. traced_find_children() adds traced
- * children that haven't stopped yet to the list of threads.
+ * traced_adopt() begins to handle a child when the child's parent reports it. A parent that dies first reports nothing, so
+ * traced_adopt_orphans() does the same for children that have waited `seconds` for the report. traced_find_children() adds
+ * traced children that haven't stopped yet to the list of threads.
  */
 void traced_adopt_orphans(struct torture *torture, double seconds);
 void traced_find_children(struct torture *torture);
 
-/* Handles the stop or the end of a thread. This call possibly frees `thread`. */
+/* Handles the stop or the end of a thread. This call can free `thread`. */
 void traced_handle(struct torture *torture, struct thread *thread, int status);
 
 /*
@@ -216,8 +216,8 @@ void strike_interrupted(struct torture *torture, struct thread *thread, enum ste
 void strike_passed(const struct thread *thread, enum extra_kind kind);
 
 /*
- * Sets the removed breakpoints again that are still wanted. The tool had removed them so that threads reach other instructions of
- * the section. But possibly no thread ever reaches those instructions.
+ * Sets the removed breakpoints again that are still wanted. The tool had removed them so that threads reach other instructions
+ * of the section. But there may be no thread that ever reaches those instructions.
  */
 void strike_again(struct torture *torture);
 

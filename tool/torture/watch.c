@@ -7,7 +7,7 @@
  * the thread's own, the tool stops all other threads, and lets the thread execute only this instruction. For this step the tool
  * sets the field rseq_cs of the thread's area to 0, so the kernel doesn't abort the section. If the memory then differs, other
  * threads can see a change that the section hasn't committed. Afterwards the tool restores the field, and the kernel aborts the
- * section right after the store. So the program runs on as after an abort at exactly this place.
+ * section right after the store. The program therefore runs on as after an abort at exactly this place.
  *
  * The thread's own memory is its stack, its thread-local memory, and its area.
  */
@@ -27,8 +27,8 @@
 #define FRAMES_MAX (64u << 10) /* the same as STACK_MAX, for another thread whose stack isn't near its thread pointer */
 #define DISTANCE_MAX ((uint64_t)1 << 30) /* a thread pointer less than this above the stack pointer ends the stack */
 /*
- * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. So the
- * tool watches a store at its first WATCHED_SOON visits, and then only after pauses.
+ * A store of the value that was there before shows nothing, and after an abort a section stores the same value again. The tool
+ * therefore watches a store at its first WATCHED_SOON visits, and then only after pauses.
  */
 #define WATCHED_SOON 8
 #define WATCHED_MAX 40
@@ -168,7 +168,7 @@ static bool execute(struct torture *torture, struct thread *thread, const struct
 
 /*
  * After a stop, the kernel restarts some system calls by restart_syscall(2). If a seccomp filter forbids this call, it can kill
- * the process. So the tool doesn't stop threads of a process with a filter.
+ * the process, so the tool doesn't stop threads of a process with a filter.
  */
 bool watch_may_hold(const struct thread *thread)
 {

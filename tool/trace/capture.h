@@ -6,9 +6,9 @@
  * The tool reads the binary pages of trace_pipe_raw, and not the text of trace_pipe. One read() returns a page with about 80
  * events. For text, the kernel would have to print each event, and this tool would have to parse it.
  *
- * The invariant: an event is returned only after the buffers of all CPUs were read at a later time than the event's. So the
- * events of all CPUs together are in the right order. If pages come faster than this tool uses them, and its 256 MiB of memory
- * are full, the order is possibly wrong.
+ * The invariant: an event is returned only after the buffers of all CPUs were read at a later time than the event's. The events
+ * of all CPUs together are therefore in the right order. If pages come faster than this tool uses them, and its 256 MiB of
+ * memory are full, the order can be wrong.
  */
 #ifndef RK_TOOL_TRACE_CAPTURE_H
 #define RK_TOOL_TRACE_CAPTURE_H

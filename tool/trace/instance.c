@@ -144,9 +144,9 @@ static bool exists(const struct instance *instance)
 }
 
 /*
- * Makes the instance, and opens a file of it. Until then, another run possibly takes the new instance for a leftover, and removes
- * it. Then this function makes another one. A name can be in use by a run in another time namespace, or by a leftover that can't
- * be removed. If this function fails, it prints why, and returns false.
+ * Makes the instance, and opens a file of it. Until then, another run can take the new instance for a leftover, and remove it.
+ * Then this function makes another one. A name can be in use by a run in another time namespace, or by a leftover that can't be
+ * removed. If this function fails, it prints why, and returns false.
  */
 static bool make(struct instance *instance, uint64_t started)
 {
@@ -211,8 +211,8 @@ bool instance_create(struct instance *instance, int root, uint64_t buffer_kb)
 }
 
 /*
- * Adds all threads of a process to the filter, with one call for each. Returns how many threads couldn't be added. Also adds the
- * id of the process itself, because it has possibly ended. An empty filter would let the events of all processes pass.
+ * Adds all threads of a process to the filter, with one call for each. Returns how many threads couldn't be added. Also adds
+ * the id of the process itself, because it may have ended. An empty filter would let the events of all processes pass.
  */
 static size_t add_threads(int filter, pid_t pid)
 {
@@ -243,9 +243,9 @@ static size_t count_threads(pid_t pid)
 }
 
 /*
- * The kernel's filter set_event_pid is a list of threads, not of processes. The kernel also adds the threads that a listed thread
- * starts. A thread that isn't listed yet can start other threads meanwhile. So this function lists the process's threads again as
- * long as their number changes.
+ * The kernel's filter set_event_pid is a list of threads, not of processes. The kernel also adds the threads that a listed
+ * thread starts. A thread that isn't listed yet can start other threads meanwhile, so this function lists the process's threads
+ * again as long as their number changes.
  */
 bool instance_limit(struct instance *instance, const pid_t *pids, size_t count)
 {
@@ -316,7 +316,7 @@ void instance_remove(struct instance *instance)
 		close(instance->held);
 	if (instance->folder >= 0)
 		close(instance->folder);
-	/* When the files are closed, another run possibly removes the instance first. */
+	/* When the files are closed, another run can remove the instance first. */
 	if (instance->name[0] != '\0' && unlinkat(instance->instances, instance->name, AT_REMOVEDIR) != 0 &&
 	    errno != ENOENT && errno != ENODEV)
 		complain("cannot remove the trace from tracefs (instances/%s): %s", instance->name, strerror(errno));

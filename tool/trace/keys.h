@@ -2,7 +2,7 @@
 /*
  * keys.h - a hash table from three numbers to an index, and arrays that grow.
  *
- * If memory is short, these functions end the program by exit(EXIT_USAGE). So no caller sees an incomplete table.
+ * If memory is short, these functions end the program by exit(EXIT_USAGE), so no caller sees an incomplete table.
  */
 #ifndef RK_TOOL_TRACE_KEYS_H
 #define RK_TOOL_TRACE_KEYS_H

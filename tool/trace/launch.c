@@ -88,7 +88,7 @@ void launch_stop(struct launch *launch)
 	if (launch->go > 0)
 		close(launch->go);
 	launch->go = -1;
-	/* At Ctrl-C, the terminal has also sent SIGINT to the program. So it first gets GRACE_MS to end by itself. */
+	/* At Ctrl-C, the terminal has also sent SIGINT to the program, so it first gets GRACE_MS to end by itself. */
 	for (int ms = noted == SIGINT ? 0 : GRACE_MS; ms < GRACE_MS + STOP_MS && !launch_has_ended(launch); ms += PAUSE_MS) {
 		if (ms == GRACE_MS)
 			launch->was_stopped = kill(launch->pid, SIGTERM) == 0;

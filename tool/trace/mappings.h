@@ -12,8 +12,8 @@
 void mappings_refresh(struct tasks *tasks, uint32_t process);
 
 /*
- * Returns the mapping that contains an address, or NULL. If the list doesn't have the address, the process has possibly loaded
- * a library, so the list is read again.
+ * Returns the mapping that contains an address, or NULL. If the list doesn't have the address, the process may have loaded a
+ * library, so the list is read again.
  */
 const struct tasks_mapping *mappings_find(struct tasks *tasks, uint32_t process, uint64_t address);
 

@@ -2,7 +2,7 @@
 /*
  * naming.h - finds the symbol and the source line of an offset in an ELF file, in a child process.
  *
- * `rseqkit trace` runs as root. A traced program's file can be made to harm a program that reads it. So a child process without
+ * `rseqkit trace` runs as root. A traced program's file can be made to harm a program that reads it, so a child process without
  * any rights reads each file. The child has an open descriptor of the file, and limits of time and memory. If the child dies or
  * takes too long, symbols and source lines of this file stay unknown.
  */

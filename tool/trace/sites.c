@@ -106,7 +106,7 @@ const struct place *places_name(struct places *places, uint32_t number)
 		file->failed = true;
 		return place;
 	}
-	/* A file that is made to harm the tool can have taken over the child. So this process also makes the names printable. */
+	/* A file that is made to harm the tool can have taken over the child, so this process also makes the names printable. */
 	copy_printable(text, sizeof(text), answer.symbol);
 	place->symbol = text[0] != '\0' ? strdup(text) : NULL;
 	place->symbol_offset = answer.symbol_offset;

@@ -3,7 +3,7 @@
  * sites.h - the instructions at which critical sections abort, with their symbols and source lines, for `rseqkit trace`.
  *
  * A place is a file and an offset in it, so processes that run the same file share its places. A site is the place of an
- * instruction and the section to which it belongs. Files stay open. So symbols and source lines can be found even after the
+ * instruction and the section to which it belongs. Files stay open, so symbols and source lines can be found even after the
  * process has ended, or after the file was deleted.
  */
 #ifndef RK_TOOL_TRACE_SITES_H

@@ -132,7 +132,7 @@ uint32_t tasks_site(struct tasks *tasks, uint32_t thread, const struct capture_e
 		site = places_site(tasks->places, mapping->file, number, event->ip, event->start, event->length, mapping->bias);
 	else
 		site = places_site(tasks->places, KEYS_NONE, number, event->ip, event->start, event->length, 0);
-	/* mappings_find() has possibly read a new list, which has another version. */
+	/* mappings_find() may have read a new list, which has another version. */
 	if (site != KEYS_NONE)
 		keys_set(&tasks->site_keys, ((uint64_t)process->version << 32) | number, event->ip, event->start, site);
 	return site;

@@ -119,7 +119,7 @@ enum top_request top_screen_keys(struct top *top)
 	if (suspended)
 		suspend();
 	if (continued && is_open)
-		restore(); /* after SIGSTOP and SIGCONT: a shell has possibly changed the terminal meanwhile */
+		restore(); /* after SIGSTOP and SIGCONT: a shell may have changed the terminal meanwhile */
 	if (continued)
 		take();
 	if (continued || resized)

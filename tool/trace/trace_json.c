@@ -4,7 +4,7 @@
  *
  * The invariant: each line is a whole JSON object. All names are printable ASCII, and json-c escapes them, so no name can end a
  * string or a line. The texts for a thread, and for a site (an instruction of a section, see sites.h), are made only once. The
- * line for an abort is put together from such texts. So a hundred thousand lines a second are possible.
+ * line for an abort is put together from such texts, so a hundred thousand lines a second are possible.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +40,7 @@ void trace_flush(struct tracer *tracer)
 		int ready = poll(&poller, 1, POLL_MS);
 		ssize_t n;
 
-		/* If a filter refuses poll(), the write possibly blocks. */
+		/* If a filter refuses poll(), the write can block. */
 		if (ready == 0 || (ready < 0 && errno == EINTR)) {
 			capture_pump(&tracer->capture);
 			waited = launch_signal() != 0 ? waited + POLL_MS : 0;

@@ -2,8 +2,8 @@
 /*
  * tracefs.h - opens the kernel's tracefs, and reads and writes its small files.
  *
- * If no tracefs is mounted, tracefs_open() makes a mount that isn't attached to any folder. So no other process sees the mount,
- * and the kernel removes it when this program ends.
+ * If no tracefs is mounted, tracefs_open() makes a mount that isn't attached to any folder. Therefore no other process sees the
+ * mount, and the kernel removes it when this program ends.
  */
 #ifndef RK_TOOL_TRACE_TRACEFS_H
 #define RK_TOOL_TRACE_TRACEFS_H

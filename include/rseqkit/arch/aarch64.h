@@ -4,12 +4,12 @@
  *
  * Between RKI_ASM_BEGIN and RK_ASM_INDEX_..., register x17 has the area's address. After RK_ASM_INDEX_..., x16 has the slot's
  * address, and x17 has the loaded word. Sections that copy also use x13 to x15. Each asm statement reads the thread pointer
- * itself. So a fiber that moved to another thread between two operations never uses the old thread's area.
+ * itself, so a fiber that moved to another thread between two operations never uses the old thread's area.
  *
  * All jumps out of a section are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. Code in
- * .subsection 1 is after all other text of the source file, so it is possibly farther than 1 MiB. A conditional branch must
- * not lead there. The abort handlers are there, because only the kernel jumps to them. They return by an unconditional
- * branch, whose range is 128 MiB.
+ * .subsection 1 is after all other text of the source file, so it can be farther than 1 MiB. A conditional branch must not lead
+ * there. The abort handlers are there, because only the kernel jumps to them. They return by an unconditional branch, whose
+ * range is 128 MiB.
  *
  * The range is enough for RK_ASM_HERE and RK_ASM_END, which name places at the end of the asm statement. For RK_ASM_C, it is
  * enough if the compiler keeps a function's code together in less than 1 MiB. If not, define RK_FAR_EXITS: an exit is then an
@@ -199,9 +199,9 @@
 
 /*
  * Copies bytes. If the length is a constant, and a multiple of 8 up to 40, the code has a load and a store for each word. The
- * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the code copies 64 bytes at a time by
- * vector registers, then words, and then the last eight bytes; some of these were possibly copied before. If the whole length is
- * less than eight, the code copies bytes one by one, beginning with the last.
+ * operand `copied` tells the assembler whether the length is such a constant. If it isn't, the code copies 64 bytes at a time
+ * by vector registers, then words, and then the last eight bytes. Some of these can have been copied before. If the whole
+ * length is less than eight, the code copies bytes one by one, beginning with the last.
  */
 #ifdef __ARM_NEON
 #define RKI_USES_VECTORS , "x11", "v0", "v1", "v2", "v3"
@@ -315,7 +315,7 @@
 
 /*
  * The signature is a valid instruction, so disassemblers decode the following instructions correctly. The kernel's jump to the
- * abort handler is no indirect branch. So the handler needs no landing pad, even if the processor enforces branch targets.
+ * abort handler is no indirect branch, so the handler needs no landing pad, even if the processor enforces branch targets.
  */
 #define RKI_ASM_UNWIND_TELL(from)
 #define RKI_ASM_UNWIND(from, to) /* on this machine unwinders have no common format for such a frame */

@@ -2,7 +2,7 @@
 /*
  * arch.h - includes the port for the architecture that the code is compiled for.
  *
- * A port is one file in this folder, NAME.h, and possibly further files NAME_*.h. This header includes NAME.h below. A port has
+ * A port is one file in this folder, NAME.h, and may have further files NAME_*.h. This header includes NAME.h below. A port has
  * all code of programs that depends on the architecture; src/arch/ has what only the library needs. A port has
  *   - RK_SIGNATURE, the word before every abort handler, which equals the registered signature (source: the C library's
  *     bits/rseq.h)

@@ -36,7 +36,7 @@
 		(token) = 0;                                                                                           \
 	} while (0)
 
-/* Operands can be in registers or in memory, because machines without a port possibly have few registers. */
+/* Operands can be in registers or in memory, because machines without a port can have few registers. */
 #define RK_IN(name) [name] "g"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "g"(RKI_WORD(expression))
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)

@@ -61,11 +61,11 @@
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word. The operand `cpu` is an int; all other
  *                            operands have the size of a word
- *   RK_IN_WORD_AS            an operand: a word under another name. If it isn't a constant, it is possibly in memory. So
- *                            primitives that store it, and RK_ASM_UNLESS_EQUAL, take only a constant
+ *   RK_IN_WORD_AS            an operand: a word under another name. If it isn't a constant, it can be in memory. Primitives
+ *                            that store it, and RK_ASM_UNLESS_EQUAL, therefore take only a constant
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IN_LENGTH             the operands of a copy's length
- *   RK_IN_COUNT              an operand: a number that the assembler compares with constants. Compilers possibly pass a register
+ *   RK_IN_COUNT              an operand: a number that the assembler compares with constants. Compilers can pass a register
  *                            instead, which equals no constant
  *   RK_IMMEDIATE(word)       true if the operation adds this word by RK_ASM_COMMIT_ADD_IMMEDIATE
  *   RK_USES_SLOT             the registers that a section changes if it doesn't load, reach or copy, and adds no variable
@@ -155,7 +155,7 @@
 #define RKI_ASM_SECTION(name) RKI_ASM_SECTION_WITH(name,"awo?")
 
 /*
- * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor keeps the
+ * A module must not be unloaded while a thread's area can name a section of the module. A constructor therefore keeps the
  * module from being unloaded (src/thread/pin.c). The first operation in a source file defines the constructor, and the linker
  * keeps one constructor in each module. Code for an executable needs no such constructor. A module that is linked with -z
  * nodelete also needs no constructor, and may define RK_NO_PIN.

@@ -3,8 +3,8 @@
  * x86_64.h - the port to x86-64. See section.h for the meaning of each primitive.
  *
  * Register rax has the slot's address. Register rcx has the loaded word, or the address that RK_ASM_REACH computed. Sections
- * that copy bytes also use rsi and rdi. The section itself addresses the thread's area by %fs. So a fiber that moved to
- * another thread between two operations never uses the old thread's area.
+ * that copy bytes also use rsi and rdi. The section itself addresses the thread's area by %fs, so a fiber that moved to another
+ * thread between two operations never uses the old thread's area.
  *
  * Instructions are written in both syntaxes, {AT&T|Intel}. With -masm=intel compilers print operands in Intel syntax, and no
  * predefined macro says which syntax is in use.
@@ -23,9 +23,9 @@
  *     The word that names a slot's bank is an exception, because sections only load this word;
  *   - the code adds a constant to memory in place, but adds a variable by a load, an add and a store (RK_IMMEDIATE).
  *
- * AMD's Zen 3 renames memory for any address, but not for an instruction that both loads and computes. So a separate mov loads a
- * word that was stored shortly before. Older Intel cores, and AMD's Zen 4, take the same time for all forms. AMD's Zen 5 is
- * faster with these forms:
+ * Because AMD's Zen 3 renames memory for any address, but not for an instruction that both loads and computes, a separate mov
+ * loads a word that was stored shortly before. Older Intel cores, and AMD's Zen 4, take the same time for all forms. AMD's Zen
+ * 5 is faster with these forms:
  *   - the descriptor's address is an immediate if the code model allows it, which saves one instruction; otherwise lea computes
  *     it;
  *   - `movl; testl; js; shl` replaces `movslq; shl; js`: the longer form is faster, because the sign extension costs a cycle;
@@ -175,7 +175,7 @@
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
 	RKI_ASM_X("cmpq %[" #word "],%%rcx", "cmp rcx,%[" #word "]")                                                   \
 	"jne " to(label) "\n"
-/* A node's link is usually its first word. So the code omits the add if the offset is 0. */
+/* A node's link is usually its first word, so the code omits the add if the offset is 0. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
 	".ifnc %[" #offset "],{$|}0\n"                                                                                 \
 	RKI_ASM_X("addq %[" #offset "],%%rcx", "add rcx,%[" #offset "]")                                               \
@@ -213,7 +213,7 @@
  *               has four instructions for a word
  *   64 or more  64 bytes by vector registers, beginning with the last 64; at the end the first 64, which may overlap with others.
  *               If bytes were stored one word at a time just before, the processor can't forward them to a vector, so that the
- *               load takes longer. So shorter copies don't use vectors
+ *               load takes longer. Shorter copies don't use vectors
  *
  * Without vector registers (-mgeneral-regs-only), the loop over words also copies 64 bytes or more.
  */

@@ -10,11 +10,11 @@
 #include <rseqkit/abi.h>
 
 /*
- * The thread state: what this library knows of a thread, apart from its area. Copies that share a thread block share its
- * state, whatever their versions. So this form never changes, but a later version of the library can append members. That
+ * The thread state: what this library knows of a thread, apart from its area. Copies that share a thread block share its state,
+ * whatever their versions. This form therefore never changes, but a later version of the library can append members. That
  * version uses an appended member only if the copy whose block has the state knew the member (state_version and state_size of
- * the rendezvous page). Every copy may read and write the state of the calling thread, but only by code that stays correct if
- * a signal handler of that thread interrupts it.
+ * the rendezvous page). Every copy may read and write the state of the calling thread, but only by code that stays correct if a
+ * signal handler of that thread interrupts it.
  */
 struct rk_thread_state {
 	uint32_t version;   /* version of this structure: RK_THREAD_STATE_VERSION */
@@ -79,15 +79,15 @@ struct rk_thread_block {
 
 /*
  * The rendezvous page. Copies of this library in a process can't always see which area to use. If the C library has no area,
- * the area is possibly one copy's thread block, or an executable's __rseq_abi. In such cases the first copy publishes its
- * choice on a page at a fixed address. This copy first writes the page to a file, and then maps the file. So the page is
- * complete when it becomes visible, and is read-only from then on. The first copy that maps the page has decided. The page is
- * never unmapped.
+ * the area can be one copy's thread block, or an executable's __rseq_abi. In such cases the first copy publishes its choice on
+ * a page at a fixed address. This copy first writes the page to a file, and then maps the file. The page is therefore complete
+ * when it becomes visible, and is read-only from then on. The first copy that maps the page has decided. The page is never
+ * unmapped.
  *
  * All versions of the library use this page, so the fields keep their place and meaning. A later version increases `version`
- * and appends fields. After the first `size` bytes, all bytes of the page are 0. So a zero in an appended field means that the
- * writer didn't know the field, and a newer reader doesn't use that field. An older reader uses the fields that it knows. Such
- * a reader refuses the page only if it doesn't know the value of `kind`.
+ * and appends fields. After the first `size` bytes, all bytes of the page are 0. A zero in an appended field therefore means
+ * that the writer didn't know the field, and a newer reader doesn't use that field. An older reader uses the fields that it
+ * knows. Such a reader refuses the page only if it doesn't know the value of `kind`.
  */
 struct rk_rendezvous {
 	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
@@ -136,10 +136,10 @@ struct rk_ktls_room {
 };
 
 /*
- * The possible CPUs (percpu.h). The first copy of the library decides which CPUs are possible, and later copies use its set. So
- * if code visits the CPUs of an object, it finds memory for all of these CPUs, whichever copy made the object. The structure is
- * at the beginning of a page at a fixed address. The page is read-only once the magic word is stored, and is never unmapped.
- * The form of the structure never changes: another form has another magic word.
+ * The possible CPUs (percpu.h). The first copy of the library decides which CPUs are possible, and later copies use its set. If
+ * code visits the CPUs of an object, it finds memory for all of these CPUs, whichever copy made the object. The structure is at
+ * the beginning of a page at a fixed address. The page is read-only once the magic word is stored, and is never unmapped. The
+ * form of the structure never changes: another form has another magic word.
  */
 struct rk_cpus_page {
 	uint32_t magic;    /* RK_CPUS_PAGE_MAGIC, stored last */

@@ -12,7 +12,7 @@ RKI_BEGIN_DECLS
 
 /*
  * The slow paths of the functions below. Each may be called in the same contexts as the function that calls it. `outcome` is
- * the result of the fast path. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
+ * the result of the fast path. RK_NO_RSEQ may just mean that the thread isn't registered yet.
  */
 RKI_EXPORT void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_EXPORT void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);

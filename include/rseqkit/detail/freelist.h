@@ -82,7 +82,7 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_freelist_pop_slow(list, outcome);
-	/* If the list is empty, the outcome isn't RK_DONE. So the compiler can leave out the caller's NULL test on this path. */
+	/* If the list is empty, the outcome isn't RK_DONE, so the compiler can leave out the caller's NULL test on this path. */
 	if (node == RKI_NULL)
 		__builtin_unreachable();
 	return (struct rk_freelist_node *)node;

@@ -3,9 +3,8 @@
  * group.h - how groups of counters and histograms (../counter.h, ../histogram.h) are laid out, and how threads add to them.
  * Programs don't include this header directly.
  *
- * A group has each counter twice in every slot: in two sets of words, called planes. One word of the group, `plane`, names
- * the plane that adds go to. The section of an add loads this word. So one store redirects the adds of all CPUs to the other
- * plane.
+ * A group has each counter twice in every slot: in two sets of words, called planes. One word of the group, `plane`, names the
+ * plane that adds go to. The section of an add loads this word, so one store redirects the adds of all CPUs to the other plane.
  *
  *   reserve slot (index -2)         overflow slot, and the slot of each CPU
  *   +--------------+-----------+    +--------+-----------------+-----------------+
@@ -35,7 +34,7 @@ struct rki_group_head {
 	uint64_t late;            /* number of adds that took longer than such a switch; only adds without a section can */
 	struct rk_claim claim;    /* held by the thread that reads the group */
 	uint32_t count;           /* number of counters */
-	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't named by `plane` */
+	uint8_t unfenced;         /* 1: sections can still add to the plane that isn't named by `plane` */
 	uint8_t baseline;         /* which of the two baselines is in use */
 	uint8_t top;              /* of histograms: 63 minus `bits` of rk_histogram_create() */
 	uint8_t lzcnt;            /* of histograms, on x86-64: 1 if the processor has lzcnt */
@@ -78,10 +77,10 @@ leave:
 /*
  * Returns how many zeros come before the highest 1 in a word that isn't 0. x86-64 has two instructions for this, lzcnt and
  * bsr. AMD's processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID
- * for lzcnt when a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt
- * as a test: a processor without lzcnt executes lzcnt's bytes as bsr, which has another result. A virtual machine is possibly
- * moved from a processor with lzcnt to a processor without it. A machine that can be moved like this hides lzcnt from CPUID,
- * but the test would still find lzcnt.
+ * for lzcnt when a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt as
+ * a test: a processor without lzcnt executes lzcnt's bytes as bsr, which has another result. A virtual machine can be moved
+ * from a processor with lzcnt to a processor without it. A machine that can be moved like this hides lzcnt from CPUID, but the
+ * test would still find lzcnt.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_zeros(const struct rki_group_head *head, uint64_t word)
 {

@@ -9,8 +9,8 @@ struct rk_mutex {
 	uint32_t word;   /* 0: free; 1: held; 2: held, and a thread sleeps */
 	uint16_t flags;  /* RK_MUTEX_* */
 	int16_t spins;   /* the average number of pauses of earlier threads that waited in a loop for the mutex */
-	uint64_t holder; /* with RK_MUTEX_CHECKED: the holder's thread pointer; 0 if the mutex is free. After the
-			    holder has ended, a new thread possibly gets the same pointer */
+	uint64_t holder; /* with RK_MUTEX_CHECKED: the holder's thread pointer; 0 if the mutex is free. After the holder has
+			    ended, a new thread can get the same pointer */
 	int requested;   /* what rk_slice_hold() (src/slice/slice.h) returned to the holder */
 	int reserved;
 };

@@ -60,8 +60,8 @@ RKI_BEGIN_DECLS
  *
  * rki_ring_open() and rki_ring_close() do the work of the functions of these names.
  *
- * Slow paths get a copy of the reader, never the address of the caller's reader. So the caller's reader can be in registers,
- * if it is a local variable whose address the program doesn't pass to a function.
+ * Slow paths get a copy of the reader, never the address of the caller's reader. The caller's reader can therefore be in
+ * registers, if it is a local variable whose address the program doesn't pass to a function.
  */
 RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
 RKI_API void rki_ring_wake(struct rk_ring *ring);
@@ -119,7 +119,7 @@ static inline __attribute__((__unused__, __always_inline__)) enum rk_result rki_
 }
 
 /*
- * Writes a record by the slow path. For the slow path, a short record is copied to a local variable. So the fast path needn't
+ * Writes a record by the slow path. For the slow path, a short record is copied to a local variable, so the fast path needn't
  * have the record in memory.
  */
 static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_copy(struct rk_ring *ring, const void *data,
@@ -233,9 +233,9 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
-		 * Consecutive records often have the same header. So this is a branch, which the processor predicts. The
-		 * processor then finds the next record's place before it has loaded this header. The empty asm statement
-		 * keeps compilers from replacing the branch by a computation.
+		 * Consecutive records often have the same header, so this is a branch, which the processor predicts. The
+		 * processor then finds the next record's place before it has loaded this header. The empty asm statement keeps
+		 * compilers from replacing the branch by a computation.
 		 */
 		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");

@@ -41,7 +41,7 @@ RKI_INLINE int rk_slice_begin(void)
 
 /*
  * When the kernel grants time, it clears the request. It also clears the request when it preempts the thread. If the kernel
- * granted time before it preempted the thread, it remembers the grant until the thread's next system call. So if the request is
+ * granted time before it preempted the thread, it remembers the grant until the thread's next system call. If the request is
  * gone, this function makes a system call, after which the kernel has forgotten the grant. Without this call, the first system
  * call inside a later region would only end the old grant.
  */

@@ -70,9 +70,9 @@ static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_word_a
 
 /*
  * Returns a number that tells the assembler how a section copies `length` bytes. If the length is a constant and a multiple
- * of 8 from 0 to 40, the section has a load and a store for each word. Then this function returns 100 plus the number of
- * words, otherwise 0. The assembler compares the operand's text with these numbers. 100 is added because compilers possibly
- * pass a register for a small number that the register already has.
+ * of 8 from 0 to 40, the section has a load and a store for each word. Then this function returns 100 plus the number of words,
+ * otherwise 0. The assembler compares the operand's text with these numbers. 100 is added because compilers can pass a register
+ * for a small number that the register already has.
  */
 static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_copied(size_t length)
 {
@@ -108,7 +108,7 @@ static inline __attribute__((__unused__, __always_inline__)) intptr_t rki_copied
 /*
  * The section that appends a record of `length` bytes at `source` to a log. `stamp` stores a time stamp, or is empty. If the
  * length is a constant, conditions of C choose what is stored. The assembler couldn't choose by an operand's text, because
- * compilers possibly pass a register instead of the number.
+ * compilers can pass a register instead of the number.
  */
 #define RKI_SECTION_APPEND(exits, place, inputs, commit, stamp, ...)                                                   \
 	if (RKI_IS_SHORT(length) && (length) != 0) {                                                                   \

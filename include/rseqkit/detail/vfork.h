@@ -4,10 +4,10 @@
  * (RKI_VFORK_ASM), and otherwise calls fork().
  *
  * A vfork child shares its parent's shadow stack on x86-64, and its parent's guarded control stack on arm64, if the process
- * has such a stack. If the child returned by a return instruction, it would remove the parent's return address from that
- * stack. So the child jumps to the caller instead, and the stack still has the return address when the parent runs again.
- * With BTI on arm64, the target of a jump must be a "bti j". Compilers put that instruction after each call of a function
- * that returns twice.
+ * has such a stack. If the child returned by a return instruction, it would remove the parent's return address from that stack.
+ * Instead, the child jumps to the caller, and the stack still has the return address when the parent runs again. With BTI on
+ * arm64, the target of a jump must be a "bti j". Compilers put that instruction after each call of a function that returns
+ * twice.
  */
 #ifndef RSEQKIT_DETAIL_VFORK_H
 #define RSEQKIT_DETAIL_VFORK_H

@@ -8,9 +8,9 @@
  * series answers EINVAL.
  *
  * The kernel keeps a block of data, the blob, in each thread's TLS. It reports the size of the blob, and where the area is in
- * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c
- * has the room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the
- * kernel puts the area, a thread that isn't registered reads cpu_id -1.
+ * the blob. For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has
+ * the room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first, so wherever the kernel
+ * puts the area, a thread that isn't registered reads cpu_id -1.
  *
  * This library uses the automatic kind of KTLS (RK_KTLS_SET_OFFSET_AUTO), which needs no help from the libc. KTLS isn't used
  * on musl, where a detached thread unmaps its memory while the thread still runs.
@@ -77,11 +77,11 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  * the thread is registered at `area`, the offset is in use.
  *
  * Once the offset is set, the kernel registers every thread that is created. Once there is another thread or a vfork child, the
- * kernel doesn't let the offset be changed. So the offset must not be set if a filter refuses the last command, which registers
- * the calling thread. In this case the library uses the libc's spare area (plan.c) for the calling thread, and glibc registers
- * each new thread in the spare area, too. With an offset, the kernel would have registered the new thread already. So glibc's
- * registration would fail, and glibc would end the process. To find out, this function tries the last command first. The answer
- * -ENXIO shows that no offset is set. If a filter refuses the command, the answer is another errno.
+ * kernel doesn't let the offset be changed. The offset must therefore not be set if a filter refuses the last command, which
+ * registers the calling thread. In this case the library uses the libc's spare area (plan.c) for the calling thread, and glibc
+ * registers each new thread in the spare area, too. With an offset, the kernel would have registered the new thread already, so
+ * glibc's registration would fail, and glibc would end the process. To find out, this function tries the last command first.
+ * The answer -ENXIO shows that no offset is set. If a filter refuses the command, the answer is another errno.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -172,8 +172,8 @@ int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 /*
  * Returns whether no thread of the process can have rseq, judged by the calling thread. The thread can't have rseq if the
  * system call is missing or refused, or if the thread is registered in an area that isn't ours. Other threads can still have
- * rseq, because filters and private registrations belong to single threads. So a refusal counts only while the process has
- * one thread, because later threads usually inherit its filters. A missing system call always counts.
+ * rseq, because filters and private registrations belong to single threads. A refusal therefore counts only while the process
+ * has one thread, because later threads usually inherit its filters. A missing system call always counts.
  */
 static bool is_refused(const struct rk_process *p)
 {
@@ -184,7 +184,7 @@ static bool is_refused(const struct rk_process *p)
 		return false;
 	registered = rk_kernel_has_registration();
 	/*
-	 * A signal handler has possibly registered the thread meanwhile, through another copy of this library that made its
+	 * A signal handler may have registered the thread meanwhile, through another copy of this library that made its
 	 * decision earlier.
 	 */
 	if (registered == 0 || rk_area_is_registered(area))

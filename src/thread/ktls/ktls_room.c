@@ -2,9 +2,9 @@
 /*
  * ktls_room.c - the room in static TLS for the blob, the data that a kernel with KTLS maintains for a thread (ktls.h).
  *
- * The room is in a file of its own. If every copy of the library had the room, each thread would need this memory once for
- * each copy. The file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put this file
- * in a module that dlopen() possibly loads, because static TLS has little free space after the start of the process.
+ * The room is in a file of its own. If every copy of the library had the room, each thread would need this memory once for each
+ * copy. The file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put this file in a
+ * module that dlopen() can load, because static TLS has little free space after the start of the process.
  */
 #include "os/answer.h"
 #include "ktls.h"
