@@ -22,7 +22,7 @@
 #define SECONDS 120
 
 /*
- * A guest's clock can be wrong by any factor. So the limit grows with the time that a loop takes by this clock. The selftest
+ * A guest's clock can be wrong by any factor, so the limit grows with the time that a loop takes by this clock. The selftest
  * has the same rule for its own limits.
  */
 static unsigned int limit(void)

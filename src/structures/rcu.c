@@ -17,7 +17,7 @@
  * and begins again. The reader's addition and both its loads are sequentially consistent, and so are the writer's store of the
  * name and its load of the overflow word. Therefore either the sum has the reader's 1, or the reader sees the new name.
  *
- * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
+ * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. It follows that
  *   1. a reader that sees the new name sees what was published before it;
  *   2. a writer that sees that a reader has left also sees all that the reader did in its section. The reader's loads are done.
  * Other machines guarantee none of this, and readers have no barriers. On these machines the writer calls rk_fence_memory()

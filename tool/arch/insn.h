@@ -2,8 +2,8 @@
 /*
  * insn.h - one instruction, in a form that is the same for every architecture.
  *
- * The library capstone decodes an instruction. A port (x86_64_insn.c, aarch64_insn.c) then fills in `struct insn`, by a table of its
- * own, because capstone is wrong too often about which operands an instruction reads or writes. The invariant: a port never
+ * The library capstone decodes an instruction. A port (x86_64_insn.c, aarch64_insn.c) then fills in `struct insn`, by a table of
+ * its own, because capstone is wrong too often about which operands an instruction reads or writes. The invariant: a port never
  * guesses. An instruction that its table doesn't have is `unknown`. Most rules then report that they can't decide.
  */
 #ifndef RK_TOOL_ARCH_INSN_H

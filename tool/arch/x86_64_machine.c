@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86_64_machine.c - work on a stopped thread of x86-64. The tracer is `rseqkit torture`, or a child of `rseqkit inspect` (ask.c).
+ * x86_64_machine.c - work on a stopped thread of x86-64. The tracer is `rseqkit torture`, or a child of `rseqkit
+ * inspect` (ask.c).
  *
  * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
  * the kernel keeps the call's arguments until the thread continues. To restart a call, the tracer replaces the call's result

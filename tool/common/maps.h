@@ -20,14 +20,14 @@ struct map {
 };
 
 /*
- * Returns the text of the file for the process that has the thread `tid`, or for the calling process if `tid` is 0. Returns NULL if
- * the file can't be read, or is empty. The caller frees the text.
+ * Returns the text of the file for the process that has the thread `tid`, or for the calling process if `tid` is 0. Returns NULL
+ * if the file can't be read, or is empty. The caller frees the text.
  */
 char *maps_read(pid_t tid);
 
 /*
- * Reads the next line of the text that has the form of a mapping, and moves *text behind it. Returns false if no such line is left,
- * or if *text is NULL.
+ * Reads the next line of the text that has the form of a mapping, and moves *text behind it. Returns false if no such line is
+ * left, or if *text is NULL.
  */
 bool maps_next(const char **text, struct map *map);
 

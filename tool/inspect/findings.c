@@ -21,8 +21,8 @@ static int64_t offset_of(const struct inspect_answer *answer)
 }
 
 /*
- * Does a copy of librseqkit in the process use the area at this offset? If there is no copy, returns true. An area that no copy uses
- * is foreign for rk_thread_owner(), too.
+ * Does a copy of librseqkit in the process use the area at this offset? If there is no copy, returns true. An area that no copy
+ * uses is foreign for rk_thread_owner(), too.
  */
 static bool is_shared(const struct inspect_places *places, int64_t offset)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * findings.h - the rules of `rseqkit lint`, and what they find in one critical section: errors and notes. The table of rules is in
- * lint_findings.c. `rseqkit lint --rules` prints it. The manual page, doc/lint.md and the JSON's schema have the same rules, which
- * tests/lint/rules checks.
+ * findings.h - the rules of `rseqkit lint`, and what they find in one critical section: errors and notes. The table of rules is
+ * in lint_findings.c. `rseqkit lint --rules` prints it. The manual page, doc/lint.md and the JSON's schema have the same rules.
+ * tests/lint/rules checks this.
  */
 #ifndef RK_TOOL_LINT_FINDINGS_H
 #define RK_TOOL_LINT_FINDINGS_H

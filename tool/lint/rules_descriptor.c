@@ -48,7 +48,8 @@ static void check_others(const struct check *check, const struct section *sectio
 	size_t next = 0;
 	int told = 0, seen = 0;
 
-	while (told < OTHERS_MAX && seen++ < SEEN_MAX && (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
+	while (told < OTHERS_MAX && seen++ < SEEN_MAX &&
+	       (other = starts_in(&check->starts, section->start, section->end, &next)) != NULL) {
 		if (other->start != own->start || other->length != own->length) {
 			told++;
 			add_finding(findings, ERROR_OVERLAP, section->start,

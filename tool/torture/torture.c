@@ -47,8 +47,8 @@ static int verdict_of(const struct torture_settings *settings, const struct tort
 }
 
 /*
- * Runs the program, and runs it again while each run covers further instructions, at most `settings->runs` times. With --pid, runs
- * again only while the process lives.
+ * Runs the program, and runs it again while each run covers further instructions, at most `settings->runs` times. With --pid,
+ * runs again only while the process lives.
  */
 static int run_all(const struct torture_settings *settings, struct torture_result *result, int stop)
 {

@@ -18,7 +18,7 @@
  *
  * Intel's cores since Golden Cove have memory renaming: they forward a stored word without delay to the next load of that word.
  * Renaming works only for some instructions. It also needs a store address and a load address that are each a single register,
- * without displacement or index. Otherwise the load takes six cycles more. So:
+ * without displacement or index. Otherwise the load takes six cycles more. For this reason:
  *   - the code computes the address of the slot, or of a word in the slot, into a register, and doesn't address by an index.
  *     The word that names a slot's bank is an exception, because sections only load this word;
  *   - the code adds a constant to memory in place, but adds a variable by a load, an add and a store (RK_IMMEDIATE).

@@ -171,7 +171,7 @@ const char *test_cancelled(void)
 			pthread_join(id, NULL);
 	}
 	wait_for_ends();
-	/* A thread that is cancelled before it begins runs no cleanup handler. So the number of checks is unknown. */
+	/* A thread that is cancelled before it begins runs no cleanup handler, so the number of checks is unknown. */
 	return noted_any();
 }
 

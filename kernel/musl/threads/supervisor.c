@@ -75,8 +75,8 @@ static bool is_other_program(pid_t pid)
 }
 
 /*
- * The filter also applies to the supervisor: a call of rseq(2) by the supervisor would wait for ever. So the supervisor creates
- * no thread and starts no program while it waits for notifications.
+ * The filter also applies to the supervisor: a call of rseq(2) by the supervisor would wait for ever. While it waits
+ * for notifications, the supervisor therefore creates no thread and starts no program.
  */
 static int supervise(pid_t pid, int listener, long *counts, long *others)
 {
