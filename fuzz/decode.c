@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lint/check.h"
+#include "lint/judge.h"
 #include "lint/lint_report.h"
 
 enum { HEAD = 6, CODE = 0x10000, DATA = 0x20000, CODE_MAX = 0x4000 };

@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "check.h"
+#include "judge.h"
 #include "lint.h"
 
 struct report {

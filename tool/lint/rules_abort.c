@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "judge.h"
 
 enum { STEPS_MAX = 4000, WAITING_MAX = 64, VISITED_MAX = 256 };
 

@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "check.h"
+#include "judge.h"
 
 static void check_store(struct check *check, struct section *section, struct findings *findings)
 {

@@ -6,7 +6,7 @@
 #ifndef RK_TOOL_LINT_RULES_COMMIT_H
 #define RK_TOOL_LINT_RULES_COMMIT_H
 
-#include "check.h"
+#include "judge.h"
 #include "places.h"
 
 /* Returns the node of the section's last instruction if it stores, and NULL otherwise. */

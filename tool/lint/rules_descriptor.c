@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "check.h"
+#include "judge.h"
 
 #define OTHERS_MAX 8	   /* for one section, at most this many overlapping sections are reported */
 #define SEEN_MAX 1000	   /* one section is compared with at most this many descriptors */

@@ -6,7 +6,7 @@
  * The index is a field of the area, such as cpu_id. A section must either load the index itself, or compare the field with an
  * index that was loaded before the section.
  */
-#include "check.h"
+#include "judge.h"
 
 /* How a section uses the fields of the area. */
 struct use {

@@ -3,7 +3,7 @@
  * rules_instructions.c - the rules "call", "system-call", "trap", "indirect" and "stack" of `rseqkit lint`: instructions that a
  * critical section must not have. Only instructions to which a path from the start label leads count.
  */
-#include "check.h"
+#include "judge.h"
 
 /* For each kind of instruction: the rule that forbids it, and the message. The text is NULL if the kind is allowed. */
 static const struct {

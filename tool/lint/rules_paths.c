@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "check.h"
+#include "judge.h"
 
 #define FOLLOWED_MAX 16 /* after a jump out of the section, this many instructions are followed to a target in the table */
 

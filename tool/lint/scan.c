@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "judge.h"
 
 #define HITS_MAX 0x1000000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - applies the rules to each critical section of an ELF file, and reports the findings. */
-#include "check.h"
+/* judge.c - applies the rules to each critical section of an ELF file, and reports the findings. */
+#include "judge.h"
 
 #include <stdlib.h>
 

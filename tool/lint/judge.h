@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - the check of one ELF file by the rules of `rseqkit lint` (doc/lint.md): what they look at, and what they find. */
-#ifndef RK_TOOL_LINT_CHECK_H
-#define RK_TOOL_LINT_CHECK_H
+/* judge.h - the check of one ELF file by the rules of `rseqkit lint` (doc/lint.md): what they look at, and what they find. */
+#ifndef RK_TOOL_LINT_JUDGE_H
+#define RK_TOOL_LINT_JUDGE_H
 
 #include "sections/arms.h"
 #include "sections/find.h"
@@ -53,4 +53,4 @@ bool scan_code(struct check *check);
 struct report;
 int check_image(struct image *image, int fd, struct report *report);
 
-#endif /* RK_TOOL_LINT_CHECK_H */
+#endif /* RK_TOOL_LINT_JUDGE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - malloc_stats(), malloc_info() and mallinfo2(), which report how much memory is in use. The first two also report the
+ * usage.c - malloc_stats(), malloc_info() and mallinfo2(), which report how much memory is in use. The first two also report the
  * allocator's mode: whether it uses per-CPU caches, and if not, why.
  * A debugger can call malloc_stats(), and so can a signal handler. With RSEQKIT_MALLOC=stats in the environment,
  * malloc_stats() also runs when the program exits.
