@@ -138,6 +138,8 @@ struct rke_meeting {
 	int64_t offset;
 	uint32_t length;
 	uint32_t signature;
+	uint32_t unused[3];
+	uint32_t passive; /* 1: librseqkit leaves registration to another component */
 };
 
 /*
@@ -770,6 +772,8 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	meets = rke_look_for_meeting(&meeting);
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
+	if (meets && meeting.passive != 0)
+		return RKE_NOWHERE;
 	if (meets)
 		return (ptrdiff_t)(int32_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
 	if (rke_early_area(&early))

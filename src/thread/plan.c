@@ -360,9 +360,6 @@ static void choose(const struct situation *now, union rk_plan *plan, bool withou
 		candidate++;
 	if (candidate->is_ours && plan->reason == RK_REASON_NONE)
 		plan->reason = (uint8_t)hesitate(now, plan) & 31;
-	/* A user of embed.h that found an offer would register threads, and keep them from the stranger. */
-	if (plan->reason != RK_REASON_NONE && !rk_kind_planned(plan)->strangers_share)
-		plan->offers = 0;
 	if (is_fatal(plan)) {
 		plan->offers = 0;
 		do_without(plan, RK_REASON_SIGNATURE);

@@ -78,6 +78,7 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 		.signature = RK_SIGNATURE,
 		.state_version = RK_THREAD_STATE_VERSION,
 		.state_size = sizeof(struct rk_thread_state),
+		.passive = plan->reason != RK_REASON_NONE && !rk_kind_planned(plan)->strangers_share,
 	};
 }
 
@@ -95,6 +96,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 		return;
 	if (rk_rendezvous(page) == 0) {
 		rk_plan_adopt(plan, page);
+		if (rk_kind_planned(plan)->strangers_share && plan->reason == RK_REASON_STRANGER)
+			plan->reason = RK_REASON_NONE;
 	} else if (only_ours && plan->has_spare && rk_libc_area(&spare, &registers)) {
 		plan->where = RK_WHERE_LIBC_SPARE;
 		plan->offset = (int32_t)spare;

@@ -101,7 +101,7 @@ struct rk_rendezvous {
 	uint32_t state_version; /* RK_THREAD_STATE_VERSION of the writer */
 	uint32_t state_size;    /* bytes of the state as its writer knew it */
 	uint32_t blob;          /* bytes from the kernel's blob to the area (ktls.h); 0: the kernel doesn't register threads */
-	uint32_t reserved;      /* 0 */
+	uint32_t passive;       /* 1: the writer leaves registration to another component, and so must users of embed.h; 0.1: 0 */
 };
 
 #define RK_RENDEZVOUS_MAGIC "rseqkit"
