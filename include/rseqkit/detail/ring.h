@@ -128,7 +128,7 @@ static inline __attribute__((__unused__, __always_inline__)) int rki_ring_write_
 {
 	uint64_t words[2];
 
-	if (!RKI_IS_SHORT(length))
+	if (!RKI_IS_SHORT(length) || length == 0)
 		return rki_ring_write_slow(ring, data, length, stamped, outcome);
 	__builtin_memcpy(words, data, length);
 	return rki_ring_write_slow(ring, words, length, stamped, outcome);
