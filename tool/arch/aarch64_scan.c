@@ -7,37 +7,16 @@
 
 #include <string.h>
 
+#include "common/sorted.h"
+
 #define PAGE(address) ((address) & ~UINT64_C(0xfff))
-
-static bool is_in_ranges(const struct insn_wanted *wanted, uint64_t address)
-{
-	size_t low = 0, high = wanted->range_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= wanted->ranges[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < wanted->range_count && address >= wanted->ranges[low].start;
-}
 
 /* Is one of the wanted addresses in the `size` bytes from `address` on? */
 static bool has_address(const struct insn_wanted *wanted, uint64_t address, uint64_t size)
 {
-	size_t low = 0, high = wanted->address_count;
+	size_t first = COUNT_WHILE(i, wanted->address_count, wanted->addresses[i] < address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (wanted->addresses[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < wanted->address_count && wanted->addresses[low] - address < size;
+	return first < wanted->address_count && wanted->addresses[first] - address < size;
 }
 
 /* Returns the distance from a jump, branch or call to its target; 0 for another instruction. */
@@ -85,7 +64,8 @@ void arm_scan(const uint8_t *code, size_t size, uint64_t address, const struct i
 
 		memcpy(&word, code + i, sizeof(word));
 		jump = jump_of(word);
-		if ((jump != 0 && is_in_ranges(wanted, at + (uint64_t)jump)) ||
+		if ((jump != 0 &&
+		     span_find(wanted->ranges, wanted->range_count, at + (uint64_t)jump) != NULL) ||
 		    (wanted->address_count > 0 && makes_address(word, at, code, size, address, wanted)))
 			hit(argument, at);
 	}

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/sorted.h"
+
 /*
  * The numbers of registers. 0 to 31 are general registers, in the order of the architecture's encoding. On x86-64 rax is 0, rcx
  * 1, rdx 2, rbx 3, rsp 4 and so on. On aarch64 x0 to x30 are 0 to 30, and sp is 31. 32 to 63 are vector registers. A part of a
@@ -116,6 +118,14 @@ struct insn {
 struct span {
 	uint64_t start, end;
 };
+
+/* Returns the span that contains the address, or NULL. The spans are sorted, and don't overlap. */
+static inline const struct span *span_find(const struct span *spans, size_t count, uint64_t address)
+{
+	size_t first = COUNT_WHILE(i, count, spans[i].end <= address);
+
+	return first < count && spans[first].start <= address ? &spans[first] : NULL;
+}
 
 /* The addresses for which a scan of code looks. Both lists are sorted; ranges don't overlap. */
 struct insn_wanted {

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "common/sorted.h"
+
 /* A range that contains all wanted addresses. Most numbers in code are outside, so they need no search. */
 struct bounds {
 	uint64_t low, size;
@@ -26,34 +28,11 @@ static bool is_within(struct bounds bounds, uint64_t value)
 	return value - bounds.low < bounds.size;
 }
 
-static bool is_in_ranges(const struct insn_wanted *wanted, uint64_t address)
-{
-	size_t low = 0, high = wanted->range_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= wanted->ranges[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < wanted->range_count && address >= wanted->ranges[low].start;
-}
-
 static bool is_an_address(const struct insn_wanted *wanted, uint64_t address)
 {
-	size_t low = 0, high = wanted->address_count;
+	size_t first = COUNT_WHILE(i, wanted->address_count, wanted->addresses[i] < address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (wanted->addresses[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < wanted->address_count && wanted->addresses[low] == address;
+	return first < wanted->address_count && wanted->addresses[first] == address;
 }
 
 /* Are the bytes before `at` the opcode of a call, a jump or a long branch, whose distance is the four bytes at `at`? */
@@ -72,16 +51,8 @@ static bool is_short_jump(uint8_t opcode)
 static void scan_short(const uint8_t *code, size_t size, uint64_t address, const struct insn_wanted *wanted, insn_hit *hit,
 		       void *argument)
 {
-	size_t first = 0, behind = wanted->range_count;
+	size_t first = COUNT_WHILE(i, wanted->range_count, wanted->ranges[i].end + 130 <= address);
 
-	while (first < behind) {
-		size_t middle = first + (behind - first) / 2;
-
-		if (wanted->ranges[middle].end + 130 <= address)
-			first = middle + 1;
-		else
-			behind = middle;
-	}
 	for (size_t i = first; i < wanted->range_count && wanted->ranges[i].start <= address + size + 130; i++) {
 		uint64_t low = wanted->ranges[i].start > address + 130 ? wanted->ranges[i].start - address - 130 : 0;
 		uint64_t high = wanted->ranges[i].end + 130 > address ? wanted->ranges[i].end + 130 - address : 0;
@@ -111,7 +82,7 @@ void x86_scan(const uint8_t *code, size_t size, uint64_t address, const struct i
 
 		memcpy(&number, code + at, sizeof(number));
 		relative = address + at + 4 + (uint64_t)(int64_t)number;
-		if (is_within(ranges, relative) && is_jump(code, at) && is_in_ranges(wanted, relative))
+		if (is_within(ranges, relative) && is_jump(code, at) && span_find(wanted->ranges, wanted->range_count, relative) != NULL)
 			hit(argument, address + at - 1);
 		if ((is_within(addresses, relative) && is_an_address(wanted, relative)) ||
 		    (is_within(addresses, (uint32_t)number) && is_an_address(wanted, (uint32_t)number)))

@@ -47,7 +47,7 @@ static int keep_regular(int fd)
 	return fd;
 }
 
-static int open_regular(int folder, const char *path)
+int mapped_open_regular(int folder, const char *path)
 {
 	int named = openat(folder, path, O_PATH | O_CLOEXEC), fd = -1;
 
@@ -58,8 +58,7 @@ static int open_regular(int folder, const char *path)
 	return fd;
 }
 
-/* Opens the file that the process finds by the name `name`. Symbolic links are resolved within the process's root. */
-static int open_in_root(pid_t tid, const char *name)
+int mapped_open_named(pid_t tid, const char *name)
 {
 	struct open_how how = {.flags = HOW, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	char path[64];
@@ -76,7 +75,7 @@ static int open_in_root(pid_t tid, const char *name)
 		how.flags = HOW;
 		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
 	} else if (fd < 0 && errno == ENOSYS) { /* an emulator may lack openat2() */
-		fd = open_regular(root, name + strspn(name, "/"));
+		fd = mapped_open_regular(root, name + strspn(name, "/"));
 	}
 	close(root);
 	return keep_regular(fd);
@@ -88,7 +87,7 @@ static int open_executable(const struct mapped *mapped, const char *name)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)mapped->tid);
-	return strcmp(name, mapped->executable) == 0 ? open_regular(AT_FDCWD, path) : -1;
+	return strcmp(name, mapped->executable) == 0 ? mapped_open_regular(AT_FDCWD, path) : -1;
 }
 
 /*
@@ -123,7 +122,7 @@ int mapped_open(const struct mapped *mapped, const char *name, uint64_t base)
 		if (map.start == base)
 			fd = open_mapping(mapped->tid, map.start, map.end);
 	if (fd < 0)
-		fd = open_in_root(mapped->tid, name);
+		fd = mapped_open_named(mapped->tid, name);
 	return fd >= 0 ? fd : open_executable(mapped, name);
 }
 

@@ -29,4 +29,13 @@ void mapped_read(pid_t tid, struct mapped *mapped);
  */
 int mapped_open(const struct mapped *mapped, const char *name, uint64_t base);
 
+/*
+ * Opens the file that the process finds by the absolute name `name`. Symbolic links are resolved within the process's root.
+ * Returns a descriptor, or -1.
+ */
+int mapped_open_named(pid_t tid, const char *name);
+
+/* Opens a file of this tool's own root, relative to the descriptor of a folder (AT_FDCWD). Returns a descriptor, or -1. */
+int mapped_open_regular(int folder, const char *path);
+
 #endif /* RK_TOOL_MAPPED_H */

@@ -4,7 +4,6 @@
 #include "proc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,62 +17,6 @@
 #define FLAGS_KERNEL 0x204010 /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
 #define INITIAL_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO of include/linux/proc_ns.h */
 
-static bool read_file(pid_t tid, const char *name, char *text, size_t size)
-{
-	char path[64];
-	ssize_t n = 0;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, size - 1);
-		close(fd);
-	}
-	text[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
-
-/* In /proc/TID/stat the name in parentheses can contain any byte, so it ends at the last ')'. The start time is field 22. */
-bool proc_thread(pid_t tid, struct proc_thread *thread)
-{
-	char text[1024], *begin, *end;
-
-	if (!read_file(tid, "stat", text, sizeof(text)))
-		return false;
-	begin = strchr(text, '(');
-	end = strrchr(text, ')');
-	if (begin == NULL || end == NULL || end < begin)
-		return false;
-	*end = '\0';
-	snprintf(thread->name, sizeof(thread->name), "%s", begin + 1);
-	for (int field = 2; field < 22 && end != NULL; field++)
-		end = strchr(end + 1, ' ');
-	thread->started = end != NULL ? strtoull(end + 1, NULL, 10) : 0;
-	return true;
-}
-
-bool proc_field(pid_t tid, const char *name, char *text, size_t size)
-{
-	const size_t length = strlen(name);
-	char path[64], *line = NULL;
-	size_t room = 0;
-	bool found = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	/* The line of supplementary groups can be long. The kernel escapes a newline in the thread's name. */
-	while (file != NULL && !found && getline(&line, &room, file) > 0)
-		found = strncmp(line, name, length) == 0 && line[length] == ':';
-	if (found)
-		snprintf(text, size, "%s", line + length + 1 + strspn(line + length + 1, " \t"));
-	free(line);
-	if (file != NULL)
-		fclose(file);
-	return found;
-}
-
 FILE *proc_open(pid_t pid, pid_t tid, const char *name)
 {
 	char path[64];
@@ -82,72 +25,142 @@ FILE *proc_open(pid_t pid, pid_t tid, const char *name)
 	return fopen(path, "re");
 }
 
-/* Returns the text after `key` if the line begins with `key`; otherwise NULL. */
-static const char *value_of(const char *line, const char *key)
+/* Opens a file of /proc/TID/. The kernel has this folder for each thread, and lists it only for a process's first thread. */
+static FILE *open_file(pid_t tid, const char *name)
 {
-	size_t length = strlen(key);
+	char path[64];
 
-	return strncmp(line, key, length) == 0 ? line + length : NULL;
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, name);
+	return fopen(path, "re");
 }
 
-static uint64_t number_of(const char *line, const char *key)
+/*
+ * Calls the function for each line of `status`, until it returns false, and closes the file. The line of supplementary groups can
+ * be long. The kernel escapes newlines in the thread's name, so the name is on one line.
+ */
+static void read_lines(FILE *file, bool (*function)(void *, const char *), void *argument)
 {
-	const char *value = value_of(line, key);
+	char *line = NULL;
+	size_t room = 0;
+
+	while (file != NULL && getline(&line, &room, file) > 0 && function(argument, line))
+		;
+	free(line);
+	if (file != NULL)
+		fclose(file);
+}
+
+/* If the line of `status` has the field `name`, returns its value. Otherwise returns NULL. */
+static const char *value_of(const char *line, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(line, name, length) != 0 || line[length] != ':')
+		return NULL;
+	return line + length + 1 + strspn(line + length + 1, " \t");
+}
+
+static uint64_t number_of(const char *line, const char *name)
+{
+	const char *value = value_of(line, name);
 
 	return value != NULL ? strtoull(value, NULL, 10) : 0;
 }
 
-/* Reads one line of `status`. The kernel escapes newlines in a thread's name, so the name is on one line. */
-static void read_line(struct proc_status *status, const char *line)
+struct field {
+	const char *name;
+	char *text;
+	size_t size;
+	bool found;
+};
+
+static bool read_field(void *argument, const char *line)
 {
-	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
+	struct field *field = (struct field *)argument;
+	const char *value = value_of(line, field->name);
+
+	if (value != NULL)
+		snprintf(field->text, field->size, "%s", value);
+	field->found = value != NULL;
+	return !field->found;
+}
+
+bool proc_field(pid_t tid, const char *name, char *text, size_t size)
+{
+	struct field field = {name, text, size, false};
+
+	read_lines(open_file(tid, "status"), read_field, &field);
+	return field.found;
+}
+
+static bool read_status(void *argument, const char *line)
+{
+	struct proc_status *status = (struct proc_status *)argument;
+	const char *name = value_of(line, "Name"), *state = value_of(line, "State");
 
 	if (name != NULL)
 		copy_printable(status->name, sizeof(status->name), name);
 	if (state != NULL)
 		status->state = state[0];
-	status->process += (pid_t)number_of(line, "Tgid:");
-	status->tracer += (pid_t)number_of(line, "TracerPid:");
-	status->threads += number_of(line, "Threads:");
-	status->seccomp += (int)number_of(line, "Seccomp:");
-	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
+	status->process += (pid_t)number_of(line, "Tgid");
+	status->tracer += (pid_t)number_of(line, "TracerPid");
+	status->threads += number_of(line, "Threads");
+	status->seccomp += (int)number_of(line, "Seccomp");
+	status->switches += number_of(line, "voluntary_ctxt_switches") + number_of(line, "nonvoluntary_ctxt_switches");
+	return true;
 }
 
-/*
- * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped in `stat`, so the fields are
- * counted from the last ')'.
- */
-static void read_fields(struct proc_status *status, const char *text)
-{
-	const char *at = strrchr(text, ')');
-	unsigned long flags = 0;
-	unsigned long long started = 0;
+/* Fields of `stat`. */
+struct stat_fields {
+	char name[PROC_NAME];
+	unsigned long flags;
+	unsigned long long started;
+};
 
-	if (at != NULL)
-		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			     &flags, &started);
-	status->kernel = (flags & FLAGS_KERNEL) != 0;
-	status->started = started;
+/*
+ * Reads `stat`, and closes the file. The name in parentheses can contain any byte, so it ends at the last ')'. The flags are the
+ * seventh field after it, and the start time is the twentieth. Returns false if there is no name.
+ */
+static bool read_stat(FILE *file, struct stat_fields *fields)
+{
+	char text[1024], *begin, *end;
+	size_t n = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	if (file != NULL)
+		fclose(file);
+	memset(fields, 0, sizeof(*fields));
+	text[n] = '\0';
+	begin = strchr(text, '(');
+	end = strrchr(text, ')');
+	if (begin == NULL || end == NULL || end < begin)
+		return false;
+	*end = '\0';
+	snprintf(fields->name, sizeof(fields->name), "%s", begin + 1);
+	(void)sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		     &fields->flags, &fields->started);
+	return true;
+}
+
+bool proc_thread(pid_t tid, struct proc_thread *thread)
+{
+	struct stat_fields fields;
+
+	if (!read_stat(open_file(tid, "stat"), &fields))
+		return false;
+	memcpy(thread->name, fields.name, sizeof(thread->name));
+	thread->started = fields.started;
+	return true;
 }
 
 bool proc_status(pid_t pid, pid_t tid, struct proc_status *status)
 {
-	FILE *file = proc_open(pid, tid, "status");
-	char *text = NULL;
-	size_t room = 0;
+	struct stat_fields fields;
 
 	memset(status, 0, sizeof(*status));
-	/* getline() is used, because the line of supplementary groups can be long. */
-	while (file != NULL && getline(&text, &room, file) > 0)
-		read_line(status, text);
-	if (file != NULL)
-		fclose(file);
-	file = proc_open(pid, tid, "stat");
-	if (file != NULL && getdelim(&text, &room, '\0', file) > 0)
-		read_fields(status, text);
-	if (file != NULL)
-		fclose(file);
-	free(text);
+	read_lines(proc_open(pid, tid, "status"), read_status, status);
+	(void)read_stat(proc_open(pid, tid, "stat"), &fields);
+	status->kernel = (fields.flags & FLAGS_KERNEL) != 0;
+	status->started = fields.started;
 	return status->state != '\0';
 }
 

@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#define PROC_NAME 32 /* bytes of a name; a longer one is cut off */
+
 struct proc_thread {
-	char name[32];    /* the thread's name, in which any byte is possible */
-	uint64_t started; /* when the thread started, in clock ticks after the machine's start */
+	char name[PROC_NAME]; /* the thread's name, in which any byte is possible */
+	uint64_t started;     /* when the thread started, in clock ticks after the machine's start */
 };
 
 /* Reads the name and the start time of a thread. */

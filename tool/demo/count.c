@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "common/output.h"
+#include "common/sorted.h"
 #include "tool.h"
 
 #define SHOW_NS 200000000 /* time between two updates of the progress; must be below a second */
@@ -167,17 +168,7 @@ double demo_now(void)
 /* Finds the file of a chunk: the last file whose first chunk's number isn't greater than `chunk`. */
 static size_t file_of(const struct run *run, size_t chunk)
 {
-	size_t low = 0, high = run->job->input->count;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (run->first_chunk[middle] <= chunk)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	return COUNT_WHILE(i, run->job->input->count, run->first_chunk[i] <= chunk) - 1;
 }
 
 /* Returns the number of chunks, counted over all passes. */

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "common/proc.h"
+#include "common/source.h"
 
 enum inspect_outcome {
 	ASK_NOT_YET,
@@ -115,11 +116,8 @@ struct inspect_places {
 
 /* Symbol, module and source line of an address. Unknown texts are empty, and an unknown line is 0. */
 struct inspect_place {
-	char symbol[256];
-	uint64_t offset;
-	char module[256];
-	char file[256];
-	int line;
+	char module[SOURCE_TEXT];
+	struct source source;
 };
 
 /* Does the environment with which a process was started stop the C library, or librseqkit, from registering threads? */

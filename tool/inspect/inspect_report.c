@@ -71,11 +71,11 @@ static json_object *place_object(const struct inspect_place *place, uint64_t add
 	json_object *object = json_new();
 
 	put_hex(object, "address", address, 1);
-	json_put_string(object, "symbol", place->symbol[0] != '\0' ? place->symbol : NULL);
-	json_put(object, "offset", place->symbol[0] != '\0' ? json_object_new_uint64(place->offset) : NULL);
+	json_put_string(object, "symbol", place->source.symbol[0] != '\0' ? place->source.symbol : NULL);
+	json_put(object, "offset", place->source.symbol[0] != '\0' ? json_object_new_uint64(place->source.offset) : NULL);
 	json_put_string(object, "module", place->module[0] != '\0' ? place->module : NULL);
-	json_put_string(object, "file", place->line != 0 ? place->file : NULL);
-	json_put(object, "line", place->line != 0 ? json_object_new_int(place->line) : NULL);
+	json_put_string(object, "file", place->source.line != 0 ? place->source.file : NULL);
+	json_put(object, "line", place->source.line != 0 ? json_object_new_int(place->source.line) : NULL);
 	return object;
 }
 

@@ -94,20 +94,14 @@ static int read_all(int out, const void *argument)
 	return 0;
 }
 
-static void check_text(char *text, size_t size)
-{
-	char printable[sizeof(((struct inspect_place *)NULL)->symbol)];
-
-	text[size - 1] = '\0';
-	copy_printable(printable, sizeof(printable), text);
-	memcpy(text, printable, strlen(printable) + 1);
-}
-
 static void check_place(struct inspect_place *place)
 {
-	check_text(place->symbol, sizeof(place->symbol));
-	check_text(place->module, sizeof(place->module));
-	check_text(place->file, sizeof(place->file));
+	char printable[sizeof(place->module)];
+
+	place->module[sizeof(place->module) - 1] = '\0';
+	copy_printable(printable, sizeof(printable), place->module);
+	memcpy(place->module, printable, sizeof(printable));
+	source_check(&place->source);
 }
 
 /* A byte that is neither 0 nor 1 is no bool. */

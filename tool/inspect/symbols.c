@@ -30,6 +30,19 @@ struct inspect_symbols {
 	bool readable; /* the first bytes of at least one mapped file could be read */
 };
 
+static int open_debug_file(void *argument, const char *path)
+{
+	return mapped_open_named(((const struct inspect_symbols *)argument)->tid, path);
+}
+
+static int find_debug_file(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
+			   const char *link, GElf_Word checksum, char **found)
+{
+	(void)name;
+	(void)base;
+	return source_find_debug_file(module, file, link, checksum, open_debug_file, *data, found);
+}
+
 /* Warns once if fewer than two descriptors are free, because mapped_open() opens two at once. */
 static void warn_of_descriptors(void)
 {
@@ -105,8 +118,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		/* libdwfl finds debug files only by build id, below /usr/lib/debug. A name in the file could lead anywhere. */
-		.find_debuginfo = dwfl_build_id_find_debuginfo,
+		.find_debuginfo = find_debug_file,
 		.debuginfo_path = &no_path,
 	};
 	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
@@ -326,17 +338,10 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place)
 {
 	Dwfl_Module *module = symbols != NULL ? dwfl_addrmodule(symbols->dwfl, address) : NULL;
-	Dwarf_Line *line;
-	GElf_Sym symbol;
 
 	memset(place, 0, sizeof(*place));
-	if (module == NULL)
-		return;
-	copy_printable(place->module, sizeof(place->module),
+	if (module != NULL)
+		copy_printable(place->module, sizeof(place->module),
 			       dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
-	copy_printable(place->symbol, sizeof(place->symbol),
-			       dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
-	line = source_line(module, address);
-	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
-		copy_printable(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
+	source_find(module, address, &place->source);
 }

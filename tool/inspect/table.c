@@ -235,12 +235,12 @@ static void print_summary(const struct inspect_look *look)
 /* Prints SYMBOL+0xOFFSET (FILE:LINE), or the parts of it that are known. */
 static void print_place(FILE *to, const struct inspect_place *place, uint64_t address)
 {
-	if (place->symbol[0] != '\0')
-		fprintf(to, "%s+0x%" PRIx64, place->symbol, place->offset);
+	if (place->source.symbol[0] != '\0')
+		fprintf(to, "%s+0x%" PRIx64, place->source.symbol, place->source.offset);
 	else
 		fprintf(to, "0x%" PRIx64, address);
-	if (place->line != 0)
-		fprintf(to, " (%s:%d)", place->file, place->line);
+	if (place->source.line != 0)
+		fprintf(to, " (%s:%d)", place->source.file, place->source.line);
 	else if (place->module[0] != '\0')
 		fprintf(to, " (%s)", place->module);
 }

@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/output.h"
+#include "common/source.h"
 
 /* Writes an address as symbol+offset (source:line). The names come from the file, so only printable characters are kept. */
 static void print_place(char *text, size_t size, const struct check *check, uint64_t address)
@@ -16,7 +17,7 @@ static void print_place(char *text, size_t size, const struct check *check, uint
 	int line = 0, used;
 	const char *file = lines_find(check->lines, address, &line);
 
-	copy_printable(name, sizeof(name), symbol != NULL ? symbol->name : NULL);
+	source_name(name, sizeof(name), symbol != NULL ? symbol->name : NULL);
 	copy_printable(source, sizeof(source), file);
 	used = symbol != NULL ? snprintf(text, size, "%s+0x%" PRIx64, name, address - symbol->address)
 			      : snprintf(text, size, "0x%" PRIx64, address);
@@ -40,7 +41,7 @@ static void put_place(json_object *object, const struct check *check, uint64_t a
 	int line = 0;
 	const char *file = lines_find(check->lines, address, &line);
 
-	copy_printable(text, sizeof(text), symbol != NULL ? symbol->name : NULL);
+	source_name(text, sizeof(text), symbol != NULL ? symbol->name : NULL);
 	json_put_string(object, "symbol", symbol != NULL ? text : NULL);
 	json_put(object, "offset", symbol != NULL ? json_object_new_uint64(address - symbol->address) : NULL);
 	copy_printable(text, sizeof(text), file);

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "common/sorted.h"
 #include "judge.h"
 
 static void check_store(struct check *check, struct section *section, struct findings *findings)
@@ -62,18 +63,10 @@ static bool is_copy(const struct check *check, const struct section *section, ui
 static void check_other_stores(const struct check *check, const struct section *section, struct findings *findings)
 {
 	const struct arming *arming = &section->arming;
-	size_t low = 0, high = check->armed_count;
+	size_t first = COUNT_WHILE(i, check->armed_count, check->armed[i].descriptor < section->descriptor->address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (check->armed[middle].descriptor < section->descriptor->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < check->armed_count && check->armed[low].descriptor == section->descriptor->address; low++) {
-		const struct armed *armed = &check->armed[low];
+	for (; first < check->armed_count && check->armed[first].descriptor == section->descriptor->address; first++) {
+		const struct armed *armed = &check->armed[first];
 
 		if (armed->address == arming->address ||
 		    armed->thread != arming->thread || armed->displacement != arming->displacement ||
@@ -96,18 +89,10 @@ static void check_other_stores(const struct check *check, const struct section *
 
 static void check_entries(const struct check *check, const struct section *section, struct findings *findings)
 {
-	size_t low = 0, high = check->entry_count;
+	size_t first = COUNT_WHILE(i, check->entry_count, check->entries[i].target < section->start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (check->entries[middle].target < section->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < check->entry_count && check->entries[low].target < section->end; low++) {
-		const struct entry *entry = &check->entries[low];
+	for (; first < check->entry_count && check->entries[first].target < section->end; first++) {
+		const struct entry *entry = &check->entries[first];
 
 		if (!entry->sure) {
 			add_finding(findings, NOTE_ENTRY, entry->source,

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "common/sorted.h"
 #include "judge.h"
 
 #define FOLLOWED_MAX 16 /* after a jump out of the section, this many instructions are followed to a target in the table */
@@ -13,20 +14,12 @@
 static bool is_recorded(const struct check *check, const struct section *section, uint64_t target)
 {
 	const struct found *found = &check->found;
-	size_t low = 0, high = found->exit_count;
+	size_t first = COUNT_WHILE(i, found->exit_count, found->exits[i].start < section->start);
 
 	if (target == section->abort)
 		return true;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (found->exits[middle].start < section->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < found->exit_count && found->exits[low].start == section->start; low++)
-		if (found->exits[low].target == target)
+	for (; first < found->exit_count && found->exits[first].start == section->start; first++)
+		if (found->exits[first].target == target)
 			return true;
 	return false;
 }

@@ -126,22 +126,6 @@ static uint64_t *make_addresses(const struct check *check, size_t *count)
 	return NULL;
 }
 
-/* Returns the range that contains an address, or NULL if no range contains it. */
-static const struct span *range_of(const struct check *check, uint64_t address)
-{
-	size_t low = 0, high = check->range_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= check->ranges[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < check->range_count && address >= check->ranges[low].start ? &check->ranges[low] : NULL;
-}
-
 /* If the instruction at the hit jumps into a section's range from outside, adds the jump to check->entries. */
 static void add_entry(struct check *check, uint64_t hit)
 {
@@ -153,8 +137,8 @@ static void add_entry(struct check *check, uint64_t hit)
 
 	if (insn == NULL || insn->unknown || (insn->kind != INSN_JUMP && insn->kind != INSN_BRANCH && insn->kind != INSN_CALL))
 		return;
-	range = range_of(check, insn->target);
-	if (range == NULL || range_of(check, insn->address) == range)
+	range = span_find(check->ranges, check->range_count, insn->target);
+	if (range == NULL || span_find(check->ranges, check->range_count, insn->address) == range)
 		return;
 	/* Hits are sorted, so two hits of the same instruction follow one another. */
 	if (check->entry_count > 0 && check->entries[check->entry_count - 1].source == insn->address)

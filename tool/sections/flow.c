@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "common/sorted.h"
+
 #define AREA_END 28 /* the end of mm_cid; programs may store to later bytes */
 
 static const struct {
@@ -102,17 +104,9 @@ static struct value address_of(const struct insn_memory *memory, const struct st
 
 bool flow_is_descriptor(const struct flow *flow, uint64_t number)
 {
-	size_t low = 0, high = flow->descriptor_count;
+	size_t first = COUNT_WHILE(i, flow->descriptor_count, flow->descriptors[i] < number);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (flow->descriptors[middle] < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < flow->descriptor_count && flow->descriptors[low] == number;
+	return first < flow->descriptor_count && flow->descriptors[first] == number;
 }
 
 /* Is the address constant, and is the word there the address of a descriptor, as in a GOT slot? Such a word never changes. */

@@ -6,25 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sorted.h"
 #include "tool.h"
 
 #define GAP 0x1000 /* bytes between the made-up addresses of two sections, so that no displacement leads from one to the other */
 
 const struct region *image_region(const struct image *image, uint64_t address)
 {
-	size_t low = 0, high = image->region_count;
+	size_t count = COUNT_WHILE(i, image->region_count, image->regions[i].address <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->regions[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0 || address - image->regions[low - 1].address >= image->regions[low - 1].size)
+	if (count == 0 || address - image->regions[count - 1].address >= image->regions[count - 1].size)
 		return NULL;
-	return &image->regions[low - 1];
+	return &image->regions[count - 1];
 }
 
 uint8_t *image_at(const struct image *image, uint64_t address, size_t size)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sorted.h"
 #include "image.h"
 
 #define LABELS_MAX 64 /* between a function's symbol and an address in the function, at most this many symbols are skipped */
@@ -140,34 +141,18 @@ static bool is_near(const struct image *image, uint64_t one, uint64_t other)
 
 const struct symbol *image_symbol(const struct image *image, uint64_t address)
 {
-	size_t low = 0, high = image->symbol_count;
+	size_t count = COUNT_WHILE(i, image->symbol_count, image->symbols[i].address <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->symbols[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	/* The name of the function that contains the address is better than that of a label in the function. */
-	for (size_t i = low; i > 0 && low - i < LABELS_MAX; i--)
+	for (size_t i = count; i > 0 && count - i < LABELS_MAX; i--)
 		if (image->symbols[i - 1].function && address - image->symbols[i - 1].address < image->symbols[i - 1].size)
 			return &image->symbols[i - 1];
-	return low > 0 && is_near(image, image->symbols[low - 1].address, address) ? &image->symbols[low - 1] : NULL;
+	return count > 0 && is_near(image, image->symbols[count - 1].address, address) ? &image->symbols[count - 1] : NULL;
 }
 
 uint64_t image_function(const struct image *image, uint64_t address)
 {
-	size_t low = 0, high = image->start_count;
+	size_t count = COUNT_WHILE(i, image->start_count, image->starts[i] <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->starts[middle] <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > 0 && is_near(image, image->starts[low - 1], address) ? image->starts[low - 1] : 0;
+	return count > 0 && is_near(image, image->starts[count - 1], address) ? image->starts[count - 1] : 0;
 }

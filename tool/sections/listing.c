@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sorted.h"
+
 #define FUNCTION_MAX 0x40000 /* at most this many bytes of a function are decoded */
 #define GUESSED 256	     /* if a function's beginning isn't known, decoding begins at most this many bytes earlier */
 #define AFTER 64	     /* then this many bytes after the address are decoded */
@@ -51,17 +53,9 @@ void listings_end(struct listings *listings)
 /* Returns the first label after an address, or UINT64_MAX if there is no such label. */
 static uint64_t next_label(const struct listings *listings, uint64_t address)
 {
-	size_t low = 0, high = listings->label_count;
+	size_t first = COUNT_WHILE(i, listings->label_count, listings->labels[i] <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (listings->labels[middle] <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < listings->label_count ? listings->labels[low] : UINT64_MAX;
+	return first < listings->label_count ? listings->labels[first] : UINT64_MAX;
 }
 
 /*
@@ -72,17 +66,9 @@ static uint64_t beginning_of(const struct listings *listings, const struct regio
 {
 	uint64_t start = image_function(listings->image, address);
 
-	size_t low = 0, high = listings->label_count;
+	size_t count = COUNT_WHILE(i, listings->label_count, listings->labels[i] <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (listings->labels[middle] <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return start == 0 && low > 0 && listings->labels[low - 1] >= region->address ? listings->labels[low - 1] : start;
+	return start == 0 && count > 0 && listings->labels[count - 1] >= region->address ? listings->labels[count - 1] : start;
 }
 
 /*
@@ -248,18 +234,10 @@ static uint64_t guess(const struct listings *listings, const struct region *regi
 static uint64_t end_after(const struct image *image, const struct region *region, uint64_t address)
 {
 	uint64_t end = region->address + region->size;
-	size_t low = 0, high = image->start_count;
+	size_t first = COUNT_WHILE(i, image->start_count, image->starts[i] <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->starts[middle] <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < image->start_count && image->starts[low] < end)
-		end = image->starts[low];
+	if (first < image->start_count && image->starts[first] < end)
+		end = image->starts[first];
 	return end - address > FUNCTION_MAX ? address + FUNCTION_MAX : end;
 }
 
@@ -317,17 +295,9 @@ const struct listing *listing_of(struct listings *listings, uint64_t address)
 
 long listing_index(const struct listing *listing, uint64_t address)
 {
-	size_t low = 0, high = listing->count;
+	size_t count = COUNT_WHILE(i, listing->count, listing->insns[i].address <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (listing->insns[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > 0 && address - listing->insns[low - 1].address < listing->insns[low - 1].size ? (long)low - 1 : -1;
+	return count > 0 && address - listing->insns[count - 1].address < listing->insns[count - 1].size ? (long)count - 1 : -1;
 }
 
 bool listing_is_joined(const struct listing *listing, size_t number)

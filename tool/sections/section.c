@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sorted.h"
+
 /* The state of decoding one section. */
 struct decoding {
 	struct section *section;
@@ -121,18 +123,10 @@ static void find_written(struct section *section)
 /* Returns the last span of private stores that begins at `address` or before, or NULL. */
 static const struct span *private_up_to(const struct found *found, uint64_t address)
 {
-	size_t low = 0, high = found->private_count;
-
 	/* The spans are sorted by their starts. They don't overlap in files that assemblers make. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	size_t count = COUNT_WHILE(i, found->private_count, found->private[i].start <= address);
 
-		if (found->private[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > 0 ? &found->private[low - 1] : NULL;
+	return count > 0 ? &found->private[count - 1] : NULL;
 }
 
 static bool is_declared(const struct found *found, uint64_t address)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sorted.h"
+
 static int compare_starts(const void *left, const void *right)
 {
 	const struct descriptor *a = *(const struct descriptor *const *)left, *b = *(const struct descriptor *const *)right;
@@ -52,17 +54,7 @@ void starts_end(struct starts *starts)
 /* Returns the number of descriptors that start before the address. */
 static size_t count_before(const struct starts *starts, uint64_t address)
 {
-	size_t low = 0, high = starts->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (starts->list[middle]->start < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return COUNT_WHILE(i, starts->count, starts->list[i]->start < address);
 }
 
 size_t starts_at(const struct starts *starts, uint64_t address)

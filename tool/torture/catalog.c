@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/sorted.h"
 #include "describe.h"
 #include "arch/machine.h"
 
@@ -178,17 +179,7 @@ void catalog_forget(struct module *module)
 
 uint32_t catalog_find(const struct module *module, uint64_t address)
 {
-	uint32_t low = 0, high = module->insn_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (module->insns[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (uint32_t)COUNT_WHILE(i, module->insn_count, module->insns[i].address < address);
 }
 
 bool catalog_is_covered(const struct torture_settings *settings, const struct torture_insn *insn)

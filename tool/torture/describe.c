@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/output.h"
+#include "common/source.h"
 #include "arch/machine.h"
 #include "sections/lines.h"
 #include "sections/section.h"
@@ -148,7 +149,7 @@ static void describe_section(struct described *file, const struct section *secti
 	if (symbol != NULL) {
 		char name[SYMBOL_MAX - 20];
 
-		copy_printable(name, sizeof(name), symbol->name);
+		source_name(name, sizeof(name), symbol->name);
 		snprintf(out->symbol, sizeof(out->symbol), "%s+0x%llx", name,
 			 (unsigned long long)(section->start - symbol->address));
 	} else {

@@ -11,6 +11,7 @@
 #include "common/mapped.h"
 #include "common/maps.h"
 #include "common/proc.h"
+#include "common/sorted.h"
 
 #define REFRESH_NS 1000000000U
 #define COST 50           /* reading the maps takes at most 1/50 of the time */
@@ -98,17 +99,9 @@ void mappings_refresh(struct tasks *tasks, uint32_t number)
 
 static const struct tasks_mapping *look_up(const struct tasks_process *process, uint64_t address)
 {
-	size_t low = 0, high = process->mapping_count;
+	size_t first = COUNT_WHILE(i, process->mapping_count, process->mappings[i].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (process->mappings[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < process->mapping_count && process->mappings[low].begin <= address ? &process->mappings[low] : NULL;
+	return first < process->mapping_count && process->mappings[first].begin <= address ? &process->mappings[first] : NULL;
 }
 
 const struct tasks_mapping *mappings_find(struct tasks *tasks, uint32_t number, uint64_t address)

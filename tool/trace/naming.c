@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/output.h"
+#include "common/mapped.h"
 #include "common/proc.h"
 #include "common/source.h"
 
@@ -50,23 +50,14 @@ static bool to_address(Elf *elf, uint64_t offset, uint64_t *address)
 	return false;
 }
 
-static void find_names(Dwfl_Module *module, uint64_t offset, struct naming_answer *answer)
+static void find_names(Dwfl_Module *module, uint64_t offset, struct source *answer)
 {
 	GElf_Addr bias = 0;
 	Elf *elf = module != NULL ? dwfl_module_getelf(module, &bias) : NULL;
-	uint64_t address;
-	Dwarf_Line *line;
-	GElf_Sym symbol;
+	uint64_t address = 0;
+	bool known = to_address(elf, offset, &address);
 
-	memset(answer, 0, sizeof(*answer));
-	if (!to_address(elf, offset, &address))
-		return;
-	address += bias;
-	copy_printable(answer->symbol, sizeof(answer->symbol),
-		       dwfl_module_addrinfo(module, address, &answer->symbol_offset, &symbol, NULL, NULL, NULL));
-	line = source_line(module, address);
-	if (line != NULL && dwarf_lineno(line, &answer->line) == 0 && answer->line > 0)
-		copy_printable(answer->file, sizeof(answer->file), dwarf_linesrc(line, NULL, NULL));
+	source_find(known ? module : NULL, address + bias, answer);
 }
 
 /* Limits the child's memory, forbids it to write files, and takes its privileges away. Returns false if the tool has ended. */
@@ -105,19 +96,33 @@ static bool close_others(void)
 	return true;
 }
 
+static int open_debug_file(void *argument, const char *path)
+{
+	(void)argument;
+	return mapped_open_regular(AT_FDCWD, path);
+}
+
+static int find_debug_file(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
+			   const char *link, GElf_Word checksum, char **found)
+{
+	(void)data;
+	(void)name;
+	(void)base;
+	return source_find_debug_file(module, file, link, checksum, open_debug_file, NULL, found);
+}
+
 /* The child: answers one question after the other. Each question is an offset. */
-static _Noreturn void serve(int file, int socket, pid_t parent)
+static _Noreturn void serve(int file, const char *name, int socket, pid_t parent)
 {
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_build_id_find_elf,
-		/* The child finds debug files only by build id, below /usr/lib/debug. A name in the file could lead anywhere. */
-		.find_debuginfo = dwfl_build_id_find_debuginfo,
+		.find_debuginfo = find_debug_file,
 		.debuginfo_path = &no_path,
 		.section_address = dwfl_offline_section_address,
 	};
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE, SIGWINCH};
-	struct naming_answer answer;
+	struct source answer;
 	Dwfl_Module *module = NULL;
 	uint64_t offset;
 	sigset_t none;
@@ -136,7 +141,7 @@ static _Noreturn void serve(int file, int socket, pid_t parent)
 	dwfl = dwfl_begin(&callbacks);
 	if (dwfl != NULL) {
 		dwfl_report_begin(dwfl);
-		module = dwfl_report_offline(dwfl, "", "", FILE_AT);
+		module = dwfl_report_offline(dwfl, "", name, FILE_AT);
 		if (dwfl_report_end(dwfl, NULL, NULL) != 0)
 			module = NULL;
 	}
@@ -148,7 +153,7 @@ static _Noreturn void serve(int file, int socket, pid_t parent)
 	_exit(0);
 }
 
-bool naming_start(struct naming *naming, int file)
+bool naming_start(struct naming *naming, int file, const char *name)
 {
 	pid_t parent = getpid();
 	int ends[2];
@@ -158,7 +163,7 @@ bool naming_start(struct naming *naming, int file)
 		return false;
 	naming->child = fork();
 	if (naming->child == 0)
-		serve(file, ends[1], parent);
+		serve(file, name, ends[1], parent);
 	close(ends[1]);
 	naming->fd = ends[0];
 	if (naming->child > 0)
@@ -179,7 +184,7 @@ void naming_stop(struct naming *naming)
 	*naming = (struct naming){-1, -1};
 }
 
-bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument)
+bool naming_ask(struct naming *naming, uint64_t offset, struct source *answer, bool (*meanwhile)(void *), void *argument)
 {
 	const struct timespec pause = {0, 1000000};
 	uint64_t begun = proc_now(), patience = ANSWER_NS;
@@ -204,8 +209,7 @@ bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *an
 			patience = HURRY_NS;
 	} while (proc_now() - begun < patience);
 	if (n == sizeof(*answer)) {
-		/* A file that is made to harm the tool can have taken over the child. Then the answer's strings lack an end. */
-		answer->symbol[sizeof(answer->symbol) - 1] = answer->file[sizeof(answer->file) - 1] = '\0';
+		source_check(answer);
 		return true;
 	}
 	naming_stop(naming);

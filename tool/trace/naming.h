@@ -13,12 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct naming_answer {
-	char symbol[192];       /* "" if unknown; printable, like `file` */
-	uint64_t symbol_offset; /* the distance from the symbol's address */
-	char file[192];
-	int line;
-};
+#include "common/source.h"
 
 /* A child that reads one file. */
 struct naming {
@@ -26,15 +21,19 @@ struct naming {
 	int fd; /* a socket to the child */
 };
 
-/* Starts a child for the open file. Returns false if that fails. The child keeps none of this process's other files. */
-bool naming_start(struct naming *naming, int file);
+/*
+ * Starts a child for the open file. The child looks beside the file's absolute path `name` for a file of debug information, and
+ * keeps none of this process's other files. Returns false if the start fails.
+ */
+bool naming_start(struct naming *naming, int file, const char *name);
 
 /*
- * Asks the child for the names of an offset in the file, and waits at most 20 seconds for the answer. Calls `meanwhile`
+ * Asks the child for the names of an offset in the file, and waits at most 20 seconds for the answer. The strings of the answer
+ * are printable. Calls `meanwhile`
  * repeatedly during the wait. If `meanwhile` returns false, the wait lasts at most 2 seconds in all. Returns false if the child
  * has failed or is too slow; then the child has been ended.
  */
-bool naming_ask(struct naming *naming, uint64_t offset, struct naming_answer *answer, bool (*meanwhile)(void *), void *argument);
+bool naming_ask(struct naming *naming, uint64_t offset, struct source *answer, bool (*meanwhile)(void *), void *argument);
 
 /* Ends the child, if there is one. */
 void naming_stop(struct naming *naming);

@@ -88,8 +88,7 @@ const struct place *places_name(struct places *places, uint32_t number)
 {
 	struct place *place = &places->places[number];
 	struct places_file *file = place->file != KEYS_NONE ? &places->files[place->file] : NULL;
-	struct naming_answer answer;
-	char text[sizeof(answer.file)];
+	struct source answer;
 
 	if (place->named)
 		return place;
@@ -98,7 +97,7 @@ const struct place *places_name(struct places *places, uint32_t number)
 		return place;
 	file->used = ++places->uses;
 	if (file->naming.child <= 0) {
-		if (!naming_start(&file->naming, file->fd))
+		if (!naming_start(&file->naming, file->fd, file->name))
 			return place;
 		limit_children(places);
 	}
@@ -106,12 +105,9 @@ const struct place *places_name(struct places *places, uint32_t number)
 		file->failed = true;
 		return place;
 	}
-	/* A file that is made to harm the tool can have taken over the child, so this process also makes the names printable. */
-	copy_printable(text, sizeof(text), answer.symbol);
-	place->symbol = text[0] != '\0' ? strdup(text) : NULL;
-	place->symbol_offset = answer.symbol_offset;
-	copy_printable(text, sizeof(text), answer.file);
-	place->source = text[0] != '\0' ? strdup(text) : NULL;
+	place->symbol = answer.symbol[0] != '\0' ? strdup(answer.symbol) : NULL;
+	place->symbol_offset = answer.offset;
+	place->source = answer.line != 0 ? strdup(answer.file) : NULL;
 	place->line = answer.line;
 	return place;
 }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "common/output.h"
+#include "common/sorted.h"
 #include "trace.h"
 
 #define ROWS 20 /* without --all, a table has about this many rows */
@@ -92,17 +93,7 @@ static int compare_sections(const void *left, const void *right)
 /* Returns the first row of the section. The rows are sorted by compare_sections(). */
 static uint32_t first_of(const struct tally_row *sites, uint32_t count, uint32_t section)
 {
-	uint32_t low = 0, high = count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (sites[middle].section < section)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (uint32_t)COUNT_WHILE(i, count, sites[i].section < section);
 }
 
 /* Prints each section, followed by those of its instructions at which it aborted. */

@@ -14,6 +14,7 @@ from rseqkit_gdb.elf import Elf, ElfError
 
 LINE = re.compile(r'^\s+0x([0-9a-f]+) - 0x([0-9a-f]+) is (\S+)(?: in (.*))?$')
 MASK = 0xffffffffffffffff
+HEADERS_MAX = 0x10000 # the ELF header is at most this many bytes before the first section
 kept = {} # for each path: ((time, size, inode), Elf), or None instead of Elf if the file can't be read. See elf_of()
 
 
@@ -41,6 +42,26 @@ def elf_of(path):
         return None
 
 
+def bias_in_memory(start):
+    """The distance by which a file was moved when it was loaded, read from the ELF header in memory before the first section. This
+    is for a file that can't be read, such as a remote target's. Returns 0 if there is no header."""
+    try:
+        page = start & ~0xfff
+        while read(page, 4) != b'\x7fELF':
+            page -= 0x1000
+            if page < start - HEADERS_MAX:
+                return 0
+        offset, = struct.unpack('<Q', read(page + 32, 8))
+        size, count = struct.unpack('<HH', read(page + 54, 4))
+        for i in range(count):
+            kind, _, at, address = struct.unpack('<IIQQ', read(page + offset + i * size, 24))
+            if kind == 1: # PT_LOAD
+                return page - (address - at)
+    except gdb.MemoryError:
+        pass
+    return 0
+
+
 class File:
     """A loaded file. `sections` has a list of (start, end) in memory for each name of an ELF section. `elf` is None if the file
     can't be read. `bias` is the distance by which the file was moved when it was loaded."""
@@ -53,6 +74,8 @@ class File:
         if self.elf:
             self.bias = next((start - row[2] for row in self.elf.sections for start, _ in sections.get(row[0], [])[:1]
                               if row[2]), 0)
+        else:
+            self.bias = bias_in_memory(min(start for ranges in sections.values() for start, _ in ranges))
 
     @property
     def name(self):
