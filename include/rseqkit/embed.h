@@ -5,11 +5,12 @@
  *
  * A thread can register only once. This header finds the area that other components use, and makes no area of its own, so the
  * header never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. The
- * header and the library therefore find the same area, whichever of them looks first:
+ * header and the library therefore find the same area, whichever of them looks first. There is one exception: symbols that are
+ * hidden in this module are seen by this header only. Then one of the two can be without rseq:
  *
  *   1. if the C library registers threads (glibc 2.35 and later): the C library's area
  *   2. if copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
- *      rseqkit/detail/agreement.h): that area
+ *      rseqkit/detail/agreement.h): that area, unless they leave registration to another component
  *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. By the public TLS
  *      protocol, the component that changes the count from 0 to 1 registers the thread. The component that changes it from 1 to
  *      0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
@@ -772,9 +773,8 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	meets = rke_look_for_meeting(&meeting);
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
-	if (meets && meeting.passive != 0)
-		return RKE_NOWHERE;
-	if (meets)
+	/* If librseqkit leaves registration to another component, its area isn't used, but that component's may be. */
+	if (meets && meeting.passive == 0)
 		return (ptrdiff_t)(int32_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
 	if (rke_early_area(&early))
 		return early * 8 + RKE_EARLY;
@@ -785,8 +785,8 @@ RKE_FUNCTION intptr_t rke_decide(void)
 
 /*
  * Returns where the areas of this process are, and stores their distance from the thread pointer. This source file decides it
- * once, but a later decision can replace RKE_NOWHERE. The function is lock-free: the decision is one word, and the first
- * decision that is stored counts.
+ * once, but a later decision can replace RKE_NOWHERE. The decision is one word, and the first decision that is stored counts. If
+ * __rseq_abi is defined, the decision takes the dynamic linker's lock, see rke_thread_register().
  */
 RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 {
@@ -907,6 +907,9 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  * Context: any thread; signal handler; after fork (the child continues with its parent's registration and count). In a vfork
  * child the function returns -EAGAIN. The only exception has three conditions: there is no count, the parent is registered, and
  * an earlier call in the process has returned 0. In this case the function returns 0 and changes nothing.
+ * Fork: if __rseq_abi is defined, the first call takes the dynamic linker's lock (dl_iterate_phdr()). Make this call before the
+ * process forks. glibc's lock stays taken in a child, if another thread opened or closed a library during the fork. Then the first
+ * call in that child waits forever.
  * Cost: a few ns if the thread is registered and there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)

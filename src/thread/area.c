@@ -4,8 +4,7 @@
  * knows its fields: rk_area_offset, rk_area_valid and rk_cid_limit.
  *
  * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables with
- * the same symbols, in writable memory. The linker may have put its own copy of a word into the executable (a copy relocation).
- * This file therefore stores through the symbol, which is bound to the word that is in use.
+ * the same symbols, in writable memory.
  */
 #define _GNU_SOURCE
 #include "area.h"
@@ -45,6 +44,9 @@ RKI_EXPORT uint32_t cid_limit __asm__("rk_cid_limit");
 ptrdiff_t area_offset;
 uint32_t area_valid;
 uint32_t cid_limit;
+OWN_WORD(ptrdiff_t, area_offset, rk_area_offset);
+OWN_WORD(uint32_t, area_valid, rk_area_valid);
+OWN_WORD(uint32_t, cid_limit, rk_cid_limit);
 
 #ifdef __GLIBC__
 bool rk_block_is_static(void)
@@ -95,7 +97,7 @@ ptrdiff_t rk_block_offset(void)
 
 void rk_area_publish(ptrdiff_t offset, uint32_t valid)
 {
-	SET_ONCE(area_valid, valid);
-	SET_ONCE(cid_limit, valid >= RK_FIELD_END_MM_CID ? 1U << 31 : 0);
-	SET_ONCE(area_offset, offset);
+	PUBLISH(area_valid, valid);
+	PUBLISH(cid_limit, valid >= RK_FIELD_END_MM_CID ? 1U << 31 : 0);
+	PUBLISH(area_offset, offset);
 }
