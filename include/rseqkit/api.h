@@ -116,8 +116,8 @@
  * registers.
  */
 #ifndef RKI_INLINE
-#define RKI_INLINE static inline __attribute__((__unused__))
-#define RKI_INLINE_ALWAYS static inline __attribute__((__unused__, __always_inline__))
+#define RKI_INLINE static inline __attribute__((__unused__, __nothrow__))
+#define RKI_INLINE_ALWAYS static inline __attribute__((__unused__, __nothrow__, __always_inline__))
 #else
 #define RKI_INLINE_ALWAYS RKI_INLINE
 #endif

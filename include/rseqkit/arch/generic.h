@@ -3,7 +3,10 @@
  * generic.h - what a machine gets if its own file in this folder doesn't define it. A machine without a file gets all of this.
  *
  * Everything works on such a machine, without critical sections, if the compiler has __builtin_thread_pointer(). gcc 12 for
- * m68k, sparc64 and hppa doesn't have it, so these machines need a file. For a new port, this file says what each macro means.
+ * m68k, sparc64 and hppa doesn't have it, so these machines need a file. On 32-bit machines whose compiler calls libatomic for
+ * 64-bit words, such as PowerPC and MIPS, the functions aren't for signal handlers (README.md).
+ *
+ * For a new port, this file says what each macro means.
  */
 #ifndef RSEQKIT_ARCH_GENERIC_H
 #define RSEQKIT_ARCH_GENERIC_H
