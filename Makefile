@@ -150,7 +150,7 @@ check-full:  ## all tests in all builds, and make system: before an issue is clo
 
 check-matrix:  ## run the coexistence matrix: three times, three times under full load, and with unusual tunables of glibc
 	@scripts/deps check-builds
-	@tests/matrix/variants
+	@tests/beside/matrix/variants
 
 check-programs:  ## run installed programs under rseqkit exec, and check which threads are registered; then with our malloc
 	@scripts/deps check

@@ -22,7 +22,7 @@
 byte theirs; /* how many users the component has; this variable is only for the claims (library.pml) */
 
 /*
- * These are the steps of change() in tests/neighbours/early.c: it blocks signals, changes the count, and registers or
+ * These are the steps of change() in tests/beside/neighbours/early.c: it blocks signals, changes the count, and registers or
  * unregisters if the count demands that.
  */
 inline adopter_enters()

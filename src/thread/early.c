@@ -21,7 +21,7 @@
  *
  * There may be no copy of this library that sees a symbol that the executable or a module loaded by dlopen() defines. If so,
  * the kernel refuses the component that registers second, and that component works without rseq. The test
- * tests/coexist/test_mistakes.c shows three wrong ways to define the symbols.
+ * tests/beside/coexist/test_mistakes.c shows three wrong ways to define the symbols.
  */
 #define _GNU_SOURCE
 #include "early.h"

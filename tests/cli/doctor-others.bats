@@ -32,7 +32,7 @@ expect_findings() { # STATUS ENVIRONMENT...
 
 @test "an allocator with a per-CPU mode beside librseq: a warning if the C library doesn't register" {
 	[ -e "$HELPERS/early.so" ] || skip "not for this machine"
-	librseq=$HELPERS/../neighbours/librseq.so.0
+	librseq=$HELPERS/../beside/neighbours/librseq.so.0
 	for early in early.so early_private_library.so; do
 		for preload in "$HELPERS/$early $librseq" "$librseq $HELPERS/$early"; do
 			expect_findings 1 GLIBC_TUNABLES=$tunable_off LD_PRELOAD="$preload"

@@ -363,7 +363,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 @test "librseq is seen, and what to do where it registers" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	run env LD_PRELOAD="$HELPERS/../neighbours/librseq.so.0" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	run env LD_PRELOAD="$HELPERS/../beside/neighbours/librseq.so.0" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
 	json=$BATS_TEST_TMPDIR/out
 	echo "$output" >"$json"
 	assert_schema 'j["neighbours"]["librseq"].endswith("/librseq.so.0") and j["neighbours"]["hidden"] is None'

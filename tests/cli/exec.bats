@@ -29,7 +29,7 @@ knows_librseq() {
 }
 
 @test "librseq that is needed by a library, or preloaded, is found too" {
-	for program in "$HELPERS/needs_librseq" "env LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0 $RSEQKIT exec -f true"; do
+	for program in "$HELPERS/needs_librseq" "env LD_PRELOAD=$HELPERS/../beside/neighbours/librseq.so.0 $RSEQKIT exec -f true"; do
 		expect 2 env $off "$RSEQKIT" exec -f $program
 		assert_says "librseq.so"
 	done
@@ -113,7 +113,7 @@ knows_librseq() {
 @test "files that lie about themselves do no harm" {
 	[ "$(getconf LONG_BIT)" = 64 ] || skip "the lies are for 64-bit files"
 	# exec refuses the preloaded librseq after it has read the program, so none of these programs is run.
-	export LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0
+	export LD_PRELOAD=$HELPERS/../beside/neighbours/librseq.so.0
 	python3 - "$HELPERS/librseq_user_static" "$BATS_TEST_TMPDIR/lie" "$RSEQKIT" <<-'EOF2'
 		import os, random, struct, subprocess, sys
 		whole = open(sys.argv[1], "rb").read()

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "../neighbours/librseq.h"
+#include "../beside/neighbours/librseq.h"
 
 static void *sleep_long(void *argument)
 {

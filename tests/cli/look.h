@@ -7,7 +7,7 @@
 #ifndef TESTS_CLI_LOOK_H
 #define TESTS_CLI_LOOK_H
 
-#include "../unit/test.h"
+#include "test.h"
 #include "schema.h"
 #include <fcntl.h>
 #include <json-c/json.h>

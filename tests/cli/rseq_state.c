@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../unit/quiet.h"
+#include "quiet.h"
 
 extern const unsigned int __rseq_size __attribute__((__weak__));
 

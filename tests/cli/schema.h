@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../unit/test.h"
+#include "test.h"
 
 static void assert_schema(const char *text)
 {

@@ -7,7 +7,7 @@
 #ifndef TESTS_CLI_TRACED_H
 #define TESTS_CLI_TRACED_H
 
-#include "../unit/test.h"
+#include "test.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <json-c/json.h>

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "../../src/os/thread_pointer.h"
-#include "../unit/quiet.h"
+#include "quiet.h"
 #define STORE store
 #include "store.h"
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
-#include "../unit/quiet.h"
+#include "quiet.h"
 #include "judge.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include "../unit/quiet.h"
+#include "quiet.h"
 
 #ifndef __x86_64__
 #error "threads are made by hand for x86-64 only"

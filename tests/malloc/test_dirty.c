@@ -3,7 +3,7 @@
  * test_dirty.c - tests how much memory of free pages goes back to the kernel, and how often the program takes it again. Each test
  * runs in a child, because the allocator's limit for such memory grows while a process frees and allocates.
  */
-#include "../unit/refuse.h"
+#include "refuse.h"
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -6,7 +6,7 @@
  *
  * Each test runs in a child. Some tests need further system calls, and pass their numbers to enter_sandbox().
  */
-#include "../unit/refuse.h"
+#include "refuse.h"
 #include <malloc.h>
 #include <sys/mman.h>
 

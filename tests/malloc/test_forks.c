@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_forks.c - tests the allocator while a fork waits for locks: a lock of the program, or a lock of the C library. */
-#include "../unit/test.h"
+#include "test.h"
 #include <malloc.h>
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_functions.c - checks each function of the allocator against its manual page: results, errno, alignments, limits. */
-#include "../unit/test.h"
+#include "test.h"
 #include <dlfcn.h>
 #include <malloc.h>
 #include <sys/auxv.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_memory.c - tests how much memory the allocator uses and gives back, and what it does if there is no memory. */
-#include "../unit/test.h"
+#include "test.h"
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_misuse.c - frees pointers twice, and pointers that never came from malloc(). The process must end with a message. */
-#include "../unit/test.h"
+#include "test.h"
 #include <malloc.h>
 #include <pthread.h>
 

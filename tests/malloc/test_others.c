@@ -3,7 +3,7 @@
  * test_others.c - tests the allocator while environment variables change, while signal handlers fork or allocate, and while fork
  * handlers allocate. Also tests programs that copy the contents of new memory.
  */
-#include "../unit/test.h"
+#include "test.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/time.h>

@@ -6,7 +6,7 @@
  * with its own bytes, so the test notices objects that overlap, and an object that malloc() returns twice. Threads end and new
  * threads continue, children of fork continue with all objects, and signal handlers allocate, too.
  */
-#include "../unit/refuse.h"
+#include "refuse.h"
 #include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>

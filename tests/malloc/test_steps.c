@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_steps.c - signal handlers allocate or fork at each instruction of calls that take the allocator's locks (interrupt.h). */
 #define INSTRUCTIONS_MAX 4000
-#include "../unit/interrupt.h"
+#include "interrupt.h"
 
 #include <malloc.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * This program's own malloc() counts its calls in each thread, from the library's first operation on. Calls in constructors
  * aren't counted, because the dynamic linker allocates there for symbol lookups.
  */
-#include "../unit/test.h"
+#include "test.h"
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 extern void __libc_free(void *);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * early.c - a program that was never linked with the library. It contains an early adopter (a component that defines
- * __rseq_abi, ../neighbours/early.c) or, with EMBEDDED, rseqkit/embed.h. The library is preloaded. The library must use the
+ * __rseq_abi, ../beside/neighbours/early.c) or, with EMBEDDED, rseqkit/embed.h. The library is preloaded. The library must use the
  * adopter's area, and embed.h must find the library's area. The program prints the owner of the area in its initial thread and
  * in another thread.
  */
@@ -18,7 +18,7 @@ static const char *owner(void)
 	return rke_thread_register() == 0 ? names[rke_thread_owner()] : "none";
 }
 #else
-#include "../neighbours/neighbour.h"
+#include "../beside/neighbours/neighbour.h"
 
 static const char *owner(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - a program that loads a module with a copy of the library (tests/coexist/copy.c). Either the module is linked to the
+ * host.c - a program that loads a module with a copy of the library (tests/beside/coexist/copy.c). Either the module is linked to the
  * program and so loaded at start, or the program opens the module by dlopen().
  *
  *	host [MODULE]
@@ -12,7 +12,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
-#include "../coexist/copy.h"
+#include "../beside/coexist/copy.h"
 
 enum { THREADS = 20, ADDS = 1000 };
 

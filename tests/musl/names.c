@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../unit/quiet.h"
+#include "quiet.h"
 #include "../../src/os/thread_pointer.h"
 
 #ifdef WEAK

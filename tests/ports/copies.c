@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* copies.c - tests two copies of the library in one process: that they meet, and that each uses the other's structures. */
 #define _GNU_SOURCE
-#include "../unit/test.h"
+#include "test.h"
 #include <rseqkit/detail/agreement.h>
-#include "../coexist/load.h"
+#include "../beside/coexist/load.h"
 
 static const struct copy *copies[2];
 

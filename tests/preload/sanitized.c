@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../unit/quiet.h"
+#include "quiet.h"
 
 /* A thread that is registered gets EINVAL, before the kernel checks the address. */
 static int is_registered(void)

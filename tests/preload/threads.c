@@ -28,7 +28,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "../unit/quiet.h"
+#include "quiet.h"
 
 static bool must_be_registered;
 static atomic_int failures, detached_left, destroyed;

@@ -6,7 +6,7 @@
  *
  * Environment: RECORDER and PROGRAM are the paths of the recorder and of the program that is recorded.
  */
-#include "../unit/test.h"
+#include "test.h"
 
 #include <dirent.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * test_request.c - tests the example server's parser of HTTP requests with right and wrong requests, and with random requests.
  * Each request is also passed to the parser in two parts, cut at every byte. A cut must not change the result.
  */
-#include "../unit/test.h"
+#include "test.h"
 #include <inttypes.h>
 #include "../../examples/server/request.h"
 

@@ -8,7 +8,7 @@
  *	contend guard | mutex     a spin lock between rk_slice_begin() and rk_slice_end(), or rk_mutex; prints
  *	                          TAP, and for each kind of turn a line of JSON
  */
-#include "../unit/calls.h"
+#include "calls.h"
 #include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/sysinfo.h>
