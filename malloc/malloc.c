@@ -29,7 +29,7 @@
 #define EXPORT __attribute__((__visibility__("default")))
 
 /* Restores errno, or sets it to ENOMEM if `object` is NULL. Returns `object`. */
-static inline void *told(void *object, int saved)
+static inline void *with_errno(void *object, int saved)
 {
 	errno = object != NULL ? saved : ENOMEM;
 	return object;
@@ -45,7 +45,7 @@ static __attribute__((__noinline__)) void *take_slow(unsigned class)
 		object = heap_take(class);
 	else
 		mark_used(object);
-	return told(object, saved);
+	return with_errno(object, saved);
 }
 
 static void *take_large(size_t size, size_t alignment, bool *zeroed)
@@ -53,7 +53,7 @@ static void *take_large(size_t size, size_t alignment, bool *zeroed)
 	int saved = errno;
 
 	heap_begin();
-	return told(large_take(size, alignment, zeroed), saved);
+	return with_errno(large_take(size, alignment, zeroed), saved);
 }
 
 static inline void *take(unsigned class)
@@ -224,7 +224,7 @@ EXPORT void *calloc(size_t count, size_t size)
 	void *object;
 
 	if (__builtin_mul_overflow(count, size, &bytes))
-		return told(NULL, 0);
+		return with_errno(NULL, 0);
 	class = bytes <= SMALL_MAX ? class_of(bytes) : 0;
 	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed); /* new pages read as zero */
 	return object == NULL || zeroed ? object : system_fill(object, 0, bytes);
@@ -287,7 +287,7 @@ EXPORT void *reallocarray(void *object, size_t count, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(count, size, &bytes))
-		return told(NULL, 0);
+		return with_errno(NULL, 0);
 	return realloc(object, bytes);
 }
 
@@ -343,7 +343,7 @@ EXPORT void *valloc(size_t size)
 EXPORT void *pvalloc(size_t size)
 {
 	if (size > SIZE_MAX - PAGE)
-		return told(NULL, 0);
+		return with_errno(NULL, 0);
 	return take_aligned(PAGE, size == 0 ? PAGE : (size + PAGE - 1) & ~(PAGE - 1));
 }
 

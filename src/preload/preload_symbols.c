@@ -15,18 +15,18 @@
 
 #include "thread/process.h"
 
-RKI_EXPORT ptrdiff_t offset __asm__("__rseq_offset");
-RKI_EXPORT unsigned int size __asm__("__rseq_size");
-RKI_EXPORT unsigned int flags __asm__("__rseq_flags");
+RKI_EXPORT ptrdiff_t published_offset __asm__("__rseq_offset");
+RKI_EXPORT unsigned int published_size __asm__("__rseq_size");
+RKI_EXPORT unsigned int published_flags __asm__("__rseq_flags");
 
-ptrdiff_t offset;
-unsigned int size;
-unsigned int flags; /* the registration has no flags */
+ptrdiff_t published_offset;
+unsigned int published_size;
+unsigned int published_flags; /* the registration has no flags */
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL + 1))) static void publish_symbols(void)
 {
 	if (rk_thread_prepare() != 0)
 		return;
-	__atomic_store_n(&offset, rk_process_get()->offset, __ATOMIC_RELAXED);
-	__atomic_store_n(&size, rk_process_get()->valid, __ATOMIC_RELEASE);
+	__atomic_store_n(&published_offset, rk_process_get()->offset, __ATOMIC_RELAXED);
+	__atomic_store_n(&published_size, rk_process_get()->valid, __ATOMIC_RELEASE);
 }

@@ -211,7 +211,7 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
  * Returns the outcome of a fast path, corrected. Inside a bracket (rk_vfork_begin()) the outcome becomes RK_NO_RSEQ. If the
  * thread wasn't registered, rki_leave() tries to register it.
  */
-static enum rk_result asked(enum rk_result outcome)
+static enum rk_result correct_outcome(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
 		return RK_NO_RSEQ;
@@ -224,7 +224,7 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	void *object, *batch[RK_CACHE_BATCH_MAX];
 	size_t got, put, granted;
 
-	outcome = asked(outcome);
+	outcome = correct_outcome(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++) {
 		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_pop)(cache, 0, &object);
 		if (outcome == RK_DONE)
@@ -275,7 +275,7 @@ void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result out
 {
 	size_t granted = 0;
 
-	outcome = asked(outcome);
+	outcome = correct_outcome(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_push)(cache, 0, object);
 	if (outcome == RK_DONE)

@@ -24,7 +24,7 @@
 static struct rk_percpu *cache_pools[POOLS];
 
 _Static_assert((1 << (SMALLEST + POOLS - 1)) == RK_CACHE_PER_CPU_MAX, "the last pool is for the largest arrays");
-_Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks are behind it");
+_Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks follow it");
 _Static_assert(offsetof(struct rk_cache_shared, count) % 8 == 0 && offsetof(struct depot, hand.intent) % 8 == 0 &&
 		       offsetof(struct depot, hand.owed) % 8 == 0,
 	       "atomic words of 64 bits are aligned");

@@ -58,7 +58,7 @@
 #define SMALLEST 128       /* bytes of the smallest item; all sizes are powers of two */
 #define POOLS 12           /* one for each size of items from SMALLEST to RK_STRIDE */
 
-_Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
+_Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines follow it");
 _Static_assert(offsetof(struct rki_group_head, plane) == 0, "rki_group_add() relies on it");
 _Static_assert((size_t)SMALLEST << (POOLS - 1) == RK_STRIDE, "the largest group fills it");
 

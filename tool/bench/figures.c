@@ -19,12 +19,12 @@
 #define KIB_MAX 1e9
 
 /* A place in the JSON, for messages. */
-struct place {
+struct json_place {
 	const char *source, *array;
 	size_t index;
 };
 
-static bool wrong(const struct place *place, const char *what)
+static bool wrong(const struct json_place *place, const char *what)
 {
 	if (place->array != NULL)
 		complain("%s: %s[%zu]: %s", place->source, place->array, place->index, what);
@@ -60,7 +60,7 @@ static bool is_name(const char *text)
 }
 
 /* Stores a name in name[32]. */
-static bool take_name(json_object *value, const char *what, char *name, const struct place *place)
+static bool take_name(json_object *value, const char *what, char *name, const struct json_place *place)
 {
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 	char complaint[64];
@@ -74,7 +74,7 @@ static bool take_name(json_object *value, const char *what, char *name, const st
 }
 
 static bool take_number(json_object *object, const char *key, double min, double max, double *number,
-			const struct place *place)
+			const struct json_place *place)
 {
 	json_object *value = member(object, key);
 	char complaint[96];
@@ -89,7 +89,7 @@ static bool take_number(json_object *object, const char *key, double min, double
 }
 
 static bool take_count(json_object *object, const char *key, unsigned min, unsigned max, unsigned *count,
-		       const struct place *place)
+		       const struct json_place *place)
 {
 	double number;
 
@@ -99,7 +99,7 @@ static bool take_count(json_object *object, const char *key, unsigned min, unsig
 	return true;
 }
 
-static struct figures_bench *get_bench(struct figures *figures, const char *name, const struct place *place)
+static struct figures_bench *get_bench(struct figures *figures, const char *name, const struct json_place *place)
 {
 	struct figures_bench *bench;
 
@@ -116,7 +116,7 @@ static struct figures_bench *get_bench(struct figures *figures, const char *name
 }
 
 /* Returns the contender's index, or -1. Adds the contender if it is new. */
-static int get_contender(struct figures_bench *bench, const char *name, const struct place *place)
+static int get_contender(struct figures_bench *bench, const char *name, const struct json_place *place)
 {
 	for (unsigned i = 0; i < bench->contender_count; i++)
 		if (strcmp(bench->contenders[i].name, name) == 0)
@@ -129,7 +129,7 @@ static int get_contender(struct figures_bench *bench, const char *name, const st
 	return (int)bench->contender_count++;
 }
 
-static struct figures_group *get_group(struct figures_bench *bench, unsigned threads, const struct place *place)
+static struct figures_group *get_group(struct figures_bench *bench, unsigned threads, const struct json_place *place)
 {
 	for (unsigned i = 0; i < bench->group_count; i++)
 		if (bench->groups[i].threads == threads)
@@ -143,7 +143,7 @@ static struct figures_group *get_group(struct figures_bench *bench, unsigned thr
 }
 
 /* Reads an entry of "benches": the order of contenders, and the description of the bench. */
-static bool take_bench(struct figures *figures, json_object *entry, const struct place *place)
+static bool take_bench(struct figures *figures, json_object *entry, const struct json_place *place)
 {
 	json_object *contenders = member(entry, "contenders");
 	struct figures_bench *bench;
@@ -163,7 +163,7 @@ static bool take_bench(struct figures *figures, json_object *entry, const struct
 }
 
 /* Reads the bench, the contender and the number of threads of an entry of "results" or "unavailable". */
-static bool take_subject(struct figures *figures, json_object *entry, const struct place *place,
+static bool take_subject(struct figures *figures, json_object *entry, const struct json_place *place,
 			 struct figures_bench **bench, struct figures_group **group, int *contender)
 {
 	char bench_name[32], name[32];
@@ -183,7 +183,7 @@ static bool take_subject(struct figures *figures, json_object *entry, const stru
  * Reads the time that a contender takes more than the empty loop (BENCH_NOTHING), and the contender's private memory. Each of
  * the two can be null or missing.
  */
-static bool take_more(json_object *entry, struct figure *f, const struct place *place)
+static bool take_more(json_object *entry, struct figure *f, const struct json_place *place)
 {
 	json_object *ns = member(entry, "added_ns");
 
@@ -194,7 +194,7 @@ static bool take_more(json_object *entry, struct figure *f, const struct place *
 	       (member(entry, "private_kib") == NULL || take_number(entry, "private_kib", 0, KIB_MAX, &f->kib, place));
 }
 
-static bool take_result(struct figures *figures, json_object *entry, const struct place *place)
+static bool take_result(struct figures *figures, json_object *entry, const struct json_place *place)
 {
 	json_object *ns = member(entry, "ns_per_op");
 	struct figures_group *group;
@@ -218,7 +218,7 @@ static bool take_result(struct figures *figures, json_object *entry, const struc
 	return true;
 }
 
-static bool take_unavailable(struct figures *figures, json_object *entry, const struct place *place)
+static bool take_unavailable(struct figures *figures, json_object *entry, const struct json_place *place)
 {
 	struct figures_group *group;
 	struct figures_bench *bench;
@@ -232,10 +232,10 @@ static bool take_unavailable(struct figures *figures, json_object *entry, const 
 }
 
 static bool take_all(struct figures *figures, json_object *report, const char *source, const char *array,
-		     bool (*take)(struct figures *, json_object *, const struct place *))
+		     bool (*take)(struct figures *, json_object *, const struct json_place *))
 {
 	json_object *entries = member(report, array);
-	struct place place = {source, array, 0};
+	struct json_place place = {source, array, 0};
 
 	if (!json_object_is_type(entries, json_type_array)) {
 		complain("%s: array \"%s\" is missing", source, array);
@@ -270,7 +270,7 @@ static void put_in_order(struct figures_bench *bench)
 bool figures_take(struct figures *figures, json_object *report, const char *source)
 {
 	json_object *schema = member(report, "schema"), *machine = member(report, "machine");
-	const struct place top = {source, NULL, 0};
+	const struct json_place top = {source, NULL, 0};
 
 	*figures = (struct figures){.benches = calloc(BENCH_MAX, sizeof(figures->benches[0]))};
 	if (figures->benches == NULL)

@@ -25,7 +25,7 @@ char *maps_read(pid_t tid)
 	return text;
 }
 
-/* Reads a number, and moves *at behind it and behind the character `after`. */
+/* Reads a number, and moves *at past it and past the character `after`. */
 static bool read_number(const char **at, int base, char after, uint64_t *number)
 {
 	char *end;

@@ -26,7 +26,7 @@ struct map {
 char *maps_read(pid_t tid);
 
 /*
- * Reads the next line of the text that has the form of a mapping, and moves *text behind it. Returns false if no such line is
+ * Reads the next line of the text that has the form of a mapping, and moves *text past it. Returns false if no such line is
  * left, or if *text is NULL.
  */
 bool maps_next(const char **text, struct map *map);

@@ -35,7 +35,7 @@ static const char *owner_sentence(enum rk_owner owner)
  * Prints a bar on a line that already has `before` columns. The bar is at most as long as the rest of the line. If the rest is
  * too short, prints the bar on a new line.
  */
-static void print_bar_behind(int before, double value, double greatest)
+static void print_bar_after(int before, double value, double greatest)
 {
 	int columns = output_columns(stdout), room = columns == 0 ? BAR_WIDTH : columns - before;
 
@@ -87,7 +87,7 @@ static void print_times(const struct demo_result *result)
 				    result->methods[m].fastest * 1e3, result->methods[m].passes);
 
 		print_wrapped(stdout, 0, 2, row);
-		print_bar_behind(size, result->methods[m].median, slowest);
+		print_bar_after(size, result->methods[m].median, slowest);
 	}
 }
 
@@ -110,7 +110,7 @@ static void print_lengths(const struct demo_counts *counts)
 	for (int i = 0; i <= last; i++) {
 		printf("  %2d%c %12" PRIu64 "  ", i + 1, i + 1 == DEMO_LENGTHS ? '+' : ' ',
 		       counts->of[DEMO_LENGTH + i]);
-		print_bar_behind(21, (double)counts->of[DEMO_LENGTH + i], (double)greatest);
+		print_bar_after(21, (double)counts->of[DEMO_LENGTH + i], (double)greatest);
 	}
 }
 

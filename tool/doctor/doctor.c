@@ -121,7 +121,7 @@ static bool is_unsure(const struct doctor_facts *facts)
 	return facts->failed_probes[0] != '\0' || !facts->has_proc;
 }
 
-static bool needs_action(const struct finding *finding)
+static bool needs_action(const struct doctor_finding *finding)
 {
 	return finding->severity != SEVERITY_INFO;
 }
@@ -129,11 +129,11 @@ static bool needs_action(const struct finding *finding)
 /* Prints the most important thing to do: the advice of the first error, or else of the first warning. */
 static void print_conclusion(const struct doctor_facts *facts, const struct doctor_findings *findings)
 {
-	const struct finding *first = NULL;
+	const struct doctor_finding *first = NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
+		const struct doctor_finding *finding = &findings->list[i];
 
 		count += needs_action(finding);
 		if (needs_action(finding) && (first == NULL || finding->severity > first->severity))
@@ -158,7 +158,7 @@ static void print_text(const struct doctor_facts *facts, const struct doctor_fin
 
 	print_facts(facts);
 	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
+		const struct doctor_finding *finding = &findings->list[i];
 
 		print_coloured(colours[finding->severity], doctor_severity_name(finding->severity));
 		print_line(stdout, (int)strlen(doctor_severity_name(finding->severity)), 2, ": %s [%s]", finding->message,

@@ -107,7 +107,7 @@ struct doctor_facts {
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 
-struct finding {
+struct doctor_finding {
 	const char *id; /* for programs that read findings; never changes */
 	enum severity severity;
 	char message[448];
@@ -117,7 +117,7 @@ struct finding {
 #define DOCTOR_FINDINGS_MAX 16
 
 struct doctor_findings {
-	struct finding list[DOCTOR_FINDINGS_MAX];
+	struct doctor_finding list[DOCTOR_FINDINGS_MAX];
 	size_t count;
 };
 

@@ -26,7 +26,7 @@ static json_object *findings_array(const struct doctor_findings *findings)
 	json_object *array = json_new_array();
 
 	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
+		const struct doctor_finding *finding = &findings->list[i];
 		json_object *object = json_new();
 
 		json_put_string(object, "id", finding->id);

@@ -8,7 +8,7 @@
 void doctor_add(struct doctor_findings *findings, enum severity severity, const char *id, const char *advice,
 		const char *format, ...)
 {
-	struct finding *finding = &findings->list[findings->count];
+	struct doctor_finding *finding = &findings->list[findings->count];
 	va_list arguments;
 
 	if (findings->count == DOCTOR_FINDINGS_MAX)

@@ -24,7 +24,7 @@
 #define OBJECTS_MAX 128 /* at most this many files are examined: the program and its libraries */
 #define LIBRSEQ "librseq.so"
 
-struct search {
+struct object_search {
 	char *paths[OBJECTS_MAX]; /* the program and its libraries, each once, in the dynamic linker's order */
 	size_t count;
 	const char *object; /* the program or library that is being examined */
@@ -33,7 +33,7 @@ struct search {
 	char *where;        /* see exec_find_registrant() */
 };
 
-static void note(struct search *search, enum registrant found, const char *where)
+static void note(struct object_search *search, enum registrant found, const char *where)
 {
 	if (found <= search->found)
 		return;
@@ -41,7 +41,7 @@ static void note(struct search *search, enum registrant found, const char *where
 	snprintf(search->where, PATH_MAX, "%s", where);
 }
 
-static void add(struct search *search, const char *path)
+static void add(struct object_search *search, const char *path)
 {
 	char real[PATH_MAX];
 
@@ -73,7 +73,7 @@ static bool expand(const char *object, const char *folder, size_t size, char pat
  * Adds the library from the first of `folders` that has it. Colons or semicolons separate the folders. Returns false if no
  * folder has the library.
  */
-static bool add_from(struct search *search, const char *folders, const char *name)
+static bool add_from(struct object_search *search, const char *folders, const char *name)
 {
 	while (folders != NULL && *folders != '\0') {
 		char folder[PATH_MAX], path[PATH_MAX];
@@ -91,7 +91,7 @@ static bool add_from(struct search *search, const char *folders, const char *nam
 }
 
 /* Searches the folder of this program's C library, where most libraries are. */
-static bool add_beside_libc(struct search *search, const char *name)
+static bool add_beside_libc(struct object_search *search, const char *name)
 {
 	char folder[PATH_MAX];
 	Dl_info info;
@@ -104,7 +104,7 @@ static bool add_beside_libc(struct search *search, const char *name)
 
 static bool add_library(int64_t tag, const char *name, void *argument)
 {
-	struct search *search = (struct search *)argument;
+	struct object_search *search = (struct object_search *)argument;
 
 	if (tag != DT_NEEDED)
 		return true;
@@ -120,7 +120,7 @@ static bool add_library(int64_t tag, const char *name, void *argument)
 
 static bool keep_folders(int64_t tag, const char *name, void *argument)
 {
-	struct search *search = (struct search *)argument;
+	struct object_search *search = (struct object_search *)argument;
 
 	if (tag != DT_RPATH && tag != DT_RUNPATH)
 		return true;
@@ -128,7 +128,7 @@ static bool keep_folders(int64_t tag, const char *name, void *argument)
 	return false;
 }
 
-static void look_at(struct search *search, const char *path)
+static void look_at(struct object_search *search, const char *path)
 {
 	struct binary file;
 
@@ -162,7 +162,7 @@ static void look_at(struct search *search, const char *path)
 }
 
 /* Treats the libraries in LD_PRELOAD as needed by the program. */
-static void add_preloaded(struct search *search)
+static void add_preloaded(struct object_search *search)
 {
 	const char *list = getenv("LD_PRELOAD");
 
@@ -178,7 +178,7 @@ static void add_preloaded(struct search *search)
 
 enum registrant exec_find_registrant(const char *program, char where[PATH_MAX])
 {
-	struct search search = {.where = where};
+	struct object_search search = {.where = where};
 
 	where[0] = '\0';
 	add(&search, program);

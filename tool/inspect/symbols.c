@@ -147,7 +147,7 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 }
 
 /* The search of one module. */
-struct search {
+struct module_search {
 	struct inspect_symbols *symbols;
 	struct inspect_places *places;
 	Elf *elf;
@@ -164,7 +164,7 @@ static void add_offset(struct inspect_offsets *offsets, int64_t offset)
 		offsets->list[offsets->count++] = offset;
 }
 
-static const struct inspect_tls *tls_of(struct search *search)
+static const struct inspect_tls *tls_of(struct module_search *search)
 {
 	if (!search->has_tls)
 		inspect_tls_read(search->symbols->tid, search->elf, search->bias, ABI_NAME, &search->tls);
@@ -173,7 +173,7 @@ static const struct inspect_tls *tls_of(struct search *search)
 }
 
 /* Can other modules see the symbol? A static program is a single module, so its global symbols count as visible. */
-static bool is_public(const struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
+static bool is_public(const struct module_search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	unsigned visibility = GELF_ST_VISIBILITY(symbol->st_other);
 
@@ -183,7 +183,7 @@ static bool is_public(const struct search *search, bool in_dynamic_table, const 
 }
 
 /* Adds the offset of the __rseq_abi that a module defines or uses, if this offset can be found. */
-static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
+static void consider_abi(struct module_search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	bool public = is_public(search, in_dynamic_table, symbol);
 	bool defined = symbol->st_shndx != SHN_UNDEF;
@@ -200,7 +200,7 @@ static void consider_abi(struct search *search, bool in_dynamic_table, const GEl
 		search->places->early_elsewhere = true;
 }
 
-static void add_word(struct search *search, struct inspect_offsets *offsets, uint64_t address)
+static void add_word(struct module_search *search, struct inspect_offsets *offsets, uint64_t address)
 {
 	int64_t offset;
 
@@ -209,7 +209,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 }
 
 /* If the symbol leads to an area, adds the area's offset. `address` is the symbol's address in the process; unused for TLS. */
-static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
+static void consider(struct module_search *search, bool in_dynamic_table, const char *name, uint64_t address,
 		     const GElf_Sym *symbol)
 {
 	struct inspect_places *places = search->places;
@@ -245,7 +245,7 @@ static bool has_table(Elf *elf, GElf_Word type)
 }
 
 /* Searches the tables of symbols that the file's section headers name. Returns false if there are no symbols. */
-static bool search_sections(struct search *search)
+static bool search_sections(struct module_search *search)
 {
 	Elf_Scn *section = NULL;
 	bool found = false;
@@ -275,7 +275,7 @@ static bool search_sections(struct search *search)
  * Searches the symbols that the dynamic linker reads. This is for a file that is deleted but still mapped: libdwfl reads it from
  * memory, which has no section headers. Returns false if there are no symbols.
  */
-static bool search_dynamic(struct search *search, Dwfl_Module *module)
+static bool search_dynamic(struct module_search *search, Dwfl_Module *module)
 {
 	int count = dwfl_module_getsymtab(module);
 	GElf_Addr address;
@@ -293,7 +293,7 @@ static bool search_dynamic(struct search *search, Dwfl_Module *module)
 static int search_module(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
 {
 	struct inspect_symbols *symbols = (struct inspect_symbols *)argument;
-	struct search search = {.symbols = symbols, .places = symbols->places};
+	struct module_search search = {.symbols = symbols, .places = symbols->places};
 	char magic[SELFMAG];
 
 	(void)data;

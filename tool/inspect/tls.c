@@ -23,7 +23,7 @@
 #define CHUNK 256                  /* this many relocations are read at once */
 #define DYNAMIC_MAX 256            /* at most this many entries of the dynamic section are read */
 
-struct module {
+struct tls_module {
 	pid_t tid;
 	GElf_Addr bias;
 	GElf_Xword type; /* type of the relocations with an offset from the thread pointer */
@@ -31,7 +31,7 @@ struct module {
 };
 
 /* Returns whether the address is in a segment that is loaded. */
-static bool is_loaded(Elf *elf, const struct module *module, uint64_t address)
+static bool is_loaded(Elf *elf, const struct tls_module *module, uint64_t address)
 {
 	GElf_Phdr segment;
 
@@ -46,14 +46,14 @@ static bool is_loaded(Elf *elf, const struct module *module, uint64_t address)
  * the bias to its addresses. Other C libraries don't do this. The bias can be small or negative, so a comparison with the bias
  * doesn't tell them apart.
  */
-static uint64_t address_of(Elf *elf, const struct module *module, bool is_writable, uint64_t value)
+static uint64_t address_of(Elf *elf, const struct tls_module *module, bool is_writable, uint64_t value)
 {
 	uint64_t likely = is_writable ? value : value + module->bias;
 
 	return is_loaded(elf, module, likely) ? likely : is_writable ? value + module->bias : value;
 }
 
-static void read_dynamic(Elf *elf, struct module *module, const GElf_Phdr *segment)
+static void read_dynamic(Elf *elf, struct tls_module *module, const GElf_Phdr *segment)
 {
 	const bool is_writable = (segment->p_flags & PF_W) != 0;
 	const uint64_t address = module->bias + segment->p_vaddr;
@@ -75,7 +75,7 @@ static void read_dynamic(Elf *elf, struct module *module, const GElf_Phdr *segme
 	}
 }
 
-static bool find_tables(Elf *elf, struct module *module)
+static bool find_tables(Elf *elf, struct tls_module *module)
 {
 	const struct arch *arch;
 	GElf_Ehdr header;
@@ -92,7 +92,7 @@ static bool find_tables(Elf *elf, struct module *module)
 	return module->relocations != 0 && module->symbols != 0 && module->strings != 0;
 }
 
-static bool has_name(const struct module *module, const Elf64_Sym *symbol, const char *name)
+static bool has_name(const struct tls_module *module, const Elf64_Sym *symbol, const char *name)
 {
 	char text[64];
 	size_t size = strlen(name) + 1;
@@ -101,7 +101,7 @@ static bool has_name(const struct module *module, const Elf64_Sym *symbol, const
 	       memcmp(text, name, size) == 0;
 }
 
-static void consider(const struct module *module, const Elf64_Rela *relocation, const char *name,
+static void consider(const struct tls_module *module, const Elf64_Rela *relocation, const char *name,
 		     struct inspect_tls *tls)
 {
 	uint64_t index = ELF64_R_SYM(relocation->r_info), slot;
@@ -137,7 +137,7 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 
 void inspect_tls_read(pid_t tid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls)
 {
-	struct module module = {.tid = tid, .bias = bias};
+	struct tls_module module = {.tid = tid, .bias = bias};
 	Elf64_Rela chunk[CHUNK];
 	uint64_t count;
 	int offsets = 0;

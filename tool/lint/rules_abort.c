@@ -59,14 +59,14 @@ static bool is_empty(struct parts parts)
 }
 
 /* An address on a path from the abort handler, and what is known there. */
-struct place {
+struct path_step {
 	uint64_t address;
 	struct parts changed; /* registers that the section may have changed, and that the path hasn't written since */
 	bool sure;            /* the path to this address is certainly taken */
 };
 
 struct walk {
-	struct place waiting[WAITING_MAX], visited[VISITED_MAX];
+	struct path_step waiting[WAITING_MAX], visited[VISITED_MAX];
 	size_t waiting_count, visited_count;
 };
 
@@ -142,7 +142,7 @@ static bool reads_then_writes(const struct section *section, struct parts what)
 
 static void go_on(struct walk *walk, uint64_t address, struct parts changed, bool sure)
 {
-	const struct place place = {address, changed, sure};
+	const struct path_step place = {address, changed, sure};
 
 	for (size_t i = 0; i < walk->visited_count; i++)
 		if (walk->visited[i].address == address && is_empty(without(changed, walk->visited[i].changed)) &&
@@ -165,7 +165,7 @@ static bool may_keep(const struct insn *insn, struct parts changed)
  * section's beginning, returns the changed registers that the section reads. Otherwise returns an empty set.
  */
 static struct parts follow(const struct check *check, const struct section *section, struct parts read, struct walk *walk,
-		       struct place *place, int *steps)
+		       struct path_step *place, int *steps)
 {
 	const struct parts none = {0, 0, false};
 
@@ -254,7 +254,7 @@ void rules_abort(struct check *check, const struct section *section, struct find
 		changed.flags |= changes(&section->nodes[i]) && section->nodes[i].insn.sets_flags;
 	go_on(walk, section->abort, changed, true);
 	while (walk->waiting_count > 0) {
-		struct place place = walk->waiting[--walk->waiting_count];
+		struct path_step place = walk->waiting[--walk->waiting_count];
 
 		changed = without(follow(check, section, read, walk, &place, &steps), told);
 		tell(check, section, changed, place.sure, findings);

@@ -53,7 +53,7 @@ bool process_take_trap(struct process *process, uint64_t address, const uint8_t 
 
 void process_mend(struct process *process, uint64_t address)
 {
-	struct place place;
+	struct mapped_insn place;
 
 	if (process_find(process, address, &place))
 		(void)process_clear(process, &place);
@@ -69,7 +69,7 @@ void process_mend(struct process *process, uint64_t address)
 		}
 }
 
-bool process_set(struct process *process, const struct place *place)
+bool process_set(struct process *process, const struct mapped_insn *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 	uint8_t *set = &place->mapping->set[place->insn];
@@ -81,7 +81,7 @@ bool process_set(struct process *process, const struct place *place)
 	return *set == BREAKPOINT_SET;
 }
 
-bool process_clear(struct process *process, const struct place *place)
+bool process_clear(struct process *process, const struct mapped_insn *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 	uint8_t *set = &place->mapping->set[place->insn];
@@ -93,13 +93,13 @@ bool process_clear(struct process *process, const struct place *place)
 }
 
 /* Sets or removes the breakpoint of each instruction that is in the section of `place` and has the state `from`. */
-static void change_section(struct process *process, const struct place *place, uint8_t from, bool set)
+static void change_section(struct process *process, const struct mapped_insn *place, uint8_t from, bool set)
 {
 	const struct module *module = place->mapping->module;
 	const uint32_t section = place_insn(place)->section;
 
 	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
-		struct place one = {place->mapping, i};
+		struct mapped_insn one = {place->mapping, i};
 
 		if (module->insns[i].address >= module->sections[section].end)
 			break;
@@ -114,17 +114,17 @@ static void change_section(struct process *process, const struct place *place, u
 	}
 }
 
-void process_suspend(struct process *process, const struct place *place)
+void process_suspend(struct process *process, const struct mapped_insn *place)
 {
 	change_section(process, place, BREAKPOINT_SET, false);
 }
 
-void process_suspend_one(const struct place *place)
+void process_suspend_one(const struct mapped_insn *place)
 {
 	place->mapping->set[place->insn] = BREAKPOINT_SUSPENDED;
 }
 
-void process_resume(struct process *process, const struct place *place)
+void process_resume(struct process *process, const struct mapped_insn *place)
 {
 	change_section(process, place, BREAKPOINT_SUSPENDED, true);
 }
@@ -138,7 +138,7 @@ bool extra_set(struct process *process, enum extra_kind kind)
 	return extra->set;
 }
 
-bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place)
+bool extra_set_end(struct process *process, enum extra_kind kind, const struct mapped_insn *place)
 {
 	const uint32_t number = place_insn(place)->section;
 	const struct torture_section *section = &place->mapping->module->sections[number];
@@ -187,7 +187,7 @@ static void process_clear_sections(struct process *process)
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		for (uint32_t i = 0; i < mapping->module->insn_count; i++)
 			if (mapping->set[i] == BREAKPOINT_SET)
-				(void)process_clear(process, &(struct place){mapping, i});
+				(void)process_clear(process, &(struct mapped_insn){mapping, i});
 }
 
 void process_clear_all(struct process *process)
@@ -212,7 +212,7 @@ bool process_set_random(struct process *process, struct mapping *mapping, uint32
 		if (module->insns[i].section != section)
 			continue;
 		if (left-- == 0) {
-			(void)process_set(process, &(struct place){mapping, i});
+			(void)process_set(process, &(struct mapped_insn){mapping, i});
 			return true;
 		}
 	}
@@ -223,7 +223,7 @@ void process_leave(struct process *process, struct mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
 		process->unloads |= mapping->set[i] != BREAKPOINT_OUTSIDE;
-		(void)process_clear(process, &(struct place){mapping, i});
+		(void)process_clear(process, &(struct mapped_insn){mapping, i});
 		mapping->set[i] = BREAKPOINT_OUTSIDE;
 	}
 }
@@ -238,7 +238,7 @@ void process_set_mapping(struct process *process, struct mapping *mapping, const
 	}
 	for (uint32_t i = 0; i < mapping->module->insn_count; i++)
 		if (!catalog_is_covered(settings, &mapping->module->insns[i]))
-			(void)process_set(process, &(struct place){mapping, i});
+			(void)process_set(process, &(struct mapped_insn){mapping, i});
 }
 
 void process_pause(struct process *process, pid_t pid)

@@ -170,7 +170,7 @@ void traced_settle(struct torture *torture, const struct process *process)
 }
 
 /* Has the thread executed a trap that it hasn't reported yet? The kernel reports a requested stop first. */
-static bool has_trap_behind(const struct thread *thread)
+static bool has_unreported_trap(const struct thread *thread)
 {
 	return thread->has_status && traced_is_request(thread->status) && proc_has_signal(thread->tid, "SigPnd", SIGTRAP) &&
 	       !proc_has_signal(thread->tid, "SigBlk", SIGTRAP);
@@ -181,7 +181,7 @@ void traced_finish(struct torture *torture, const struct thread *except, const s
 	(void)traced_hold(torture, except, process);
 	for (struct thread *thread = torture->threads; thread != NULL; thread = thread->next) {
 		if (!is_held(thread, except, process) || thread->state != THREAD_STOPPED || !thread->has_status ||
-		    !traced_is_request(thread->status) || (thread->step == STEP_NONE && !has_trap_behind(thread)))
+		    !traced_is_request(thread->status) || (thread->step == STEP_NONE && !has_unreported_trap(thread)))
 			continue;
 		thread->has_status = false;
 		traced_go(thread, 0);
@@ -218,7 +218,7 @@ static int undo_stop(struct thread *thread)
 {
 	struct machine_registers registers;
 
-	if (has_trap_behind(thread)) {
+	if (has_unreported_trap(thread)) {
 		thread->has_status = false;
 		traced_end_step(thread);
 		traced_go(thread, 0);

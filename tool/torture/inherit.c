@@ -43,7 +43,7 @@ static void clear_ends(struct process *process, struct mapping *mapping, struct 
 	for (uint32_t i = 0; i < mapping->module->section_count; i++) {
 		const struct torture_section *section = &mapping->module->sections[i];
 		const uint64_t address = section->end + mapping->bias;
-		struct place place;
+		struct mapped_insn place;
 
 		if ((all || mapping->ends[i] != 0) && memcmp(section->end_code, unknown, CODE_MAX) != 0 &&
 		    has_trap(process, window, address, section->end_code) &&

@@ -94,17 +94,17 @@ bool process_write(struct process *process, uint64_t address, const void *from, 
 	return process_open(process) && pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
 }
 
-struct torture_insn *place_insn(const struct place *place)
+struct torture_insn *place_insn(const struct mapped_insn *place)
 {
 	return &place->mapping->module->insns[place->insn];
 }
 
-uint64_t place_address(const struct place *place)
+uint64_t place_address(const struct mapped_insn *place)
 {
 	return place_insn(place)->address + place->mapping->bias;
 }
 
-bool process_find(const struct process *process, uint64_t address, struct place *place)
+bool process_find(const struct process *process, uint64_t address, struct mapped_insn *place)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
 		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
@@ -112,7 +112,7 @@ bool process_find(const struct process *process, uint64_t address, struct place 
 		/* An unloaded module can still have a mapping, at addresses that another module has now. */
 		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
 		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
-			*place = (struct place){mapping, number};
+			*place = (struct mapped_insn){mapping, number};
 			return true;
 		}
 	}

@@ -80,14 +80,14 @@ void process_release(struct process *process)
 }
 
 /* A mapping of code of a file, which is private. A breakpoint in a shared mapping would change the file. */
-struct line {
+struct code_line {
 	uint64_t start, end, offset;
 	dev_t device;
 	ino_t inode;
 	char name[PATH_MAX];
 };
 
-static bool line_of(const struct map *map, struct line *line)
+static bool line_of(const struct map *map, struct code_line *line)
 {
 	if (map->rights[2] != 'x' || map->rights[3] != 'p' || map->inode == 0 || !maps_path(map, line->name, sizeof(line->name)))
 		return false;
@@ -106,7 +106,7 @@ static bool is_same_file(const struct stat *one, const struct stat *other)
 	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
 }
 
-static struct module *add_module(struct torture_result *result, struct module *module, const struct line *line)
+static struct module *add_module(struct torture_result *result, struct module *module, const struct code_line *line)
 {
 	if (module == NULL)
 		return NULL;
@@ -127,7 +127,7 @@ static bool is_lack(int error)
  * Returns a module without sections for a line whose file can't be opened. The file isn't at its path any more, and only a tool
  * with privileges can open the file through the process's mapping.
  */
-static struct module *missing_module(const struct line *line, struct torture_result *result)
+static struct module *missing_module(const struct code_line *line, struct torture_result *result)
 {
 	struct module *module = result->modules;
 
@@ -137,7 +137,7 @@ static struct module *missing_module(const struct line *line, struct torture_res
 }
 
 /* Returns the module that the line maps. If the module isn't known yet, reads it from its file. */
-static struct module *module_of(const struct mapped *mapped, const struct line *line, struct torture_result *result)
+static struct module *module_of(const struct mapped *mapped, const struct code_line *line, struct torture_result *result)
 {
 	struct module *module = result->modules;
 	struct stat file;
@@ -173,7 +173,7 @@ static struct module *module_of(const struct mapped *mapped, const struct line *
  * Stores the load bias in *bias. Returns false if the line maps no part of a segment of code. The kernel maps whole pages, so a
  * segment can begin up to a page after the line. How large a page is depends on the kernel.
  */
-static bool bias_of(const struct module *module, const struct line *line, uint64_t *bias)
+static bool bias_of(const struct module *module, const struct code_line *line, uint64_t *bias)
 {
 	for (uint32_t i = 0; i < module->segment_count; i++) {
 		const struct segment *segment = &module->segments[i];
@@ -203,7 +203,7 @@ static void add_extra(struct process *process, enum extra_kind kind, const struc
  * Notes that the instructions of this line of /proc/PID/maps are mapped, so that they can have breakpoints. Returns whether some
  * of them weren't mapped before.
  */
-static bool admit(struct mapping *mapping, const struct line *line)
+static bool admit(struct mapping *mapping, const struct code_line *line)
 {
 	const struct module *module = mapping->module;
 	uint32_t i = catalog_find(module, line->start - mapping->bias);
@@ -220,7 +220,7 @@ static bool admit(struct mapping *mapping, const struct line *line)
 }
 
 /* Returns the mapping to which the line belongs, if the last scan found it. Otherwise returns NULL. */
-static struct mapping *find_mapping(const struct process *process, const struct line *line, uint64_t *bias)
+static struct mapping *find_mapping(const struct process *process, const struct code_line *line, uint64_t *bias)
 {
 	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 		if (mapping->was_seen && mapping->module->inode == line->inode && mapping->module->map_device == line->device &&
@@ -229,7 +229,7 @@ static struct mapping *find_mapping(const struct process *process, const struct 
 	return NULL;
 }
 
-static bool scan_line(struct process *process, const struct mapped *mapped, const struct line *line,
+static bool scan_line(struct process *process, const struct mapped *mapped, const struct code_line *line,
 		      const struct torture_settings *settings, struct torture_result *result)
 {
 	uint64_t bias;
@@ -282,7 +282,7 @@ bool process_scan(struct process *process, pid_t tid, const struct torture_setti
 {
 	struct mapped mapped;
 	const char *text;
-	struct line line;
+	struct code_line line;
 	struct map map;
 	bool done = true;
 

@@ -63,7 +63,7 @@ struct extra {
 };
 
 /* A place in a process: an instruction of a mapping. */
-struct place {
+struct mapped_insn {
 	struct mapping *mapping;
 	uint32_t insn;
 };
@@ -77,7 +77,7 @@ struct process {
 	struct extra extras[EXTRAS];
 	uint64_t round;               /* the number of the last call of strike_again() that handled this process */
 	unsigned handles;             /* after this many more stops, the tool looks again for a handler of SIGTRAP */
-	struct place resting[RESTS];  /* a place in each section that rests; an element with mapping NULL is unused */
+	struct mapped_insn resting[RESTS];  /* a place in each section that rests; an element with mapping NULL is unused */
 	bool spared;                  /* no section is aborted here: see spare_process() */
 	bool inherits;                /* during the first scan: traps that are already in memory are the tool's own */
 	bool unloads;                 /* the program has unloaded a module with sections */
@@ -112,25 +112,25 @@ void process_release(struct process *process);
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
 /* memory.c: finds the instruction at an address. Returns false if no instruction of a section begins there. */
-bool process_find(const struct process *process, uint64_t address, struct place *place);
+bool process_find(const struct process *process, uint64_t address, struct mapped_insn *place);
 
 /* place_insn() returns the instruction at the place. place_address() returns the instruction's address in the process. */
-struct torture_insn *place_insn(const struct place *place);
-uint64_t place_address(const struct place *place);
+struct torture_insn *place_insn(const struct mapped_insn *place);
+uint64_t place_address(const struct mapped_insn *place);
 
 /* Sets a breakpoint at the place. Returns whether the place has a breakpoint after the call. */
-bool process_set(struct process *process, const struct place *place);
+bool process_set(struct process *process, const struct mapped_insn *place);
 
 /* Removes the breakpoint at the place. Returns false if the process's memory can't be accessed. */
-bool process_clear(struct process *process, const struct place *place);
+bool process_clear(struct process *process, const struct mapped_insn *place);
 
 /*
  * process_suspend() removes the breakpoints of the place's section, so that threads pass without a stop. process_resume() sets
  * these breakpoints again. process_suspend_one() makes process_resume() also set the place's own breakpoint.
  */
-void process_suspend(struct process *process, const struct place *place);
-void process_suspend_one(const struct place *place);
-void process_resume(struct process *process, const struct place *place);
+void process_suspend(struct process *process, const struct mapped_insn *place);
+void process_suspend_one(const struct mapped_insn *place);
+void process_resume(struct process *process, const struct mapped_insn *place);
 
 /*
  * pass.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
@@ -144,7 +144,7 @@ void extra_remove_copies(struct process *process);
  * section, and sets it. Both return whether the breakpoint is set then. extra_clear() removes the breakpoint.
  */
 bool extra_set(struct process *process, enum extra_kind kind);
-bool extra_set_end(struct process *process, enum extra_kind kind, const struct place *place);
+bool extra_set_end(struct process *process, enum extra_kind kind, const struct mapped_insn *place);
 void extra_clear(struct process *process, enum extra_kind kind);
 
 /*

@@ -49,7 +49,7 @@ static bool handle_breakpoint(struct torture *torture, struct thread *thread)
 {
 	struct process *process = thread->process;
 	struct machine_registers registers;
-	struct place place;
+	struct mapped_insn place;
 	uint64_t address;
 
 	if (process == NULL || !machine_read(thread->tid, &registers))

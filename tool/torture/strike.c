@@ -29,7 +29,7 @@ static bool is_over(const struct torture *torture)
 }
 
 /* Is a breakpoint at the instruction still wanted, for an abort or to watch its store? */
-static bool is_wanted(const struct torture *torture, const struct place *place)
+static bool is_wanted(const struct torture *torture, const struct mapped_insn *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 
@@ -42,14 +42,14 @@ static bool is_wanted(const struct torture *torture, const struct place *place)
  * whether another instruction has a breakpoint. If one has, the caller sometimes leaves this instruction without a breakpoint.
  * Otherwise a thread would get past the section's first instruction only after all aborts of this instruction.
  */
-static bool set_others(struct torture *torture, struct thread *thread, const struct place *place)
+static bool set_others(struct torture *torture, struct thread *thread, const struct mapped_insn *place)
 {
 	const struct module *module = place->mapping->module;
 	const uint32_t section = place_insn(place)->section;
 	bool others = false;
 
 	for (uint32_t i = catalog_find(module, module->sections[section].start); i < module->insn_count; i++) {
-		struct place other = {place->mapping, i};
+		struct mapped_insn other = {place->mapping, i};
 
 		if (module->insns[i].address >= module->sections[section].end)
 			break;
@@ -65,7 +65,7 @@ static bool set_others(struct torture *torture, struct thread *thread, const str
 /* The section at process->resting[number] rests no more: sets a breakpoint at a random instruction of this section. */
 static void end_rest(struct process *process, unsigned number)
 {
-	const struct place place = process->resting[number];
+	const struct mapped_insn place = process->resting[number];
 
 	process->resting[number].mapping = NULL;
 	extra_clear(process, (enum extra_kind)(EXTRA_REST + number));
@@ -77,7 +77,7 @@ static void end_rest(struct process *process, unsigned number)
  * In a random run: a section that is always aborted never commits. A section therefore sometimes rests: it has no breakpoint
  * until a thread has come to its end, where EXTRA_REST + number is a breakpoint.
  */
-static void rest(struct process *process, const struct place *place)
+static void rest(struct process *process, const struct mapped_insn *place)
 {
 	unsigned number = 0;
 
@@ -97,7 +97,7 @@ void strike_passed(const struct thread *thread, enum extra_kind kind)
 }
 
 /* The thread has passed its breakpoint, which the tool had removed. Sets this breakpoint again, or another one in the section. */
-static void set_again(struct torture *torture, struct thread *thread, const struct place *place)
+static void set_again(struct torture *torture, struct thread *thread, const struct mapped_insn *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 
@@ -120,7 +120,7 @@ static void set_again(struct torture *torture, struct thread *thread, const stru
  * Does the field rseq_cs of the thread's area refer to a descriptor of this section? A file can have several descriptors of one
  * range, so this function compares their contents, and not their addresses.
  */
-static bool is_protected(const struct thread *thread, const struct place *place)
+static bool is_protected(const struct thread *thread, const struct mapped_insn *place)
 {
 	const struct torture_section *section = &place->mapping->module->sections[place_insn(place)->section];
 	struct rseq_cs descriptor;
@@ -140,11 +140,11 @@ static void look_for_handler(struct torture *torture, struct thread *thread)
 		spare_process(torture, thread->process, SPARE_HANDLES);
 }
 
-void strike(struct torture *torture, struct thread *thread, const struct place *place)
+void strike(struct torture *torture, struct thread *thread, const struct mapped_insn *place)
 {
 	struct torture_insn *insn = place_insn(place);
 	struct machine_registers registers;
-	struct place now = *place;
+	struct mapped_insn now = *place;
 
 	if (!process_clear(thread->process, place)) { /* the breakpoint stays, so the thread gets the SIGTRAP */
 		if (!machine_read(thread->tid, &registers)) /* the thread was killed */
@@ -182,7 +182,7 @@ void strike(struct torture *torture, struct thread *thread, const struct place *
 }
 
 /* Does the instruction pointer after the step show that the kernel has aborted the section? */
-static bool was_aborted(const struct place *place, uint64_t ip)
+static bool was_aborted(const struct mapped_insn *place, uint64_t ip)
 {
 	const struct torture_insn *insn = place_insn(place);
 	const struct torture_section *section = &place->mapping->module->sections[insn->section];
@@ -199,7 +199,7 @@ static bool was_aborted(const struct place *place, uint64_t ip)
  */
 static void hide_step(const struct thread *thread, uint64_t ip, uint64_t stack)
 {
-	const struct place *place = &thread->place;
+	const struct mapped_insn *place = &thread->place;
 	const uint64_t abort = place->mapping->module->sections[place_insn(place)->section].abort + place->mapping->bias;
 	uint16_t flags;
 	uint8_t code;
@@ -215,7 +215,7 @@ static void hide_step(const struct thread *thread, uint64_t ip, uint64_t stack)
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step)
 {
 	struct machine_registers registers;
-	struct place place = thread->place;
+	struct mapped_insn place = thread->place;
 	bool known = machine_read(thread->tid, &registers);
 
 	if (known)
@@ -236,7 +236,7 @@ void strike_after_step(struct torture *torture, struct thread *thread, enum step
 
 void strike_interrupted(struct torture *torture, struct thread *thread, enum step step)
 {
-	const struct place place = thread->place;
+	const struct mapped_insn place = thread->place;
 	const uint64_t abort = place.mapping->module->sections[place_insn(&place)->section].abort + place.mapping->bias;
 	struct machine_registers registers;
 
@@ -270,7 +270,7 @@ void strike_again(struct torture *torture)
 		}
 		for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next)
 			for (uint32_t i = 0; i < mapping->module->insn_count; i++) {
-				struct place place = {mapping, i};
+				struct mapped_insn place = {mapping, i};
 
 				if (mapping->set[i] == BREAKPOINT_CLEARED && is_wanted(torture, &place))
 					(void)process_set(process, &place);

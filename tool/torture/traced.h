@@ -32,7 +32,7 @@ struct thread {
 	struct process *process; /* NULL: not known yet */
 	enum thread_state state;
 	enum step step;
-	struct place place;      /* the breakpoint in a section at which the present step, or the last one, began */
+	struct mapped_insn place;      /* the breakpoint in a section at which the present step, or the last one, began */
 	enum extra_kind extra;   /* the breakpoint outside the sections that the thread passes with STEP_EXTRA */
 	bool aside;              /* the thread executes a copy of the instruction (pass.c) */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
@@ -206,7 +206,7 @@ void spare_if_needed(struct torture *torture, struct thread *thread);
  * strike.c. strike() handles the stop of a thread at a breakpoint in a section, and mostly lets the thread make a step. Call
  * strike_after_step() after this step.
  */
-void strike(struct torture *torture, struct thread *thread, const struct place *place);
+void strike(struct torture *torture, struct thread *thread, const struct mapped_insn *place);
 void strike_after_step(struct torture *torture, struct thread *thread, enum step step);
 
 /* Call this instead of strike_after_step() if the thread gets a signal before its step is over. */
@@ -227,8 +227,8 @@ void strike_again(struct torture *torture);
  * whether the store is still to be watched. watch_may_hold() returns false if the process has a seccomp filter, which can forbid
  * what the kernel does after a stop.
  */
-bool watch_wants(const struct torture *torture, const struct place *place);
-bool watch_store(struct torture *torture, struct thread *thread, struct place *place);
+bool watch_wants(const struct torture *torture, const struct mapped_insn *place);
+bool watch_store(struct torture *torture, struct thread *thread, struct mapped_insn *place);
 bool watch_may_hold(const struct thread *thread);
 
 /*

@@ -35,7 +35,8 @@
 #define WATCH_AGAIN_S 0.02
 
 /* Returns the address to which the instruction stores. */
-static uint64_t address_of(const struct torture_store *store, const struct place *place, const struct machine_registers *registers)
+static uint64_t address_of(const struct torture_store *store, const struct mapped_insn *place,
+			   const struct machine_registers *registers)
 {
 	uint64_t address = (uint64_t)store->displacement + (store->thread ? registers->thread : 0);
 
@@ -88,7 +89,7 @@ static bool is_own(const struct thread *thread, const struct machine_registers *
 }
 
 /* Notes a violation, with the first word of `old` and `new` that differs. */
-static void add_violation(struct torture *torture, const struct place *place, uint64_t address, const uint8_t *old,
+static void add_violation(struct torture *torture, const struct mapped_insn *place, uint64_t address, const uint8_t *old,
 			  const uint8_t *new, unsigned width)
 {
 	struct violation *violation = (struct violation *)calloc(1, sizeof(*violation));
@@ -110,7 +111,7 @@ static void add_violation(struct torture *torture, const struct place *place, ui
 	torture->result->violations = violation;
 }
 
-bool watch_wants(const struct torture *torture, const struct place *place)
+bool watch_wants(const struct torture *torture, const struct mapped_insn *place)
 {
 	const struct torture_insn *insn = place_insn(place);
 
@@ -142,8 +143,8 @@ static bool execute_step(struct thread *thread)
  * Lets the thread execute the store, while no other thread runs. Compares `width` bytes of memory before and after the store; in
  * a repeated store these can be several elements. Returns true if the thread has reached another instruction.
  */
-static bool execute(struct torture *torture, struct thread *thread, const struct place *place, uint64_t area, uint64_t address,
-		    unsigned width)
+static bool execute(struct torture *torture, struct thread *thread, const struct mapped_insn *place, uint64_t area,
+		    uint64_t address, unsigned width)
 {
 	struct process *process = thread->process;
 	struct machine_registers after = {.ip = 0};
@@ -187,12 +188,12 @@ static unsigned width_of(const struct torture_store *store, const struct machine
 	return store->width * (unsigned)(count < most ? count : most);
 }
 
-bool watch_store(struct torture *torture, struct thread *thread, struct place *place)
+bool watch_store(struct torture *torture, struct thread *thread, struct mapped_insn *place)
 {
 	const struct torture_store *store = &place_insn(place)->store;
 	struct machine_registers registers, after;
 	uint64_t area, address;
-	struct place next;
+	struct mapped_insn next;
 	bool left = false;
 
 	place_insn(place)->watched++;
