@@ -10,7 +10,8 @@
  *
  *   1. if the C library registers threads (glibc 2.35 and later): the C library's area
  *   2. if copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
- *      rseqkit/detail/agreement.h): that area, unless they leave registration to another component
+ *      rseqkit/detail/agreement.h): that area. If they leave registration to another component, this header registers no
+ *      thread either, and uses the following areas in threads that are registered already
  *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. By the public TLS
  *      protocol, the component that changes the count from 0 to 1 registers the thread. The component that changes it from 1 to
  *      0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
@@ -783,6 +784,14 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	return has_area && rke_is_shared(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
+/* Returns whether librseqkit leaves the registration of threads to another component. */
+RKE_FUNCTION int rke_is_left_to_others(void)
+{
+	struct rke_meeting meeting;
+
+	return rke_look_for_meeting(&meeting) && meeting.passive != 0;
+}
+
 /*
  * Returns where the areas of this process are, and stores their distance from the thread pointer. This source file decides it
  * once, but a later decision can replace RKE_NOWHERE. The decision is one word, and the first decision that is stored counts. If
@@ -893,7 +902,8 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -ENOTSUP    there is no area to share in this process; or the C library isn't glibc and there is no count (see above); or
  *               librseq registers threads, but not this one; or the C library has an area, but nobody has registered this thread
- *               there. Each call looks again
+ *               there; or librseqkit leaves registration to another component, which hasn't registered this thread. Each call
+ *               looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
  *   -EPERM      the system call is refused: seccomp
  *   -EBUSY      this or another thread was registered in another component's private area; the error is permanent
@@ -908,8 +918,8 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  * child the function returns -EAGAIN. The only exception has three conditions: there is no count, the parent is registered, and
  * an earlier call in the process has returned 0. In this case the function returns 0 and changes nothing.
  * Fork: if __rseq_abi is defined, the first call takes the dynamic linker's lock (dl_iterate_phdr()). Make this call before the
- * process forks. glibc's lock stays taken in a child, if another thread opened or closed a library during the fork. Then the first
- * call in that child waits forever.
+ * process forks. glibc's lock stays taken in a child, if another thread opened or closed a library during the fork. Then the
+ * first call in that child waits forever.
  * Cost: a few ns if the thread is registered and there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
@@ -936,6 +946,9 @@ RKE_FUNCTION int rke_thread_register(void)
 	if (place == RKE_SPARE && !rke_is_shared(area))
 		return -ENOTSUP;
 	if (place == RKE_LIBRSEQ && !rke_is_registered(area))
+		return -ENOTSUP;
+	/* The component for which librseqkit has stepped back may have another area, and would end the process. */
+	if (place == RKE_EARLY && !rke_is_registered(area) && rke_is_left_to_others())
 		return -ENOTSUP;
 	if (place == RKE_LIBRSEQ)
 		return 0;

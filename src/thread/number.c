@@ -219,8 +219,7 @@ OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
 
 void rk_number_publish(void)
 {
-	if (__atomic_load_n(&number_offset, __ATOMIC_RELAXED) == 0)
-		PUBLISH(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
+	PUBLISH(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
 }
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void begin_numbers(void)

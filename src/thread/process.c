@@ -78,7 +78,8 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 		.signature = RK_SIGNATURE,
 		.state_version = RK_THREAD_STATE_VERSION,
 		.state_size = sizeof(struct rk_thread_state),
-		.passive = plan->reason != RK_REASON_NONE && !rk_kind_planned(plan)->strangers_share,
+		.passive = plan->reason == RK_REASON_TOLD ||
+			   (plan->reason != RK_REASON_NONE && !rk_kind_planned(plan)->strangers_share),
 	};
 }
 

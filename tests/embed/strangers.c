@@ -26,6 +26,8 @@ static void *work(void *registered)
 
 	printf("hits: %d, %s\n", entered, owner());
 	*(int *)registered += neighbour();
+	entered = enter();
+	printf("later: %d, %s\n", entered, owner());
 	return NULL;
 }
 
