@@ -78,7 +78,7 @@ RKI_BEGIN_DECLS
  *   RSEQKIT_AREA=ktls     the kernel registers threads (ktls.h)
  *
  * The following list says for each activity which system calls the library makes. Tests run each activity under a filter that
- * kills the process at any call that isn't listed (test_filter.c and test_filter_structures.c in tests/beside/coexist/). Fences that
+ * kills the process at any call that isn't listed (test_filter*.c in tests/beside/coexist/). Fences that
  * visit CPUs (remote.h) and a thread's end aren't tested. "With musl" names the calls that musl programs make instead.
  *   deciding (rk_process_init())
  *                         rseq (at most 10 times; at most 16 if the library asks the kernel to register threads, ktls.h)

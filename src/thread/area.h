@@ -66,9 +66,9 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 
 /*
  * PUBLISH sets an exported word once. The linker may have put its own copy of the word into the executable (a copy relocation).
- * The symbol is bound to that copy, or to the word of another copy of the library, and most modules read it. But a module that was
- * opened with RTLD_DEEPBIND reads the word of this copy of the library, NAME_here, and calls this copy's functions. Both words are
- * therefore set. OWN_WORD declares NAME_here for a word.
+ * The symbol is bound to that copy, or to the word of another copy of the library, and most modules read it. But a module that
+ * was opened with RTLD_DEEPBIND reads the word of this copy of the library, NAME_here, and calls this copy's functions. Both
+ * words are therefore set. OWN_WORD declares NAME_here for a word.
  */
 #define OWN_WORD(type, name, symbol) static type name##_here __attribute__((__alias__(#symbol)))
 #define PUBLISH(name, value)                                                                                           \

@@ -33,7 +33,7 @@ void source_check(struct source *source);
  */
 Dwarf_Line *source_line(Dwfl_Module *module, Dwarf_Addr address);
 
-/* Writes a symbol as in the source: demangles a name of C++ or Rust, and copies other names. Other bytes than ASCII become '?'. */
+/* Writes a symbol as in the source: demangles a name of C++ or Rust, and copies other names. Bytes outside ASCII become '?'. */
 void source_name(char *to, size_t size, const char *symbol);
 
 /* Opens a regular file for reading. Returns a descriptor, or -1. */
