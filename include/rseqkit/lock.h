@@ -162,8 +162,8 @@ RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds
  * Releases a lock that the calling thread took.
  *
  * Parameters: `data` is the pointer that rk_lock_here() or another such function stored in *data when it took the lock.
- * Returns 0; -EPERM when the calling thread doesn't hold the lock. A signal handler must release only locks that the handler
- * took.
+ * Returns 0; -EPERM when the calling thread doesn't hold the lock, or took it through another copy of the library. A signal
+ * handler must release only locks that the handler took.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). Cost:
  * see rk_lock_here_for(). If a thread waits, the call also makes a system call.
  */

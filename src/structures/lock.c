@@ -47,8 +47,8 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-#ifdef __GLIBC__ /* with other libcs the constructor calls rk_number_publish(), if possible */
-	rk_number_publish();
+#ifdef __GLIBC__ /* with other libcs the constructor of lock_take.c does this, if possible */
+	rk_lock_publish_number();
 #endif
 	(void)rk_number_mine(); /* before a fork, so that in a child of clone() the number still identifies this thread */
 	*lock = (struct rk_lock *)item;
@@ -95,19 +95,4 @@ int rk_lock_destroy(struct rk_lock *lock)
 			return -EBUSY;
 	}
 	return rk_percpu_free_for(pool, lock, __builtin_return_address(0));
-}
-
-static bool is_possible(int index)
-{
-	return index == RK_INDEX_OVERFLOW || rk_cpus_has(rk_cpus_get(), index);
-}
-
-void *rk_lock_data(struct rk_lock *lock, int index)
-{
-	return is_possible(index) ? (char *)rk_lock_slot(lock, index) + RK_LOCK_HEADER : NULL;
-}
-
-int rk_lock_index(const struct rk_lock *lock, const void *data)
-{
-	return (int)(((intptr_t)data - RK_LOCK_HEADER - (intptr_t)lock) >> RK_STRIDE_SHIFT);
 }

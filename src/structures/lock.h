@@ -33,7 +33,7 @@
  *                                                  that forked; and if no fork handlers run, the child doesn't know the
  *                                                  holders
  * A holder is therefore identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from
- * the thread pointer. No two threads ever have the same number.
+ * the thread pointer (lock_take.c). No two threads ever have the same number.
  */
 #ifndef RK_SRC_LOCK_H
 #define RK_SRC_LOCK_H
@@ -51,5 +51,11 @@ static inline struct rki_lock_slot *rk_lock_slot(const struct rk_lock *lock, int
 {
 	return (struct rki_lock_slot *)rk_percpu_slot(lock, index);
 }
+
+/*
+ * Stores in rki_number_offset where inlined code finds a thread's number. Call this function only if this copy's thread block
+ * (thread/area.h) is in static TLS. Async-signal-safe.
+ */
+void rk_lock_publish_number(void);
 
 #endif /* RK_SRC_LOCK_H */

@@ -24,11 +24,13 @@
 #include <rseqkit/remote.h>
 #include <rseqkit/thread.h>
 #include <errno.h>
+#include "os/cpus.h"
 #include "os/kernel.h"
 #include "os/limit.h"
 #include "sync/readers.h"
 #include "sync/claim.h"
 #include "os/fence.h"
+#include "thread/area.h"
 #include "thread/holder.h"
 #include "thread/number.h"
 
@@ -53,6 +55,21 @@ static intptr_t lock_number(void)
 static bool is_elsewhere(intptr_t holder)
 {
 	return holder != 0 && rk_holder_is_elsewhere((uint64_t)holder);
+}
+
+static bool is_possible(int index)
+{
+	return index == RK_INDEX_OVERFLOW || rk_cpus_has(rk_cpus_get(), index);
+}
+
+void *rk_lock_data(struct rk_lock *lock, int index)
+{
+	return is_possible(index) ? (char *)rk_lock_slot(lock, index) + RK_LOCK_HEADER : NULL;
+}
+
+int rk_lock_index(const struct rk_lock *lock, const void *data)
+{
+	return (int)(((intptr_t)data - RK_LOCK_HEADER - (intptr_t)lock) >> RK_STRIDE_SHIFT);
 }
 
 /* Functions that wait, and wake waiters */
@@ -327,4 +344,29 @@ int rki_lock_release_slow(void *data, int is_free)
 		return -EPERM;
 	reopen(slot);
 	return 0;
+}
+
+/*
+ * Headers declare this variable const; thread/area.c says why. The variable is in this file, not in thread/number.c. A shared
+ * library that contains librseqkit.a and takes no locks has thread/number.o, and exports what is in it. A plugin with
+ * librseqkit.so would read that library's number, and call the functions of this file in librseqkit.so. Here, each
+ * module that exports the variable also exports the functions that compare numbers with it.
+ */
+#ifdef RK_ONE_FILE
+#define number_offset rki_number_offset
+#else
+RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
+#endif
+ptrdiff_t number_offset;
+OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
+
+void rk_lock_publish_number(void)
+{
+	PUBLISH(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
+}
+
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void publish_number(void)
+{
+	if (rk_block_is_static())
+		rk_lock_publish_number();
 }

@@ -208,23 +208,7 @@ static void in_child(void)
 	tell_initial(p, number != 0 ? number : NOBODY);
 }
 
-/* Headers declare this variable const; area.c says why. */
-#ifdef RK_ONE_FILE
-#define number_offset rki_number_offset
-#else
-RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
-#endif
-ptrdiff_t number_offset;
-OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
-
-void rk_number_publish(void)
-{
-	PUBLISH(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
-}
-
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void begin_numbers(void)
 {
-	if (rk_block_is_static())
-		rk_number_publish();
 	(void)pthread_atfork(NULL, NULL, in_child);
 }

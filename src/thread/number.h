@@ -52,10 +52,4 @@ uint64_t rk_number_process(void);
 bool rk_number_is_wiped(void);
 bool rk_number_is_hopeless(void);
 
-/*
- * Stores in rki_number_offset where inlined code finds a thread's number. Call this function only if this copy's thread block
- * (area.h) is in static TLS. Async-signal-safe.
- */
-void rk_number_publish(void);
-
 #endif /* RK_SRC_NUMBER_H */
