@@ -15,7 +15,7 @@ void *bench_rcu_floor_gate;
 
 static struct bench_rcu_object first = {1};
 static uint64_t all_seen;
-static bool somebody_inside;
+static bool was_inside;
 
 #if BENCH_HAVE_URCU_FLAVOURS
 struct flavour {
@@ -95,7 +95,7 @@ void bench_rcu_count(uint64_t seen, bool inside)
 {
 	__atomic_fetch_add(&all_seen, seen, __ATOMIC_RELAXED);
 	if (inside)
-		__atomic_store_n(&somebody_inside, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&was_inside, true, __ATOMIC_RELAXED);
 }
 
 uint64_t bench_sum_rcu(void)
@@ -105,9 +105,9 @@ uint64_t bench_sum_rcu(void)
 
 bool bench_settle_rcu(void)
 {
-	bool settled = !somebody_inside;
+	bool settled = !was_inside;
 
-	somebody_inside = false;
+	was_inside = false;
 	return settled;
 }
 

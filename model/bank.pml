@@ -125,7 +125,7 @@ inline own(b)
 	owned[3 * me + b] = true
 }
 
-/* From here on owner 0 is possibly missing. */
+/* From here on owner 0 can be missing. */
 inline may_end()
 {
 	if

@@ -31,10 +31,10 @@
 byte held[2];          /* the local thread that holds the lock, plus 1; 0: none */
 bool closed[2];        /* a remote thread has closed the lock for sections */
 byte claim[2] = NOBODY;
-bool waiting[2];       /* local threads possibly sleep until the lock is free */
+bool waiting[2];       /* local threads can sleep until the lock is free */
 byte turn[2];          /* the word that the local threads sleep on */
 byte asleep[2];        /* the kernel's list of sleepers, a bit for each thread */
-bool wanted[2];        /* the remote thread that closed the lock possibly sleeps until there is no holder */
+bool wanted[2];        /* the remote thread that closed the lock can sleep until there is no holder */
 byte emptied[2];       /* the word that this remote thread sleeps on */
 bool wanting[2];       /* this remote thread sleeps */
 byte late[THREADS] = NONE; /* the lock that the thread has unlocked, while other threads don't see this yet */
@@ -87,7 +87,7 @@ inline wake_one(s)
 	}
 }
 
-/* An unlock wakes both kinds of sleepers, because the remote thread has possibly given up by then. */
+/* An unlock wakes both kinds of sleepers, because the remote thread may have given up by then. */
 inline wake(s)
 {
 #if REMOTES > 0

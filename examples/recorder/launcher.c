@@ -32,7 +32,7 @@ static const char help[] =
 	"for https://ui.perfetto.dev or chrome://tracing.\n"
 	"\n"
 	"  -o, --output=FILE  the trace, recorder.json without it; children's have their number\n"
-	"                     behind that name\n"
+	"                     with that name\n"
 	"  -s, --size=BYTES   of each CPU's ring, a power of two from 8192 to 1073741824; 4194304\n"
 	"                     without it. What doesn't fit until it is written out is lost, and\n"
 	"                     the trace says how much\n"

@@ -64,13 +64,13 @@ void thread_begin(void)
 static int threads_left(int file)
 {
 	char text[1024], state;
-	const char *behind;
+	const char *after;
 	int count = 0;
 	ssize_t got = pread(file, text, sizeof(text) - 1, 0);
 
 	text[got > 0 ? got : 0] = '\0';
-	behind = strrchr(text, ')'); /* the last ')', because the program's name can also contain ')' */
-	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+	after = strrchr(text, ')'); /* the last ')', because the program's name can also contain ')' */
+	if (after == NULL || sscanf(after, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
 				     &state, &count) != 2)
 		return 0;
 	return state == 'Z' ? count - 1 : count;

@@ -331,7 +331,7 @@ static int open_file(void)
 }
 
 /* Cuts off an event that was written only in part. */
-static void end_behind_whole(size_t done)
+static void cut_unfinished(size_t done)
 {
 	off_t end = lseek(fd, 0, SEEK_CUR);
 	size_t whole = done;
@@ -358,7 +358,7 @@ int trace_flush(void)
 			failed = -errno;
 	}
 	if (failed < 0 && done > 0)
-		end_behind_whole(done);
+		cut_unfinished(done);
 	written += used;
 	used = last = 0;
 	return failed;

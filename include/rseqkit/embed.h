@@ -901,7 +901,7 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  *
  * Returns 0, or one of the following negative errnos. After an error nothing has changed.
  *   -ENOTSUP    there is no area to share in this process; or the C library isn't glibc and there is no count (see above); or
- *               librseq registers threads, but not this one; or the C library has an area, but nobody has registered this thread
+ *               librseq registers threads, but not this one; or the C library has an area, but this thread is not registered
  *               there; or librseqkit leaves registration to another component, which hasn't registered this thread. Each call
  *               looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp

@@ -271,17 +271,17 @@ static bool take_between(struct rk_percpu *pool, struct place *place, size_t end
 static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 {
 	for (int tries = 1;; tries++) {
-		size_t hint = __atomic_load_n(&pool->hint, __ATOMIC_RELAXED), behind;
+		size_t hint = __atomic_load_n(&pool->hint, __ATOMIC_RELAXED), after;
 
 		place->range_number = hint;
 		if (__atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) > 0) {
 			if (take_between(pool, place, SIZE_MAX))
 				return true;
-			behind = place->range_number;
+			after = place->range_number;
 			place->range_number = 0;
 			if (take_between(pool, place, hint))
 				return true;
-			place->range_number = behind;
+			place->range_number = after;
 		}
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;

@@ -52,9 +52,9 @@ static bool is_inside(const char *thread)
 static struct region *take_region(char *thread)
 {
 	for (int i = 0; i < SLOTS; i++) {
-		char *nobody = NULL;
+		char *unused = NULL;
 
-		if (__atomic_compare_exchange_n(&regions[i].thread, &nobody, thread, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&regions[i].thread, &unused, thread, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			return &regions[i];
 	}
 	return NULL;

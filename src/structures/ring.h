@@ -30,7 +30,7 @@ struct ring_log {
 	char unused_too[RK_LOG_DATA - RKI_RING_TAIL - sizeof(int64_t)];
 };
 
-_Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
+_Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data come after it");
 _Static_assert(offsetof(struct ring_log, tail) == RKI_RING_TAIL, "as the header says");
 
 /* State of rk_ring_merge() for one CPU: the CPU's next record. */

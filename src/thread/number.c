@@ -43,7 +43,7 @@
 
 #define NUMBER (((uint64_t)1 << 39) - 1)
 #define COPY (~NUMBER & ~RK_NUMBER_BRACKET & ~RK_NUMBER_FLAG)
-#define NOBODY UINT64_MAX /* `initial` in a child whose first thread had no number at the fork */
+#define NO_NUMBER UINT64_MAX /* `initial` in a child whose first thread had no number at the fork */
 #define DRAWING UINT64_MAX /* `first` while a thread draws it */
 
 struct page {
@@ -145,7 +145,7 @@ static uint64_t draw(struct page *p)
 	 * handler has stored `initial` meanwhile, the exchange changes nothing.
 	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
-		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+		(void)__atomic_compare_exchange_n(&p->initial, &none, NO_NUMBER, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 	none = 0;
 	drawn = rk_number_draw();
 	return __atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
@@ -205,7 +205,7 @@ static void in_child(void)
 	if (p == NULL)
 		return;
 	(void)first_number(p);
-	tell_initial(p, number != 0 ? number : NOBODY);
+	tell_initial(p, number != 0 ? number : NO_NUMBER);
 }
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void begin_numbers(void)

@@ -44,7 +44,7 @@ build() { # NAME OPTION...
 	EOF
 	build far.so -shared far.S
 	expect 0 "$RSEQKIT" lint --all far.so
-	assert_says "[entry] note: this is possibly a jump into the range"
+	assert_says "[entry] note: this may be a jump into the range"
 }
 
 @test "a jump into a section, from code without symbols and unwind information: a note" {
@@ -60,7 +60,7 @@ build() { # NAME OPTION...
 	strip -o stripped.so bare.so
 	for file in bare.so stripped.so; do
 		expect 0 "$RSEQKIT" lint --all $file
-		assert_says "[entry] note: this is possibly a jump into the range"
+		assert_says "[entry] note: this may be a jump into the range"
 	done
 }
 

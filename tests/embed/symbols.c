@@ -44,7 +44,7 @@ int main(void)
 #else
 	expect(rke_offset_of_count() == 0, "no count is found");
 #endif
-	expect(rke_early_users() == NULL, "nobody is counted");
+	expect(rke_early_users() == NULL, "no user is counted");
 	printf("1..%d\n", number);
 	return failures != 0;
 }

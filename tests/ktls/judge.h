@@ -68,15 +68,15 @@ static inline bool judge_says_cpu(const struct place *place, unsigned cpu)
 static inline bool judge_cpu_as_it_is(const struct place *place)
 {
 	for (int wrong = 0; wrong < 3;) {
-		unsigned before = 0, behind = 1;
+		unsigned before = 0, second = 1;
 		bool right;
 
 		(void)RAW3(__NR_getcpu, &before, NULL, NULL);
 		right = judge_says_cpu(place, before);
-		(void)RAW3(__NR_getcpu, &behind, NULL, NULL);
+		(void)RAW3(__NR_getcpu, &second, NULL, NULL);
 		if (right)
 			return true;
-		wrong += before == behind;
+		wrong += before == second;
 	}
 	return false;
 }

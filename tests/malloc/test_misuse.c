@@ -299,7 +299,7 @@ static void misuse_of_caches_ends_the_process(void **state)
 	expect_all(of_caches, sizeof(of_caches) / sizeof(of_caches[0]));
 }
 
-static void write_behind_span(void)
+static void write_after_span(void)
 {
 	char *first = malloc(64), *at = hide(first);
 
@@ -308,7 +308,7 @@ static void write_behind_span(void)
 		*at = 1;
 }
 
-static void write_behind_large(void)
+static void write_after_large(void)
 {
 	char *at = hide(malloc(100000));
 
@@ -335,10 +335,10 @@ static void guards_are_there(void **state)
 	int status;
 
 	(void)state;
-	status = end_of(write_behind_large, text, sizeof(text));
+	status = end_of(write_after_large, text, sizeof(text));
 	if (is_on)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	status = end_of(write_behind_span, text, sizeof(text));
+	status = end_of(write_after_span, text, sizeof(text));
 	if (is_on)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	else

@@ -258,7 +258,7 @@ static void vfork_and_allocate(bool is_refused)
 	free_all();
 }
 
-static int vfork_behind_a_filter(void)
+static int vfork_under_a_filter(void)
 {
 	vfork_and_allocate(true);
 	return 0;
@@ -275,11 +275,11 @@ static void vfork_children_allocate(void **state)
 	vfork_and_allocate(false);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
 	/* If a filter refuses rseq, the allocator's vfork() can't unregister the parent, and makes the child by fork(). */
-	assert_int_equal(in_child(vfork_behind_a_filter), 0);
+	assert_int_equal(in_child(vfork_under_a_filter), 0);
 }
 
 /* A filter makes madvise() return 0 without effect, so the memory isn't given back. */
-static int calloc_behind_a_filter(void)
+static int calloc_under_a_filter(void)
 {
 	enum { RUNS = 200, SIZE = 60000 };
 	static const unsigned char none[SIZE];
@@ -304,7 +304,7 @@ static int calloc_behind_a_filter(void)
 static void zeroed_whatever_a_filter_says(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(calloc_behind_a_filter), 0);
+	assert_int_equal(in_child(calloc_under_a_filter), 0);
 }
 
 /* This handler runs at any instruction. malloc() in this handler is allowed to fail, but must not wait. */

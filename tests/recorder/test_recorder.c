@@ -33,7 +33,7 @@ static const char *path_of(const char *name)
 	return path;
 }
 
-static long number_behind(const char *line, const char *key)
+static long number_after(const char *line, const char *key)
 {
 	const char *at = strstr(line, key);
 
@@ -56,7 +56,7 @@ static struct trace read_trace(const char *name)
 
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file) != NULL) {
-		long thread = number_behind(line, "\"thread\":"), sequence = number_behind(line, "\"sequence\":");
+		long thread = number_after(line, "\"thread\":"), sequence = number_after(line, "\"sequence\":");
 
 		trace.lines += line[0] == '[' || line[0] == '{';
 		trace.aligned += is_event(line, "aligned_alloc");
@@ -71,9 +71,9 @@ static struct trace read_trace(const char *name)
 			next[thread] = sequence + 1;
 		}
 		if (is_event(line, "recording ends")) {
-			trace.made = number_behind(line, "\"made\":");
-			trace.recorded = number_behind(line, "\"recorded\":");
-			trace.lost = number_behind(line, "\"lost\":");
+			trace.made = number_after(line, "\"made\":");
+			trace.recorded = number_after(line, "\"recorded\":");
+			trace.lost = number_after(line, "\"lost\":");
 		}
 	}
 	assert_int_equal(fclose(file), 0);

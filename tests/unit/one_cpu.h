@@ -19,12 +19,12 @@
 
 /* The contents of a slot. `word` is between two other words, so that tests can use positive and negative offsets. */
 struct slot {
-	intptr_t before, word, behind;
+	intptr_t before, word, following;
 	unsigned char bytes[GUARD + LENGTH_MAX + GUARD];
 };
 
 #define BEFORE (-(ptrdiff_t)sizeof(intptr_t))
-#define BEHIND ((ptrdiff_t)sizeof(intptr_t))
+#define FOLLOWING ((ptrdiff_t)sizeof(intptr_t))
 #define WIDE INTPTR_MIN /* a value that doesn't fit an immediate operand */
 
 static struct rk_percpu *pool;

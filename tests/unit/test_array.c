@@ -9,7 +9,7 @@
 #define CAPACITY 5
 
 /*
- * Returns the element number `which`; elements are pointers. The array begins at `word` of one_cpu.h's slot. `behind` is the
+ * Returns the element number `which`; elements are pointers. The array begins at `word` of one_cpu.h's slot. `following` is the
  * array's capacity, and `bytes` has its elements.
  */
 static void *element(const struct slot *slot, int which)
@@ -32,7 +32,7 @@ static void last_in_first_out(void **state)
 
 		memset(slot, 0xa5, sizeof(*slot));
 		slot->word = 0;
-		slot->behind = CAPACITY;
+		slot->following = CAPACITY;
 		EXPECT(RK_UNEQUAL, index, array_pop, &item->word, &got);
 		assert_null(got);
 		for (int i = 0; i < CAPACITY; i++)
@@ -59,10 +59,10 @@ static void last_in_first_out(void **state)
 		assert_int_equal(RK_ARRAY_LENGTH(slot->word), 0);
 		assert_int_equal(RK_ARRAY_MOVED(slot->word), 2 * CAPACITY);
 		assert_int_equal(slot->word, moved + RK_ARRAY_POPPED(CAPACITY));
-		slot->behind = 0;
+		slot->following = 0;
 		EXPECT(RK_UNEQUAL, index, array_push, &item->word, &objects[0]);
 		assert_int_equal(slot->before, (intptr_t)(UINTPTR_MAX / 0xff * 0xa5));
-		assert_int_equal(slot->behind, 0);
+		assert_int_equal(slot->following, 0);
 	}
 }
 
@@ -79,7 +79,7 @@ static void the_count_wraps(void **state)
 		intptr_t before = (intptr_t)((UINTPTR_MAX << 16) | (uintptr_t)length);
 
 		slot->word = before;
-		slot->behind = CAPACITY;
+		slot->following = CAPACITY;
 		EXPECT(RK_DONE, BY_CPU, array_push, &item->word, item);
 		assert_int_equal(slot->word, length + 1);
 		slot->word = before;
@@ -137,13 +137,13 @@ static void copies_every_length_out(void **state)
 		void *popped;                                                                                          \
                                                                                                                        \
 		slot_of(index)->word = 0;                                                                              \
-		slot_of(index)->behind = CAPACITY;                                                                     \
+		slot_of(index)->following = CAPACITY;                                                                     \
 		EXPECT_KEPT(name, index, array_push, &item->word, many);                                               \
 		EXPECT_KEPT(name, index, array_pop, &item->word, &popped);                                             \
 		slot_of(index)->word = 0;                                                                              \
-		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 0, BEHIND, many, 3, 1);                       \
-		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 1, BEHIND, many, 12, 2);                      \
-		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 2, BEHIND, many, sizeof(many), 3);            \
+		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 0, FOLLOWING, many, 3, 1);                       \
+		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 1, FOLLOWING, many, 12, 2);                      \
+		EXPECT_KEPT(name, index, copy_out_if_equal, &item->word, 2, FOLLOWING, many, sizeof(many), 3);            \
 	} while (0)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
@@ -163,7 +163,7 @@ static void nothing_elsewhere(void **state)
 	if (!works(BY_AT))
 		SKIP("no rseq, or a build without critical sections");
 	slot->word = 0;
-	slot->behind = CAPACITY;
+	slot->following = CAPACITY;
 	saved = *slot;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		int other = others[i] < 0 ? others[i] : cpu + others[i];
@@ -172,7 +172,7 @@ static void nothing_elsewhere(void **state)
 			continue;
 		EXPECT_WRONG_CPU(rk_at_array_push(&item->word, item, other));
 		EXPECT_WRONG_CPU(rk_at_array_pop(&item->word, &got, other));
-		EXPECT_WRONG_CPU(rk_at_copy_out_if_equal(&item->word, 0, BEHIND, out, sizeof(out), 1, other));
+		EXPECT_WRONG_CPU(rk_at_copy_out_if_equal(&item->word, 0, FOLLOWING, out, sizeof(out), 1, other));
 		assert_null(got);
 	}
 	assert_int_equal(rk_vfork_begin(), 0);
@@ -180,7 +180,7 @@ static void nothing_elsewhere(void **state)
 		got = item;
 		assert_int_equal(BY_INDEX(index, cpu, array_push, &item->word, item), RK_NO_RSEQ);
 		assert_int_equal(BY_INDEX(index, cpu, array_pop, &item->word, &got), RK_NO_RSEQ);
-		assert_int_equal(BY_INDEX(index, cpu, copy_out_if_equal, &item->word, 0, BEHIND, out, 8, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, copy_out_if_equal, &item->word, 0, FOLLOWING, out, 8, 1), RK_NO_RSEQ);
 		assert_null(got);
 	}
 	assert_int_equal(rk_vfork_end(), 0);

@@ -20,9 +20,9 @@ static void adds_through_a_pointer(void **state)
 		intptr_t words[3] = {1, 2, 3};
 
 		slot->word = 0;
-		EXPECT(RK_UNEQUAL, index, add_through, &item->word, BEHIND, 5);
+		EXPECT(RK_UNEQUAL, index, add_through, &item->word, FOLLOWING, 5);
 		slot->word = (intptr_t)&words[1];
-		EXPECT(RK_DONE, index, add_through, &item->word, BEHIND, WIDE);
+		EXPECT(RK_DONE, index, add_through, &item->word, FOLLOWING, WIDE);
 		EXPECT(RK_DONE, index, add_through, &item->word, BEFORE, -4);
 		EXPECT(RK_DONE, index, add_through, &item->word, 0, 100);
 		assert_int_equal(slot->word, (intptr_t)&words[1]);
@@ -112,11 +112,11 @@ static void links_are_anywhere(void **state)
 }
 
 /* Checks the slot's word, and the words before and after it. */
-#define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_behind)                                                   \
+#define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_following)                                                   \
 	do {                                                                                                           \
 		assert_int_equal((slot)->before, wanted_before);                                                       \
 		assert_int_equal((slot)->word, wanted_word);                                                           \
-		assert_int_equal((slot)->behind, wanted_behind);                                                       \
+		assert_int_equal((slot)->following, wanted_following);                                                       \
 	} while (0)
 
 static void stores_if_both_are_equal(void **state)
@@ -127,13 +127,13 @@ static void stores_if_both_are_equal(void **state)
 
 		slot->before = WIDE;
 		slot->word = 2;
-		slot->behind = 3;
-		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 9);
-		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 2, BEHIND, 4, 9);
+		slot->following = 3;
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 1, FOLLOWING, 3, 9);
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 2, FOLLOWING, 4, 9);
 		EXPECT(RK_UNEQUAL, index, store_if_both_equal_release, &item->word, 2, BEFORE, 3, 9);
-		EXPECT(RK_UNEQUAL, index, store_if_both_equal_release, &item->word, 3, BEHIND, 3, 9);
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal_release, &item->word, 3, FOLLOWING, 3, 9);
 		ASSERT_SLOT(slot, WIDE, 2, 3);
-		EXPECT(RK_DONE, index, store_if_both_equal, &item->word, 2, BEHIND, 3, WIDE);
+		EXPECT(RK_DONE, index, store_if_both_equal, &item->word, 2, FOLLOWING, 3, WIDE);
 		ASSERT_SLOT(slot, WIDE, works(index) ? WIDE : 2, 3);
 		EXPECT(RK_DONE, index, store_if_both_equal_release, &item->word, WIDE, BEFORE, WIDE, 0);
 		ASSERT_SLOT(slot, WIDE, works(index) ? 0 : 2, 3);
@@ -149,11 +149,11 @@ static void stores_two_words(void **state)
 
 		slot->before = 1;
 		slot->word = 2;
-		slot->behind = 3;
-		EXPECT(RK_UNEQUAL, index, store_two_if_equal, &item->word, 1, BEHIND, 30, 20);
+		slot->following = 3;
+		EXPECT(RK_UNEQUAL, index, store_two_if_equal, &item->word, 1, FOLLOWING, 30, 20);
 		EXPECT(RK_UNEQUAL, index, store_two_if_equal_release, &item->word, WIDE, BEFORE, 10, 20);
 		ASSERT_SLOT(slot, 1, 2, 3);
-		EXPECT(RK_DONE, index, store_two_if_equal, &item->word, 2, BEHIND, 30, WIDE);
+		EXPECT(RK_DONE, index, store_two_if_equal, &item->word, 2, FOLLOWING, 30, WIDE);
 		ASSERT_SLOT(slot, 1, done ? WIDE : 2, done ? 30 : 3);
 		EXPECT(RK_DONE, index, store_two_if_equal_release, &item->word, WIDE, BEFORE, WIDE, 0);
 		ASSERT_SLOT(slot, done ? WIDE : 1, done ? 0 : 2, done ? 30 : 3);
@@ -249,13 +249,13 @@ static void copies_constant_lengths(void **state)
 		EXPECT_KEPT(name, index, add_through, &item->word, 0, 1);                                              \
 		EXPECT_KEPT(name, index, pop, &item->word, 1, NEXT, &popped);                                          \
 		EXPECT_KEPT(name, index, load, &item->word, &got);                                                     \
-		EXPECT_KEPT(name, index, store_two_if_equal, &item->word, 0, BEHIND, 3, 1);                            \
-		EXPECT_KEPT(name, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 2);                           \
+		EXPECT_KEPT(name, index, store_two_if_equal, &item->word, 0, FOLLOWING, 3, 1);                            \
+		EXPECT_KEPT(name, index, store_if_both_equal, &item->word, 1, FOLLOWING, 3, 2);                           \
 		got = 2;                                                                                               \
 		EXPECT_KEPT(name, index, compare_exchange, &item->word, &got, 2);                                      \
-		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 2, BEHIND, "123", 3, 3);                          \
-		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 3, BEHIND, "123456789abc", 12, 4);                \
-		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 4, BEHIND, many, sizeof(many), 5);                \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 2, FOLLOWING, "123", 3, 3);                          \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 3, FOLLOWING, "123456789abc", 12, 4);                \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 4, FOLLOWING, many, sizeof(many), 5);                \
 	} while (0)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
@@ -311,12 +311,12 @@ static void nothing_on_another_cpu(void **state)
 		EXPECT_WRONG_CPU(rk_at_pop(&item->word, 0, NEXT, &got, other));
 		EXPECT_WRONG_CPU(rk_at_push(&item->word, &node, NEXT, other));
 		EXPECT_WRONG_CPU(rk_at_push_release(&item->word, &node, NEXT, other));
-		EXPECT_WRONG_CPU(rk_at_store_if_both_equal(&item->word, 0, BEHIND, 0, 1, other));
-		EXPECT_WRONG_CPU(rk_at_store_if_both_equal_release(&item->word, 0, BEHIND, 0, 1, other));
-		EXPECT_WRONG_CPU(rk_at_store_two_if_equal(&item->word, 0, BEHIND, 1, 1, other));
-		EXPECT_WRONG_CPU(rk_at_store_two_if_equal_release(&item->word, 0, BEHIND, 1, 1, other));
-		EXPECT_WRONG_CPU(rk_at_copy_if_equal(&item->word, 0, BEHIND, &node, 8, 1, other));
-		EXPECT_WRONG_CPU(rk_at_copy_if_equal_release(&item->word, 0, BEHIND, &node, 8, 1, other));
+		EXPECT_WRONG_CPU(rk_at_store_if_both_equal(&item->word, 0, FOLLOWING, 0, 1, other));
+		EXPECT_WRONG_CPU(rk_at_store_if_both_equal_release(&item->word, 0, FOLLOWING, 0, 1, other));
+		EXPECT_WRONG_CPU(rk_at_store_two_if_equal(&item->word, 0, FOLLOWING, 1, 1, other));
+		EXPECT_WRONG_CPU(rk_at_store_two_if_equal_release(&item->word, 0, FOLLOWING, 1, 1, other));
+		EXPECT_WRONG_CPU(rk_at_copy_if_equal(&item->word, 0, FOLLOWING, &node, 8, 1, other));
+		EXPECT_WRONG_CPU(rk_at_copy_if_equal_release(&item->word, 0, FOLLOWING, &node, 8, 1, other));
 		assert_null(got);
 		assert_int_equal(node.next, -1);
 		assert_memory_equal(slot_of(BY_AT), &saved, sizeof(saved));
@@ -343,8 +343,8 @@ static void nothing_without_registration(void **state)
 		assert_int_equal(BY_INDEX(index, cpu, pop, &item->word, 1, NEXT, &got), RK_NO_RSEQ);
 		assert_int_equal(BY_INDEX(index, cpu, push, &item->word, &node, NEXT), RK_NO_RSEQ);
 		assert_int_equal(BY_INDEX(index, cpu, store_if_both_equal, &item->word, 0, 0, 0, 1), RK_NO_RSEQ);
-		assert_int_equal(BY_INDEX(index, cpu, store_two_if_equal, &item->word, 0, BEHIND, 1, 1), RK_NO_RSEQ);
-		assert_int_equal(BY_INDEX(index, cpu, copy_if_equal, &item->word, 0, BEHIND, &node, 8, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, store_two_if_equal, &item->word, 0, FOLLOWING, 1, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, copy_if_equal, &item->word, 0, FOLLOWING, &node, 8, 1), RK_NO_RSEQ);
 	}
 	assert_int_equal(rk_vfork_end(), 0);
 	assert_null(got);

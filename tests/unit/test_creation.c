@@ -253,7 +253,7 @@ static void taken_at_every_instruction(void **state)
 	assert_int_equal(rk_percpu_destroy(shared), 0);
 }
 
-static bool fork_behind_open;
+static bool fork_after_open;
 static pid_t reader = -1;
 static int read_by_child;
 
@@ -265,8 +265,8 @@ static long called(long number, const long arguments[6])
 {
 	long result = really(number, arguments);
 
-	if (number == SYS_openat && fork_behind_open) {
-		fork_behind_open = false;
+	if (number == SYS_openat && fork_after_open) {
+		fork_after_open = false;
 		reader = fork();
 		if (reader > 0)
 			read_by_child = exit_status_of(reader);
@@ -278,7 +278,7 @@ static int read_beside_a_child(void)
 {
 	int count;
 
-	fork_behind_open = true;
+	fork_after_open = true;
 	count = rk_cpus_count();
 	if (reader == 0)
 		_exit(count % 128);

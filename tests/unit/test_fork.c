@@ -266,7 +266,7 @@ static void bracket(void)
 	CHECK(rk_vfork_end() == 0);
 }
 
-static int nobody_registered_in_the_child(void)
+static int none_registered_in_the_child(void)
 {
 	CHECK(kernel_says_registered(rk_thread_area(), process_info().length));
 	CHECK(registered_in_child == 0);
@@ -276,7 +276,7 @@ static int nobody_registered_in_the_child(void)
 static void a_bracket_in_a_child_is_its_own(void **state)
 {
 	static const struct interrupted interrupted = {nothing, bracket, bracket_in_child,
-						       nobody_registered_in_the_child, false};
+						       none_registered_in_the_child, false};
 
 	(void)state;
 	if (SANITIZED)

@@ -202,7 +202,7 @@ static bool enough(void)
 	return count_now(&turns) > 0 && (!WITH_RSEQ() || count_now(&added) > 0);
 }
 
-static void nobody_stays_behind(void **state)
+static void none_stays(void **state)
 {
 	static const struct storm storm = {live, handle, NULL, child, keep_turning, 1, enough};
 	intptr_t sum = 0;
@@ -226,7 +226,7 @@ static void nobody_stays_behind(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(goes_where_the_word_leads, make_items, drop_items),
 	cmocka_unit_test_setup_teardown(closed_or_without_rseq, make_items, drop_items),
-	cmocka_unit_test_setup_teardown(nobody_stays_behind, make_items, drop_items),
+	cmocka_unit_test_setup_teardown(none_stays, make_items, drop_items),
 };
 
 RUN(tests)

@@ -9,12 +9,12 @@
 #define SIZE 1024
 #define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* offset of the log's data from `bytes` */
 
-/* Makes a log of the slot: `word` is the log's head, and `behind` is the log's limit. */
+/* Makes a log of the slot: `word` is the log's head, and `following` is the log's limit. */
 static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
 {
 	memset(slot, 0xa5, sizeof(*slot));
 	slot->word = head;
-	slot->behind = limit;
+	slot->following = limit;
 }
 
 /* A record has no stamp (PLAIN) or a stamp. UNORDERED: the clock for the stamp is read without ordering instructions. */
@@ -51,10 +51,10 @@ static void append_once(enum index index, intptr_t head, size_t length, enum sta
 	APPEND(RK_UNEQUAL, index, stamped, release, &item->word, header, source, length, size, SIZE - 1);
 	assert_int_equal(slot->word, head);
 	assert_memory_equal(slot->bytes, expected, sizeof(expected));
-	slot->behind = head + size;
+	slot->following = head + size;
 	APPEND(RK_DONE, index, stamped, release, &item->word, header, source, length, size, SIZE - 1);
 	assert_int_equal(slot->word, works(index) ? head + size : head);
-	assert_int_equal(slot->behind, head + size);
+	assert_int_equal(slot->following, head + size);
 	assert_int_equal(slot->before, (intptr_t)(UINTPTR_MAX / 0xff * 0xa5));
 	if (works(index)) {
 		memcpy(at, &header, sizeof(header));

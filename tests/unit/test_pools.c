@@ -307,8 +307,8 @@ static void statistics(void **state)
 	struct rk_percpu *pool = make(4096, NULL, 0), *large = make(2 * RK_STRIDE, NULL, 0);
 	struct {
 		struct rk_percpu_report stats;
-		char behind;
-	} got = {.behind = 'b'};
+		char last;
+	} got = {.last = 'b'};
 	void *item;
 
 	(void)state;
@@ -334,7 +334,7 @@ static void statistics(void **state)
 	assert_int_equal(rk_percpu_query(pool, 0, &got.stats, sizeof(size_t)), 0); /* writes only the caller's size */
 	assert_int_equal(got.stats.items, 1);
 	assert_true(got.stats.used != 4096);
-	assert_int_equal(got.behind, 'b');
+	assert_int_equal(got.last, 'b');
 	destroy(pool, item);
 
 	item = alloc(large);

@@ -235,7 +235,7 @@ static void *run_cancelled(void *arg)
 	return arg;
 }
 
-static void cancelled_behind_its_calls(void **state)
+static void cancelled_after_its_calls(void **state)
 {
 	pthread_t thread;
 	void *result;
@@ -271,7 +271,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(run_by_a_thread, start, end),
 	cmocka_unit_test_setup_teardown(a_barrier_waits_until_they_are_called, start, end),
 	cmocka_unit_test_setup_teardown(nothing_is_left_to_wait, start, end),
-	cmocka_unit_test_setup_teardown(cancelled_behind_its_calls, start, end),
+	cmocka_unit_test_setup_teardown(cancelled_after_its_calls, start, end),
 	cmocka_unit_test_setup_teardown(waits_no_longer_than_told, start, end),
 };
 

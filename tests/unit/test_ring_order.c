@@ -33,7 +33,7 @@ static struct {
 	int lock;
 	char between[64];
 	uint32_t next_number;
-	char behind[64];
+	char last[64];
 } shared;
 
 static void make_circle(void)

@@ -145,7 +145,7 @@ static void empty(void)
 	CHECK(told_at >= 0 && write_one(0, 24) == 0 && read_all(0) == 1);
 }
 
-static void arm_for_nobody(void)
+static void arm_for_none(void)
 {
 	empty();
 	CHECK(rk_ring_arm(ring) == 0);
@@ -211,7 +211,7 @@ static int is_told_of(void)
 static void who_waits_is_told(void **state)
 {
 	static const struct interrupted with[] = {
-		{arm_for_nobody, write_slowly, notify_and_arm, next_is_told, false},
+		{arm_for_none, write_slowly, notify_and_arm, next_is_told, false},
 		{arm_for_file, write_slowly, notify_and_arm, next_is_told, false},
 		{arm_for_file, write_slowly, write_in_vfork_child, is_told_of, false},
 	};

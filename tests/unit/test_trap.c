@@ -132,7 +132,7 @@ static void *create_and_use(void *unused)
 	return NULL;
 }
 
-static int behind_the_filter(int call)
+static int under_the_filter(int call)
 {
 	pthread_t thread;
 
@@ -170,7 +170,7 @@ static void each_call_is_trapped(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		printf("# %d\n", calls[i]);
-		assert_int_equal(in_child_with(behind_the_filter, calls[i]), 0);
+		assert_int_equal(in_child_with(under_the_filter, calls[i]), 0);
 		assert_int_equal(in_child_with(in_use_before, calls[i]), 0);
 	}
 }

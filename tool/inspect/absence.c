@@ -161,5 +161,5 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 		return ABSENCE_TOLD;
 	if (libc_tried)
 		return ABSENCE_REFUSED;
-	return !libc && files->places.complete ? ABSENCE_NOBODY : ABSENCE_UNKNOWN;
+	return !libc && files->places.complete ? ABSENCE_NO_OWNER : ABSENCE_UNKNOWN;
 }

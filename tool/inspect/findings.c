@@ -164,7 +164,7 @@ static bool is_told_off(const struct inspect_look *look, const struct inspect_th
 static bool has_no_registrant(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)thread;
-	return look->absence == ABSENCE_NOBODY;
+	return look->absence == ABSENCE_NO_OWNER;
 }
 
 static bool has_unknown_absence(const struct inspect_look *look, const struct inspect_thread *thread)

@@ -146,7 +146,7 @@ enum inspect_absence {
 	ABSENCE_UNDONE,  /* the C library had registered threads, and they aren't registered any more */
 	ABSENCE_TOLD,    /* the environment tells the C library not to register */
 	ABSENCE_REFUSED, /* the C library tried to register, and no filter is in force */
-	ABSENCE_NOBODY,  /* no component registers threads */
+	ABSENCE_NO_OWNER, /* no component registers threads */
 	ABSENCE_UNKNOWN
 };
 

@@ -113,19 +113,20 @@ static void explain(const struct child_result *result, char *why, size_t size)
 	if (result->end == CHILD_TIMED_OUT || (result->end == CHILD_KILLED && result->number == SIGXCPU))
 		snprintf(why, size, "reading it took more than %d s", LIMIT_S);
 	else if (result->end == CHILD_KILLED && result->number == SIGXFSZ)
-		snprintf(why, size, "its report is too long; the file is possibly damaged");
+		snprintf(why, size, "its report is too long; the file may be damaged");
 	else if (result->end == CHILD_KILLED && result->number == SIGKILL)
 		snprintf(why, size, "reading it was ended by signal %d, by a limit or from outside", SIGKILL);
 	else if (result->end == CHILD_KILLED && result->number == SIGSEGV)
-		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged, or the stack is too small", SIGSEGV);
+		snprintf(why, size, "reading it was ended by signal %d; the file may be damaged, or the stack is too small",
+			 SIGSEGV);
 	else if (result->end == CHILD_KILLED)
-		snprintf(why, size, "reading it was ended by signal %d; the file is possibly damaged or truncated", result->number);
+		snprintf(why, size, "reading it was ended by signal %d; the file may be damaged or truncated", result->number);
 	else if (result->end == CHILD_EXITED && (result->number & CHECKED))
 		snprintf(why, size, "its report can't be read: %s", strerror(errno));
 	else if (result->end == CHILD_EXITED && result->number == EXIT_USAGE)
 		snprintf(why, size, "its report can't be written");
 	else if (result->end == CHILD_EXITED)
-		snprintf(why, size, "reading it takes too much memory; the file is possibly damaged");
+		snprintf(why, size, "reading it takes too much memory; the file may be damaged");
 	else if (result->end == CHILD_LOST)
 		snprintf(why, size, "the end of the process that reads it is unknown: %s", strerror(result->number));
 	else

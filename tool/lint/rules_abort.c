@@ -232,7 +232,7 @@ static void tell(const struct check *check, const struct section *section, struc
 				    name, i == FLAGS ? "them" : "it");
 		else
 			add_finding(findings, NOTE_CLOBBER, section->abort,
-				    "a path from the abort handler possibly starts the section again, which reads %s, though the "
+				    "a path from the abort handler may start the section again, which reads %s, though the "
 				    "section changes %s",
 				    name, i == FLAGS ? "them" : "it");
 	}

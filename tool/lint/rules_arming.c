@@ -96,7 +96,7 @@ static void check_entries(const struct check *check, const struct section *secti
 
 		if (!entry->sure) {
 			add_finding(findings, NOTE_ENTRY, entry->source,
-				    "this is possibly a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);
+				    "this may be a jump into the range at 0x%" PRIx64 " from outside, or data", entry->target);
 			continue;
 		}
 		add_finding(findings, ERROR_ENTRY, entry->source,

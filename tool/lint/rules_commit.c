@@ -145,7 +145,7 @@ static void check_length(const struct section *section, const struct node *commi
 			    "the commit is a string instruction; an abort in the middle leaves a part of its bytes stored");
 	else if (commit->insn.memory[which].width > 8)
 		add_finding(findings, NOTE_LONG_COMMIT, commit->insn.address,
-			    "the commit stores more than 8 bytes at once, which readers on other CPUs possibly see in parts");
+			    "the commit stores more than 8 bytes at once, which readers on other CPUs can see in parts");
 }
 
 

@@ -72,7 +72,7 @@ static void use_address(const struct section *section, const struct value *addre
 }
 
 /* Can the address be in the area, though this isn't known? An address that derives from a register with an index isn't. */
-static bool is_possibly_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
+static bool may_be_area(const struct section *section, const struct flow *flow, const struct value *address, unsigned width)
 {
 	if (flow_is_placed(flow, address) || address->fields != 0 || value_is_input(address, flow->image->arch->stack))
 		return false;
@@ -96,7 +96,7 @@ static bool tests_unknown(const struct section *section, const struct flow *flow
 		const struct node *load = &section->nodes[i];
 
 		if ((node->effect.tested_loads >> i & 1) != 0 && load->insn.memories > 0 &&
-		    is_possibly_area(section, flow, &load->effect.addresses[0], load->insn.memory[0].width))
+		    may_be_area(section, flow, &load->effect.addresses[0], load->insn.memory[0].width))
 			return true;
 	}
 	return node->effect.tested_loads >> LOADS_MAX != 0;
@@ -166,7 +166,7 @@ void rules_index(struct check *check, const struct section *section, struct find
 	}
 	if ((use.stale & ~shown_by(use.tested)) != 0) {
 		add_finding(findings, ERROR_OTHER_FIELD, use.place,
-			    "the section indexes by one field of the area, but compares another; the index possibly changed "
+			    "the section indexes by one field of the area, but compares another; the index can have changed "
 			    "unnoticed");
 		return;
 	}

@@ -2,13 +2,15 @@
 /*
  * adopt.c - finds out to which address space a new thread or child process belongs. `rseqkit torture` (the tool) traces the
  * program. The kernel makes the tool the tracer of each new thread or process before its first instruction
- * (PTRACE_O_TRACECLONE and so on).
+ * (PTRACE_O_TRACECLONE and so on). A child of fork has its parent's modules (ELF files with critical sections), and those of its
+ * parent's breakpoints that inherit.c finds.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <linux/kcmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,6 +44,60 @@ static bool is_traced(pid_t tid)
 	return waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
+/* In a random run (--random): sets a breakpoint in each section that has inherited none from the parent. */
+static void fill_random(struct process *process, struct mapping *mapping)
+{
+	for (uint32_t i = 0; i < mapping->module->section_count; i++) {
+		const struct torture_section *section = &mapping->module->sections[i];
+		bool any = section->count == 0;
+
+		for (uint32_t j = catalog_find(mapping->module, section->start); j < mapping->module->insn_count && !any; j++) {
+			if (mapping->module->insns[j].address >= section->end)
+				break;
+			any = mapping->module->insns[j].section == i && mapping->set[j] == BREAKPOINT_SET;
+		}
+		while (!any)
+			any = process_set_random(process, mapping, i);
+	}
+}
+
+/* Makes the structure for a child of fork. Adds to the result the modules that the parent's last scan didn't find. */
+static struct process *copy_process(const struct process *parent, pid_t pid, const struct torture_settings *settings,
+				    struct torture_result *result)
+{
+	struct process *process = process_new(pid);
+
+	if (process == NULL)
+		return NULL;
+	memcpy(process->extras, parent->extras, FUNCTIONS * sizeof(process->extras[0]));
+	process->spared = parent->spared;
+	process->thread_local = parent->thread_local;
+	for (int kind = 0; kind < FUNCTIONS; kind++) {
+		process->extras[kind].copied = false;
+		extra_inherit(process, (enum extra_kind)kind);
+		(void)extra_set(process, (enum extra_kind)kind);
+	}
+	for (const struct mapping *one = parent->mappings; one != NULL; one = one->next) {
+		struct mapping *copy = process_add_mapping(process, one->module, one->bias);
+
+		if (copy == NULL)
+			break;
+		memcpy(copy->set, one->set, one->module->insn_count);
+		memcpy(copy->ends, one->ends, one->module->section_count);
+		copy->seen = one->seen;
+		process_inherit(process, copy, false);
+		if (settings->random > 0 && !process->spared)
+			fill_random(process, copy);
+	}
+	if (parent->unloads) { /* the parent may have unloaded a module after the fork, and the child can still have it */
+		process->inherits = process->unloads = true;
+		process_scan(process, pid, settings, result);
+	}
+	if (parent->spared)
+		process_spare(process, parent->paused == parent->pid);
+	return process;
+}
+
 void traced_adopt(struct torture *torture, struct thread *parent, int status)
 {
 	const int event = WIFSTOPPED(status) ? EVENT(status) : 0;
@@ -69,7 +125,7 @@ void traced_adopt(struct torture *torture, struct thread *parent, int status)
 		child->process = parent->process;
 		child->process->users++;
 	} else {
-		child->process = process_copy(parent->process, tid, torture->settings, torture->result);
+		child->process = copy_process(parent->process, tid, torture->settings, torture->result);
 		torture->result->processes++;
 	}
 	child->group = event == PTRACE_EVENT_CLONE ? group_of(tid) : tid;

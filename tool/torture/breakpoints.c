@@ -271,3 +271,28 @@ bool process_has_trap(struct process *process, uint64_t ip)
 	       (machine_long_trap_size > 0 &&
 		has_code(process, ip - machine_long_trap_size, machine_long_trap, machine_long_trap_size));
 }
+
+struct torture_insn *place_insn(const struct mapped_insn *place)
+{
+	return &place->mapping->module->insns[place->insn];
+}
+
+uint64_t place_address(const struct mapped_insn *place)
+{
+	return place_insn(place)->address + place->mapping->bias;
+}
+
+bool process_find(const struct process *process, uint64_t address, struct mapped_insn *place)
+{
+	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
+		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
+
+		/* An unloaded module can still have a mapping, at addresses that another module has now. */
+		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
+		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
+			*place = (struct mapped_insn){mapping, number};
+			return true;
+		}
+	}
+	return false;
+}

@@ -16,6 +16,11 @@
  *
  * fork(): setuid() and similar calls also make the process's memory inaccessible, so the tool checks at each fork() whether it
  * can still open this memory.
+ *
+ * Then the thread passes the breakpoint. Meanwhile another thread must not execute the same instruction without a stop. The
+ * breakpoint therefore stays, and the thread executes a copy of the instruction. The copy lies in unused bytes after the end of
+ * the file's code. If the instruction depends on its own address, it can't have a copy. Then the tool removes the breakpoint for
+ * a moment, and stops the other threads.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -127,6 +132,50 @@ static void handle_fork(struct torture *torture, struct thread *thread)
 		spare_process(torture, thread->process, SPARE_CLOSED);
 }
 
+/* Lets the thread execute the instruction itself, without the breakpoint, while no other thread runs. */
+static void pass_alone(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+	const bool held = watch_may_hold(thread);
+	bool done, again;
+
+	if (held)
+		(void)traced_hold(torture, thread, process);
+	extra_clear(process, thread->extra);
+	do {
+		traced_step(thread, STEP_EXTRA);
+		if (!held)
+			return;
+		done = traced_wait(thread);
+		/* Has the thread stopped for an earlier PTRACE_INTERRUPT? */
+		again = thread->has_status && traced_is_request(thread->status);
+		if (done || thread->has_status)
+			traced_end_step(thread);
+		if (again)
+			thread->has_status = false;
+	} while (again);
+	if (done || thread->has_status)
+		extra_left(torture, thread);
+	traced_free(torture, thread, process);
+	if (done)
+		traced_go(thread, 0);
+}
+
+static void pass(struct torture *torture, struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	if (thread->extra >= EXTRA_END) { /* the tool needs only the first thread that comes to this breakpoint */
+		extra_clear(process, thread->extra);
+		traced_step(thread, STEP_EXTRA);
+	} else if (extra_copy(process, thread->extra) && machine_set_ip(thread->tid, process->extras[thread->extra].copy)) {
+		thread->aside = true;
+		traced_step(thread, STEP_EXTRA);
+	} else {
+		pass_alone(torture, thread);
+	}
+}
+
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers)
 {
@@ -151,5 +200,22 @@ void extra_reached(struct torture *torture, struct thread *thread, enum extra_ki
 		return;
 	}
 	thread->extra = kind;
-	extra_pass(torture, thread);
+	pass(torture, thread);
+}
+
+static bool is_needed(const struct torture *torture, const struct process *process, enum extra_kind kind)
+{
+	if (kind < EXTRA_END)
+		return !torture->detaching;
+	for (const struct thread *thread = torture->threads; thread != NULL; thread = thread->next)
+		if (thread->waits && thread->process == process)
+			return true;
+	return false;
+}
+
+void extra_left(struct torture *torture, struct thread *thread)
+{
+	extra_put_back(thread);
+	if (is_needed(torture, thread->process, thread->extra))
+		(void)extra_set(thread->process, thread->extra);
 }

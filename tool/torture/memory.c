@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - reads and writes the memory of a process that `rseqkit torture` handles, and finds the instruction at an address. */
+/* memory.c - reads and writes the memory of a process that `rseqkit torture` handles. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -92,29 +92,4 @@ bool process_read(struct process *process, uint64_t address, void *to, size_t si
 bool process_write(struct process *process, uint64_t address, const void *from, size_t size)
 {
 	return process_open(process) && pwrite(process->memory, from, size, (off_t)address) == (ssize_t)size;
-}
-
-struct torture_insn *place_insn(const struct mapped_insn *place)
-{
-	return &place->mapping->module->insns[place->insn];
-}
-
-uint64_t place_address(const struct mapped_insn *place)
-{
-	return place_insn(place)->address + place->mapping->bias;
-}
-
-bool process_find(const struct process *process, uint64_t address, struct mapped_insn *place)
-{
-	for (struct mapping *mapping = process->mappings; mapping != NULL; mapping = mapping->next) {
-		uint32_t number = catalog_find(mapping->module, address - mapping->bias);
-
-		/* An unloaded module can still have a mapping, at addresses that another module has now. */
-		if (number < mapping->module->insn_count && mapping->module->insns[number].address == address - mapping->bias &&
-		    mapping->set[number] != BREAKPOINT_OUTSIDE) {
-			*place = (struct mapped_insn){mapping, number};
-			return true;
-		}
-	}
-	return false;
 }

@@ -91,10 +91,6 @@ struct process *process_new(pid_t pid);
 /* Adds a module to the process. Returns NULL if memory is short. */
 struct mapping *process_add_mapping(struct process *process, struct module *module, uint64_t bias);
 
-/* copy.c: makes the structure for a child of fork. Adds to the result the modules that the parent's last scan didn't find. */
-struct process *process_copy(const struct process *parent, pid_t pid, const struct torture_settings *settings,
-			     struct torture_result *result);
-
 /*
  * Makes the structure for a child whose parent is unknown, because the parent died while it made the child. Call process_scan()
  * next.
@@ -111,7 +107,7 @@ void process_release(struct process *process);
  */
 bool process_scan(struct process *process, pid_t tid, const struct torture_settings *settings, struct torture_result *result);
 
-/* memory.c: finds the instruction at an address. Returns false if no instruction of a section begins there. */
+/* breakpoints.c: finds the instruction at an address. Returns false if no instruction of a section begins there. */
 bool process_find(const struct process *process, uint64_t address, struct mapped_insn *place);
 
 /* place_insn() returns the instruction at the place. place_address() returns the instruction's address in the process. */
@@ -133,7 +129,7 @@ void process_suspend_one(const struct mapped_insn *place);
 void process_resume(struct process *process, const struct mapped_insn *place);
 
 /*
- * pass.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
+ * extra.c lets threads execute a copy of an instruction that has a breakpoint. extra_copy() writes the copy, and returns false if
  * this isn't possible. extra_remove_copies() removes all copies. Call extra_remove_copies() only while no thread executes a copy.
  */
 bool extra_copy(struct process *process, enum extra_kind kind);
@@ -170,11 +166,12 @@ void process_go_on(struct process *process, pid_t tid, const struct torture_sett
 void process_spare(struct process *process, bool all);
 
 /*
- * process_inherit() notes the breakpoints that a child has inherited: it looks into the child's memory for traps. It looks only
- * at instructions at which the parent ever had a breakpoint; with `all`, at every instruction of a section. extra_inherit() notes
- * whether the child has inherited the breakpoint `kind`.
+ * Notes the breakpoints that a child has inherited: looks into the child's memory for traps. Looks only at instructions at which
+ * the parent ever had a breakpoint; with `all`, at every instruction of a section.
  */
 void process_inherit(struct process *process, struct mapping *mapping, bool all);
+
+/* Notes whether the child has inherited the breakpoint `kind`. */
 void extra_inherit(struct process *process, enum extra_kind kind);
 
 /*

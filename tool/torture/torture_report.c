@@ -168,7 +168,7 @@ static void print_violations(const struct torture_settings *settings, const stru
 			   counts ? "Wrong: " : "Note: ", name_of(violation->module), section->symbol, insn->address - section->start,
 			   insn->source[0] != '\0' ? " (" : "", insn->source, insn->source[0] != '\0' ? ")" : "",
 			   (unsigned)violation->width, violation->address, violation->before, violation->after,
-			   counts ? "" : ". The file doesn't declare which stores are private, so this is possibly right");
+			   counts ? "" : ". The file doesn't declare which stores are private, so this may be right");
 	}
 }
 
@@ -267,7 +267,7 @@ static void print_text(const struct torture_settings *settings, const struct tor
 	if (result->lacked)
 		print_line(out, 0, 2,
 			   "At some moment a file could not be read, because too few descriptors (ulimit -n) or too little memory was "
-			   "left. Its sections are possibly not covered.");
+			   "left. Its sections may not be covered.");
 	if (result->closed > 0)
 		print_line(out, 0, 2,
 			   "In %" PRIu64 " processes nothing was aborted, because the tool may not read their memory: their "

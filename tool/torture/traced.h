@@ -34,7 +34,7 @@ struct thread {
 	enum step step;
 	struct mapped_insn place;      /* the breakpoint in a section at which the present step, or the last one, began */
 	enum extra_kind extra;   /* the breakpoint outside the sections that the thread passes with STEP_EXTRA */
-	bool aside;              /* the thread executes a copy of the instruction (pass.c) */
+	bool aside;              /* the thread executes a copy of the instruction (extra.c) */
 	bool blocks_trap;        /* the program has blocked SIGTRAP in this thread */
 	bool blocked_before;     /* the value of blocks_trap before the signal handler that runs now */
 	uint64_t handler_stack;  /* the stack pointer before the signal handler that runs now. 0: no handler is known to run */
@@ -171,11 +171,7 @@ double traced_now(void);
 void extra_reached(struct torture *torture, struct thread *thread, enum extra_kind kind,
 		   const struct machine_registers *registers);
 
-/*
- * pass.c. extra_pass() lets the thread execute the instruction that the breakpoint thread->extra replaces. Call extra_left() when
- * this step is over.
- */
-void extra_pass(struct torture *torture, struct thread *thread);
+/* Call this when the thread has made the step by which it passes the breakpoint thread->extra. */
 void extra_left(struct torture *torture, struct thread *thread);
 
 /*

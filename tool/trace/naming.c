@@ -27,7 +27,7 @@
 #define ANSWER_NS UINT64_C(20000000000) /* the time limit of an answer */
 #define HURRY_NS UINT64_C(2000000000)   /* the time limit if the user wants to end the trace */
 #define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space that the child may take in addition to what it has at its start */
-#define NOBODY 65534
+#define OVERFLOW_ID 65534
 #define FILE_AT 3 /* the child's descriptor of the file */
 #define SOCKET_AT 4 /* the child's descriptor of the socket */
 
@@ -76,8 +76,8 @@ static bool give_up_rights(pid_t parent)
 	limit = (struct rlimit){0, 0};
 	(void)setrlimit(RLIMIT_CORE, &limit);
 	(void)setrlimit(RLIMIT_FSIZE, &limit);
-	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-			       setresuid(NOBODY, NOBODY, NOBODY) != 0))
+	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(OVERFLOW_ID, OVERFLOW_ID, OVERFLOW_ID) != 0 ||
+			       setresuid(OVERFLOW_ID, OVERFLOW_ID, OVERFLOW_ID) != 0))
 		return false;
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* A change of the user clears the death signal, so it is set only now. */

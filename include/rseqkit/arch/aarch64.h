@@ -143,7 +143,7 @@
 	RKI_ASM_WHY(to, label)                                                                                         \
 	RKI_ASM_LEAVE(to, "cbnz x17, ", "cbz x17, ", label)
 #define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n"
-#define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n"
+#define RK_ASM_FURTHER(where) "add x16, x16, %x[" #where "]\n"
 
 /* These primitives name places (section.h). */
 #define RK_ASM_SLOT "[x16]"
@@ -160,7 +160,7 @@
 	RKI_ASM_WHY(to, label)                                                                                         \
 	"cmp x16, #0\n"                                                                                                \
 	RKI_ASM_LEAVE(to, "b.le ", "b.gt ", label)                                                                     \
-	RK_ASM_BEHIND(where)
+	RK_ASM_FURTHER(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	"ldr x17, " place "\n"                                                                                         \
 	"cmp x17, %x[" #word "]\n"                                                                                     \

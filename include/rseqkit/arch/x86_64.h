@@ -144,7 +144,7 @@
 	RKI_ASM_X("orq 8(%%rax),%%rcx", "or rcx,[rax+8]")                                                              \
 	"jnz " to(label) "\n"
 #define RK_ASM_TELL_SLOT RKI_ASM_X("movq %%rax,%[outcome]", "mov %[outcome],rax")
-#define RK_ASM_BEHIND(where)                                                                                           \
+#define RK_ASM_FURTHER(where)                                                                                           \
 	".ifnc %[" #where "],{$|}0\n"                                                                                  \
 	RKI_ASM_X("addq %[" #where "],%%rax", "add rax,%[" #where "]")                                                 \
 	".endif\n"
@@ -163,7 +163,7 @@
 	RKI_ASM_X("movq (%[base],%%rax),%%rax", "mov rax,[%[base]+rax]")                                               \
 	RKI_ASM_X("testq %%rax,%%rax", "test rax,rax")                                                                 \
 	"jle " to(label) "\n"                                                                                          \
-	RK_ASM_BEHIND(where)
+	RK_ASM_FURTHER(where)
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n"                                                                  \
 	"jne " RK_ASM_C(label) "\n"

@@ -9,7 +9,7 @@ RKI_BEGIN_DECLS
 
 /* The section that adds `value` to the word that is `where` bytes after the start of the slot that `index` finds. */
 #define RKI_GATE_ADD(kind, exits, index, ...)                                                                          \
-	RKI_SECTION_ADD(exits, index RK_ASM_BEHIND(where), RK_LIST(RKI_IN_INDEX(kind, gate), RK_IN_WORD(where)),       \
+	RKI_SECTION_ADD(exits, index RK_ASM_FURTHER(where), RK_LIST(RKI_IN_INDEX(kind, gate), RK_IN_WORD(where)),       \
 			RK_USES_LOADED, __VA_ARGS__)
 
 RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)

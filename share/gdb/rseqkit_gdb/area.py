@@ -206,7 +206,7 @@ def of_thread(files):
         elif not candidates:
             area.why = 'the memory that says where it is can\'t be read' if is_lost else 'no symbol says where it is'
             if is_core() and not is_lost:
-                area.why += '; possibly the core file lacks the list of libraries'
+                area.why += '; the core file may lack the list of libraries'
         else:
             fill(area, candidates, pointer)
         if area.is_asked: # cpu_id was only a guess, and the kernel has said that the thread isn't registered

@@ -213,7 +213,7 @@ def note(breakpoint_):
 
 def protect():
     """Turns off gdb's displaced stepping. To step from a breakpoint, it executes a copy of the instruction outside the section.
-    So the kernel takes the section for finished, and doesn't abort it."""
+    The kernel then takes the section for finished, and doesn't abort it."""
     setting = gdb.parameter('displaced-stepping')
     if setting in (None, 'auto'): # the value of auto differs between gdb's versions
         gdb.execute('set displaced-stepping off', to_string=True)
@@ -230,7 +230,7 @@ def inside(section, address):
 
 def before(section, address):
     return (f'{files.location(address)}, is at the store that begins a critical section. To go on, gdb steps this instruction. '
-            f'So the thread stops inside the section, which aborts it. "rseq step" passes the section without an abort.')
+            f'The thread then stops inside the section, which aborts it. "rseq step" passes the section without an abort.')
 
 
 def register():

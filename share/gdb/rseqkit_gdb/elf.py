@@ -133,7 +133,7 @@ class Elf:
 
     @checked
     def symbols(self, names):
-        """The defined symbols with one of these names. Most files have none. So the table of the symbols' names is searched
+        """The defined symbols with one of these names. Most files have none, so the table of the symbols' names is searched
         first, and the symbols are only read if it has one."""
         found = {}
         for _, kind, _, place, size, link in self.sections:

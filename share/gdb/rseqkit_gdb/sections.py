@@ -2,7 +2,7 @@
 """sections.py - the critical sections of the loaded files, and the places where a thread leaves one.
 
 The ELF section __rseq_cs has descriptors, and __rseq_cs_ptr_array has their addresses. __rseq_exit_point_array lists the places
-outside a section to which it jumps. Some files lack this list. So a section's instructions are also decoded, to find its jumps.
+outside a section to which it jumps. Some files lack this list, so a section's instructions are also decoded, to find its jumps.
 """
 import re
 

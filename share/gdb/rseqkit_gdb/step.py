@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """step.py - steps a thread by source lines, or by instructions where no line is known. A whole section is one step.
 
-The kernel aborts a section in which a thread stops. So these commands never stop a thread inside a section. When the thread is at
+The kernel aborts a section in which a thread stops, so these commands never stop a thread inside a section. When the thread is at
 the store that begins a section, they set a breakpoint at each place outside the section where the thread can go on. Then they
 let the thread run. The store is taken to be the instruction that ends at the section's start.
 """

@@ -106,7 +106,7 @@ static bool signals_open(void)
 
 /*
  * All parties use one area, and the kernel confirms that it is registered. Each thread begins with another party. If embed.h
- * registers no thread, each user of embed.h that comes before the first copy is refused, and comes again behind the copies.
+ * registers no thread, each user of embed.h that comes before the first copy is refused, and comes again after the copies.
  */
 static void *everybody(void *arg)
 {
@@ -303,7 +303,7 @@ static bool child_is_refused(int error)
  * its parent's TLS. If embed.h registers no thread, it has no area before a copy registered a thread. Then there is nothing that
  * a vfork child could use.
  */
-static int vfork_child_of_nobody(void)
+static int vfork_child_of_none(void)
 {
 	load_party(0);
 	if (kernel_says_any()) {
@@ -357,7 +357,7 @@ static void vfork_child_is_refused(void **state)
 	if (world_owner() == RK_OWNER_LIBC)
 		SKIP("the libc's registration leaves nothing to register");
 	if (!own_area() || EARLY)
-		assert_int_equal(in_child(vfork_child_of_nobody), 0);
+		assert_int_equal(in_child(vfork_child_of_none), 0);
 	assert_int_equal(in_child(vfork_child), 0);
 }
 

@@ -99,7 +99,7 @@ static void *sleep_and_say_who(void *result)
 	return sleep_on_ring(result);
 }
 
-static int woken_behind_a_killed_child(int bracket_of)
+static int woken_after_a_killed_child(int bracket_of)
 {
 	const struct rk_ring_options options = {.size = 8192};
 	pthread_t thread;
@@ -126,11 +126,11 @@ static int woken_behind_a_killed_child(int bracket_of)
 	return copies[1]->destroy_ring(ring);
 }
 
-static void a_killed_child_of_either_wakes_nobody(void **state)
+static void a_killed_child_of_either_wakes_none(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child_with(woken_behind_a_killed_child, 1), 0);
-	assert_int_equal(in_child_with(woken_behind_a_killed_child, 0), 0);
+	assert_int_equal(in_child_with(woken_after_a_killed_child, 1), 0);
+	assert_int_equal(in_child_with(woken_after_a_killed_child, 0), 0);
 }
 
 /* Readers of each copy exclude the other copy's writer, in each process. */
@@ -239,7 +239,7 @@ static void two_wait_for_readers(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_write_to_a_ring),
-	cmocka_unit_test(a_killed_child_of_either_wakes_nobody),
+	cmocka_unit_test(a_killed_child_of_either_wakes_none),
 	cmocka_unit_test(two_read_and_write),
 	cmocka_unit_test(two_wait_for_readers),
 };

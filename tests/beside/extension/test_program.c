@@ -20,14 +20,14 @@ static void size_is_negotiated(void **state)
 {
 	struct {
 		struct rk_process_info info;
-		unsigned char behind[256];
+		unsigned char after[256];
 	} asked;
 
 	(void)state;
 	memset(&asked, 0xa5, sizeof(asked));
 	assert_int_equal(rk_process_query(&asked.info, sizeof(asked.info)), 0);
-	for (size_t i = 0; i < sizeof(asked.behind); i++)
-		assert_int_equal(asked.behind[i], 0xa5);
+	for (size_t i = 0; i < sizeof(asked.after); i++)
+		assert_int_equal(asked.after[i], 0xa5);
 	assert_int_equal(asked.info.owner, world_owner());
 	assert_int_equal(asked.info.offset, rk_area_offset);
 	assert_int_equal(asked.info.length, RK_AREA_LENGTH_ORIGINAL);

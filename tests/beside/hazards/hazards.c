@@ -109,10 +109,10 @@ static const struct row {
 	 "with-ours% ./second%.so ./a%.so ./b%.so", 0},
 	{"words set by a constructor: where nothing was copied, fine", OFF, RIGHT, "with-constant", 0},
 	{"copy relocation of a naive library's words: there is one", OFF, RIGHT, "with-words-fixed copied", 0},
-	{"words set by a constructor, behind a copy relocation: without the cure, SIGSEGV", OFF, CRASHED,
+	{"words set by a constructor, with a copy relocation: without the cure, SIGSEGV", OFF, CRASHED,
 	 "with-constant-fixed", 0},
 	{"copy relocation of our words: there is one", OFF | OWN, RIGHT, "with-ours-fixed% copied", 0},
-	{"words set by a constructor, behind a copy relocation: with it, they arrive", OFF | OWN, RIGHT,
+	{"words set by a constructor, with a copy relocation: with it, they arrive", OFF | OWN, RIGHT,
 	 "with-ours-fixed% ./second%.so ./a%.so", 0},
 };
 
