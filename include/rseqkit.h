@@ -22,6 +22,8 @@
 #include <rseqkit/remote.h>
 #include <rseqkit/vector.h>
 #include <rseqkit/counter.h>
+#include <rseqkit/peak.h>
+#include <rseqkit/rate.h>
 #include <rseqkit/freelist.h>
 #include <rseqkit/cache.h>
 #include <rseqkit/rcu.h>

@@ -82,7 +82,7 @@ RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t s
 
 /*
  * A static counter. The program doesn't create a static counter: the library creates the counter at the first use, in any
- * thread or signal handler. A static counter is never destroyed.
+ * thread or signal handler. The structure can be a member of the program's objects.
  *
  *	static struct rk_counter_static requests = RK_COUNTER_STATIC;
  *
@@ -107,6 +107,20 @@ struct rk_counter_static {
  * lack the value for ever.
  */
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
+
+/*
+ * Destroys the counter, if it exists, and sets the structure to zeros: the next use creates a counter with the value 0. Call the
+ * function only while no thread uses the counter, for example before the memory of an object that contains a static counter is
+ * freed. To set the counter to 0 while threads add, call rk_counter_reset(rk_counter_static_get(of)).
+ *
+ * A structure of zeros is a static counter, so an object from calloc() needs no initializer. A memset() over an object that
+ * contains a static counter loses the counter: its value is 0 again, and its memory, 8 bytes for each CPU, is never freed. While
+ * threads add, memset() can also lose adds. Destroy the counter first.
+ *
+ * Returns 0; -EINVAL when `of` is NULL, or its counter isn't a counter; -EUCLEAN as rk_percpu_free().
+ * Context and cost: as rk_counter_destroy().
+ */
+RKI_API int rk_counter_static_destroy(struct rk_counter_static *of);
 
 /*
  * Adds `value` to the static counter.
@@ -199,10 +213,22 @@ RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t whic
  *   -EAGAIN        the call made 16 attempts, and during each attempt an add without rseq was stopped half-way. Try again
  *   -EINVAL        a pointer is NULL, or `count` is above the group's number of counters. The call stores no values
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
- * Cost: a fence of all CPUs, and two loads of each counter for each index up to the highest possible CPU.
+ * Cost: a fence of all CPUs, which calls membarrier(2), and two loads of each counter for each index up to the highest possible
+ * CPU.
  */
 RKI_API int rk_counter_group_read(struct rk_counter_group *group, int64_t *values, size_t count);
 RKI_API int rk_counter_group_reset(struct rk_counter_group *group, int64_t *values, size_t count);
+
+/*
+ * Stores the values of the group's first `count` counters in values[], as rk_counter_group_read() does, but not as a cut. Each
+ * value by itself is right, like a result of rk_counter_sum(), but the values can be from different moments. The call makes no
+ * system call and no fence, and it never fails because of other threads. Prefer it for statistics that people read.
+ *
+ * Returns 0; -EINVAL as rk_counter_group_read().
+ * Context: any thread; signal handler, even if it interrupted another read of the group; after fork. Cost: two loads of each
+ * counter for each index up to the highest possible CPU.
+ */
+RKI_API int rk_counter_group_read_relaxed(const struct rk_counter_group *group, int64_t *values, size_t count);
 
 /*
  * A static group. The library creates the group at the first use, like a static counter (struct rk_counter_static).
@@ -231,6 +257,12 @@ struct rk_counter_group_static {
  * Context and cost: as rk_counter_static_get().
  */
 RKI_API struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_static *of);
+
+/*
+ * Destroys the group, if it exists: the next use creates a group whose counters have the value 0.
+ * Parameters, result, context and cost: as rk_counter_static_destroy().
+ */
+RKI_API int rk_counter_group_static_destroy(struct rk_counter_group_static *of);
 
 /*
  * Adds `value` to counter number `which` of the group. As long as there is no memory to create the group, adds go to `early`.

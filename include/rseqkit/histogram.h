@@ -134,10 +134,22 @@ RKI_API int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot
  *   -EBUSY, -EHOSTUNREACH, -EAGAIN  as rk_counter_group_read(). After these errors the counts can be from different moments,
  *                                   and the histogram isn't reset
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
- * Cost: a fence of all CPUs, and two loads of each bucket for each index up to the highest possible CPU.
+ * Cost: a fence of all CPUs, which calls membarrier(2), and two loads of each bucket for each index up to the highest possible
+ * CPU.
  */
 RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
 RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
+
+/*
+ * Stores in the snapshot how often each value was recorded, as rk_histogram_read() does, but not as a cut. Each bucket's count by
+ * itself is right, but the counts can be from different moments. The call makes no system call and no fence, and it never fails
+ * because of other threads. Prefer it for statistics that people read.
+ *
+ * Returns 0; -EINVAL as rk_histogram_read().
+ * Context: any thread; signal handler, even if it interrupted another read of the histogram; after fork. Cost: two loads of each
+ * bucket for each index up to the highest possible CPU.
+ */
+RKI_API int rk_histogram_read_relaxed(const struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
 
 /*
  * rk_histogram_bucket_lowest() returns the lowest value of a bucket, and rk_histogram_bucket_highest() returns the highest

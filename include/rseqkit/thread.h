@@ -95,7 +95,7 @@ RKI_BEGIN_DECLS
  *                         prlimit64, memfd_create, write, mmap, close; in emulators also munmap
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and
  *                         in a handler that interrupted a preparation
- *   operations, sums, queries
+ *   operations, sums, peaks, levels, rk_..._read_relaxed(), queries
  *                         none, with these exceptions. In a thread without rseq, rk_thread_owner() calls rseq, and in some
  *                         cases rt_sigprocmask, and rk_cpu() calls getcpu if there is no vDSO. If no file descriptor was free
  *                         to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to a ring whose reader waits
@@ -108,7 +108,9 @@ RKI_BEGIN_DECLS
  *                         calls getpid and get_robust_list (with musl gettid)
  *   fences                membarrier; if the fence visits CPUs, sched_getaffinity, sched_setaffinity, getcpu, openat, pread64,
  *                         close
- *   claims, banks, rk_counter_group_read(), rk_ring_merge(), rk_ring_notify(), free lists and rings without rseq
+ *   rk_counter_group_read(), rk_histogram_read(), and the resets of groups and histograms
+ *                         membarrier, and the calls of fences and claims
+ *   claims, banks, rk_ring_merge(), rk_ring_notify(), free lists and rings without rseq
  *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list; in a wait with
  *                         a time limit clock_gettime, if the vDSO has no clock
  *   rk_ring_wait_for()    futex, membarrier

@@ -215,6 +215,17 @@ static void settle_values(void *group, int64_t *values, size_t count, bool reset
 		__atomic_store_n(&head->baseline, !which, __ATOMIC_RELEASE);
 }
 
+void rk_group_read_relaxed(const void *group, int64_t *values, size_t count)
+{
+	/* The baseline is loaded before the words, because a reset can increase the baseline meanwhile. */
+	const int64_t *baseline = baseline_of(group, __atomic_load_n(&rk_group_head(group)->baseline, __ATOMIC_ACQUIRE));
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = minus(0, __atomic_load_n(&baseline[i], __ATOMIC_ACQUIRE));
+	gather(plane_of(group, 0), values, count);
+	gather(plane_of(group, 1), values, count);
+}
+
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -230,18 +241,8 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		(void)rk_claim_release(&head->claim);
 		r = r == 1 ? -EAGAIN : r;
 	}
-	if (r < 0) {
-		/*
-		 * Read each counter by itself. Load the baseline before the words, because a reset can increase the baseline
-		 * meanwhile.
-		 */
-		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
-
-		for (size_t i = 0; i < count; i++)
-			values[i] = minus(0, __atomic_load_n(&baseline[i], __ATOMIC_ACQUIRE));
-		gather(plane_of(group, 0), values, count);
-		gather(plane_of(group, 1), values, count);
-	}
+	if (r < 0)
+		rk_group_read_relaxed(group, values, count);
 	return r;
 }
 
@@ -274,6 +275,14 @@ const char *rk_counter_group_name(const struct rk_counter_group *group, size_t w
 	const struct rki_group_head *head = rk_group_head(group);
 
 	return head->names != NULL && which < head->count ? head->names[which] : NULL;
+}
+
+int rk_counter_group_read_relaxed(const struct rk_counter_group *group, int64_t *values, size_t count)
+{
+	if (group == NULL || values == NULL || count > rk_group_head(group)->count)
+		return -EINVAL;
+	rk_group_read_relaxed(group, values, count);
+	return 0;
 }
 
 static int read_counters(struct rk_counter_group *group, int64_t *values, size_t count, bool reset)

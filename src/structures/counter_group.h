@@ -27,4 +27,7 @@ int rk_group_destroy(void *group, bool is_histogram, const void *caller);
  */
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset);
 
+/* Does the same as rk_counter_group_read_relaxed(). The caller has checked the parameters. */
+void rk_group_read_relaxed(const void *group, int64_t *values, size_t count);
+
 #endif /* RK_SRC_COUNTER_GROUP_H */

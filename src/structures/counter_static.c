@@ -9,6 +9,8 @@
  */
 #include <rseqkit/counter.h>
 
+#include <errno.h>
+
 static void move(struct rk_counter_static *of, struct rk_counter *counter)
 {
 	int64_t early = __atomic_exchange_n(&of->early, 0, __ATOMIC_SEQ_CST);
@@ -29,6 +31,17 @@ struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
 	}
 	move(of, made);
 	return made;
+}
+
+int rk_counter_static_destroy(struct rk_counter_static *of)
+{
+	struct rk_counter *counter;
+
+	if (of == NULL)
+		return -EINVAL;
+	counter = __atomic_exchange_n(&of->counter, NULL, __ATOMIC_ACQ_REL);
+	__atomic_store_n(&of->early, 0, __ATOMIC_RELAXED);
+	return rk_counter_destroy(counter);
 }
 
 void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
@@ -67,6 +80,18 @@ struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_sta
 	}
 	move_all(of, made);
 	return made;
+}
+
+int rk_counter_group_static_destroy(struct rk_counter_group_static *of)
+{
+	struct rk_counter_group *group;
+
+	if (of == NULL)
+		return -EINVAL;
+	group = __atomic_exchange_n(&of->group, NULL, __ATOMIC_ACQ_REL);
+	for (size_t i = 0; i < of->count; i++)
+		__atomic_store_n(&of->early[i], 0, __ATOMIC_RELAXED);
+	return rk_counter_group_destroy(group);
 }
 
 void rki_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value)

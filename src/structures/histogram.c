@@ -137,19 +137,38 @@ int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot)
 	return 0;
 }
 
-static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
+static bool fits(const struct rk_histogram *histogram, const struct rk_histogram_snapshot *s)
 {
-	int r;
+	return histogram != NULL && s != NULL && s->buckets == rk_histogram_buckets(histogram) &&
+	       s->bits == 63 - rk_group_head(histogram)->top;
+}
 
-	if (histogram == NULL || s == NULL || s->buckets != rk_histogram_buckets(histogram) ||
-	    s->bits != 63 - rk_group_head(histogram)->top)
-		return -EINVAL;
-	r = rk_group_read(histogram, (int64_t *)s->counts, rk_group_head(histogram)->count, reset);
+static void sum_up(struct rk_histogram_snapshot *s)
+{
 	s->above = s->counts[s->buckets];
 	s->count = s->above;
 	for (size_t i = 0; i < s->buckets; i++)
 		s->count += s->counts[i];
+}
+
+static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
+{
+	int r;
+
+	if (!fits(histogram, s))
+		return -EINVAL;
+	r = rk_group_read(histogram, (int64_t *)s->counts, rk_group_head(histogram)->count, reset);
+	sum_up(s);
 	return r;
+}
+
+int rk_histogram_read_relaxed(const struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
+{
+	if (!fits(histogram, snapshot))
+		return -EINVAL;
+	rk_group_read_relaxed(histogram, (int64_t *)snapshot->counts, rk_group_head(histogram)->count);
+	sum_up(snapshot);
+	return 0;
 }
 
 int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)

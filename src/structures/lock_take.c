@@ -360,9 +360,27 @@ RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
 ptrdiff_t number_offset;
 OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
 
+/*
+ * The symbol rki_lock_copy is bound to the copy of the library whose functions other modules call. It is a variable: calls of this
+ * copy's own functions are bound at link time (-Bsymbolic-functions), but variables aren't. No module has a copy relocation of it,
+ * because no inlined code uses it.
+ */
+const char rki_lock_copy = 0;
+OWN_WORD(const char, lock_copy, rki_lock_copy);
+
 void rk_lock_publish_number(void)
 {
-	PUBLISH(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
+	const char *volatile bound = &rki_lock_copy; /* volatile: compilers take both addresses for one */
+	ptrdiff_t offset = rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number);
+
+	/*
+	 * The word that modules read belongs to the functions that they call. If these are another copy's, that copy sets the
+	 * word.
+	 */
+	if (bound == &lock_copy_here)
+		PUBLISH(number_offset, offset);
+	else
+		SET_ONCE(number_offset_here, offset);
 }
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void publish_number(void)

@@ -112,10 +112,51 @@ static void kept_until_there_is_memory(void **state)
 	assert_int_equal(in_child(without_memory), 0);
 }
 
+/* Static counters and groups in objects that come and go, from memory of zeros. */
+static void in_objects(void **state)
+{
+	struct object {
+		struct rk_counter_static counter;
+		struct rk_counter_group_static group;
+	};
+	static const char *const names[] = {"one", "two"};
+	struct rk_percpu_report before, after;
+
+	(void)state;
+	rk_counter_static_add(&first_use, 1);
+	assert_int_equal(rk_counter_query(RK_INDEX_ALL, &before, sizeof(before)), 0);
+	for (int i = 0; i < 100; i++) {
+		struct object *object = (struct object *)calloc(1, sizeof(*object));
+		int64_t early[2] = {0}, values[2];
+
+		assert_non_null(object);
+		object->group = (struct rk_counter_group_static){NULL, names, early, 2};
+		for (int lives = 0; lives < 2; lives++) {
+			rk_counter_static_add(&object->counter, 3);
+			rk_counter_group_static_add(&object->group, 1, 4);
+			assert_int_equal(rk_counter_sum(rk_counter_static_get(&object->counter)), 3);
+			assert_int_equal(rk_counter_group_read_relaxed(rk_counter_group_static_get(&object->group), values, 2), 0);
+			assert_int_equal(values[0], 0);
+			assert_int_equal(values[1], 4);
+			object->counter.early = early[0] = 9; /* adds that nothing moved */
+			assert_int_equal(rk_counter_static_destroy(&object->counter), 0);
+			assert_int_equal(rk_counter_group_static_destroy(&object->group), 0);
+		}
+		assert_int_equal(rk_counter_static_destroy(&object->counter), 0);
+		assert_int_equal(rk_counter_group_static_destroy(&object->group), 0);
+		free(object);
+	}
+	assert_int_equal(rk_counter_query(RK_INDEX_ALL, &after, sizeof(after)), 0);
+	assert_int_equal(after.items, before.items);
+	assert_int_equal(rk_counter_static_destroy(NULL), -EINVAL);
+	assert_int_equal(rk_counter_group_static_destroy(NULL), -EINVAL);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(kept_until_there_is_memory), /* must run first, before the library has reserved memory for counters */
 	cmocka_unit_test(at_every_instruction),
 	cmocka_unit_test(made_on_first_use),
+	cmocka_unit_test(in_objects),
 };
 
 RUN(tests)

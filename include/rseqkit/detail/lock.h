@@ -32,6 +32,9 @@ RKI_BEGIN_DECLS
  */
 RKI_EXPORT RKI_ONCE ptrdiff_t rki_number_offset;
 
+/* The address of this variable says which copy of the library other modules call. No inlined code uses the variable. */
+RKI_EXPORT const char rki_lock_copy;
+
 /*
  * Returns the calling thread's number. Returns 0 if the thread has no number yet, or if the place of the number isn't known. In
  * that case the slow path finds the number.

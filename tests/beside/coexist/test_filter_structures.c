@@ -247,6 +247,61 @@ static int tell(void)
 	return rk_ring_write(ring, "", 1);
 }
 
+/* Counts and reads statistics after a sandbox was closed. Only reads as a cut, and resets of groups, make system calls. */
+static int read_statistics_by(bool cut)
+{
+	static const int none[] = {-1};
+	struct rk_histogram_snapshot *snapshot;
+	struct rk_counter_group *group;
+	struct rk_histogram *histogram;
+	struct rk_rate rate = {0};
+	struct rk_level *level;
+	struct rk_peak *peak;
+	int64_t values[2], value;
+
+	CHECK(rk_counter_create(&counter) == 0 && rk_counter_group_create(&group, NULL, 2) == 0 && rk_peak_create(&peak) == 0 &&
+	      rk_level_create(&level, 10) == 0 && rk_histogram_create(&histogram, 2, 100) == 0 &&
+	      rk_histogram_snapshot_create(&snapshot, histogram) == 0);
+	(void)rk_thread_prepare();
+	allow_only(cut ? fencing : none, cut ? claiming : NULL, NULL, 0);
+	rk_counter_add(counter, 1);
+	rk_counter_group_add(group, 1, 5);
+	rk_histogram_record(histogram, 7);
+	rk_peak_record_max(peak, 7);
+	rk_peak_record_min(peak, 7);
+	rk_level_add(level, 100);
+	if (rk_counter_sum(counter) != 1 || rk_counter_reset(counter) != 1)
+		return 1;
+	if (rk_counter_group_read_relaxed(group, values, 2) != 0 || values[1] != 5)
+		return 2;
+	if (rk_histogram_read_relaxed(histogram, snapshot) != 0 || snapshot->count != 1)
+		return 3;
+	if (rk_peak_max(peak, &value) != 0 || rk_peak_max_reset(peak, &value) != 0 || rk_peak_min_reset(peak, &value) != 0)
+		return 4;
+	if (rk_level_get(level) != 100 || rk_level_peak(level) < 90 || rk_level_peak_reset(level) < 90)
+		return 5;
+	rk_rate_note(&rate, 1, 1);
+	if (rk_rate_events(&rate, 1, NULL) != 0)
+		return 6;
+	if (cut) {
+		(void)rk_counter_group_read(group, values, 2);
+		(void)rk_counter_group_reset(group, values, 2);
+		(void)rk_histogram_read(histogram, snapshot);
+		(void)rk_histogram_reset(histogram, snapshot);
+	}
+	return 0;
+}
+
+static int read_statistics(void)
+{
+	return read_statistics_by(false);
+}
+
+static int read_cuts(void)
+{
+	return read_statistics_by(true);
+}
+
 static int count_memory(void)
 {
 	struct rk_percpu_options options = {.item_size = 64};
@@ -273,6 +328,8 @@ static void system_calls_are_those_documented(void **state)
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking the thread that waits for a record", wake, 0},
 		{"notifying the thread that waits for a record", tell, 0},
+		{"statistics", read_statistics, 0},
+		{"statistics as a cut", read_cuts, 0},
 		{"statistics of memory", count_memory, 0},
 	};
 
