@@ -29,7 +29,12 @@
 
 #include <rseqkit/slice.h>
 
-/* The caller provides the memory of these structures. All members are private to the library (detail/mutex.h). */
+/*
+ * The caller provides the memory of these structures. All members are private to the library (detail/mutex.h).
+ *
+ * A mutex has no annotations for clang's -Wthread-safety: with them, each function that takes a mutex for its caller would need
+ * annotations, too. A program that wants the analysis annotates a class of its own that has a mutex as a member.
+ */
 struct rk_mutex;
 struct rk_condition;
 
