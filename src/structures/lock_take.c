@@ -41,6 +41,49 @@
 #define FREE 1u
 #define EMPTY 2u
 
+/*
+ * Headers declare this variable const; thread/area.c says why. The variable is in this file, not in thread/number.c. A shared
+ * library that contains librseqkit.a and takes no locks has thread/number.o, and exports what is in it. A plugin with
+ * librseqkit.so would read that library's number, and call the functions of this file in librseqkit.so. Here, each
+ * module that exports the variable also exports the functions that compare numbers with it.
+ */
+#ifdef RK_ONE_FILE
+#define number_offset rki_number_offset
+#else
+RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
+#endif
+ptrdiff_t number_offset;
+OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
+
+/*
+ * The symbol rki_lock_copy is bound to the copy of the library whose functions other modules call. It is a variable: calls of this
+ * copy's own functions are bound at link time (-Bsymbolic-functions), but variables aren't. No module has a copy relocation of it,
+ * because no inlined code uses it.
+ */
+const char rki_lock_copy = 0;
+OWN_WORD(const char, lock_copy, rki_lock_copy);
+
+void rk_lock_publish_number(void)
+{
+	const char *volatile bound = &rki_lock_copy; /* volatile: compilers take both addresses for one */
+	ptrdiff_t offset = rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number);
+
+	/*
+	 * The word that modules read belongs to the functions that they call. If these are another copy's, that copy sets the
+	 * word.
+	 */
+	if (bound == &lock_copy_here)
+		PUBLISH(number_offset, offset);
+	else
+		SET_ONCE(number_offset_here, offset);
+}
+
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void publish_number(void)
+{
+	if (rk_block_is_static())
+		rk_lock_publish_number();
+}
+
 static struct rki_lock_slot *header_of(void *data)
 {
 	return (struct rki_lock_slot *)(void *)((char *)data - RK_LOCK_HEADER);
@@ -344,47 +387,4 @@ int rki_lock_release_slow(void *data, int is_free)
 		return -EPERM;
 	reopen(slot);
 	return 0;
-}
-
-/*
- * Headers declare this variable const; thread/area.c says why. The variable is in this file, not in thread/number.c. A shared
- * library that contains librseqkit.a and takes no locks has thread/number.o, and exports what is in it. A plugin with
- * librseqkit.so would read that library's number, and call the functions of this file in librseqkit.so. Here, each
- * module that exports the variable also exports the functions that compare numbers with it.
- */
-#ifdef RK_ONE_FILE
-#define number_offset rki_number_offset
-#else
-RKI_EXPORT ptrdiff_t number_offset __asm__("rki_number_offset");
-#endif
-ptrdiff_t number_offset;
-OWN_WORD(ptrdiff_t, number_offset, rki_number_offset);
-
-/*
- * The symbol rki_lock_copy is bound to the copy of the library whose functions other modules call. It is a variable: calls of this
- * copy's own functions are bound at link time (-Bsymbolic-functions), but variables aren't. No module has a copy relocation of it,
- * because no inlined code uses it.
- */
-const char rki_lock_copy = 0;
-OWN_WORD(const char, lock_copy, rki_lock_copy);
-
-void rk_lock_publish_number(void)
-{
-	const char *volatile bound = &rki_lock_copy; /* volatile: compilers take both addresses for one */
-	ptrdiff_t offset = rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number);
-
-	/*
-	 * The word that modules read belongs to the functions that they call. If these are another copy's, that copy sets the
-	 * word.
-	 */
-	if (bound == &lock_copy_here)
-		PUBLISH(number_offset, offset);
-	else
-		SET_ONCE(number_offset_here, offset);
-}
-
-__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void publish_number(void)
-{
-	if (rk_block_is_static())
-		rk_lock_publish_number();
 }
