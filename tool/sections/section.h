@@ -94,7 +94,9 @@ struct section {
 /* Begins a section, and finds out whether it can be decoded. */
 void section_begin(struct section *section, const struct image *image, const struct descriptor *descriptor);
 
-/* Decodes a section without a fault. Returns false if memory is short. section_follow() fills in the nodes' states and effects. */
+/*
+ * Decodes a section without a fault. Returns false if memory is short. section_follow() fills in the nodes' states and effects.
+ */
 bool section_decode(struct section *section, const struct image *image, const struct found *found, struct decoder *decoder);
 
 /* Finds out what is known about registers and memory before each instruction. Returns false if memory is short. */

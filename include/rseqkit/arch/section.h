@@ -18,7 +18,7 @@
  *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the next word are both 0; only in
  *                                            RK_SECTION_TOKEN
  *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; only in RK_SECTION_TOKEN
- *   RK_ASM_FURTHER(where)                     makes the word that is `where` bytes (RK_IN_WORD) further the slot
+ *   RK_ASM_FURTHER(where)                    makes the word that is `where` bytes (RK_IN_WORD) further the slot
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     computes the address of the word at `offset` (RK_IN) from the slot
  *   RK_ASM_REACHED(offset)                   a place: the word whose address RK_ASM_REACH computed
