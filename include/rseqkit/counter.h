@@ -166,8 +166,9 @@ struct rk_counter_group;
  * Cost: 0.1 us. A group of 250 counters or more takes 2 to 7 us, because of a page fault. A group of 8,000 counters or more
  * takes 10 to 20 us, because the call maps address space. The first group of each size in a process takes 30 us. If the
  * process already has several threads, its first group takes 20 ms (rk_fence_prepare() in remote.h).
- * Memory: each slot takes 64 bytes plus 16 bytes for each counter, rounded up to a power of two. The address space of a group
- * is RK_CPUS_MAX times the size of a slot. The largest group takes 2 GB of address space, and two of the process's mappings.
+ * Memory: each slot takes 64 bytes plus 16 bytes for each counter, rounded up to a power of two. A group of more than 252
+ * counters takes as much address space as a pool (percpu.h), 66 MB or more, and two of the process's mappings. Smaller groups
+ * share the address space of a pool as long as it has room.
  */
 RKI_API int rk_counter_group_create(struct rk_counter_group **group, const char *const *names, size_t count);
 

@@ -72,9 +72,8 @@ RKI_BEGIN_DECLS
  * more takes 10 to 20 us, because the call maps address space. The first histogram of each size in a process takes 30 us. If
  * the process already has several threads, its first histogram or group takes 20 ms (rk_fence_prepare() in remote.h).
  * Memory: each bucket takes 16 bytes for each CPU. A page for a CPU is committed when a thread on that CPU first records a
- * value of a bucket in the page. To compute the size of the address space, multiply the memory of all buckets for one CPU by
- * RK_CPUS_MAX, and round up to a power of two. A histogram with 14592 buckets takes 2 GB of address space, and two of the
- * process's mappings.
+ * value of a bucket in the page. Address space: as rk_counter_group_create() (counter.h), for a group with a counter for each
+ * bucket.
  */
 RKI_API int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest);
 

@@ -26,10 +26,13 @@
  *
  * The kernel's list can be wrong: a container can show another machine's list, and a process can be moved to a larger machine.
  * In both cases a thread can run on a CPU whose number is above the highest possible CPU. An access at this CPU's index faults
- * instead of reaching other memory, because the pool reserves the addresses of all indexes below RK_CPUS_MAX. If address space
- * is limited (RLIMIT_AS), the pool reserves addresses only for the CPU numbers that fit into the kernel's CPU masks, at most a
- * sixteenth of the limit. If these addresses are too many, or the kernel refuses them, or on 32-bit machines, the pool reserves
- * no addresses above the highest possible CPU.
+ * instead of reaching other memory. For this purpose the pool reserves the addresses of all indexes below 256, and of all CPU
+ * numbers that fit into the kernel's CPU masks. These are all numbers that this kernel can have. A process that can be moved
+ * to another kernel with more CPUs while it runs (checkpoint and restore) is started with RSEQKIT_PERCPU=all-cpus in its
+ * environment. The pool then reserves the addresses of all indexes below RK_CPUS_MAX, 2 GB. If address space is limited
+ * (RLIMIT_AS), the pool reserves addresses only for the kernel's CPU masks, at most a sixteenth of the limit. If these
+ * addresses are too many, or the kernel refuses them, or on 32-bit machines, the pool reserves no addresses above the highest
+ * possible CPU.
  *
  * Reserved address space isn't memory, but counts against RLIMIT_AS. If a program without CAP_IPC_LOCK calls
  * mlockall(MCL_CURRENT), reserved address space also counts against RLIMIT_MEMLOCK. mlockall(MCL_FUTURE) doesn't commit
@@ -37,7 +40,8 @@
  * gdb's gcore each write a core file of 1.5 MB. But gcore reads the whole memory of large items, including the memory of
  * unused indexes. For ten large items of 8 MB and two possible CPUs, gcore writes a core file of 337 MB. The memory that
  * gcore has read stays committed in the process. A process can have about 65,530 mappings. A pool takes three mappings. Each
- * range after the pool's first range takes two more, and each large item takes two.
+ * range after the pool's first range takes two more, and each large item takes two. Counters, groups, histograms, peaks, levels
+ * and locks share their first 66 MB of address space, if their slots have at most 4 KiB.
  *
  * System calls that go through all mappings take a little longer. With one counter and two possible CPUs, fork() takes 46 us
  * instead of 40. A read of /proc/PID/smaps takes 97 us instead of 89. mlockall(MCL_CURRENT) takes 330 us instead of 250 and

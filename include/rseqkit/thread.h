@@ -127,10 +127,10 @@ RKI_BEGIN_DECLS
  *                         prctl; rseq_slice_yield in a region that was granted time or was preempted. Mutexes also call futex.
  *                         With a time limit they call clock_gettime if the vDSO has no clock. Conditions call futex
  *   creating, allocating, destroying, trimming
- *                         mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on address space
- *                         sched_getaffinity; with initial contents memfd_create, ftruncate, close; for closable memory, lists,
- *                         caches, rings, groups and histograms membarrier; for rcu.h, lock.h and ref.h the calls of fences, and
- *                         rt_sigprocmask; for RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN getpid
+ *                         mmap, mprotect, munlock, madvise, munmap, prlimit64; with initial contents memfd_create, ftruncate,
+ *                         close; for closable memory, lists, caches, rings, groups and histograms membarrier; for rcu.h, lock.h
+ *                         and ref.h the calls of fences, and rt_sigprocmask; for RK_PERCPU_DEBUG with
+ *                         RK_PERCPU_EMPTY_IN_CHILDREN getpid
  *   statistics of memory  openat, pread64, close, rt_sigprocmask
  *   rk_rcu_worker_start() rt_sigprocmask, and the calls of pthread_create(3); rk_rcu_worker_stop(): futex
  *   a thread's end        with musl, if the thread was registered: rseq, rt_sigprocmask

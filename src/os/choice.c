@@ -52,7 +52,7 @@ static const struct setting areas[] = {
 	SETTING("RSEQKIT_AREA=others", RK_CHOICE_OTHERS),
 	SETTING("RSEQKIT_AREA=ktls", RK_CHOICE_KTLS),
 };
-static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)};
+static const struct setting percpu_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1), SETTING("RSEQKIT_PERCPU=all-cpus", 2)};
 
 #define SETTINGS_MAX 3
 
@@ -137,14 +137,25 @@ enum rk_choice rk_choice(void)
 	return answer < 0 ? RK_CHOICE_NONE : (enum rk_choice)answer;
 }
 
-bool rk_debug_chosen(void)
+/* Returns the meaning of RSEQKIT_PERCPU, or 0. The answer is stored for later calls. */
+static int percpu_mode(void)
 {
 	static int answer; /* 0: not asked yet; else the answer plus 1 */
 	int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 
 	if (known == 0) {
-		known = 1 + ask(debug_modes, sizeof(debug_modes) / sizeof(debug_modes[0]));
+		known = 1 + ask(percpu_modes, sizeof(percpu_modes) / sizeof(percpu_modes[0]));
 		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* if this is still 0, the next call asks again */
 	}
-	return known == 2;
+	return known - 1;
+}
+
+bool rk_debug_chosen(void)
+{
+	return percpu_mode() == 1;
+}
+
+bool rk_all_cpus_chosen(void)
+{
+	return percpu_mode() == 2;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * choice.h - reads two settings in the environment that the program was started with. RSEQKIT_AREA says which memory is to be
- * the area of each thread, which is its struct rseq. RSEQKIT_PERCPU=debug turns on the debug mode of per-CPU memory.
+ * the area of each thread, which is its struct rseq. RSEQKIT_PERCPU=debug turns on the debug mode of per-CPU memory, and
+ * RSEQKIT_PERCPU=all-cpus reserves addresses for all CPU numbers that any kernel has.
  */
 #ifndef RK_SRC_CHOICE_H
 #define RK_SRC_CHOICE_H
@@ -27,7 +28,11 @@ void rk_choice_see(int argc, char *const argv[], char *const environment[]);
  */
 enum rk_choice rk_choice(void);
 
-/* Returns whether the program was started with RSEQKIT_PERCPU=debug. The answer is stored for later calls. */
+/*
+ * Return whether the program was started with RSEQKIT_PERCPU=debug, and with RSEQKIT_PERCPU=all-cpus. The answer is stored for
+ * later calls.
+ */
 bool rk_debug_chosen(void);
+bool rk_all_cpus_chosen(void);
 
 #endif /* RK_SRC_CHOICE_H */

@@ -156,14 +156,26 @@ struct kernel_mask {
 	unsigned long words[RK_CPUS_MAX / BITS];
 };
 
+static int room; /* how many CPU numbers the kernel's own mask has room for; 0 if it isn't known */
+
 /*
  * Reads on which CPUs the calling thread is allowed to run. Returns the size of the kernel's own mask in bytes, or a
  * negative errno.
  */
 static long affinity(struct kernel_mask *mask)
 {
+	long bytes;
+
 	memset(mask, 0, sizeof(*mask));
-	return RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
+	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
+	if (bytes > 0 && bytes <= (long)sizeof(*mask))
+		__atomic_store_n(&room, (int)bytes * 8, __ATOMIC_RELAXED);
+	return bytes;
+}
+
+int rk_cpus_room(void)
+{
+	return __atomic_load_n(&room, __ATOMIC_RELAXED);
 }
 
 /*

@@ -22,6 +22,12 @@ const struct rk_cpus *rk_cpus_get(void);
 const struct rk_cpus *rk_cpus_look_again(void);
 
 /*
+ * Returns how many CPU numbers the kernel's own mask has room for. Returns 0 if the kernel didn't say it when the set of possible
+ * CPUs was read.
+ */
+int rk_cpus_room(void);
+
+/*
  * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0; -ERANGE if a number is RK_CPUS_MAX or more; -EINVAL for any
  * other fault. After an error *cpus is undefined.
  */

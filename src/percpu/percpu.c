@@ -151,14 +151,24 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 	return 0;
 }
 
+#define SHARED_MAX 4096 /* bytes of the largest item in a shared range */
+
+void rk_percpu_share(struct rk_percpu *pool)
+{
+	pool->may_share = pool->spacing <= SHARED_MAX && pool->flags == 0 && !pool->has_initial && !pool->is_large;
+}
+
 static bool has_used_items(const struct rk_percpu *pool)
 {
 	size_t number = 0;
 
-	FOR_EACH_RANGE(pool, number, entry)
-		for (size_t word = 0; word < rk_words_per_set(pool); word++)
-			if (__atomic_load_n(rk_word_of_set(rk_set_used(rk_range_of(pool, entry)), word), __ATOMIC_ACQUIRE) != 0)
+	FOR_EACH_RANGE(pool, number, entry) {
+		struct range *range = rk_range_of(pool, entry);
+
+		for (size_t word = 0; word < rk_words_per_set(range->items); word++)
+			if (__atomic_load_n(rk_word_of_set(rk_set_used(range), word), __ATOMIC_ACQUIRE) != 0)
 				return true;
+	}
 	return false;
 }
 
@@ -206,7 +216,7 @@ static bool take_item(struct rk_percpu *pool, struct place *place)
 {
 	struct range *range = place->range;
 	unsigned long *set = rk_set_taken(range);
-	size_t words = rk_words_per_set(pool), first = __atomic_load_n(&range->first, __ATOMIC_RELAXED);
+	size_t words = rk_words_per_set(range->items), first = __atomic_load_n(&range->first, __ATOMIC_RELAXED);
 
 	for (size_t i = 0; i < words; i++) {
 		size_t word = first + i < words ? first + i : first + i - words;
@@ -245,7 +255,7 @@ static bool extend(struct rk_percpu *pool, size_t number)
 	int r = range == NULL ? -ENOMEM : rk_range_publish(pool, number, range);
 
 	if (r != 0 && range != NULL)
-		rk_range_free(range);
+		rk_range_free(pool, range);
 	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
 }
 
@@ -308,7 +318,7 @@ static int prepare_item(const struct rk_percpu *pool, const struct place *place,
 
 	if (rk_set_bit(rk_set_written(place->range), place->number)) {
 		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place)) {
-			__atomic_store_n(&rk_item_callers(pool, place)[2], caller, __ATOMIC_RELEASE);
+			__atomic_store_n(&rk_item_callers(place)[2], caller, __ATOMIC_RELEASE);
 			return -EUCLEAN;
 		}
 		tell_sanitizer(pool, place, true);
@@ -320,7 +330,7 @@ static int prepare_item(const struct rk_percpu *pool, const struct place *place,
 	tell_sanitizer(pool, place, true);
 	if (pool->flags & RK_PERCPU_DEBUG) {
 		rk_item_guard(pool, place);
-		__atomic_store_n(&rk_item_callers(pool, place)[0], caller, __ATOMIC_RELAXED);
+		__atomic_store_n(&rk_item_callers(place)[0], caller, __ATOMIC_RELAXED);
 	}
 	return pool->is_large && !rk_large_new(pool, place->range, item) ? -ENOMEM : 0;
 }
@@ -384,7 +394,7 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 	if (pool->is_large)
 		rk_large_free(pool, place.range, item);
 	if (debug) {
-		__atomic_store_n(&rk_item_callers(pool, &place)[1], caller, __ATOMIC_RELAXED);
+		__atomic_store_n(&rk_item_callers(&place)[1], caller, __ATOMIC_RELAXED);
 		rk_item_poison(pool, &place);
 	}
 	tell_sanitizer(pool, &place, false);

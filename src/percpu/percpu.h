@@ -68,10 +68,18 @@ void rk_debug_pool_leave(const struct rk_percpu *pool);
  * caller that found the item's poison damaged.
  */
 #define CALLERS 3
-static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
+static inline const void **rk_item_callers(const struct place *place)
 {
-	return (const void **)(void *)(place->range->sets + SETS * rk_words_per_set(pool)) + CALLERS * place->number;
+	const struct range *range = place->range;
+
+	return (const void **)(uintptr_t)(range->sets + SETS * rk_words_per_set(range->items)) + CALLERS * place->number;
 }
+
+/*
+ * Lets the first range of a new pool be a part of a mapping that such pools share (percpu_range.c). Pools with large items, with
+ * initial contents or with flags get ranges of their own.
+ */
+void rk_percpu_share(struct rk_percpu *pool);
 
 /* Like rk_percpu_alloc() and rk_percpu_free(). `caller` is an address in the code that called the public function. */
 int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller);

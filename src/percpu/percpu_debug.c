@@ -134,10 +134,10 @@ static const struct rk_percpu *owner_of(const void *item, struct place *place)
 	return NULL;
 }
 
-static void tell_callers(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+static void tell_callers(const struct place *place, struct rk_percpu_fault *fault)
 {
-	fault->allocated_by = __atomic_load_n(&rk_item_callers(pool, place)[0], __ATOMIC_RELAXED);
-	fault->freed_by = __atomic_load_n(&rk_item_callers(pool, place)[1], __ATOMIC_RELAXED);
+	fault->allocated_by = __atomic_load_n(&rk_item_callers(place)[0], __ATOMIC_RELAXED);
+	fault->freed_by = __atomic_load_n(&rk_item_callers(place)[1], __ATOMIC_RELAXED);
 }
 
 /*
@@ -150,7 +150,7 @@ static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, 
 {
 	bool spoiled;
 
-	if (__atomic_load_n(&rk_item_callers(pool, place)[2], __ATOMIC_ACQUIRE) != NULL)
+	if (__atomic_load_n(&rk_item_callers(place)[2], __ATOMIC_ACQUIRE) != NULL)
 		return find_other(pool, place, 0, pool->slot_size, POISON, fault);
 	if (rk_set_bit(rk_set_taken(place->range), place->number))
 		return false;
@@ -167,7 +167,7 @@ static int check_item(const struct rk_percpu *pool, const struct place *place, s
 
 	fault->item = rk_item_at(pool, place);
 	if (debug)
-		tell_callers(pool, place, fault);
+		tell_callers(place, fault);
 	if (debug && used && find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, fault))
 		fault->misuse = RK_MISUSE_WRITTEN_PAST_END;
 	if (debug && !used && written && is_spoiled(pool, place, fault))
@@ -185,7 +185,7 @@ static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_
 		fault->misuse = owner == NULL ? RK_MISUSE_NOT_AN_ITEM : RK_MISUSE_OTHER_POOL;
 		fault->item = item;
 		if (owner != NULL)
-			tell_callers(owner, &place, fault);
+			tell_callers(&place, fault);
 		return 1;
 	}
 	if (check_item(pool, &place, fault) == 0 && !rk_bit(rk_set_used(place.range), place.number))
@@ -206,7 +206,7 @@ int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_f
 	} else {
 		FOR_EACH_RANGE(pool, place.range_number, entry) {
 			place.range = rk_range_of(pool, entry);
-			for (place.number = 0; found == 0 && place.number < pool->per_range; place.number++) {
+			for (place.number = 0; found == 0 && place.number < place.range->items; place.number++) {
 				fault = none;
 				found = check_item(pool, &place, &fault);
 			}

@@ -16,15 +16,22 @@
  * inaccessible addresses, and not in another range.
  *
  * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
- * addresses up to the highest CPU number that any kernel has, 2 GiB in all. A process that is moved to a larger machine
- * therefore faults at these addresses instead of accessing another item. If address space is limited, a range reserves
- * addresses only for the CPU numbers of this kernel.
+ * inaccessible addresses for each CPU number that fits into this kernel's CPU masks, and for at least INDEXES_MIN. If the program
+ * was started with RSEQKIT_PERCPU=all-cpus, a range reserves addresses for all CPU numbers that any kernel has, 2 GiB in all. A
+ * process that is moved to a larger machine then faults instead of accessing other memory.
+ *
+ * A program with one counter and two groups would have three ranges. Ranges of 66 MB each look wrong in statistics of memory. The
+ * first ranges of the library's own pools are therefore slices of one mapping:
+ *
+ *   | slices for -2 | slices for -1 | slices for 0 | 1 | ... | highest | no access |
+ *   | A B C ... H   | A B C ... H   | A B C ... H  |                                  pool A has the first slice of each stride
  */
 #define _GNU_SOURCE
 #include "percpu.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include "os/choice.h"
 #include "os/cpus.h"
 #include "os/kernel.h"
 #include "percpu_tell.h"
@@ -46,7 +53,7 @@ void *rk_map(size_t size)
 size_t rk_range_head(const struct rk_percpu *pool)
 {
 	size_t page = rk_page_size();
-	size_t size = sizeof(struct range) + SETS * rk_words_per_set(pool) * sizeof(unsigned long);
+	size_t size = sizeof(struct range) + SETS * rk_words_per_set(pool->per_range) * sizeof(unsigned long);
 
 	if (pool->flags & RK_PERCPU_DEBUG)
 		size += CALLERS * pool->per_range * sizeof(void *);
@@ -63,28 +70,28 @@ static char *stride_of(const struct range *range, int index)
 	return rk_percpu_slot(range->slot0, index);
 }
 
+#define INDEXES_MIN 256 /* with these, a range has 66 MB */
 #define SPACE_PART 16 /* with a limit on address space, a range reserves at most this part of it for indexes without memory */
 
 /*
- * Returns the number of indexes for which to reserve addresses: the highest number of CPUs that any kernel supports. If the
- * process's address space is limited, or if the pool limits the size of its ranges (`most`), returns the number of CPUs that
- * this kernel supports. If pointers have 32 bits, or the addresses would be too large a part of the limit, returns 0. In that
- * case only indexes with memory have addresses.
+ * Returns the number of indexes for which to reserve addresses. If the process's address space is limited, or if the pool limits
+ * the size of its ranges (`most`), returns the number of CPUs that this kernel supports. If pointers have 32 bits, or the
+ * addresses would be too large a part of the limit, returns 0. In that case only indexes with memory have addresses.
  */
 static int indexes_to_reserve(const struct rk_percpu *pool)
 {
+	bool unlimited = false;
 	struct {
 		uint64_t now, most;
 	} limit = {UINT64_MAX, UINT64_MAX};
-	unsigned long mask[RK_CPUS_MAX / BITS];
-	int indexes;
-	long bytes;
+	int indexes = INTPTR_MAX == INT64_MAX ? rk_cpus_room() : 0;
 
-	if (INTPTR_MAX == INT64_MAX && pool->most == 0 && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
-	    limit.now == UINT64_MAX)
+	if (INTPTR_MAX == INT64_MAX && pool->most == 0 && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0)
+		unlimited = limit.now == UINT64_MAX;
+	if (unlimited && rk_all_cpus_chosen())
 		return RK_CPUS_MAX;
-	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	indexes = bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
+	if (unlimited && indexes < INDEXES_MIN)
+		indexes = INDEXES_MIN;
 	return strides(indexes) > limit.now / SPACE_PART ? 0 : indexes;
 }
 
@@ -244,8 +251,130 @@ static bool empty_in_children(const struct rk_percpu *pool, char *from, size_t s
 	return !(pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) || size == 0 || madvise(from, size, MADV_WIPEONFORK) == 0;
 }
 
-void rk_range_free(struct range *range)
+/* Marks as taken the bits of the last word that stand for no item. */
+static void close_sets(struct range *range)
 {
+	if (range->items % BITS != 0)
+		*rk_word_of_set(rk_set_taken(range), range->items / BITS) = ~0UL << (range->items % BITS);
+}
+
+/*
+ * The mapping that slices share: its strides, with no head before them. The structure is in the first slice of the reserve index,
+ * which therefore belongs to no pool. A bit of `taken` stands for a slice. A thread that is killed between taking a slice and
+ * publishing its range loses the slice.
+ */
+struct shared {
+	char *slot0;
+	size_t mapped, slice;
+	int highest;
+	unsigned taken;
+};
+
+#define SLICES 8
+
+static struct shared *shared_strides;
+
+/* Makes the mapping of slices. Returns NULL if there is no memory, or if pages are larger than a slice. */
+static struct shared *make_shared(const struct rk_percpu *pool)
+{
+	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve(pool);
+	size_t least = strides(highest + 1), size = strides(clear > highest ? clear : highest + 1);
+	struct shared *made, *expected = NULL;
+	char *mapping;
+
+	if (RK_STRIDE / SLICES % rk_page_size() != 0)
+		return NULL;
+	mapping = reserve(size);
+	if (mapping == NULL)
+		return NULL;
+	prepare_memory(mapping, size);
+	if (!make_accessible(mapping, least)) {
+		rk_unmap(mapping, size);
+		return NULL;
+	}
+	if (size > least)
+		(void)madvise(mapping + least, size - least, MADV_DONTDUMP);
+	made = (struct shared *)(void *)mapping;
+	*made = (struct shared){.slot0 = mapping + strides(0), .mapped = size, .slice = RK_STRIDE / SLICES, .highest = highest,
+				.taken = 1};
+	if (!__atomic_compare_exchange_n(&shared_strides, &expected, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		rk_unmap(mapping, size);
+		return expected;
+	}
+	return made;
+}
+
+/* Takes a slice. Returns its number, or 0 if all are taken. */
+static int take_slice(struct shared *shared)
+{
+	for (int slice = 1; slice < SLICES; slice++)
+		if ((__atomic_fetch_or(&shared->taken, 1U << slice, __ATOMIC_ACQ_REL) & 1U << slice) == 0)
+			return slice;
+	return 0;
+}
+
+static void give_slice(const struct range *range)
+{
+	size_t slice = (size_t)(range->slot0 - shared_strides->slot0) / range->bytes;
+
+	FOR_EACH_INDEX(range, i)
+		(void)madvise(stride_of(range, i), range->bytes, MADV_DONTNEED);
+	__atomic_fetch_and(&shared_strides->taken, ~(1U << slice), __ATOMIC_ACQ_REL);
+}
+
+/* Makes a slice the pool's first range. Returns NULL if the pool can't have one, or has one. */
+static struct range *slice_new(struct rk_percpu *pool)
+{
+	struct shared *shared = __atomic_load_n(&shared_strides, __ATOMIC_ACQUIRE);
+	struct range *range, *none = NULL;
+	int slice;
+
+	if (!pool->may_share || __atomic_load_n(&pool->slice, __ATOMIC_ACQUIRE) != NULL)
+		return NULL;
+	if (shared == NULL)
+		shared = make_shared(pool);
+	if (shared == NULL || shared->highest < rk_cpus_get()->highest)
+		return NULL;
+	range = (struct range *)rk_map(pool->head);
+	slice = range != NULL ? take_slice(shared) : 0;
+	if (slice == 0) {
+		if (range != NULL)
+			rk_unmap(range, pool->head);
+		return NULL;
+	}
+	*range = (struct range){.slot0 = shared->slot0 + (size_t)slice * shared->slice, .mapped = pool->head,
+				.items = shared->slice / pool->spacing, .bytes = shared->slice, .highest = shared->highest};
+	close_sets(range);
+	if (rk_tell())
+		FOR_EACH_INDEX(range, i)
+			rk_tell_unusable(stride_of(range, i), range->bytes);
+	if (__atomic_compare_exchange_n(&pool->slice, &none, range, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&pool->slice_slot0, range->slot0, __ATOMIC_RELEASE);
+		return range;
+	}
+	give_slice(range);
+	rk_unmap(range, range->mapped);
+	return NULL;
+}
+
+/* Frees a slice that has no item. */
+static void free_slice(struct rk_percpu *pool, struct range *range)
+{
+	if (rk_tell())
+		FOR_EACH_INDEX(range, i)
+			rk_tell_usable(stride_of(range, i), range->bytes);
+	give_slice(range);
+	__atomic_store_n(&pool->slice_slot0, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&pool->slice, NULL, __ATOMIC_RELEASE);
+	rk_unmap(range, range->mapped);
+}
+
+void rk_range_free(struct rk_percpu *pool, struct range *range)
+{
+	if (range == pool->slice) {
+		free_slice(pool, range);
+		return;
+	}
 	if (range->templates > 0)
 		__atomic_fetch_sub(&templates, range->templates, __ATOMIC_RELAXED);
 	if (rk_tell())
@@ -273,8 +402,7 @@ static bool open_range(const struct rk_percpu *pool, struct range *closed, char 
 	if (closed->mapped > least)
 		(void)madvise(mapping + least, closed->mapped - least, MADV_DONTDUMP);
 	*range = *closed;
-	if (pool->per_range % BITS != 0)
-		*rk_word_of_set(rk_set_taken(range), pool->per_range / BITS) = ~0UL << (pool->per_range % BITS);
+	close_sets(range);
 	if (rk_tell())
 		rk_tell_unusable(mapping + pool->head, least - pool->head);
 	return true;
@@ -284,7 +412,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 {
 	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve(pool);
 	size_t least = pool->head + strides(highest + 1), size = pool->head + strides(clear > highest ? clear : highest + 1);
-	struct range closed = {.highest = highest};
+	struct range closed = {.highest = highest, .items = pool->per_range, .bytes = RK_STRIDE};
 	char *mapping;
 
 	if (pool->most > 0 && size > pool->most)
@@ -307,10 +435,13 @@ static struct range *range_new(const struct rk_percpu *pool)
 	return NULL;
 }
 
-struct range *rk_range_new(const struct rk_percpu *pool)
+struct range *rk_range_new(struct rk_percpu *pool)
 {
 	int saved = errno;
-	struct range *range = range_new(pool);
+	struct range *range = slice_new(pool);
+
+	if (range == NULL)
+		range = range_new(pool);
 
 	errno = saved;
 	return range;

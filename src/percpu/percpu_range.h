@@ -16,11 +16,14 @@
 
 /*
  * A range is one mapping, which begins with this struct. The sets of the range follow, then a stride of RK_STRIDE bytes for
- * each index. A range is put into the pool's table when it is complete.
+ * each index. A range is put into the pool's table when it is complete. The first range of some pools is a slice: a part of each
+ * stride of a mapping that such pools share (percpu_range.c). The head of a slice is a mapping of its own.
  */
 struct range {
 	char *slot0;        /* slot of index 0 */
-	size_t mapped;      /* bytes of the mapping */
+	size_t mapped;      /* bytes of the mapping; of a slice, bytes of its head */
+	size_t items;       /* number of items in the range */
+	size_t bytes;       /* bytes of the range in each stride: RK_STRIDE, or less in a slice */
 	int highest;        /* highest index with memory; the reserved addresses after it are inaccessible */
 	int templates;      /* number of mappings with initial contents; 0 if items get these contents when they are allocated */
 	size_t first;       /* a hint: the word of the set `taken` in which a search for a free item begins */
@@ -43,11 +46,14 @@ struct rk_percpu {
 	size_t bank_size; /* bytes from the first bank to the second bank */
 	size_t guard_size; /* in debug mode, bytes of the guard after the slot; else 0 */
 	size_t spacing;   /* from item to item: slot_size + guard_size, rounded up to the alignment */
-	size_t per_range; /* number of items in a range */
+	size_t per_range; /* number of items in a range that isn't a slice */
 	size_t head;      /* bytes of a range before its strides */
 	unsigned flags;
 	bool has_initial; /* items have initial contents other than zeros */
 	bool is_large;    /* slots hold pointers to the items' memory */
+	bool may_share;   /* the first range can be a slice */
+	struct range *slice; /* the range that is a slice, or NULL */
+	char *slice_slot0;   /* its slot0, or NULL */
 	size_t most;      /* if not 0: a range has at most this many bytes, and addresses only for this kernel's CPU numbers */
 	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
 	size_t vacant;                         /* at least the number of items that aren't taken, in all ranges */
@@ -67,10 +73,10 @@ void rk_unmap(void *mapping, size_t size);
 /* Loops over the indexes of a range that have memory. */
 #define FOR_EACH_INDEX(range, i) for (int i = -SHARED_INDEXES; i <= (range)->highest; i++)
 
-/* Returns the number of words in each of a range's sets. */
-static inline size_t rk_words_per_set(const struct rk_percpu *pool)
+/* Returns the number of words in each set of a range with this number of items. */
+static inline size_t rk_words_per_set(size_t items)
 {
-	return (pool->per_range + BITS - 1) / BITS;
+	return (items + BITS - 1) / BITS;
 }
 
 static inline unsigned long *rk_set_taken(struct range *range)
@@ -104,8 +110,8 @@ void *rk_map(size_t size);
 size_t rk_range_head(const struct rk_percpu *pool);
 
 /* Creates a range for the pool's items. Returns NULL if there is no memory. */
-struct range *rk_range_new(const struct rk_percpu *pool);
-void rk_range_free(struct range *range);
+struct range *rk_range_new(struct rk_percpu *pool);
+void rk_range_free(struct rk_percpu *pool, struct range *range);
 
 /*
  * rk_slot_is_fresh() returns whether a slot has the contents that a newly allocated item has. rk_slot_reset() stores these
@@ -141,6 +147,8 @@ static inline struct range *rk_range_of(const struct rk_percpu *pool, const stru
 {
 	char *slot0 = __atomic_load_n(&entry->slot0, __ATOMIC_ACQUIRE);
 
+	if (slot0 == __atomic_load_n(&pool->slice_slot0, __ATOMIC_RELAXED))
+		return pool->slice;
 	return (struct range *)(void *)(slot0 - (SHARED_INDEXES << RK_STRIDE_SHIFT) - pool->head);
 }
 

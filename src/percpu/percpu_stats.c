@@ -41,11 +41,11 @@ static size_t committed(long map, const void *from, size_t size)
 	return pages * page;
 }
 
-static size_t items_in(const struct rk_percpu *pool, struct range *range)
+static size_t items_in(struct range *range)
 {
 	size_t items = 0;
 
-	for (size_t word = 0; word < rk_words_per_set(pool); word++)
+	for (size_t word = 0; word < rk_words_per_set(range->items); word++)
 		items += (size_t)__builtin_popcountl(__atomic_load_n(rk_word_of_set(rk_set_used(range), word), __ATOMIC_RELAXED));
 	return items;
 }
@@ -54,10 +54,10 @@ static size_t items_in(const struct rk_percpu *pool, struct range *range)
 static void add_index(const struct rk_percpu *pool, struct range *range, int index, long map,
 		      struct rk_percpu_report *stats)
 {
-	size_t more = map < 0 ? RK_STATS_UNKNOWN : committed(map, rk_percpu_slot(range->slot0, index), RK_STRIDE);
+	size_t more = map < 0 ? RK_STATS_UNKNOWN : committed(map, rk_percpu_slot(range->slot0, index), range->bytes);
 
-	stats->reserved += RK_STRIDE;
-	for (size_t number = 0; pool->is_large && number < pool->per_range; number++) {
+	stats->reserved += range->bytes;
+	for (size_t number = 0; pool->is_large && number < range->items; number++) {
 		char **slot = rk_percpu_slot(range->slot0 + number * pool->spacing, index);
 		size_t large;
 
@@ -87,7 +87,7 @@ int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_percpu_re
 	FOR_EACH_RANGE(pool, number, entry) {
 		struct range *range = rk_range_of(pool, entry);
 
-		stats.items += items_in(pool, range);
+		stats.items += items_in(range);
 		FOR_EACH_INDEX(range, i) {
 			if (index == RK_INDEX_ALL || index == i) {
 				add_index(pool, range, i, map, &stats);

@@ -55,12 +55,12 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 	 * The items are counted before the range is visible. Otherwise other threads would take items that aren't counted yet.
 	 * If another range already has this number, the counts are too high for a moment.
 	 */
-	__atomic_fetch_add(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&entries->vacant, range->items, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&pool->vacant, range->items, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&entries->slot0, &none, range->slot0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
-	__atomic_fetch_sub(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&entries->vacant, range->items, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&pool->vacant, range->items, __ATOMIC_RELAXED);
 	return -EEXIST;
 }
 
@@ -69,7 +69,7 @@ void rk_ranges_free(struct rk_percpu *pool)
 	size_t number = 0;
 
 	FOR_EACH_RANGE(pool, number, entry)
-		rk_range_free(rk_range_of(pool, entry));
+		rk_range_free(pool, rk_range_of(pool, entry));
 	for (int block = 1; block < BLOCKS && pool->blocks[block] != NULL; block++)
 		rk_unmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
 }
@@ -83,10 +83,12 @@ bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *
 
 		if (offset >= RK_STRIDE)
 			continue;
-		place->entry = entry;
 		place->range = rk_range_of(pool, entry);
+		if (offset >= place->range->bytes) /* another pool's slice, or a range after this slice */
+			continue;
+		place->entry = entry;
 		place->number = offset / pool->spacing;
-		return offset % pool->spacing == 0 && place->number < pool->per_range;
+		return offset % pool->spacing == 0 && place->number < place->range->items;
 	}
 	return false;
 }

@@ -61,7 +61,7 @@ static void release_items(const struct rk_percpu *pool, struct range *range, str
 
 static void trim(const struct rk_percpu *pool, struct range *range)
 {
-	size_t page = rk_page_size(), end = pool->per_range * pool->spacing, to;
+	size_t page = rk_page_size(), end = range->items * pool->spacing, to;
 
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
@@ -73,8 +73,8 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 		if (to <= from)
 			to = from + page;
 		run.last = (to - 1) / pool->spacing;
-		if (run.last >= pool->per_range)
-			run.last = pool->per_range - 1;
+		if (run.last >= range->items)
+			run.last = range->items - 1;
 		if (!take_all(range, run))
 			continue;
 		release_items(pool, range, run, from, to, drop_pages(range, from, to - from));

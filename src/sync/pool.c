@@ -15,6 +15,7 @@ int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *optio
 	r = rk_percpu_create(&made, options, sizeof(*options));
 	if (r < 0)
 		return r;
+	rk_percpu_share(made);
 	if (__atomic_compare_exchange_n(shared, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		*pool = made;
 		return 0;

@@ -28,4 +28,16 @@ static inline size_t committed(const void *from, size_t size)
 	return bytes;
 }
 
+/* Returns the number of indexes for which ranges have addresses, if address space isn't limited: see percpu.h. */
+static inline int indexes_with_addresses(void)
+{
+	const char *mode = getenv("RSEQKIT_PERCPU");
+	unsigned long mask[RK_CPUS_MAX / 8 / sizeof(unsigned long)];
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+
+	if (mode != NULL && strcmp(mode, "all-cpus") == 0)
+		return RK_CPUS_MAX;
+	return bytes * 8 > 256 ? (int)bytes * 8 : 256;
+}
+
 #endif /* COMMITTED_H */

@@ -31,6 +31,7 @@ static bool has_flag(const char *line, const char *flag)
 static struct account account_of(void *item)
 {
 	uintptr_t from = (uintptr_t)rk_percpu_slot(item, RK_INDEX_RESERVE), to, start, end;
+	uintptr_t reserved = from + ((size_t)indexes_with_addresses() - 1) * RK_STRIDE;
 	FILE *smaps = fopen("/proc/self/smaps", "r");
 	struct account all = {0};
 	unsigned long kib;
@@ -45,7 +46,7 @@ static struct account account_of(void *item)
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &start, &end, access) == 3) {
 			ours = start < to && end > from && access[1] == 'w';
 			all.parts += ours;
-			closed = start < from + (RK_CPUS_MAX - 1UL) * RK_STRIDE && end > from && access[1] != 'w';
+			closed = start < reserved && end > from && access[1] != 'w';
 			all.closed_parts += closed;
 		} else if (ours && sscanf(line, "Locked: %lu", &kib) == 1) {
 			all.in_memory_for_good += kib;
@@ -135,6 +136,51 @@ static void dumped(void **state)
 	}
 }
 
+/* The bytes of this process's address space. */
+static size_t address_space(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	assert_non_null(statm);
+	assert_int_equal(fscanf(statm, "%lu", &pages), 1);
+	fclose(statm);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Counters, groups, histograms and peaks share one mapping, until one kind of them needs more than its part. */
+static void little_address_space(void **state)
+{
+	size_t before = address_space(), range = ((size_t)indexes_with_addresses() + 2) * RK_STRIDE;
+	struct rk_counter *counters[10000];
+	struct rk_counter_group *groups[2];
+	struct rk_peak *peak;
+
+	(void)state;
+	if (SANITIZED || sizeof(void *) < 8)
+		SKIP("a process without a sanitizer, of 64 bits, is needed");
+	assert_int_equal(rk_counter_create(&counters[0]), 0);
+	assert_int_equal(rk_counter_group_create(&groups[0], NULL, 2), 0);
+	assert_int_equal(rk_counter_group_create(&groups[1], NULL, 20), 0);
+	assert_int_equal(rk_peak_create(&peak), 0);
+	print_message("# %zu MB for a counter, two groups and a peak\n", (address_space() - before) >> 20);
+	assert_true(address_space() - before < range + ((size_t)32 << 20));
+	for (int i = 1; i < 10000; i++)
+		assert_int_equal(rk_counter_create(&counters[i]), 0);
+	assert_true(address_space() - before > range + range / 2);
+	for (int i = 0; i < 10000; i++) {
+		rk_counter_add(counters[i], i);
+		assert_int_equal(rk_counter_sum(counters[i]), i);
+		assert_int_equal(rk_counter_destroy(counters[i]), 0);
+		assert_int_equal(rk_counter_destroy(counters[i]), -EINVAL);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rk_counter_destroy((struct rk_counter *)groups[i]), -EINVAL);
+		assert_int_equal(rk_counter_group_destroy(groups[i]), 0);
+	}
+	assert_int_equal(rk_peak_destroy(peak), 0);
+}
+
 static void nothing_early(void **state)
 {
 	(void)state;
@@ -183,6 +229,7 @@ static void nothing_early_when_all_is_locked(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(little_address_space), /* must run first, before there are counters */
 	cmocka_unit_test(no_huge_pages),
 	cmocka_unit_test(not_reserved),
 	cmocka_unit_test(dumped),
