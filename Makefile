@@ -35,8 +35,8 @@ all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER for a
 	@$(hint)
 	@scripts/build $(arguments)
 
-amalgamation:  ## write the library as one source and one header, to build/amalgamation
-	@scripts/amalgamate build/amalgamation
+amalgamation:  ## write the library as one source and one header, to build/amalgamation [PARTS="counter peak" for less]
+	@scripts/amalgamate build/amalgamation $(PARTS)
 	@echo "build/amalgamation has rseqkit-all.c and rseqkit-all.h."
 
 install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); DESTDIR is the staging folder
