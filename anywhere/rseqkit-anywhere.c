@@ -47,15 +47,17 @@
 #ifndef RK_ANYWHERE_SHARDS
 #define RK_ANYWHERE_SHARDS 16 /* a power of two */
 #endif
+#ifndef RK_ANYWHERE_PATIENCE
+#define RK_ANYWHERE_PATIENCE 50000000 /* how often a reader looks whether another reader has finished */
+#endif
 #ifndef RK_ANYWHERE_PAUSE
-#define RK_ANYWHERE_PAUSE() ((void)0) /* tests make the steps between two accesses longer */
+#define RK_ANYWHERE_PAUSE(place) ((void)0) /* a test stops a thread between two accesses */
 #endif
 
 #define SHARDS ((size_t)RK_ANYWHERE_SHARDS)
 #define LINE 128            /* bytes; some processors fetch two lines of 64 bytes at once, others have lines of 128 */
 #define TURNS_MAX 16        /* the most turns of one read */
 #define TRIES_MAX 16        /* the most attempts to change a part of a level */
-#define PATIENCE 50000000   /* how often a reader looks whether the other reader has finished */
 #define BITS_MAX 13         /* with 13 bits each value up to 16378 has a bucket of its own; more bits add nothing */
 #define BATCH_MAX (INT64_MAX / 8)
 
@@ -259,9 +261,10 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	uint64_t old = atomic_load_explicit(&counter->baseline, memory_order_acquire), sum;
 
 	/* If another reset stores the baseline first, the adds until then are in its result, so this reset sums again. */
-	do
+	do {
 		sum = total(counter);
-	while (!atomic_compare_exchange_strong_explicit(&counter->baseline, &old, sum, memory_order_acq_rel,
+		RK_ANYWHERE_PAUSE(RESET);
+	} while (!atomic_compare_exchange_strong_explicit(&counter->baseline, &old, sum, memory_order_acq_rel,
 							memory_order_acquire));
 	return (int64_t)(sum - old);
 }
@@ -313,6 +316,7 @@ void rk_counter_static_add(struct rk_counter_static *of, int64_t value)
 		rk_counter_add(counter, value);
 		return;
 	}
+	RK_ANYWHERE_PAUSE(EARLY);
 	atomic_fetch_add(&of->early, value);
 	counter = atomic_load(&of->counter);
 	if (counter != NULL)
@@ -386,12 +390,17 @@ void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t 
 {
 	_Atomic(uint64_t) *words = group->words + my_shard() * group->stride + which;
 	uint64_t before = atomic_load(&group->turns) & ~(uint64_t)1;
-	unsigned plane = atomic_load(&group->plane);
+	unsigned plane;
 
-	RK_ANYWHERE_PAUSE();
+	RK_ANYWHERE_PAUSE(ADD_TURNS);
+	plane = atomic_load(&group->plane);
+	RK_ANYWHERE_PAUSE(ADD_PLANE);
 	atomic_fetch_add(&words[plane * group->count], (uint64_t)value);
-	if (atomic_load(&group->turns) >= before + 3)
+	RK_ANYWHERE_PAUSE(ADD_WORD);
+	if (atomic_load(&group->turns) >= before + 3) {
+		RK_ANYWHERE_PAUSE(ADD_LATE);
 		atomic_fetch_add(&group->late, 1);
+	}
 }
 
 /* Adds the words of a plane to the values. */
@@ -400,8 +409,10 @@ static void gather(const struct rk_counter_group *group, unsigned plane, int64_t
 	for (size_t shard = 0; shard < SHARDS; shard++) {
 		const _Atomic(uint64_t) *words = group->words + shard * group->stride + plane * group->count;
 
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < count; i++) {
 			values[i] = (int64_t)((uint64_t)values[i] + atomic_load(&words[i]));
+			RK_ANYWHERE_PAUSE(TURN);
+		}
 	}
 }
 
@@ -411,14 +422,15 @@ static bool turn(struct rk_counter_group *group, int64_t *values, size_t count)
 	uint64_t late = atomic_load(&group->late), turns = atomic_load(&group->turns);
 	unsigned running = atomic_load(&group->plane), resting = 1 - running;
 
+	RK_ANYWHERE_PAUSE(TURN);
 	atomic_store(&group->turns, turns + 1);
+	RK_ANYWHERE_PAUSE(TURN);
 	memset(values, 0, count * sizeof(*values));
-	RK_ANYWHERE_PAUSE();
 	gather(group, resting, values, count);
-	RK_ANYWHERE_PAUSE();
 	atomic_store(&group->plane, resting);
-	RK_ANYWHERE_PAUSE();
+	RK_ANYWHERE_PAUSE(TURN);
 	atomic_store(&group->turns, turns + 2);
+	RK_ANYWHERE_PAUSE(TURN);
 	gather(group, running, values, count);
 	return atomic_load(&group->late) == late;
 }
@@ -450,7 +462,7 @@ static void read_relaxed(const struct rk_counter_group *group, int64_t *values, 
 
 static bool take_claim(struct rk_counter_group *group)
 {
-	for (long i = 0; i < PATIENCE; i++)
+	for (long i = 0; i < RK_ANYWHERE_PATIENCE; i++)
 		if (atomic_load(&group->claim) == 0 && atomic_exchange(&group->claim, 1) == 0)
 			return true;
 	return false;
@@ -542,6 +554,7 @@ void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t whic
 		rk_counter_group_add(group, which, value);
 		return;
 	}
+	RK_ANYWHERE_PAUSE(EARLY);
 	atomic_fetch_add(&of->early[which], value);
 	group = atomic_load(&of->group);
 	if (group != NULL)
@@ -848,6 +861,7 @@ static void raise_key(_Atomic(uint64_t) *at, uint64_t key)
 {
 	uint64_t old = atomic_load(at);
 
+	RK_ANYWHERE_PAUSE(RAISE);
 	while (old < key && !atomic_compare_exchange_weak(at, &old, key))
 		;
 }
@@ -872,6 +886,7 @@ static int get_peak(const struct rk_peak *peak, struct rk_peak *changed, int whi
 	for (size_t i = 0; i < SHARDS; i++) {
 		uint64_t key = atomic_load(&peak->shards[i].keys[which]);
 
+		RK_ANYWHERE_PAUSE(PEAK_RESET);
 		if (changed != NULL && key != 0)
 			key = atomic_exchange(&changed->shards[i].keys[which], 0);
 		if (key > highest)
@@ -945,6 +960,7 @@ static void record_static(struct rk_peak_static *of, int which, uint64_t key)
 		raise_key(&peak->shards[my_shard()].keys[which], key);
 		return;
 	}
+	RK_ANYWHERE_PAUSE(EARLY);
 	raise_key(&of->early[which], key);
 	peak = atomic_load(&of->peak);
 	if (peak != NULL)
@@ -1023,11 +1039,13 @@ static bool add_to_part(struct rk_level *level, int64_t change)
 	for (int tries = 0; tries < TRIES_MAX; tries++) {
 		int64_t sum = old + change;
 
+		RK_ANYWHERE_PAUSE(PART);
 		if (sum >= -level->batch && sum <= level->batch) {
 			if (atomic_compare_exchange_strong(part, &old, sum))
 				return true;
 		} else {
 			add_shared(level, sum);
+			RK_ANYWHERE_PAUSE(PART_SHARED);
 			if (atomic_compare_exchange_strong(part, &old, 0))
 				return true;
 			add_shared(level, -sum);

@@ -6,28 +6,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct test_call {
+	void (*work)(void *);
+	void *data;
+};
+
+static void test_work(void *call)
+{
+	struct test_call copy = *(struct test_call *)call;
+
+	free(call);
+	copy.work(copy.data);
+}
+
+static struct test_call *test_call(void (*work)(void *), void *data)
+{
+	struct test_call *call = (struct test_call *)malloc(sizeof(*call));
+
+	if (call == NULL)
+		abort();
+	call->work = work;
+	call->data = data;
+	return call;
+}
+
 #ifdef _WIN32
 #include <windows.h>
 
 typedef HANDLE test_thread;
 
-static DWORD WINAPI test_begin(void *data)
+static DWORD WINAPI test_begin(void *call)
 {
-	void **call = (void **)data;
-
-	((void (*)(void *))call[0])(call[1]);
-	free(call);
+	test_work(call);
 	return 0;
 }
 
 static test_thread test_start(void (*work)(void *), void *data)
 {
-	void **call = (void **)malloc(2 * sizeof(*call));
+	HANDLE thread = CreateThread(NULL, 0, test_begin, test_call(work, data), 0, NULL);
 
-	if (call == NULL)
+	if (thread == NULL)
 		abort();
-	call[0] = (void *)work, call[1] = data;
-	return CreateThread(NULL, 0, test_begin, call, 0, NULL);
+	return thread;
 }
 
 static void test_join(test_thread thread)
@@ -43,29 +63,17 @@ static void test_join(test_thread thread)
 
 typedef pthread_t test_thread;
 
-struct test_call {
-	void (*work)(void *);
-	void *data;
-};
-
-static void *test_begin(void *data)
+static void *test_begin(void *call)
 {
-	struct test_call call = *(struct test_call *)data;
-
-	free(data);
-	call.work(call.data);
+	test_work(call);
 	return NULL;
 }
 
 static test_thread test_start(void (*work)(void *), void *data)
 {
-	struct test_call *call = (struct test_call *)malloc(sizeof(*call));
 	pthread_t thread;
 
-	if (call == NULL)
-		abort();
-	call->work = work, call->data = data;
-	if (pthread_create(&thread, NULL, test_begin, call) != 0)
+	if (pthread_create(&thread, NULL, test_begin, test_call(work, data)) != 0)
 		abort();
 	return thread;
 }
