@@ -98,6 +98,7 @@ check-builds:  ## the core and the storms with clang, musl, areas of our own, TS
 
 check-toolchain:  ## headers, linking, the code that compilers generate, other releases of the library
 	@scripts/deps $@
+	@-scripts/deps windows
 	@scripts/check $@
 
 check-tool:  ## the whole command line, with bench
@@ -142,10 +143,12 @@ check-ports:  ## the library on processors without sections here, in QEMU's user
 
 check-all:  ## make check and the check-... targets above, 55 minutes
 	@scripts/deps $(targets:%=check-%) $(PORTS:%=port-%)
+	@-scripts/deps windows
 	@scripts/check $@
 
 check-full:  ## all tests in all builds, and make system: before an issue is closed, three hours
 	@scripts/deps $(targets:%=check-%) $(PORTS:%=port-%)
+	@-scripts/deps windows
 	@scripts/check $@
 
 check-matrix:  ## run the coexistence matrix: three times, three times under full load, and with unusual tunables of glibc

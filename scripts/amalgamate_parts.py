@@ -171,15 +171,14 @@ def mark(pieces, is_root, reached, tops):
             waiting.append(piece)
     while todo:
         piece = todo.pop()
-        if GUARD.match(piece.code) or re.match(r'\s*#\s*undef', piece.code):
-            continue
-        for token in piece.tokens:
-            for each in named(token, piece):
-                keep(each)
-        if not (piece.names and piece.names[0].startswith('RK_OP')): # these macros make definitions (expanded())
-            prefixes |= piece.prefixes
-        suffixes |= piece.suffixes
-        tokens |= piece.tokens
+        if not GUARD.match(piece.code) and not re.match(r'\s*#\s*undef', piece.code):
+            for token in piece.tokens:
+                for each in named(token, piece):
+                    keep(each)
+            if not (piece.names and piece.names[0].startswith('RK_OP')): # these macros make definitions (expanded())
+                prefixes |= piece.prefixes
+            suffixes |= piece.suffixes
+            tokens |= piece.tokens
         if not todo: # names that macros join of two parts
             for name, each in by_name.items():
                 begins = [prefix for prefix in prefixes if name.startswith(prefix)]
@@ -204,7 +203,7 @@ def written(pieces, is_documented):
     for at, piece in enumerate(pieces):
         undef = re.match(r'#\s*undef\s+(\w+)', piece.code)
         is_text = not piece.code.strip()
-        if not piece.text.strip() and not is_documented(piece.path) and not (texts and texts[-1].endswith(('\n}', '\n};'))):
+        if not piece.text.strip() and not is_documented(piece.path):
             continue
         if is_text and piece.text.strip():
             group = []
@@ -259,6 +258,24 @@ def without_unused_pairs(lines):
     return [line for at, line in enumerate(lines) if at not in gone]
 
 
+def without_guards(lines):
+    """Leaves out the include guards of private headers that are there once."""
+    kept, is_dropped, at = [], [], 0
+    names = collections.Counter(line for line in lines if line.startswith('#ifndef RK_SRC_'))
+    while at < len(lines):
+        line = lines[at]
+        if re.match(r'\s*#\s*if', line):
+            is_dropped.append(names[line] == 1 and lines[at + 1] == line.replace('#ifndef', '#define'))
+            at += is_dropped[-1]
+            line = None if is_dropped[-1] else line
+        elif re.match(r'\s*#\s*endif', line) and is_dropped.pop():
+            line = None
+        if line is not None:
+            kept.append(line)
+        at += 1
+    return kept
+
+
 def tidy(lines):
     """Leaves out empty conditionals, names of files that have nothing left, and repeated empty lines."""
     included, open_ifs, known = set(), [], []
@@ -273,7 +290,7 @@ def tidy(lines):
             if not any(open_ifs):
                 included.add(line)
         known.append(line)
-    lines, before = without_unused_pairs(known), None
+    lines, before = without_guards(without_unused_pairs(known)), None
     while before != lines:
         before, lines = lines, []
         for line in before:
@@ -313,3 +330,19 @@ def leave_out(header, source, parts, starts):
     mark(pieces[0] + pieces[1], is_root, *reached_by(includes))
     for unit, its in zip((header, source), pieces):
         unit.lines = written(its, lambda path: path is None or path in documented)
+
+
+def leave_out_anywhere(header, source, parts, root):
+    """Leaves out of anywhere/ what the named headers don't declare. Returns False if they declare nothing that it has."""
+    wanted = set()
+    for part in parts[1:]:
+        with open(os.path.join(root, part), encoding='utf-8') as file:
+            wanted |= set(re.findall(r'\brk_\w+(?=\()|\bRK_\w+|(?<=struct )rk_\w+', without_comments(file.read())))
+    pieces = [pieces_of(unit) for unit in (header, source)]
+    common = {'rk_version', 'rk_error_text'}
+    path = 'anywhere/rseqkit-anywhere.'
+    mark(pieces[0] + pieces[1], lambda piece: bool((wanted | common) & set(piece.names)),
+         *reached_by(collections.defaultdict(set, {path + 'c': {path + 'h'}})))
+    for unit, its in zip((header, source), pieces):
+        unit.lines = written(its, lambda path: path is not None and path.endswith('.h'))
+    return any(name in wanted and name.startswith('rk_') for piece in pieces[1] if piece.kept for name in piece.names)

@@ -54,7 +54,7 @@ static void add_all(void *number)
 
 static void test_adds(void)
 {
-	struct rk_histogram_snapshot *snapshot;
+	struct rk_histogram_snapshot *snapshot = NULL;
 	int64_t values[2] = {-1, -1}, value = -1;
 
 	CHECK(rk_counter_create(&counter) == 0 && rk_counter_sum(counter) == 0);
@@ -326,8 +326,8 @@ static uint64_t digest(int bits, uint64_t highest)
 
 static void test_histograms(void)
 {
-	struct rk_histogram_snapshot *s, *other;
-	struct rk_histogram *h, *small;
+	struct rk_histogram_snapshot *s = NULL, *other = NULL;
+	struct rk_histogram *h = NULL, *small = NULL;
 	int r;
 
 	/* run compares these lines of the two programs. */
