@@ -2,39 +2,40 @@
 /*
  * rseqkit-anywhere.c - counters, groups, histograms, peaks, levels and rates by C11 atomics (rseqkit-anywhere.h).
  *
- * An object has shards. A thread takes a number once, and uses the shard of this number in each object. Several threads can have
- * one shard, so all changes of a shard are atomic instructions. No add waits, and no add fails.
+ * An object has shards. A thread takes a number once, and uses the shard of this number in each object. Several threads can
+ * have one shard, so all changes of a shard are atomic instructions. No add waits, and no add fails.
  *
- * A registry knows the addresses of all objects, so a destroy of anything else returns -EINVAL without touching it. The registry
- * is a hash table of chunks. Its slots change by compare-and-swap, so a fork at any moment leaves it whole.
+ * A registry knows the addresses of all objects, so a destroy of anything else returns -EINVAL without touching it. The
+ * registry is a hash table of chunks. Its slots change by compare-and-swap, so a fork at any moment leaves it whole.
  *
- * Groups. A group has each word twice in every shard: in two planes. `plane` is the number of the plane that adds go to. To read the
- * group, a reader makes a turn. Turn number c, beginning with 1, consists of these steps:
+ * Groups. A group has each word twice in every shard: in two planes. `plane` is the number of the plane that adds go to. To
+ * read the group, a reader makes a turn. Turn number c, beginning with 1, consists of these steps:
  *
  *	turns = 2c - 1 | read plane c % 2 | plane = c % 2 | turns = 2c | read the other plane
  *
- * The store to `plane` in turn c begins phase c. Until turn 1 there is phase 0. An add belongs to the phase in which it loads `plane`,
- * so adds of phase p go to plane p % 2. An add does this:
+ * The store to `plane` in turn c begins phase c. Until turn 1 there is phase 0. An add belongs to the phase in which it loads
+ * `plane`, so adds of phase p go to plane p % 2. An add does this:
  *
- *	load turns | load plane | add to the word | load turns again; if it grew by 3 or more since the last even number: late += 1
+ *	load turns | load plane | add to the word | load turns again; if it is 3 or more above the last even number: late += 1
  *
- * A turn is good if `late` is the same before its first store and after its last load. The values of a good turn are a consistent
- * cut: if they contain an add, they contain all adds that happened before it. All these accesses are sequentially consistent, so
- * they have one order, and "before" means this order from here on. One reader at a time makes turns.
+ * A turn is good if `late` is the same before its first store and after its last load. The values of a good turn are a
+ * consistent cut: if they contain an add, they contain all adds that happened before it. All these accesses are sequentially
+ * consistent, so they have one order, and "before" means this order from here on. One reader at a time makes turns.
  *
- * Let add A happen before add B, and let the values of turn c contain B. B loaded `plane` before turn c stored it: otherwise B is of
- * phase c, and went to plane c % 2 after the turn had read it. (Phase c + 1 begins only in the next turn.) A is complete before B
- * begins, so A is complete before turn c stores `plane`. Therefore A's phase q is at most c - 1. There are two cases:
+ * Let add A happen before add B, and let the values of turn c contain B. B loaded `plane` before turn c stored it: otherwise B
+ * is of phase c, and went to plane c % 2 after the turn had read it. (Phase c + 1 begins only in the next turn.) A is complete
+ * before B begins, so A is complete before turn c stores `plane`. Therefore A's phase q is at most c - 1. There are two cases:
  *
  *   q % 2 isn't c % 2    The turn reads A's plane after it stores `plane`. A is complete by then, so the values contain A.
  *   q % 2 is c % 2       Then q is at most c - 2, and the turn reads A's plane before it stores `plane`. If A's add to the word
- *                        comes first, the values contain A. Otherwise A's add comes after the store turns = 2c - 1, and A's second
- *                        load returns 2c - 1 or more. A's first load came before phase c - 1 began, that is, before the store
+ *                        comes first, the values contain A. Otherwise A's add comes after the store turns = 2c - 1, and A's
+ *                        second load returns 2c - 1 or more. A's first load came before phase c - 1 began, before the store
  *                        turns = 2c - 2. It returned at most 2c - 3, whose last even number is 2c - 4. The difference is 3, so A
  *                        adds to `late` before A ends. This is before turn c ends, and after it began, so the turn isn't good.
  *
- * An add that happened before the read is complete before turn c begins, and by the same cases the values contain it. If a turn isn't
- * good, the reader makes another one, at most TURNS_MAX. A reset stores the values as the new baseline, which reads subtract.
+ * An add that happened before the read is complete before turn c begins, and by the same cases the values contain it. If a turn
+ * isn't good, the reader makes another one, at most TURNS_MAX. A reset stores the values as the new baseline, which reads
+ * subtract.
  */
 #include "rseqkit-anywhere.h"
 
@@ -270,9 +271,9 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 }
 
 /*
- * Static counters. The invariant: each add is in `early` or in the counter, or a thread is moving it to the counter. A thread that
- * adds to `early` loads the counter's address afterwards. The thread that creates the counter stores the address, and then moves
- * the adds that are in `early`. At least one of these two threads moves the add. Static groups and peaks do the same.
+ * Static counters. The invariant: each add is in `early` or in the counter, or a thread is moving it to the counter. A thread
+ * that adds to `early` loads the counter's address afterwards. The thread that creates the counter stores the address, and then
+ * moves the adds that are in `early`. At least one of these two threads moves the add. Static groups and peaks do the same.
  */
 
 static void move_count(struct rk_counter_static *of, struct rk_counter *counter)
@@ -562,8 +563,8 @@ void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t whic
 }
 
 /*
- * Histograms. Buckets are numbered without gaps in the order of their values. After the counters of the buckets comes a counter of
- * the values above all buckets.
+ * Histograms. Buckets are numbered without gaps in the order of their values. After the counters of the buckets comes a counter
+ * of the values above all buckets.
  */
 
 static const struct rk_counter_group *group_of(const struct rk_histogram *histogram)
@@ -823,8 +824,8 @@ int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histo
 
 /*
  * Peaks. A shard has two keys: unsigned numbers that only grow until a reset. 0 means no value. The key of the maximum orders
- * values as they are, and the key of the minimum in reverse. A record that stores nothing has found a key that isn't lower. A reset
- * takes each key by an exchange, so this key or a higher one is in the result of that reset.
+ * values as they are, and the key of the minimum in reverse. A record that stores nothing has found a key that isn't lower. A
+ * reset takes each key by an exchange, so this key or a higher one is in the result of that reset.
  */
 
 enum { MAXIMUM, MINIMUM };
@@ -978,10 +979,11 @@ void rk_peak_static_record_min(struct rk_peak_static *of, int64_t value)
 }
 
 /*
- * Levels. A level is the sum of a shared word and of each shard's part. A part stays within `batch` on both sides of 0, so all parts
- * together are at most half of the error that the program accepts. A thread that moves a part to the shared word first adds to the
- * shared word, and then clears the part. In between, the part counts twice. In the other order it would be missing, and it could
- * be missing at the peak. If another thread has changed the part meanwhile, the thread takes it out of the shared word again.
+ * Levels. A level is the sum of a shared word and of each shard's part. A part stays within `batch` on both sides of 0, so all
+ * parts together are at most half of the error that the program accepts. A thread that moves a part to the shared word first
+ * adds to the shared word, and then clears the part. In between, the part counts twice. In the other order it would be missing,
+ * and it could be missing at the peak. If another thread has changed the part meanwhile, the thread takes it out of the shared
+ * word again.
  */
 
 struct level_shard {

@@ -147,7 +147,8 @@ def mark(pieces, is_root, reached, tops):
         for name in piece.names:
             by_name[name].append(piece)
     asserts = [piece for piece in pieces if piece.is_assert]
-    checks = {piece.names[0] for piece in pieces if piece.code.startswith('#') and piece.names and '_Static_assert(' in piece.code}
+    checks = {piece.names[0] for piece in pieces
+              if piece.code.startswith('#') and piece.names and '_Static_assert(' in piece.code}
     asserts += [piece for piece in pieces if not piece.names and re.match(r'(\w*)', piece.code).group(1) in checks]
     todo, prefixes, suffixes, tokens = [], set(), set(), set()
 

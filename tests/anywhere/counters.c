@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counters.c - what rseqkit's counters promise, in one program for the library and for anywhere/. HEADERS is the header that has
- * the functions: <rseqkit.h>, "rseqkit-anywhere.h" or "rseqkit-all.h". The program prints TAP.
+ * counters.c - what rseqkit's counters promise, in one program for the library and for anywhere/. HEADERS is the header that
+ * has the functions: <rseqkit.h>, "rseqkit-anywhere.h" or "rseqkit-all.h". The program prints TAP.
  */
 #include HEADERS
 
@@ -115,8 +115,8 @@ static void test_resets(void)
 }
 
 /*
- * Cuts. Threads form pairs: one counts a request and hands it to the other one, which counts the answer. One more thread reads. No
- * read has more answers than requests, and none has fewer of either than the read before it.
+ * Cuts. Threads form pairs: one counts a request and hands it to the other one, which counts the answer. One more thread reads.
+ * No read has more answers than requests, and none has fewer of either than the read before it.
  */
 static struct {
 	_Alignas(128) atomic_int handed; /* requests that the first thread counted and handed over */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inside.c - what only a copy of rseqkit-anywhere.c shows: failing allocations, and threads that are stopped between two accesses.
- * The program includes the source. RK_ANYWHERE_PAUSE calls pause_at() at each step. A group has one shard here, so a read has few
- * steps, and the test of cuts tries all orders of the steps of a reader and two adds.
+ * inside.c - what only a copy of rseqkit-anywhere.c shows: failing allocations, and threads that are stopped between two
+ * accesses. The program includes the source. RK_ANYWHERE_PAUSE calls pause_at() at each step. A group has one shard here, so a
+ * read has few steps, and the test of cuts tries all orders of the steps of a reader and two adds.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -34,8 +34,8 @@ static void (*injected)(void);
 static struct rk_counter_group *group;
 
 /*
- * The adder is a second thread. It makes add A, and then add B, to the other counter. In each add it stops at one place. Only one
- * of the two threads runs at a time: `turn_of` says which one.
+ * The adder is a second thread. It makes add A, and then add B, to the other counter. In each add it stops at one place. Only
+ * one of the two threads runs at a time: `turn_of` says which one.
  */
 enum { READER, ADDER };
 static atomic_int turn_of;
@@ -125,7 +125,7 @@ static void try_order(void)
 	orders++;
 }
 
-/* In each order, A begins at one step, ends at a later one, B begins at a later one, and ends at a later one. Steps can be equal. */
+/* In each order, A begins at one step, and ends at a later step. After that B begins, and ends. Steps can be equal. */
 static void test_orders(void)
 {
 	test_thread adder;
@@ -311,7 +311,8 @@ static void test_races(void)
 	injected = level_up, injected_at = PART;
 	rk_level_add(level, 1);
 	CHECK(injected == NULL && rk_level_get(level) == 5 && level->shards[0].part == 5);
-	injected = level_up, injected_at = PART_SHARED; /* the part has 5 and 1 comes: the part moves, but has changed meanwhile */
+	/* The part has 5, and 1 is added, so the part moves. Meanwhile it changes. */
+	injected = level_up, injected_at = PART_SHARED;
 	rk_level_add(level, 1);
 	part = atomic_load(&level->shards[0].part);
 	CHECK(injected == NULL && rk_level_get(level) == 10 && part >= -5 && part <= 5);

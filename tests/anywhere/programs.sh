@@ -7,7 +7,7 @@ passes() { # COMMAND...
 	local status=$?
 	tr -d '\r' <"$dir/raw" >"$dir/log"
 	grep -v digest "$dir/log"
-	[ $status = 0 ] && [ "$(grep -c '^ok ' "$dir/log")" = "$(sed -n 's/^1\.\.//p' "$dir/log")" ] && ! grep '^not ok' "$dir/log"
+	[ $status = 0 ] && ! grep '^not ok' "$dir/log" && [ "$(grep -c '^ok ' "$dir/log")" = "$(sed -n 's/^1\.\.//p' "$dir/log")" ]
 }
 
 # The numbers that stand for the results of histograms.
