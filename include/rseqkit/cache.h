@@ -41,8 +41,15 @@
  * limit of at least 2 * per_cpu for each CPU in use, or a smaller per_cpu. Otherwise the arrays of the CPUs that only put can
  * take the whole limit, and every get constructs an object.
  *
- * The limit applies to the arrays and the depot, not to the objects that callers hold. To limit the number of objects that
- * exist, use a constructor that returns NULL when enough objects exist.
+ * The limit applies to the arrays and the depot, not to the objects that callers hold. For a pool, which also limits how many
+ * objects exist, set objects_max:
+ *
+ *	struct rk_cache_options options = {.objects_max = 8, .construct = make, .destruct = unmake};
+ *
+ * Then the constructor makes at most objects_max objects, not counting those that were destroyed. If that many exist, and neither
+ * the CPU's array nor the depot has an object, rk_cache_get() looks into the arrays of all CPUs. It returns NULL only if these
+ * are empty, too, with the exceptions at rk_cache_get(). Callers then hold all objects. Without a constructor, put at most
+ * objects_max objects of your own into the cache. With a constructor, put only objects that came from the cache.
  *
  * If neither the CPU's array nor the depot has an object, rk_cache_get() constructs an object. If both are full,
  * rk_cache_put() destroys the object. A thread without rseq uses only the depot. A thread whose sections were aborted
@@ -59,7 +66,8 @@
  * 2 * RK_CACHE_BATCH_MAX objects: a batch and a magazine. For each signal handler that was inside a cache function, the child
  * can lose as many objects again. If a thread was inside rk_cache_get_batch() or rk_cache_put_batch(), the child also loses the
  * objects that this function had already got or not yet put. In the child the lost objects still count against the limits, and
- * in_depot can include the lost objects.
+ * in_depot can include the lost objects. Objects that the parent's other threads held at the fork also count as objects that
+ * exist.
  */
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
@@ -83,11 +91,14 @@ struct rk_cache_budget {
 };
 
 struct rk_cache_options {
-	uint32_t per_cpu; /* highest number of objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256 */
+	uint32_t per_cpu; /* highest number of objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256. With
+	                     objects_max, 0 means half of objects_max, divided by the possible CPUs, from 1 to 256. Above
+	                     objects_max it means objects_max, and `batch` follows */
 	uint32_t batch;   /* objects that are moved together, at most per_cpu and RK_CACHE_BATCH_MAX. Best is at most half of
 	                     per_cpu. 0 means a quarter of per_cpu, but at least 1 and at most RK_CACHE_BATCH_MAX */
 	uint64_t limit;   /* highest sum of all arrays' capacity and the objects in the depot, at most RK_CACHE_LIMIT_MAX.
-	                     0 means 2 * per_cpu for each possible CPU. For the effects of a lower limit, see above */
+	                     0 means 2 * per_cpu for each possible CPU. For the effects of a lower limit, see above. With
+	                     objects_max, 0 means so many that no put destroys an object */
 	struct rk_cache_budget *budget;                  /* a limit that this cache shares with other caches; NULL for none */
 	uint64_t weight;                                 /* an object's weight in the budget's unit; not 0 if there is a budget */
 	void *(*construct)(void *context);               /* makes an object, or returns NULL; optional */
@@ -99,6 +110,8 @@ struct rk_cache_options {
 	 * object. A destructor that takes a lock therefore takes it once for a batch.
 	 */
 	void (*destruct_batch)(void *context, void *const *objects, size_t count);
+	uint64_t objects_max; /* highest number of objects that exist: those in the cache, and those that callers hold. At most
+	                         RK_CACHE_LIMIT_MAX; 0 means no such limit, and that gets don't look into other CPUs' arrays */
 };
 
 /*
@@ -118,6 +131,7 @@ struct rk_cache_report {
 	uint64_t in_arrays, in_depot;    /* objects that are in arrays now, and in the depot now */
 	uint64_t capacity;               /* sum of the capacity of all arrays now, in objects */
 	uint64_t left;                   /* part of the limit that neither arrays nor the depot have taken */
+	uint64_t searches;               /* gets that looked into the arrays of all CPUs, because of objects_max */
 };
 
 /* A cache's address is that of its item in per-CPU memory (percpu.h). */
@@ -181,15 +195,24 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * depot is also empty, constructs an object.
  *
  * Returns NULL when neither the array nor the depot has an object, and no constructor makes one: there is none, or it returns
- * NULL. The call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). The call can miss the last objects of
- * the depot, up to RK_CACHE_BATCH_MAX, while another thread uses the magazine of these objects. In a signal handler, the call
- * can also miss the last objects while the interrupted code uses their magazine. Inside rk_vfork_begin(), a vfork child gets
- * objects from the depot and puts objects into the depot. If the child is killed during a call, each object belongs either to
- * the child or to the depot.
+ * NULL, or objects_max objects exist. The call can miss the last objects of the depot, up to RK_CACHE_BATCH_MAX, while another
+ * thread uses the magazine of these objects. In a signal handler, the call can also miss the last objects while the interrupted
+ * code uses their magazine. Inside rk_vfork_begin(), a vfork child gets objects from the depot and puts objects into the depot.
+ * If the child is killed during a call, each object belongs either to the child or to the depot.
+ *
+ * Without objects_max the call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). With objects_max, before
+ * the call returns NULL, it moves the objects of other CPUs' arrays to the depot, as rk_cache_reclaim() does, until it has one.
+ * It makes two fences for each CPU that has objects. It doesn't wait, and can therefore miss objects in these cases:
+ *   - Another thread moves them at that moment, for example another such get. The call tries 100 times.
+ *   - A signal handler interrupted a call that moves them.
+ *   - There is no fence (remote.h), for example because of a filter. A filter that kills the process at membarrier(2) kills it
+ *     here.
+ *   - The caller is inside rk_vfork_begin().
  * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only
  * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can lose a batch. Cost: with rseq 0.6 to 2.5
  * ns, depending on the processor (bench/METHOD.md); without rseq 45 ns. If the call constructs an object, the time of the
- * constructor is added.
+ * constructor is added. objects_max doesn't change these costs. A get that looks into other CPUs' arrays takes some 20 us for
+ * each CPU that has objects.
  */
 RKI_INLINE void *rk_cache_get(struct rk_cache *cache);
 
@@ -204,8 +227,8 @@ RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object);
 /*
  * rk_cache_get_batch() gets `count` objects at once, and rk_cache_put_batch() puts `count` objects at once. Any count is
  * allowed. One section moves up to 256 objects. rk_cache_get_batch() returns how many objects it stored in objects[]. This
- * number is less than `count` only if there is no constructor or the constructor returns NULL. rk_cache_put_batch() destroys
- * objects for which there is no room.
+ * number is less than `count` only where rk_cache_get() would return NULL. rk_cache_put_batch() destroys objects for which there
+ * is no room.
  *
  * objects[] must be readable memory, and for rk_cache_get_batch() also writable. If an access to objects[] faults, the signal
  * reports an instruction of this library.

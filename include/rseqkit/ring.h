@@ -22,8 +22,16 @@
  *
  * There are two modes. By default a full ring drops new records: no older record is lost, and drops are counted. With
  * RK_RING_OVERWRITE a full ring drops its oldest records, an eighth of the ring at a time. Use RK_RING_OVERWRITE to keep the
- * last records before an event. An overwriting ring is read by snapshots: rk_ring_open() takes all records of the CPU's ring,
- * and writers continue in other memory.
+ * last records before an event, for example before a crash:
+ *
+ *	static void on_crash(int signal)
+ *	{
+ *		uint64_t began = rk_ring_clock(), since;
+ *
+ *		rk_ring_newest(ring, began, 1000, &since, print, NULL);       // the newest 1,000 records of all CPUs, in order
+ *
+ * An overwriting ring is also read by snapshots: rk_ring_open() takes all records of the CPU's ring, and writers continue in
+ * other memory.
  *
  * Stamps. rk_ring_write_stamped() stores a stamp with the record: the value of the processor's clock. The section that writes
  * the record also reads the clock. A CPU's stamps are therefore in the order of its records, unless the clock starts again from
@@ -43,7 +51,7 @@
  * RK_ABORTS_MAX times in a row also writes to the overflow ring. The index of the overflow ring is RK_INDEX_OVERFLOW. The
  * overflow ring drops a record if another thread's write or merge keeps the overflow ring busy for more than 0.1 ms. The
  * overflow ring also drops a signal handler's record if the handler interrupted a write to the overflow ring, or a merge of
- * the same ring. All these drops are counted, too. The overflow ring doesn't overwrite records.
+ * the same ring. All these drops are counted, too.
  *
  * fork: the child has its own copy of the rings with the records in them. In the child, readers that the forking thread had
  * opened read the child's copy. If another thread was writing a record at the fork, the child has the whole record or no part
@@ -97,13 +105,13 @@ RKI_BEGIN_DECLS
  *   -E2BIG    this library doesn't know one of the options
  *   -ENOMEM   there is no memory
  *   -EUCLEAN  as rk_percpu_alloc()
- * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first ring of
- * a process takes 50 us. If the process already has several threads, its first ring takes 20 ms (rk_fence_prepare() in
- * remote.h).
- * Memory: each CPU on which threads write takes options->size bytes, or up to twice as many if the ring overwrites. The
- * overflow ring takes options->size bytes. A page takes memory only after the first write to it. A reader of a CPU on which
- * no thread has written takes one page, or three pages if the ring overwrites. rk_ring_notify() takes one page, and
- * rk_ring_merge() takes at least one page. A ring takes two of the process's mappings.
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first ring of a
+ * process takes 50 us. If the process already has several threads, its first ring takes 20 ms (rk_fence_prepare() in remote.h).
+ * Memory: each CPU on which threads write takes options->size bytes. If the ring overwrites, a reader makes it up to twice as
+ * many, and rk_ring_newest() up to three times. The overflow ring takes as much as a CPU's ring. A page takes memory only after
+ * the first write to it. A reader of a CPU on which no thread has written takes one page, or three pages if the ring
+ * overwrites. rk_ring_notify() takes one page, and rk_ring_merge() takes at least one page. A ring takes two of the process's
+ * mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 
@@ -159,6 +167,7 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  *   -EINVAL        a pointer is NULL, size is too small, or the CPU isn't possible. If the ring doesn't overwrite, an
  *                  impossible CPU below the highest possible CPU is no error, and the ring of such a CPU is empty
  *   -EHOSTUNREACH  (overwriting rings) there is no fence (remote.h). The next call that succeeds gives the records
+ *   -EAGAIN        (the overflow ring of an overwriting ring) as rk_ring_merge()
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot also takes a fence.
  */
@@ -217,7 +226,7 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
  *   -EAGAIN        another thread didn't finish a write to the overflow ring within a tenth of a second. Or a signal handler
  *                  made the call, and the handler interrupted a write to the overflow ring
  *   -EHOSTUNREACH  there is no fence (remote.h)
- *   -EINVAL        a pointer is NULL, or the ring overwrites
+ *   -EINVAL        a pointer is NULL, or the ring overwrites: see rk_ring_newest()
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` must not
  * read the same ring. `each` has to return: it must not throw an exception, call longjmp(3) or end its thread. Cost: a fence,
  * and for each record one comparison for each CPU.
@@ -228,6 +237,71 @@ RKI_INLINE_ALWAYS int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring
  */
 RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
+
+/*
+ * Reads the newest records of an overwriting ring, from all CPUs and from the overflow ring, in the order of rk_ring_merge().
+ * Calls `each` for the `most` newest of the records whose stamps are below `before`, the oldest of these first. A value of
+ * `before` that is above the clock's value means the time of the call. SIZE_MAX as `most` means all records. The records stay
+ * in the ring, so the next call finds them again.
+ *
+ * In a signal handler, call rk_ring_clock() first, and pass its value as `before`. Then no record is given that another thread
+ * wrote while the handler ran.
+ *
+ * Writers don't stop during the call. Between the time `before` and the moment when the call takes a CPU's records, threads on
+ * that CPU can overwrite its oldest ones. The call therefore stores in *since the time from which on the records are complete.
+ * Each record with a stamp from *since to `before` is given to `each`, if it wasn't dropped (-ENOBUFS of rk_ring_write()) and
+ * belongs to the `most` newest. If *since isn't above the time of the first record that was given, these were the newest, and
+ * none is missing. If `most` records are given, *since is never below the time of the first. `since` can be NULL. The call
+ * stores *since before it calls `each`.
+ *
+ * Use either this function or rk_ring_open() with a ring. Records that a snapshot of rk_ring_open() has taken are missing here,
+ * and count as lost. Records that this function has read are no longer given by rk_ring_open().
+ *
+ * If `each` returns a value other than 0, the call stops and returns the value.
+ *
+ * Returns 0, the value of `each`, or:
+ *   -EBUSY         the ring of a CPU, or the overflow ring, has a reader, for example another thread's rk_ring_newest(), or the
+ *                  code that a signal handler interrupted
+ *   -EHOSTUNREACH  there is no fence (remote.h). The records stay for a call that succeeds
+ *   -EINVAL        a pointer is NULL, or the ring doesn't overwrite
+ * If another thread doesn't finish a write to the overflow ring within a tenth of a second, the overflow ring's newest records
+ * are missing, and *since is the time `before`. If a signal handler makes the call, and the handler interrupted a write to the
+ * overflow ring, the call reads all records but the one that is being written.
+ * Context: any thread; signal handler, with 1 KiB of stack; after fork; not in a vfork child; not under asynchronous
+ * cancellation. `each` must not read the same ring, and has to return, as for rk_ring_merge(). `each` can write to the ring. A
+ * child that is forked during another thread's call can lack one of the records, for each CPU. Cost: a fence, 5 to 10 ns for
+ * each record in the ring, and for each record that is given one comparison for each CPU.
+ */
+RKI_EXPORT int rk_ring_newest(struct rk_ring *ring, uint64_t before, size_t most, uint64_t *since,
+			   int (*each)(void *context, const struct rk_ring_record *record), void *context);
+
+/*
+ * Stamps and time. rk_ring_read_times() reads the clocks, once for all records that are to be printed. rk_ring_monotonic() returns a
+ * stamp's time on CLOCK_MONOTONIC, and rk_ring_realtime() its time on CLOCK_REALTIME (the wall clock), in nanoseconds. A later
+ * stamp never gets an earlier time by the same reading.
+ *
+ *	rk_ring_read_times(ring, &times, sizeof(times));
+ *	int64_t now = rk_ring_realtime(&times, record->time), seconds = now / 1000000000;
+ *
+ * The rate of the processor's clock is the average from the ring's creation to the reading. While the kernel adjusts the rate
+ * of CLOCK_MONOTONIC by p parts per million, a stamp of s seconds before the reading is wrong by up to p * s microseconds.
+ * Without adjustments the error is below 1 us. If the wall clock is set, all stamps are converted by the new setting. If the
+ * machine was suspended between a stamp and the reading, the stamp's time is wrong by up to the time of the suspension. If the
+ * clock started again from 0 since the ring was created, all stamps get the time of the reading.
+ *
+ * Parameters: size is sizeof(*times), see api.h. `times` belongs to the caller.
+ * rk_ring_read_times() returns 0; -EINVAL when a pointer is NULL.
+ * Context: any thread; signal handler; after fork. Cost: rk_ring_read_times() 0.5 us, and ten system calls clock_gettime(2) if the
+ * vDSO has no clock; the others some nanoseconds.
+ */
+struct rk_ring_times {
+	uint64_t stamp;              /* the processor's clock at the reading */
+	int64_t monotonic, realtime; /* the other clocks at this moment, in nanoseconds */
+	double rate;                 /* nanoseconds for each unit of the processor's clock */
+};
+RKI_API int rk_ring_read_times(const struct rk_ring *ring, struct rk_ring_times *times, size_t size);
+RKI_API int64_t rk_ring_monotonic(const struct rk_ring_times *times, uint64_t stamp);
+RKI_API int64_t rk_ring_realtime(const struct rk_ring_times *times, uint64_t stamp);
 
 /*
  * Returns the stamp that a record would get now: the value of the processor's clock (rdtsc, cntvct_el0), or of

@@ -108,7 +108,8 @@ RKI_BEGIN_DECLS
  *                         calls getpid and get_robust_list (with musl gettid)
  *   fences                membarrier; if the fence visits CPUs, sched_getaffinity, sched_setaffinity, getcpu, openat, pread64,
  *                         close
- *   rk_counter_group_read(), rk_histogram_read(), and the resets of groups and histograms
+ *   rk_counter_group_read(), rk_histogram_read(), the resets of groups and histograms, rk_ring_newest(); a get from a cache with
+ *   objects_max whose objects are with callers or in other CPUs' arrays
  *                         membarrier, and the calls of fences and claims
  *   claims, banks, rk_ring_merge(), rk_ring_notify(), free lists and rings without rseq
  *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list; in a wait with
@@ -128,7 +129,8 @@ RKI_BEGIN_DECLS
  *                         With a time limit they call clock_gettime if the vDSO has no clock. Conditions call futex
  *   creating, allocating, destroying, trimming
  *                         mmap, mprotect, munlock, madvise, munmap, prlimit64; with initial contents memfd_create, ftruncate,
- *                         close; for closable memory, lists, caches, rings, groups and histograms membarrier; for rcu.h, lock.h
+ *                         close; for closable memory, lists, caches, rings, groups and histograms membarrier; for rings and
+ *                         rk_ring_read_times() clock_gettime, if the vDSO has no clock; for rcu.h, lock.h
  *                         and ref.h the calls of fences, and rt_sigprocmask; for RK_PERCPU_DEBUG with
  *                         RK_PERCPU_EMPTY_IN_CHILDREN getpid
  *   statistics of memory  openat, pread64, close, rt_sigprocmask

@@ -46,6 +46,8 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 		shared->destruct_batch(shared->context, objects, n);
 	for (size_t i = 0; i < n && shared->destruct_batch == NULL; i++)
 		shared->destruct(shared->context, objects[i]);
+	if (shared->objects_max != 0 && shared->construct != NULL)
+		__atomic_fetch_sub(&shared->exist, n, __ATOMIC_RELEASE);
 }
 
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu)
@@ -115,12 +117,7 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
 	return true;
 }
 
-/*
- * Puts up to n objects into this CPU's array, and grows the array if possible. The caller has grants for *granted objects,
- * and the function subtracts those that it used to grow the array. Returns how many objects it put: 0 if the array is full or
- * can't be used.
- */
-static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
+size_t rk_cache_put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
 	enum rk_result outcome = rk_bracket_is_open() ? RK_NO_RSEQ : RK_ABORTED;
 	bool may_grow = true;
@@ -171,22 +168,7 @@ void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, b
 	}
 }
 
-static void *construct(const struct rk_cache *cache)
-{
-	struct rk_cache_shared *shared = shared_of(cache);
-	void *object = shared->construct == NULL ? NULL : shared->construct(shared->context);
-
-	if (object != NULL)
-		add_count(&shared->count.constructed, 1);
-	return object;
-}
-
-/*
- * Takes up to n objects from the depot, which keep their grants. When other threads hold all of the depot's magazines that
- * have objects, the function tries again, at most PATIENCE times. The number is limited because a signal handler must not
- * wait for ever for the thread that it interrupted.
- */
-static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
+size_t rk_cache_take_granted(struct rk_cache *cache, void **objects, size_t n)
 {
 	struct depot *depot = &shared_of(cache)->depot;
 	size_t got = rk_depot_take(depot, objects, n);
@@ -201,51 +183,17 @@ static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 {
-	size_t got = take_granted(cache, objects, n);
+	size_t got = rk_cache_take_granted(cache, objects, n);
 
 	rk_depot_return(&shared_of(cache)->depot, got);
 	return got;
 }
 
-/*
- * Returns the outcome of a fast path, corrected. Inside a bracket (rk_vfork_begin()) the outcome becomes RK_NO_RSEQ. If the
- * thread wasn't registered, rki_leave() tries to register it.
- */
-static enum rk_result correct_outcome(enum rk_result outcome)
+enum rk_result rk_cache_correct_outcome(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
 		return RK_NO_RSEQ;
 	return outcome == RK_NO_RSEQ ? RKI_LEAVE_BY(RKI_CACHE_KIND) : outcome;
-}
-
-void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
-{
-	struct rk_cache_shared *shared = shared_of(cache);
-	void *object, *batch[RK_CACHE_BATCH_MAX];
-	size_t got, put, granted;
-
-	outcome = correct_outcome(outcome);
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++) {
-		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_pop)(cache, 0, &object);
-		if (outcome == RK_DONE)
-			return object;
-	}
-	got = take_granted(cache, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
-	if (got == 0)
-		return construct(cache);
-	granted = got; /* one of these grants is for batch[0], which the caller gets */
-	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
-	add_count(put > 0 ? &rk_depot_near(&shared->depot)->refills : &rk_depot_near(&shared->depot)->gets, 1);
-	if (put > 0 && put < shared->batch - 1)
-		add_count(&shared->count.unfilled, shared->batch - 1 - put);
-	/*
-	 * Objects for which the array had no room go back to the depot. The other objects need no grants of their own,
-	 * because the array's capacity was granted.
-	 */
-	got -= put;
-	rk_depot_return(&shared->depot, granted >= got ? granted - got : granted);
-	rk_cache_to_depot(cache, batch + 1 + put, got, granted >= got);
-	return batch[0];
 }
 
 /*
@@ -275,40 +223,19 @@ void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result out
 {
 	size_t granted = 0;
 
-	outcome = correct_outcome(outcome);
+	outcome = rk_cache_correct_outcome(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = RKI_OPERATION(RKI_CACHE_KIND, bank_array_push)(cache, 0, object);
 	if (outcome == RK_DONE)
 		return;
 	if (outcome != RK_NO_RSEQ) {
-		if (put_here(cache, &object, 1, &granted) == 1)
+		if (rk_cache_put_here(cache, &object, 1, &granted) == 1)
 			return;
-		if (flush(cache) && put_here(cache, &object, 1, &granted) == 1)
+		if (flush(cache) && rk_cache_put_here(cache, &object, 1, &granted) == 1)
 			return;
 	}
 	add_count(&rk_depot_near(&shared_of(cache)->depot)->puts, 1);
 	rk_cache_to_depot(cache, &object, 1, false);
-}
-
-size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
-{
-	size_t got = 0, now;
-
-	while (got < wanted) {
-		now = rk_cache_take_here(cache, objects + got, wanted - got);
-		if (now == 0) {
-			now = rk_cache_from_depot(cache, objects + got, wanted - got);
-			if (now > 0)
-				add_count(&rk_depot_near(&shared_of(cache)->depot)->gets, now);
-		}
-		/* The constructor can put further objects into the cache. The next pass of this loop takes these objects. */
-		if (now == 0 && (objects[got] = construct(cache)) != NULL)
-			now = 1;
-		if (now == 0)
-			break;
-		got += now;
-	}
-	return got;
 }
 
 void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
@@ -316,7 +243,7 @@ void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
 	size_t put = 0, granted = 0, now;
 
 	do {
-		now = put_here(cache, objects + put, n - put, &granted);
+		now = rk_cache_put_here(cache, objects + put, n - put, &granted);
 		put += now;
 	} while (put < n && now > 0);
 	if (put == n)

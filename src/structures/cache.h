@@ -37,6 +37,9 @@ struct rk_cache_shared {
 	void (*destruct)(void *context, void *object);
 	void (*destruct_batch)(void *context, void *const *objects, size_t count);
 	void *context;
+	uint64_t objects_max; /* how many objects may exist; 0 if there is no such limit */
+	/* If objects_max isn't 0: how many objects the constructor made or is making, less those that were destructed. */
+	_Alignas(8) uint64_t exist;
 	/*
 	 * These numbers and those in the depot's parts (cache_depot.h) make the report. A refill moves one object to the caller and the
 	 * rest of a batch to an array, and a flush moves a batch to the depot. `unfilled` and `unflushed` count how many objects
@@ -46,6 +49,7 @@ struct rk_cache_shared {
 		_Alignas(8) uint64_t unfilled; /* on 32-bit x86, too */
 		uint64_t unflushed, constructed, destructed, reclaimed;
 		uint64_t renewed; /* banks that were taken */
+		uint64_t searches;
 	} count;
 };
 
@@ -111,10 +115,35 @@ struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
 size_t rk_cache_take_here(struct rk_cache *cache, void **objects, size_t n);
 
 /*
+ * Puts up to n objects into this CPU's array, and grows the array if possible. The caller has grants for *granted objects,
+ * and the function subtracts those that it used to grow the array. Returns how many objects it put: 0 if the array is full or
+ * can't be used.
+ */
+size_t rk_cache_put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted);
+
+/*
+ * Takes up to n objects from the depot, which keep their grants. When other threads hold all of the depot's magazines that
+ * have objects, the function tries again, at most 100 times. The number is limited because a signal handler must not
+ * wait for ever for the thread that it interrupted.
+ */
+size_t rk_cache_take_granted(struct rk_cache *cache, void **objects, size_t n);
+
+/*
+ * Returns the outcome of a fast path, corrected. Inside a bracket (rk_vfork_begin()) the outcome becomes RK_NO_RSEQ. If the
+ * thread wasn't registered, rki_leave() tries to register it.
+ */
+enum rk_result rk_cache_correct_outcome(enum rk_result outcome);
+
+/*
  * Puts objects into the depot, and destructs the objects for which there is no room. `granted` says whether the objects
  * already count against the cache's limit (have grants, cache_depot.h). If not, this function requests grants for them.
  */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
+
+/*
+ * Moves the objects of a CPU's array to the depot, if the array has any. Returns 0, or an error of rk_cache_reclaim().
+ */
+int rk_cache_gather(struct rk_cache *cache, int cpu);
 
 /*
  * Takes up to n objects from the depot, at most those of one magazine, and gives their grants back to the limit

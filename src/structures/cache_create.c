@@ -53,6 +53,25 @@ static int get_cache_pool(int which, struct rk_percpu **out)
 	return rk_pool_get_fenced(&cache_pools[which], &options, out);
 }
 
+/*
+ * Completes the options of a cache that limits how many objects exist. By default the arrays take half of the objects, so the
+ * depot has objects for CPUs whose arrays are empty. The limit on the cache's content is so high that no put destroys an object.
+ */
+static void follow_objects_max(struct rk_cache_options *options, uint64_t cpus)
+{
+	uint64_t half = options->objects_max / (2 * cpus), limit;
+
+	if (options->per_cpu == 0)
+		options->per_cpu = half == 0 ? 1 : (uint32_t)least(half, PER_CPU);
+	if (options->per_cpu > options->objects_max)
+		options->per_cpu = (uint32_t)options->objects_max;
+	if (options->batch > options->per_cpu)
+		options->batch = options->per_cpu;
+	limit = options->objects_max + cpus * options->per_cpu;
+	if (options->limit == 0)
+		options->limit = limit > RK_CACHE_LIMIT_MAX ? RK_CACHE_LIMIT_MAX : limit;
+}
+
 /* Fills in the defaults. Returns NULL, or a text that says which option is wrong. */
 static const char *complete(struct rk_cache_options *options)
 {
@@ -64,12 +83,16 @@ static const char *complete(struct rk_cache_options *options)
 		return "per_cpu is above RK_CACHE_PER_CPU_MAX";
 	if (options->limit > RK_CACHE_LIMIT_MAX)
 		return "limit is above RK_CACHE_LIMIT_MAX";
+	if (options->objects_max > RK_CACHE_LIMIT_MAX)
+		return "objects_max is above RK_CACHE_LIMIT_MAX";
+	if (options->batch > RK_CACHE_BATCH_MAX || (options->per_cpu != 0 && options->batch > options->per_cpu))
+		return "batch is above per_cpu or RK_CACHE_BATCH_MAX";
+	if (options->objects_max != 0)
+		follow_objects_max(options, cpus);
 	if (options->per_cpu == 0)
 		options->per_cpu = PER_CPU;
 	if (options->batch == 0)
 		options->batch = options->per_cpu < 4 ? 1 : (uint32_t)least(options->per_cpu / 4, RK_CACHE_BATCH_MAX);
-	if (options->batch > options->per_cpu || options->batch > RK_CACHE_BATCH_MAX)
-		return "batch is above per_cpu or RK_CACHE_BATCH_MAX";
 	if (options->limit == 0)
 		options->limit = 2 * cpus * options->per_cpu;
 	if (options->budget != NULL && (options->weight == 0 || options->weight > (uint64_t)INT64_MAX / options->limit))
@@ -102,6 +125,7 @@ static void fill_in(struct rk_cache_shared *shared, const struct rk_cache_option
 	shared->destruct = options->destruct;
 	shared->destruct_batch = options->destruct_batch;
 	shared->context = options->context;
+	shared->objects_max = options->objects_max;
 }
 
 int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given, size_t size)

@@ -127,6 +127,23 @@ int rk_cache_reclaim(struct rk_cache *cache, int cpu)
 	return cache == NULL ? -EINVAL : reclaim(cache, cpu, false);
 }
 
+/*
+ * If the fence of a reclaim fails, no thread can take the array's objects, not even on the array's own CPU. The first fence here
+ * shows whether fences work.
+ */
+int rk_cache_gather(struct rk_cache *cache, int cpu)
+{
+	const struct rk_bank_slot *slot = &arrays_of(cache, cpu)->slot;
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+	int r;
+
+	if (word == 0 ||
+	    (rk_bank_is_open(word) && !rk_bank_is_out(slot) && RK_ARRAY_LENGTH(array_state(rk_bank_in(word))) == 0))
+		return 0;
+	r = rk_fence_cpu(cpu);
+	return r < 0 ? r : reclaim(cache, cpu, false);
+}
+
 int rk_cache_reclaim_idle(struct rk_cache *cache)
 {
 	int result = 0;
@@ -238,6 +255,7 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 	report.constructed = COUNT(constructed);
 	report.destructed = COUNT(destructed);
 	report.reclaimed = COUNT(reclaimed);
+	report.searches = COUNT(searches);
 	report.gets = report.array_gets + report.depot_gets + report.constructed;
 	report.puts = report.array_puts + report.depot_puts;
 #undef COUNT

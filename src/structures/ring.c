@@ -96,8 +96,8 @@ static bool make_file(void *page)
 static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 {
 	size_t indexes = (size_t)rk_cpus_get()->highest + 2, region = whole_pages(RK_LOG_DATA + size);
-	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? 2 : 1), merged = whole_pages(indexes * sizeof(struct merged));
-	size_t logs, largest;
+	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? RING_LOGS : 1);
+	size_t merged = whole_pages(indexes * sizeof(struct merged)), logs, largest;
 	char *memory;
 
 	if (__builtin_mul_overflow(banks, region, &logs) || logs > SIZE_MAX / 2)
@@ -114,7 +114,8 @@ static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 				     .memory = memory + beginning_of(state),
 				     .mapped = logs + merged + whole_pages(sizeof(struct ring_file)),
 				     .merged = (struct merged *)(void *)(memory + logs),
-				     .file = (struct ring_file *)(void *)(memory + logs + merged)};
+				     .file = (struct ring_file *)(void *)(memory + logs + merged),
+				     .created = rk_ring_now()};
 	largest = (flags & RK_RING_OVERWRITE ? size / RING_BLOCKS : size / 2) - 2 * sizeof(uint64_t);
 	state->shared.largest = (uint32_t)(largest < RK_RING_RECORD_MAX ? largest : RK_RING_RECORD_MAX);
 	return 0;
@@ -185,11 +186,6 @@ int rk_ring_destroy(struct rk_ring *ring)
 size_t rk_ring_largest(const struct rk_ring *ring)
 {
 	return ring_state_of(ring)->shared.largest;
-}
-
-uint64_t rk_ring_clock(void)
-{
-	return RK_CLOCK();
 }
 
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position)
@@ -274,26 +270,40 @@ static int drop_slot(struct rk_ring *ring, int index)
 }
 
 /*
+ * In an overwriting ring, the head moves to the next block before anything is written there. A child that is forked during the
+ * write therefore doesn't read the block whose memory this is.
+ */
+char *rk_ring_room(const struct ring_state *state, struct ring_log *log, int64_t size, int64_t *head)
+{
+	int64_t at = log->log.head, unit = unit_of(state), rest = unit - at % unit, padding = rest < size ? rest : 0;
+
+	if (!overwrites(state) &&
+	    at + padding + size > __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + ring_size_of(state))
+		return NULL;
+	if (padding > 0) {
+		*(int64_t *)(void *)place_in(state, log, at) = RKI_RING_PADDING | padding;
+		at += padding;
+		if (overwrites(state))
+			__atomic_store_n(&log->log.head, at, __ATOMIC_RELEASE);
+	}
+	*head = at + size;
+	return place_in(state, log, at);
+}
+
+/*
  * Appends a record to the overflow ring, to which threads without rseq write. The caller holds this ring's claim. Returns false
  * if there is no room.
  */
 static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
-	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
-	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + ring_size_of(state);
+	int64_t head;
 	char *at;
 
 	if (log->log.limit == 0)
 		rk_ring_prepare(state, log, 0);
-	head = log->log.head;
-	rest = ring_size_of(state) - (head & state->shared.mask);
-	if (head + (rest < size ? rest : 0) + size > free_up_to)
+	at = rk_ring_room(state, log, (int64_t)RKI_RING_BYTES(length, stamped), &head);
+	if (at == NULL)
 		return false;
-	if (rest < size) {
-		*(int64_t *)(void *)place_in(state, log, head) = RKI_RING_PADDING | rest;
-		head += rest;
-	}
-	at = place_in(state, log, head);
 	*(int64_t *)(void *)at = (intptr_t)length | (stamped ? RKI_RING_STAMPED : 0);
 	at += sizeof(int64_t);
 	if (stamped) {
@@ -302,7 +312,7 @@ static bool append_to_log(const struct ring_state *state, struct ring_log *log, 
 	}
 	if (length > 0)
 		memcpy(at, data, length);
-	__atomic_store_n(&log->log.head, head + size, __ATOMIC_RELEASE);
+	__atomic_store_n(&log->log.head, head, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -310,12 +320,14 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 {
 	struct ring_state *state = ring_state_of(ring);
 	struct ring_slot *slot = ring_slot_of(ring, RK_INDEX_OVERFLOW);
+	struct ring_log *log;
 	uint64_t me;
 	bool done;
 
 	if (rk_claim_enter(&slot->writing, PATIENCE, &me) < 0)
 		return drop_slot(ring, RK_INDEX_OVERFLOW);
-	done = append_to_log(state, log_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
+	log = log_in_use(ring, RK_INDEX_OVERFLOW);
+	done = append_to_log(state, log != NULL ? log : log_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
 	rk_claim_leave(&slot->writing, me);
 	return done ? 0 : drop_slot(ring, RK_INDEX_OVERFLOW);
 }

@@ -17,7 +17,7 @@
  * Then the stamps of two threads that hold the lock in turn could be in the wrong order.
  */
 #define _GNU_SOURCE
-#include "ring.h"
+#include "ring_order.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,51 +25,39 @@
 #include "os/cpus.h"
 #include "sync/claim.h"
 
-#define SECOND_POSITION ((int64_t)1 << 61) /* the first position of a slot's second log */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
-
-/* States of struct rk_ring_reader. The state of a closed reader is 0. */
-#define LIVE 1
-#define SNAPSHOT 2
-#define NO_HEADER (-1) /* no record has this header */
-
-/*
- * Returns the position of the oldest whole block, or the log's `start`, whichever is later. The block before the oldest whole
- * block has the same memory as the head's block, so this memory is being overwritten, or will be.
- */
-static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
-{
-	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
-	int64_t start = __atomic_load_n(&log->start, __ATOMIC_ACQUIRE);
-
-	return oldest > start ? oldest : start;
-}
 
 static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
 {
 	const struct ring_state *state = ring_state_of(ring);
-	struct ring_log *first = log_of(state, cpu, 0), *second = log_of(state, cpu, 1);
 	void *bank;
 	int r = rk_cpus_has(rk_cpus_get(), cpu) ? rk_bank_begin_try(ring, cpu) : -EINVAL;
 
 	if (r < 0)
 		return r;
-	rk_ring_prepare(state, first, 0);
-	if (__atomic_load_n(&second->log.limit, __ATOMIC_RELAXED) == 0)
-		rk_ring_prepare(state, second, SECOND_POSITION);
-	r = rk_bank_take_of_two(ring, cpu, first, second, &bank);
-	if (r < 0) {
+	prepare_both(state, cpu);
+	r = rk_bank_take_of_two(ring, cpu, log_of(state, cpu, 0), log_of(state, cpu, 1), &bank);
+	if (r < 0)
 		(void)rk_bank_done(ring, cpu);
-		return r;
-	}
-	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = SNAPSHOT, .header = NO_HEADER};
-	if (bank == NULL)
-		return r;
-	reader->log = bank;
-	reader->mask = state->shared.mask;
-	reader->head = head_of(bank);
-	reader->position = oldest_of(state, bank);
+	else
+		*reader = snapshot_of(ring, cpu, bank);
 	return r; /* 1: this is an older snapshot */
+}
+
+static int take_overflow_snapshot(struct rk_ring *ring, struct rk_ring_reader *reader)
+{
+	struct rk_claim *claim = &ring_slot_of(ring, RK_INDEX_OVERFLOW)->bank.claim;
+	struct ring_log *log;
+	int r = rk_claim_take_try(claim);
+
+	if (r < 0)
+		return r;
+	r = rk_ring_overflow_take(ring, &log);
+	if (r < 0)
+		(void)rk_claim_release(claim);
+	else
+		*reader = snapshot_of(ring, RK_INDEX_OVERFLOW, log);
+	return r < 0 ? -EAGAIN : r;
 }
 
 int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
@@ -79,8 +67,8 @@ int rki_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, 
 	if (ring == NULL || reader == NULL || size < sizeof(*reader) || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
 	memset(reader + 1, 0, size - sizeof(*reader)); /* members that a later release of the library adds */
-	if (cpu != RK_INDEX_OVERFLOW && overwrites(ring_state_of(ring)))
-		return take_snapshot(ring, cpu, reader);
+	if (overwrites(ring_state_of(ring)))
+		return cpu == RK_INDEX_OVERFLOW ? take_overflow_snapshot(ring, reader) : take_snapshot(ring, cpu, reader);
 	r = rk_claim_take_try(&ring_slot_of(ring, cpu)->bank.claim);
 	if (r < 0)
 		return r;
@@ -125,23 +113,14 @@ int rki_ring_close(struct rk_ring_reader *reader)
 		reader->state = 0;
 		return rk_claim_release(&slot->claim);
 	}
+	rk_ring_forget_history(reader->ring, reader->cpu);
 	if (log != NULL) /* a forked child finds all records or none, because this is one store */
 		__atomic_store_n(&log->start, head_of(log), __ATOMIC_RELEASE);
 	reader->state = 0;
-	return rk_bank_done(reader->ring, reader->cpu);
-}
-
-/*
- * Reads the next record of a log, up to the head that was loaded. A stamp above `clock` was read before the clock started
- * again from zero, which happens if the machine is switched off and its memory is kept. A record with such a stamp is merged
- * by the time of the record before it.
- */
-static void advance(struct merged *m, uint64_t clock)
-{
-	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
-	m->before = m->reader.position - (m->has ? m->reader.size : 0);
-	if (m->has && m->record.time > m->time && m->record.time <= clock)
-		m->time = m->record.time;
+	if (reader->cpu >= 0)
+		return rk_bank_done(reader->ring, reader->cpu);
+	rk_ring_overflow_done(reader->ring);
+	return rk_claim_release(&slot->claim);
 }
 
 static void close_all(struct merged *merged, int indexes)
@@ -182,17 +161,6 @@ static int open_all(struct rk_ring *ring, struct merged *merged, int indexes)
 		merged[i] = (struct merged){.reader = reader, .is_open = true};
 	}
 	return 0;
-}
-
-static struct merged *earliest(struct merged *merged, int indexes, uint64_t before)
-{
-	struct merged *first = NULL;
-
-	for (int i = 0; i < indexes; i++)
-		if (merged[i].is_open && merged[i].has && merged[i].time < before &&
-		    (first == NULL || merged[i].time < first->time))
-			first = &merged[i];
-	return first;
 }
 
 int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record), void *context)

@@ -29,11 +29,11 @@ static bool has_records(const struct rk_ring *ring)
 
 		if (overwriting && i >= 0 && !rk_cpus_has(rk_cpus_get(), i))
 			continue;
-		if (overwriting && i >= 0 && rk_bank_is_out(&ring_slot_of(ring, i)->bank))
+		if (overwriting && rk_bank_is_out(&ring_slot_of(ring, i)->bank))
 			return true;
 		if (log == NULL)
 			continue;
-		if (head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
+		if (head_of(log) != __atomic_load_n(overwriting ? &log->start : &log->tail, __ATOMIC_RELAXED))
 			return true;
 	}
 	return false;

@@ -40,7 +40,11 @@
 #include "claim.h"
 #include "os/cpus.h"
 
-#define ALL (-1)
+/* Values that fence_taken() takes instead of a CPU. */
+#define ALL (-1)    /* fences all CPUs */
+#define FENCED (-2) /* nothing: the caller has fenced */
+#define LATER (-3)  /* nothing: the caller will fence */
+
 #define PENDING 1
 #define BRIEFLY 2
 
@@ -128,13 +132,18 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	return slot;
 }
 
-/* Fences CPU `cpu`, or all CPUs if `cpu` is ALL. After success, the bank in `taken` belongs to the caller. */
+static int fence_as(int cpu)
+{
+	return cpu == FENCED ? 0 : cpu == ALL ? rk_fence_all() : rk_fence_cpu(cpu);
+}
+
+/* Fences CPU `cpu`, or what ALL and FENCED say. After success, the bank in `taken` belongs to the caller, except with LATER. */
 static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
-	int r = !(taken & PENDING) ? 0 : cpu == ALL ? rk_fence_all() : rk_fence_cpu(cpu);
+	int r = !(taken & PENDING) || cpu == LATER ? 0 : fence_as(cpu);
 
-	if (r < 0)
+	if (r < 0 || cpu == LATER)
 		return r;
 	taken &= ~(intptr_t)PENDING;
 	__atomic_store_n(&slot->taken, taken, __ATOMIC_RELEASE);
@@ -187,13 +196,33 @@ int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
 	return slot == NULL ? r : take_bank(slot, ALL, spare, bank);
 }
 
+static void *other_of_two(const struct rk_bank_slot *slot, void *first, void *second)
+{
+	return bank_of(__atomic_load_n(&slot->bank, __ATOMIC_RELAXED)) == (intptr_t)second ? first : second;
+}
+
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank)
 {
 	const struct rk_bank_slot *slot = slot_of(base, cpu);
-	bool second_is_used = slot != NULL && bank_of(__atomic_load_n(&slot->bank, __ATOMIC_RELAXED)) == (intptr_t)second;
-	int r = rk_bank_take(base, cpu, second_is_used ? first : second, bank);
+	int r = rk_bank_take(base, cpu, slot == NULL ? second : other_of_two(slot, first, second), bank);
 
 	return r == -ESTALE ? -EHOSTUNREACH : r;
+}
+
+int rk_bank_swap_of_two(void *base, int cpu, void *first, void *second)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+	void *bank;
+
+	return take_bank(slot, LATER, other_of_two(slot, first, second), &bank);
+}
+
+void *rk_bank_swapped(void *base, int cpu)
+{
+	void *bank = NULL;
+
+	(void)fence_taken(slot_of(base, cpu), FENCED, &bank);
+	return bank;
 }
 
 int rk_bank_open(void *base, int cpu, void *bank)

@@ -25,6 +25,14 @@ void rk_bank_end_exclusively(void *base, int cpu);
  */
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank);
 
+/*
+ * rk_bank_swap_of_two() does the first half of rk_bank_take_of_two(), without a fence: the slot's users continue with the other
+ * bank. It returns 0 if the bank that was in use is out now, and 1 if another one was out already. When the caller has fenced the
+ * CPU after this call, rk_bank_swapped() returns the bank that is out, which belongs to the caller then, or NULL.
+ */
+int rk_bank_swap_of_two(void *base, int cpu, void *first, void *second);
+void *rk_bank_swapped(void *base, int cpu);
+
 /* Returns whether a slot whose first word is `word` is open. */
 static inline bool rk_bank_is_open(intptr_t word)
 {

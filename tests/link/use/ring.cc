@@ -18,6 +18,7 @@ int main()
 	struct rk_ring_options options = {};
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
+	struct rk_ring_times times;
 	event one = {1};
 	int read = 0;
 
@@ -35,5 +36,19 @@ int main()
 	while (rk_ring_next(&reader, &record))
 		read += static_cast<const event *>(record.data)->number;
 	rk_ring_release(&reader);
-	return rk_ring_close(&reader) == 0 && rk_ring_destroy(ring) == 0 && read <= 11 ? 0 : 6;
+	if (rk_ring_close(&reader) != 0 || rk_ring_destroy(ring) != 0 || read > 11)
+		return 6;
+	options.flags = RK_RING_OVERWRITE;
+	read = 0;
+	if (rk_ring_create(&ring, &options, sizeof(options)) != 0)
+		return 7;
+	for (int i = 0; i < 10; i++)
+		if (rk_ring_write_stamped(ring, &one, sizeof(one)) != 0)
+			return 8;
+	if (rk_ring_newest(ring, UINT64_MAX, 3, nullptr, count, &read) != 0 || read != 3)
+		return 9;
+	if (rk_ring_read_times(ring, &times, sizeof(times)) != 0 ||
+	    rk_ring_monotonic(&times, times.stamp) != times.monotonic || rk_ring_realtime(&times, times.stamp) != times.realtime)
+		return 10;
+	return rk_ring_destroy(ring) == 0 ? 0 : 11;
 }
