@@ -125,7 +125,8 @@ RKI_BEGIN_DECLS
  *                         futex
  *   rk_ref_kill()         the calls of fences
  *   regions of slice.h    in a thread's first region, if the kernel has the extension, get_robust_list (with musl gettid),
- *                         prctl; rseq_slice_yield in a region that was granted time or was preempted. Mutexes also call futex.
+ *                         prctl; rseq_slice_yield in a region that was granted time or was preempted. Checked regions also
+ *                         call rt_sigprocmask and prctl. Mutexes also call futex.
  *                         With a time limit they call clock_gettime if the vDSO has no clock. Conditions call futex
  *   creating, allocating, destroying, trimming
  *                         mmap, mprotect, munlock, madvise, munmap, prlimit64; with initial contents memfd_create, ftruncate,
