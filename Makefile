@@ -36,8 +36,8 @@ all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER for a
 	@scripts/build $(arguments)
 
 amalgamation:  ## write the library as one source and one header, to build/amalgamation [PARTS="counter peak" for less]
-	@scripts/amalgamate build/amalgamation $(PARTS)
-	@echo "build/amalgamation has rseqkit-all.c and rseqkit-all.h."
+	@scripts/amalgamate "$(BUILD)/amalgamation" $(PARTS)
+	@echo "$(BUILD)/amalgamation has rseqkit-all.c and rseqkit-all.h."
 
 install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); DESTDIR is the staging folder
 	@scripts/deps --name build

@@ -298,6 +298,13 @@ struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
 	return made;
 }
 
+int64_t rk_counter_static_sum(const struct rk_counter_static *of)
+{
+	const struct rk_counter *counter = atomic_load_explicit(&of->counter, memory_order_acquire);
+
+	return atomic_load_explicit(&of->early, memory_order_relaxed) + (counter == NULL ? 0 : rk_counter_sum(counter));
+}
+
 int rk_counter_static_destroy(struct rk_counter_static *of)
 {
 	struct rk_counter *counter;

@@ -89,6 +89,7 @@ struct rk_counter_static {
 #define RK_COUNTER_STATIC {RKI_NULL, 0}
 
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
+RKI_API int64_t rk_counter_static_sum(const struct rk_counter_static *of);
 RKI_API int rk_counter_static_destroy(struct rk_counter_static *of);
 RKI_API void rk_counter_static_add(struct rk_counter_static *of, int64_t value);
 

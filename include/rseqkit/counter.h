@@ -87,9 +87,11 @@ RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t s
  *	static struct rk_counter_static requests = RK_COUNTER_STATIC;
  *
  *	rk_counter_static_add(&requests, 1);
- *	... rk_counter_sum(rk_counter_static_get(&requests)) ...
+ *	... rk_counter_static_sum(&requests) ...
  *
- * As long as there is no memory to create the counter, adds go to `early`.
+ * As long as the library can't create the counter, adds go to `early`, and take longer. The reason can be that there is no memory, or
+ * that a filter refuses to map it. Before a program installs such a filter, it calls rk_counter_static_get() for each static counter.
+ * Each add loads the counter's address from this structure, so keep it apart from words that are written often.
  */
 struct rk_counter_static {
 	struct rk_counter *counter;
@@ -107,6 +109,13 @@ struct rk_counter_static {
  * lack the value for ever.
  */
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
+
+/*
+ * Returns the sum of a static counter, with the adds in `early`. If the counter doesn't exist yet, the call doesn't create it.
+ * While another thread moves the value of `early` to the counter, the sum lacks this value.
+ * Context and cost: as rk_counter_sum().
+ */
+RKI_API int64_t rk_counter_static_sum(const struct rk_counter_static *of);
 
 /*
  * Destroys the counter, if it exists, and sets the structure to zeros: the next use creates a counter with the value 0. Call the

@@ -39,7 +39,8 @@ RKI_BEGIN_DECLS
  *
  * Parameters: `now` is in nanoseconds of a clock that doesn't go back, for example CLOCK_MONOTONIC. A reading with an earlier
  * time than the last reading is ignored. If the program resets the counter, it also fills *rate with zeros.
- * Context: any; one thread at a time for each *rate. Cost: nanoseconds.
+ * Context: any; one thread at a time for each *rate. If several threads need the result, let one of them note the readings, and
+ * store the result in an atomic word. Cost: nanoseconds.
  */
 RKI_API void rk_rate_note(struct rk_rate *rate, int64_t now, int64_t sum);
 

@@ -10,6 +10,7 @@
 #include <rseqkit/counter.h>
 
 #include <errno.h>
+#include "early.h"
 
 static void move(struct rk_counter_static *of, struct rk_counter *counter)
 {
@@ -33,6 +34,13 @@ struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
 	return made;
 }
 
+int64_t rk_counter_static_sum(const struct rk_counter_static *of)
+{
+	const struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&of->early, __ATOMIC_RELAXED) + (counter == NULL ? 0 : rk_counter_sum(counter));
+}
+
 int rk_counter_static_destroy(struct rk_counter_static *of)
 {
 	struct rk_counter *counter;
@@ -46,8 +54,12 @@ int rk_counter_static_destroy(struct rk_counter_static *of)
 
 void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
 {
-	struct rk_counter *counter = rk_counter_static_get(of);
+	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
 
+	if (counter == NULL && rk_early_tries()) {
+		counter = rk_counter_static_get(of);
+		rk_early_tried(counter != NULL);
+	}
 	if (counter != NULL) {
 		rk_counter_add(counter, value);
 		return;
@@ -96,8 +108,12 @@ int rk_counter_group_static_destroy(struct rk_counter_group_static *of)
 
 void rki_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value)
 {
-	struct rk_counter_group *group = rk_counter_group_static_get(of);
+	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
 
+	if (group == NULL && rk_early_tries()) {
+		group = rk_counter_group_static_get(of);
+		rk_early_tried(group != NULL);
+	}
 	if (group != NULL) {
 		rk_counter_group_add(group, which, value);
 		return;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <rseqkit/ops_at.h>
 #include <rseqkit/thread.h>
+#include "early.h"
 #include "os/cpus.h"
 #include "sync/pool.h"
 
@@ -172,9 +173,13 @@ int rk_peak_static_destroy(struct rk_peak_static *of)
 
 void rki_peak_static_record_slow(struct rk_peak_static *of, int which, uint64_t key)
 {
-	struct rk_peak *peak = rk_peak_static_get(of);
+	struct rk_peak *peak = __atomic_load_n(&of->peak, __ATOMIC_ACQUIRE);
 	uint64_t old = 0;
 
+	if (peak == NULL && rk_early_tries()) {
+		peak = rk_peak_static_get(of);
+		rk_early_tried(peak != NULL);
+	}
 	if (peak != NULL) {
 		rki_peak_record_slow(peak, which, key);
 		return;

@@ -104,12 +104,32 @@ static int without_memory(void)
 	return values[0] == 15 && values[1] == 21 ? 0 : 1;
 }
 
+/* While there is no address space, few adds try to create the counter. When there is some, an add soon creates it. */
+static int few_attempts(void)
+{
+	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+	int more = 0;
+
+	CHECK(rk_counter_static_sum(&first_use) == 0);
+	CHECK(setrlimit(RLIMIT_AS, &none) == 0);
+	for (int i = 0; i < 3000; i++)
+		rk_counter_static_add(&first_use, 1);
+	CHECK(first_use.counter == NULL && rk_counter_static_sum(&first_use) == 3000);
+	CHECK(setrlimit(RLIMIT_AS, &all) == 0);
+	for (; first_use.counter == NULL && more < 2000; more++)
+		rk_counter_static_add(&first_use, 1);
+	CHECK(more > 1 && more <= 1024 && rk_counter_static_sum(&first_use) == 3000 + more);
+	rk_counter_group_static_add(&pair, 0, 3); /* from now on each use tries again */
+	return pair.group != NULL ? 0 : 1;
+}
+
 static void kept_until_there_is_memory(void **state)
 {
 	(void)state;
 	if (SANITIZED || getenv("UNDER_VALGRIND") != NULL)
 		SKIP("an address space without a limit is needed");
 	assert_int_equal(in_child(without_memory), 0);
+	assert_int_equal(in_child(few_attempts), 0);
 }
 
 /* Static counters and groups in objects that come and go, from memory of zeros. */

@@ -159,6 +159,7 @@ static void create_all(void)
 	F(rk_counter_query, MEMORY, more_memory(4))                                                                             \
 	F(rk_counter_static_add, NONE, rk_counter_static_add(&static_counter, 1))                                               \
 	F(rk_counter_static_get, NONE, (void)rk_counter_static_get(&static_counter))                                            \
+	F(rk_counter_static_sum, NONE, (void)rk_counter_static_sum(&static_counter))                                            \
 	F(rk_counter_static_destroy, CREATE, (void)rk_counter_static_destroy(&static_counter))                                  \
 	F(rk_counter_group_create, CREATE, (void)rk_counter_group_create(&group, NULL, 3))                                      \
 	F(rk_counter_group_destroy, CREATE, (void)rk_counter_group_destroy(group))                                              \
