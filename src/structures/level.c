@@ -15,7 +15,7 @@
 
 #include <errno.h>
 #include <rseqkit/ops_at.h>
-#include <rseqkit/thread.h>
+#include "here.h"
 #include "os/cpus.h"
 #include "sync/pool.h"
 
@@ -90,7 +90,7 @@ static bool add_to_part(struct rk_level *level, struct level_head *head, intptr_
 {
 	for (int tries = 0; tries < RK_ABORTS_MAX; tries++) {
 		enum rk_result outcome;
-		int cpu = rk_cpu();
+		int cpu = rk_here_by_rseq();
 		intptr_t old, sum;
 
 		if (cpu < 0)

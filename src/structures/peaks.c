@@ -15,8 +15,9 @@
 
 #include <errno.h>
 #include <rseqkit/ops_at.h>
-#include <rseqkit/thread.h>
 #include "early.h"
+#include "here.h"
+#include "os/cpus.h"
 #include "os/cpus.h"
 #include "sync/pool.h"
 
@@ -67,7 +68,7 @@ void rki_peak_record_slow(struct rk_peak *peak, int which, uint64_t key)
 #if INTPTR_MAX == INT64_MAX
 	for (int tries = 0; tries < RK_ABORTS_MAX; tries++) {
 		enum rk_result outcome;
-		int cpu = rk_cpu();
+		int cpu = rk_here_by_rseq();
 		uint64_t old;
 
 		if (cpu < 0)

@@ -8,6 +8,8 @@
 static struct rk_counter *counter;
 static struct rk_counter_group *group;
 static struct rk_histogram *histogram;
+static struct rk_peak *peak;
+static struct rk_level *level;
 static struct rk_freelist *list;
 static struct rk_freelist_node node;
 static struct rk_cache *cache;
@@ -55,6 +57,29 @@ static void judge_record(void)
 	assert_int_equal(rk_histogram_read(histogram, snapshot), 0);
 	assert_int_equal(rk_histogram_percentile(snapshot, 100), 7);
 	assert_int_equal(rk_histogram_snapshot_destroy(snapshot), 0);
+}
+
+static void record_peak(void)
+{
+	rk_peak_record_max(peak, 7);
+}
+
+static void judge_peak(void)
+{
+	int64_t value;
+
+	assert_int_equal(rk_peak_max(peak, &value), 0);
+	assert_int_equal(value, 7);
+}
+
+static void add_to_level(void)
+{
+	rk_level_add(level, 3);
+}
+
+static void judge_level(void)
+{
+	assert_int_equal(rk_level_get(level), 3);
 }
 
 static void push(void)
@@ -201,6 +226,8 @@ static const struct first {
 	{"counter", add, judge_add},
 	{"group", add_to_group, judge_group},
 	{"histogram", record, judge_record},
+	{"peak", record_peak, judge_peak},
+	{"level", add_to_level, judge_level},
 	{"pop of a list", pop, NULL},
 	{"push to a list", push, judge_push},
 	{"put into a cache", put, judge_put},
@@ -238,6 +265,8 @@ static void each_registers(void **state)
 	assert_int_equal(rk_counter_create(&counter), 0);
 	assert_int_equal(rk_counter_group_create(&group, names, 2), 0);
 	assert_int_equal(rk_histogram_create(&histogram, 3, 1000), 0);
+	assert_int_equal(rk_peak_create(&peak), 0);
+	assert_int_equal(rk_level_create(&level, UINT64_MAX), 0);
 	assert_int_equal(rk_freelist_create(&list), 0);
 	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
 	assert_int_equal(rk_ring_create(&ring, &ring_options, sizeof(ring_options)), 0);
@@ -264,6 +293,8 @@ static void each_registers(void **state)
 	assert_int_equal(rk_rcu_destroy(rcu), 0);
 	assert_int_equal(rk_ring_destroy(ring), 0);
 	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(rk_level_destroy(level), 0);
+	assert_int_equal(rk_peak_destroy(peak), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 	assert_int_equal(rk_counter_destroy(counter), 0);

@@ -9,6 +9,17 @@
 
 #define THREADS 4
 #define RESETS 4096
+#define USES 3
+
+static int cpus_asked; /* how often the library asked the C library for the number of the CPU */
+
+int sched_getcpu(void)
+{
+	unsigned cpu = 0;
+
+	cpus_asked++;
+	return syscall(SYS_getcpu, &cpu, NULL, NULL) != 0 ? -1 : (int)cpu;
+}
 
 static struct rk_peak *peak;
 
@@ -282,6 +293,62 @@ static void a_peak_of_many_threads(void **state)
 	assert_int_equal(rk_level_destroy(shared), 0);
 }
 
+/* The words that all threads share, after uses of a peak and a level. */
+static struct use {
+	uint64_t key;  /* the maximum's key in the peak's overflow slot */
+	int64_t level; /* the level's shared word */
+} uses[USES];
+
+static struct use use_once(void)
+{
+	struct use use;
+	int64_t value;
+
+	assert_int_equal(rk_peak_create(&peak), 0);
+	assert_int_equal(rk_level_create(&shared, UINT64_MAX), 0);
+	rk_peak_record_max(peak, 7);
+	rk_level_add(shared, 7);
+	use.key = *(const uint64_t *)rk_percpu_slot(peak, RK_INDEX_OVERFLOW);
+	use.level = *(const int64_t *)rk_percpu_slot(shared, RK_INDEX_RESERVE);
+	assert_int_equal(rk_peak_max_reset(peak, &value), 0);
+	assert_int_equal(value, 7);
+	assert_int_equal(max_of(peak), INT64_MIN);
+	assert_int_equal(rk_level_get(shared), 7);
+	assert_int_equal(rk_peak_destroy(peak), 0);
+	assert_int_equal(rk_level_destroy(shared), 0);
+	return use;
+}
+
+static void *use_before_in_and_after_a_bracket(void *arg)
+{
+	uses[0] = use_once();
+	*(int *)arg = rk_vfork_begin();
+	uses[1] = use_once();
+	if (*(int *)arg == 0)
+		assert_int_equal(rk_vfork_end(), 0);
+	uses[2] = use_once();
+	return NULL;
+}
+
+/* A thread uses its CPU's words as soon as it has rseq. While it has no rseq, as in a bracket, it doesn't ask for its CPU. */
+static void the_words_of_a_thread(void **state)
+{
+	pthread_t thread;
+	int opened;
+
+	(void)state;
+	cpus_asked = 0;
+	assert_int_equal(pthread_create(&thread, NULL, use_before_in_and_after_a_bracket, &opened), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < USES; i++) {
+		bool has_rseq = WITH_RSEQ() && (i != 1 || opened != 0);
+
+		assert_int_equal(uses[i].key, has_rseq && INTPTR_MAX == INT64_MAX ? 0 : RKI_PEAK_KEY((int64_t)7));
+		assert_int_equal(uses[i].level, has_rseq ? 0 : 7);
+	}
+	assert_int_equal(cpus_asked, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(kept_until_there_is_memory), /* must run first, before the library has reserved memory for peaks */
 	cmocka_unit_test(values),
@@ -290,6 +357,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(no_record_is_lost),
 	cmocka_unit_test(levels),
 	cmocka_unit_test(a_peak_of_many_threads),
+	cmocka_unit_test(the_words_of_a_thread),
 };
 
 RUN(tests)
