@@ -24,6 +24,7 @@
 #include "histogram_bench.h"
 #include "lock_bench.h"
 #include "log_bench.h"
+#include "peak_bench.h"
 #include "rcu_bench.h"
 #include "ref_bench.h"
 #include "remote_bench.h"
@@ -78,8 +79,8 @@
 
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
-	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
-	SLICES(X) REGISTRATIONS(X) SLABS(X) CONTEXTS(X) STAMPED(X)
+	COUNTERS(X) HISTOGRAMS(X) PEAKS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X)       \
+	CPUS(X) SLICES(X) REGISTRATIONS(X) SLABS(X) CONTEXTS(X) STAMPED(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -126,6 +127,68 @@
 	X("histogram", "thread-local", BENCH_ANY, histogram_thread_local, NULL, NULL,                                  \
 	  struct bench_histogram *histogram = &bench_histogram_thread_local;,                                          \
 	  histogram_thread_local(histogram, n);)
+
+#define PEAKS(X)                                                                                                       \
+	X("peak", "rseqkit", BENCH_ANY, peak_rseqkit, NULL, bench_settle_peak,                                         \
+	  struct rk_peak *peak = bench_peak; bench_peak_announce((int64_t)n);,                                         \
+	  rk_peak_record_max(peak, (int64_t)n);)                                                                       \
+	X("peak", "shared-atomic", BENCH_ANY, peak_shared, NULL, bench_settle_peak_shared,                             \
+	  int64_t *word = &bench_peak_shared.peak; bench_peak_announce((int64_t)n);,                                   \
+	  peak_raise(word, (int64_t)n);)                                                                               \
+	X("peak", "shared-always", BENCH_ANY, peak_always, NULL, bench_settle_peak_always,                             \
+	  int64_t *word = &bench_peak_always.peak; bench_peak_announce((int64_t)n);,                                   \
+	  peak_raise_always(word, (int64_t)n);)                                                                        \
+	X("peak", "mutex", BENCH_ANY, peak_mutex, NULL, bench_settle_peak_mutex,                                       \
+	  struct bench_level *level = &bench_peak_mutex; bench_peak_announce((int64_t)n);,                             \
+	  peak_mutex(level, (int64_t)n);)                                                                              \
+	X("peak", "thread-local", BENCH_ANY, peak_thread_local, NULL, bench_settle_peak_thread_local,                  \
+	  struct bench_level *level = &bench_level_thread_local; bench_peak_announce((int64_t)n);,                     \
+	  peak_thread_local(level, (int64_t)n);)                                                                       \
+	X("peak-rising", "rseqkit", BENCH_ANY, peak_rising_rseqkit, NULL, bench_settle_peak,                           \
+	  struct rk_peak *peak = bench_peak; int64_t value = bench_peak_rise(n);,                                      \
+	  value++; rk_peak_record_max(peak, value);)                                                                   \
+	X("peak-rising", "shared-atomic", BENCH_ANY, peak_rising_shared, NULL, bench_settle_peak_shared,               \
+	  int64_t *word = &bench_peak_shared.peak; int64_t value = bench_peak_rise(n);,                                \
+	  value++; peak_raise(word, value);)                                                                           \
+	X("peak-rising", "shared-always", BENCH_ANY, peak_rising_always, NULL, bench_settle_peak_always,               \
+	  int64_t *word = &bench_peak_always.peak; int64_t value = bench_peak_rise(n);,                                \
+	  value++; peak_raise_always(word, value);)                                                                    \
+	X("peak-rising", "mutex", BENCH_ANY, peak_rising_mutex, NULL, bench_settle_peak_mutex,                         \
+	  struct bench_level *level = &bench_peak_mutex; int64_t value = bench_peak_rise(n);,                          \
+	  value++; peak_mutex(level, value);)                                                                          \
+	X("peak-rising", "thread-local", BENCH_ANY, peak_rising_thread_local, NULL, bench_settle_peak_thread_local,    \
+	  struct bench_level *level = &bench_level_thread_local; int64_t value = bench_peak_rise(n);,                  \
+	  value++; peak_thread_local(level, value);)                                                                   \
+	X("level", "rseqkit", BENCH_ANY, level_rseqkit, NULL, bench_settle_level,                                      \
+	  struct rk_level *level = bench_level;,                                                                       \
+	  rk_level_add(level, 1); rk_level_add(level, -1);)                                                            \
+	X("level", "exact", BENCH_ANY, level_exact, NULL, bench_settle_level_exact,                                    \
+	  struct rk_level *level = bench_level_exact;,                                                                 \
+	  rk_level_add(level, 1); rk_level_add(level, -1);)                                                            \
+	X("level", "shared-atomic", BENCH_ANY, level_shared, NULL, bench_settle_level_shared,                          \
+	  struct bench_level *level = &bench_level_shared;,                                                            \
+	  level_shared(level, 1); level_shared(level, -1);)                                                            \
+	X("level", "mutex", BENCH_ANY, level_mutex, NULL, bench_settle_level_mutex,                                    \
+	  struct bench_level *level = &bench_level_mutex;,                                                             \
+	  level_mutex(level, 1); level_mutex(level, -1);)                                                              \
+	X("level", "thread-local", BENCH_ANY, level_thread_local, NULL, NULL,                                          \
+	  struct bench_level *level = &bench_level_thread_local;,                                                      \
+	  level_thread_local(level, 1); level_thread_local(level, -1);)                                                \
+	X("level-rising", "rseqkit", BENCH_ANY, level_rising_rseqkit, bench_sum_level, bench_settle_level,             \
+	  struct rk_level *level = bench_level;,                                                                       \
+	  rk_level_add(level, 1);)                                                                                     \
+	X("level-rising", "exact", BENCH_ANY, level_rising_exact, bench_sum_level_exact, bench_settle_level_exact,     \
+	  struct rk_level *level = bench_level_exact;,                                                                 \
+	  rk_level_add(level, 1);)                                                                                     \
+	X("level-rising", "shared-atomic", BENCH_ANY, level_rising_shared, bench_sum_level_shared, bench_settle_level_shared, \
+	  struct bench_level *level = &bench_level_shared;,                                                            \
+	  level_shared(level, 1);)                                                                                     \
+	X("level-rising", "mutex", BENCH_ANY, level_rising_mutex, bench_sum_level_mutex, bench_settle_level_mutex,     \
+	  struct bench_level *level = &bench_level_mutex;,                                                             \
+	  level_mutex(level, 1);)                                                                                      \
+	X("level-rising", "thread-local", BENCH_ANY, level_rising_thread_local, NULL, NULL,                            \
+	  struct bench_level *level = &bench_level_thread_local;,                                                      \
+	  level_thread_local(level, 1);)
 
 #define LISTS(X)                                                                                                       \
 	X("freelist", "rseqkit", BENCH_ANY, freelist_rseqkit, NULL, bench_settle_freelist_rseqkit,                     \

@@ -6,6 +6,7 @@
 #include "histogram_bench.h"
 #include "lock_bench.h"
 #include "log_bench.h"
+#include "peak_bench.h"
 #include "rcu_bench.h"
 #include "ref_bench.h"
 #include "remote_bench.h"
@@ -17,6 +18,10 @@ const struct bench benches[] = {
 	{"counter", 24, false, 1, "add 1 to a counter"},
 	{"counter-variable", 6, true, 1, "add a variable to a counter"},
 	{"histogram", 8, false, 1, "record a value in a histogram"},
+	{"peak", 6, false, 1, "record a value that is no new maximum"},
+	{"peak-rising", 6, false, 1, "record a value that is a new maximum of the thread"},
+	{"level", 6, false, 2, "add 1 to a value that has a peak, and subtract 1; for each of the two adds"},
+	{"level-rising", 6, false, 1, "add 1 to a value that has a peak, so that each add is a new peak"},
 	{"freelist", 12, false, 1, "pop a node off a list and push it back"},
 	{"log", 8, false, 1, "append 40 bytes to a log and count them"},
 	{"ring", 10, false, 1, "write a record of 16 bytes to a ring and read it"},
@@ -34,7 +39,7 @@ const struct bench benches[] = {
 	{"ref", 6, false, 1, "take a reference and give it back"},
 	{"slice", 4, false, 1, "add 1 to a word of the thread's in a region that requests time"},
 	{"mutex", 8, false, 1, "add 1 to a word under one mutex"},
-	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
+	{"fallback", 8, false, 1, "an operation in threads without rseq"},
 	{"cpu", 4, true, 1, "read the number of the current CPU"},
 	{"remote", 12, true, 1, "work on another CPU's data"},
 	{"bank", 5, true, 1, "add to data that other CPUs can take"},
@@ -53,8 +58,8 @@ const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);
 int bench_create(void)
 {
 	int (*const creates[])(void) = {
-		bench_data_create, bench_histogram_create, bench_cache_create, bench_freelist_create, bench_log_create,
-		bench_ring_create, bench_remote_create, bench_rcu_create, bench_rcu_writer_create,
+		bench_data_create, bench_histogram_create, bench_peak_create, bench_cache_create, bench_freelist_create,
+		bench_log_create, bench_ring_create, bench_remote_create, bench_rcu_create, bench_rcu_writer_create,
 		bench_lock_create, bench_ref_create, bench_slab_create, bench_context_create, bench_stamped_create,
 	};
 	int r = 0;

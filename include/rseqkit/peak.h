@@ -60,8 +60,12 @@ RKI_API int rk_peak_destroy(struct rk_peak *peak);
  * makes both calls. For the maximum, INT64_MIN counts as INT64_MIN + 1. For the minimum, INT64_MAX counts as INT64_MAX - 1.
  *
  * Context: any thread; signal handler, even if it interrupted a record in the same peak; after fork; in a vfork child only
- * inside rk_vfork_begin(). Cost: 0.6 ns if the value is no new maximum of the CPU, otherwise 4 ns; without rseq 20 to
- * 25 ns (AMD EPYC, where rk_counter_add() takes 0.55 ns).
+ * inside rk_vfork_begin().
+ * Cost: 0.6 ns if the value is no new maximum of the CPU, otherwise 3.2 ns, with one thread and with two. Without rseq 5 ns with
+ * one thread, and 16 ns with two that record new maxima. For comparison, an atomic maximum in a word that all threads share takes
+ * 0.5 ns if the value is no new maximum. If each value is one, it takes 2.5 ns with one thread, and 12 ns with two. A shared word
+ * is therefore as good while new maxima are rare. These are figures of the benches `peak` and `peak-rising` (bench/METHOD.md) on
+ * an AMD EPYC of family 25, model 17. rk_counter_add() takes 0.54 ns there, without rseq 6 ns.
  */
 RKI_INLINE void rk_peak_record_max(struct rk_peak *peak, int64_t value);
 RKI_INLINE void rk_peak_record_min(struct rk_peak *peak, int64_t value);
@@ -138,9 +142,12 @@ RKI_API int rk_level_destroy(struct rk_level *level);
  * Adds `change` to the level. `change` can be negative.
  *
  * Context: any thread; signal handler, even if it interrupted an add to the same level; after fork; in a vfork child only
- * inside rk_vfork_begin(). Cost: 4 to 6 ns, without rseq 22 ns. If `error` is 0, an add takes 4 ns while one CPU adds, and 12 to
- * 17 ns if two CPUs add (AMD EPYC). A call that changes the shared word takes one or two atomic instructions on a cache line that
- * all CPUs share.
+ * inside rk_vfork_begin().
+ * Cost: a call that changes only the CPU's part takes 2.9 ns. A call that changes the shared word takes one or two atomic
+ * instructions on a cache line that all CPUs share. If `error` is 32 for each CPU and the level rises all the time, a call
+ * takes 3.3 ns on average with one thread, and 8 ns with two. If `error` is 0, a call takes 3 to 4.4 ns with one thread, and 12
+ * to 22 ns with two. If `error` isn't 0, a call without rseq takes 5 ns with one thread, and 23 ns with two. These are figures of
+ * the benches `level` and `level-rising` (bench/METHOD.md) on an AMD EPYC of family 25, model 17.
  */
 RKI_API void rk_level_add(struct rk_level *level, int64_t change);
 

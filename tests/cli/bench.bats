@@ -35,7 +35,7 @@ need_allocator() {
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab context context-code context-cold stamped; do
+	for bench in counter counter-variable histogram peak peak-rising level level-rising freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref slice mutex fallback cpu remote bank register register-self start first second slab context context-code context-cold stamped; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -84,6 +84,17 @@ need_allocator() {
 	expect_json 0 "$RSEQKIT" bench histogram --json $quickly --threads 1,4
 	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' 'j["unavailable"] == []' \
 		'{r["contender"] for r in j["results"]} == {"rseqkit", "mutex", "thread-local"}'
+}
+
+@test "peaks and levels: every contender with 1 and 4 threads, nothing lost" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench peak peak-rising level level-rising --json $quickly --threads 1,4
+	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' 'j["unavailable"] == []' \
+		'({(r["bench"], r["contender"]) for r in j["results"]} ==
+			{(b, c) for b in ["peak", "peak-rising"] for c in ["rseqkit", "shared-atomic", "shared-always", "mutex",
+				"thread-local"]} |
+			{(b, c) for b in ["level", "level-rising"] for c in ["rseqkit", "exact", "shared-atomic", "mutex",
+				"thread-local"]})'
 }
 
 @test "ring, ring-batch and ring-remote: every contender, or why not; nothing lost" {
@@ -234,7 +245,8 @@ need_allocator() {
 	need_filter
 	expect_json 0 "$RSEQKIT" bench fallback --json $quickly
 	assert_bench '{r["owner"] for r in j["results"]} == {"none"}' \
-		'{r["contender"] for r in j["results"]} == {"rseqkit-no-rseq", "shared-atomic"}'
+		'{r["contender"] for r in j["results"]} == {"rseqkit-no-rseq", "peak", "peak-rising", "level-rising",
+			"shared-atomic"}'
 }
 
 @test "with the tunable off every bench runs, and the library owns rseq" {
@@ -293,7 +305,9 @@ figures() {
 		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "floor", 1): 1,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
 		      ("counter", "group", 1): 1, ("histogram", "rseqkit", 1): 1, ("histogram", "rseqkit", 2): 1,
-		      ("histogram", "thread-local", 1): 1,
+		      ("histogram", "thread-local", 1): 1, ("peak", "rseqkit", 1): 1, ("peak", "rseqkit", 2): 1,
+		      ("peak-rising", "rseqkit", 1): 1, ("peak-rising", "rseqkit", 2): 1, ("peak-rising", "shared-atomic", 2): 2,
+		      ("level", "rseqkit", 2): 1, ("level", "exact", 2): 2,
 		      ("counter-variable", "rseqkit", 1): 1, ("counter-variable", "classic", 1): 1,
 		      ("counter-variable", "floor", 1): 1, ("freelist", "operations", 1): 1,
 		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
@@ -328,9 +342,10 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 41 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 45 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.8 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter@group@1=1.3 histogram@thread-local@1=0.8 histogram@rseqkit@2=1.2 \
+		peak@rseqkit@2=1.16 peak-rising@rseqkit@1=0.86 peak-rising@shared-atomic@2=1.9 level@exact@2=1.9 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.8 \
 		freelist@operations@1=1.03 \
 		freelist@rseqkit@1=1.06 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \

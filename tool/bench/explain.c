@@ -32,6 +32,24 @@ static const struct explanation explanations[] = {
 	 "values are recorded rarely", NULL},
 	{"histogram", "thread-local", "the same buckets for each thread",
 	 "a list of all threads, and memory for the buckets of each thread", "threads are few and live long", NULL},
+	{"peak*", "rseqkit",
+	 "rk_peak_record_max(): a load of this CPU's maximum, and a restartable sequence if the value is higher", NULL,
+	 "many threads record, and new maxima are frequent, for example because of resets", NULL},
+	{"peak*", "shared-atomic", "a load of one word, and an atomic compare-and-exchange if the value is higher", NULL,
+	 "new maxima are rare", NULL},
+	{"peak*", "shared-always", "an atomic compare-and-exchange of one word in each record", NULL, "records are rare", NULL},
+	{"peak*", "mutex", "one maximum for all threads, protected by a mutex", NULL, "records are rare", NULL},
+	{"peak*", "thread-local", "the thread's own maximum",
+	 "a list of all threads, and code that saves the maxima of ended threads", "threads are few and live long", NULL},
+	{"level*", "rseqkit", "rk_level_add(): this CPU's part of the value, which is moved to a shared word when it is large",
+	 NULL, "many threads change the value, and its peak may be slightly wrong", NULL},
+	{"level*", "exact", "rk_level_add() with the error 0: an atomic add to a shared word", NULL, "the peak must be exact",
+	 NULL},
+	{"level*", "shared-atomic", "an atomic add to one word, and its maximum by compare-and-exchange", NULL,
+	 "few threads change the value, or the peak must be exact", NULL},
+	{"level*", "mutex", "one value and its maximum, protected by a mutex", NULL, "the value changes rarely", NULL},
+	{"level*", "thread-local", "the thread's own value and maximum", NULL, "each thread has a value of its own",
+	 "Its maxima don't give the peak of the sum."},
 	{"freelist", "rseqkit", "rk_freelist_pop() and rk_freelist_push(): a list for each CPU, which other CPUs can drain", NULL,
 	 "nodes are recycled, and sometimes all of them must be taken back", NULL},
 	{"freelist", "operations", "rk_cpu_pop() and rk_cpu_push(): a bare list for each CPU", "rseq",
@@ -119,6 +137,8 @@ static const struct explanation explanations[] = {
 	 "the lock is held only briefly", NULL},
 	{"fallback", "rseqkit-no-rseq", "rk_counter_add() in a thread that has no rseq", "nothing else",
 	 "the same program runs with and without rseq", NULL},
+	{"fallback", "peak*", "rk_peak_record_max() in such a thread", "nothing else", "as above", NULL},
+	{"fallback", "level-rising", "rk_level_add() in such a thread", "nothing else", "as above", NULL},
 	{"cpu", "rseqkit", "rk_cpu(): reads the number in the rseq area", NULL, "code needs the number often", NULL},
 	{"cpu", "sched_getcpu", "the C library's function; since glibc 2.35 it also reads the rseq area", NULL,
 	 "code needs the number rarely", NULL},
@@ -219,7 +239,8 @@ bool explain_does_job(const char *bench, const char *contender)
 
 bool explain_same_job(const char *bench)
 {
-	static const char *const different[] = {"remote", "bank", "register-self", "start", "first", "second", "context*"};
+	static const char *const different[] = {"fallback", "remote", "bank", "register-self", "start", "first", "second",
+						 "context*"};
 
 	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++)
 		if (matches(different[i], bench))
