@@ -118,6 +118,9 @@
 	X("counter", "group", BENCH_ANY, counter_group, bench_sum_group, NULL,                                         \
 	  struct rk_counter_group *group = bench_group;,                                                               \
 	  rk_counter_group_add(group, 3, 1);)                                                                          \
+	X("counter", "group-two", BENCH_ANY, counter_group_two, bench_sum_group, NULL,                                 \
+	  struct rk_counter_group *group = bench_group;,                                                               \
+	  rk_counter_group_add(group, 3, 1); rk_counter_group_add(group, 5, 1);)                                       \
 	X("histogram", "rseqkit", BENCH_ANY, histogram_rseqkit, bench_sum_histogram, NULL,                             \
 	  struct rk_histogram *histogram = bench_histogram;,                                                           \
 	  rk_histogram_record(histogram, n);)                                                                          \

@@ -57,6 +57,7 @@ static const struct bench_loop NAME(loops)[] = {
 	{"stamped", "lttng-ust", BENCH_ANY, bench_stamped_lttng, NULL, bench_settle_stamped_lttng, 0, bench_stamped_lttng_why,
 	 NULL},
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0, NULL, NULL},
+	{"fallback", "group", BENCH_NONE, NAME(loop_counter_group), bench_sum_group, NULL, 0, NULL, NULL},
 	{"fallback", "peak", BENCH_NONE, NAME(loop_peak_rseqkit), NULL, bench_settle_peak, 0, NULL, NULL},
 	{"fallback", "peak-rising", BENCH_NONE, NAME(loop_peak_rising_rseqkit), NULL, bench_settle_peak, 0, NULL, NULL},
 	{"fallback", "level-rising", BENCH_NONE, NAME(loop_level_rising_rseqkit), bench_sum_level, bench_settle_level, 0, NULL,

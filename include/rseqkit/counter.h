@@ -202,7 +202,11 @@ RKI_API const char *rk_counter_group_name(const struct rk_counter_group *group, 
  * Adds `value` to counter number `which` of the group. `value` can be negative. The sum wraps at 64 bits.
  *
  * Parameters: `which` is less than the number of counters in the group. The call doesn't check `which`.
- * Context: as rk_counter_add(). Cost: with rseq 0.5 to 2 ns, without rseq 30 ns.
+ * Context: as rk_counter_add(). Cost: with rseq 0.5 to 2 ns, without rseq 6 to 30 ns.
+ * To add to several counters, call the function for each. Two calls take 1.08 ns, which is twice the 0.54 ns of one call (bench
+ * `counter`, `group-two`, on an AMD EPYC of family 25, model 17). One call for several counters would take as long, because
+ * each add needs a section of its own: a section commits by one store. Two sections that shared the loads of the CPU's number
+ * and of the group's word took 1.08 ns, and three took 1.62 ns.
  */
 RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value);
 

@@ -105,7 +105,7 @@ RKI_API size_t rk_histogram_buckets(const struct rk_histogram *histogram);
  * times.
  *
  * Context: any thread; signal handler, even if it interrupted a record in the same histogram; after fork; in a vfork child
- * only inside rk_vfork_begin(). Cost: for any value, with rseq 0.7 to 3 ns, without rseq 30 ns.
+ * only inside rk_vfork_begin(). Cost: for any value, with rseq 0.7 to 3 ns, without rseq 6 to 30 ns.
  */
 RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_t value, uint64_t times);
 RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value);

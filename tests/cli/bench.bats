@@ -245,7 +245,7 @@ need_allocator() {
 	need_filter
 	expect_json 0 "$RSEQKIT" bench fallback --json $quickly
 	assert_bench '{r["owner"] for r in j["results"]} == {"none"}' \
-		'{r["contender"] for r in j["results"]} == {"rseqkit-no-rseq", "peak", "peak-rising", "level-rising",
+		'{r["contender"] for r in j["results"]} == {"rseqkit-no-rseq", "group", "peak", "peak-rising", "level-rising",
 			"shared-atomic"}'
 }
 
