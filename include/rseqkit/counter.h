@@ -89,9 +89,10 @@ RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t s
  *	rk_counter_static_add(&requests, 1);
  *	... rk_counter_static_sum(&requests) ...
  *
- * As long as the library can't create the counter, adds go to `early`, and take longer. The reason can be that there is no memory, or
- * that a filter refuses to map it. Before a program installs such a filter, it calls rk_counter_static_get() for each static counter.
- * Each add loads the counter's address from this structure, so keep it apart from words that are written often.
+ * As long as the library can't create the counter, adds go to `early`, and take longer. The reason can be that there is no
+ * memory, or that a filter refuses to map it. Before a program installs such a filter, it calls rk_counter_static_get() for
+ * each static counter. Each add loads the counter's address from this structure, so keep it apart from words that are written
+ * often.
  */
 struct rk_counter_static {
 	struct rk_counter *counter;

@@ -25,9 +25,9 @@
  * from the buckets, so these results agree with each other. The exact sum of all values would need a second add in each record,
  * and an abort can separate the two adds. A program that needs the exact sum keeps the sum in a counter of its own.
  *
- * A histogram of up to 252 buckets shares the address space of counters. Above that, the first histogram of each size takes 66 MB of
- * address space, but no more memory than others. For example, microseconds up to 2 seconds have 152 buckets with 3 bits, and 287
- * with 4 bits.
+ * A histogram of up to 252 buckets shares the address space of counters. Above that, the first histogram of each size takes 66
+ * MB of address space, but no more memory than others. For example, microseconds up to 2 seconds have 152 buckets with 3 bits,
+ * and 287 with 4 bits.
  */
 #ifndef RSEQKIT_HISTOGRAM_H
 #define RSEQKIT_HISTOGRAM_H

@@ -276,9 +276,9 @@ RKI_EXPORT int rk_ring_newest(struct rk_ring *ring, uint64_t before, size_t most
 			   int (*each)(void *context, const struct rk_ring_record *record), void *context);
 
 /*
- * Stamps and time. rk_ring_read_times() reads the clocks, once for all records that are to be printed. rk_ring_monotonic() returns a
- * stamp's time on CLOCK_MONOTONIC, and rk_ring_realtime() its time on CLOCK_REALTIME (the wall clock), in nanoseconds. A later
- * stamp never gets an earlier time by the same reading.
+ * Stamps and time. rk_ring_read_times() reads the clocks, once for all records that are to be printed. rk_ring_monotonic()
+ * returns a stamp's time on CLOCK_MONOTONIC, and rk_ring_realtime() its time on CLOCK_REALTIME (the wall clock), in
+ * nanoseconds. A later stamp never gets an earlier time by the same reading.
  *
  *	rk_ring_read_times(ring, &times, sizeof(times));
  *	int64_t now = rk_ring_realtime(&times, record->time), seconds = now / 1000000000;
@@ -291,8 +291,8 @@ RKI_EXPORT int rk_ring_newest(struct rk_ring *ring, uint64_t before, size_t most
  *
  * Parameters: size is sizeof(*times), see api.h. `times` belongs to the caller.
  * rk_ring_read_times() returns 0; -EINVAL when a pointer is NULL.
- * Context: any thread; signal handler; after fork. Cost: rk_ring_read_times() 0.5 us, and ten system calls clock_gettime(2) if the
- * vDSO has no clock; the others some nanoseconds.
+ * Context: any thread; signal handler; after fork. Cost: rk_ring_read_times() 0.5 us, and ten system calls clock_gettime(2) if
+ * the vDSO has no clock; the others some nanoseconds.
  */
 struct rk_ring_times {
 	uint64_t stamp;              /* the processor's clock at the reading */

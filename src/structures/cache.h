@@ -41,8 +41,8 @@ struct rk_cache_shared {
 	/* If objects_max isn't 0: how many objects the constructor made or is making, less those that were destructed. */
 	_Alignas(8) uint64_t exist;
 	/*
-	 * These numbers and those in the depot's parts (cache_depot.h) make the report. A refill moves one object to the caller and the
-	 * rest of a batch to an array, and a flush moves a batch to the depot. `unfilled` and `unflushed` count how many objects
+	 * These numbers and those in the depot's parts (cache_depot.h) make the report. A refill moves one object to the caller and
+	 * the rest of a batch to an array, and a flush moves a batch to the depot. `unfilled` and `unflushed` count how many objects
 	 * fewer were moved.
 	 */
 	struct {

@@ -10,7 +10,7 @@
 #include <rseqkit/counter.h>
 
 #include <errno.h>
-#include "early.h"
+#include "first_use.h"
 
 static void move(struct rk_counter_static *of, struct rk_counter *counter)
 {
@@ -56,9 +56,9 @@ void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
 {
 	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
 
-	if (counter == NULL && rk_early_tries()) {
+	if (counter == NULL && rk_first_use_tries()) {
 		counter = rk_counter_static_get(of);
-		rk_early_tried(counter != NULL);
+		rk_first_use_tried(counter != NULL);
 	}
 	if (counter != NULL) {
 		rk_counter_add(counter, value);
@@ -110,9 +110,9 @@ void rki_counter_group_static_add_slow(struct rk_counter_group_static *of, size_
 {
 	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
 
-	if (group == NULL && rk_early_tries()) {
+	if (group == NULL && rk_first_use_tries()) {
 		group = rk_counter_group_static_get(of);
-		rk_early_tried(group != NULL);
+		rk_first_use_tried(group != NULL);
 	}
 	if (group != NULL) {
 		rk_counter_group_add(group, which, value);

@@ -15,9 +15,8 @@
 
 #include <errno.h>
 #include <rseqkit/ops_at.h>
-#include "early.h"
+#include "first_use.h"
 #include "here.h"
-#include "os/cpus.h"
 #include "os/cpus.h"
 #include "sync/pool.h"
 
@@ -177,9 +176,9 @@ void rki_peak_static_record_slow(struct rk_peak_static *of, int which, uint64_t 
 	struct rk_peak *peak = __atomic_load_n(&of->peak, __ATOMIC_ACQUIRE);
 	uint64_t old = 0;
 
-	if (peak == NULL && rk_early_tries()) {
+	if (peak == NULL && rk_first_use_tries()) {
 		peak = rk_peak_static_get(of);
-		rk_early_tried(peak != NULL);
+		rk_first_use_tried(peak != NULL);
 	}
 	if (peak != NULL) {
 		rki_peak_record_slow(peak, which, key);

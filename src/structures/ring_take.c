@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_take.c - takes the log of the overflow ring of an overwriting ring, to which threads without rseq write. The logs of CPUs are
- * banks (sync/bank.h), whose readers fence. The writers of the overflow ring hold a claim while they write, so its readers take this
- * claim for a moment instead. The words have the same meaning as those of banks, so a child that is forked in between finds the log.
+ * ring_take.c - takes the log of the overflow ring of an overwriting ring, to which threads without rseq write. The logs of
+ * CPUs are banks (sync/bank.h), whose readers fence. The writers of the overflow ring hold a claim while they write, so its
+ * readers take this claim for a moment instead. The words have the same meaning as those of banks, so a child that is forked in
+ * between finds the log.
  */
 #include "ring_order.h"
 

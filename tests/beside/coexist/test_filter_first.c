@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the lists of system calls in rseqkit/thread.h for each function of the library: the first call of the function, in a
- * process that has created the objects and prepared the thread, makes only the system calls of its row. The program executes itself
- * for each function, because a process calls only one of them. MAP is the library's version script; each function that it exports
- * has a row here, except those of the library's decision, of threads and of brackets (test_filter.c), and the operations of ops.h.
+ * Tests the lists of system calls in rseqkit/thread.h for each function of the library. A process creates the objects, prepares
+ * the thread, and makes its first call of one function. The call may make only the system calls of its row. The program executes
+ * itself for each function. MAP is the library's version script. Each function that the library exports has a row here. The
+ * exceptions are the library's decision, threads and brackets (test_filter.c), and the operations of ops.h.
  */
 #include "filtered.h"
 #include <fcntl.h>

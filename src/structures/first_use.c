@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.c - when to try again to create a counter or another object on its use (early.h). `uses` counts the uses since the first
+ * first_use.c - when to try again to create a counter or another object on its use (first_use.h). `uses` counts the uses since the first
  * attempt that failed; it is 0 as long as none has failed.
  */
-#include "early.h"
+#include "first_use.h"
 
 #include <stdint.h>
 
@@ -11,7 +11,7 @@
 
 static uint32_t uses;
 
-bool rk_early_tries(void)
+bool rk_first_use_tries(void)
 {
 	uint32_t n = __atomic_load_n(&uses, __ATOMIC_RELAXED);
 
@@ -20,7 +20,7 @@ bool rk_early_tries(void)
 	return n < SELDOM ? (n & (n - 1)) == 0 : n % SELDOM == 0;
 }
 
-void rk_early_tried(bool created)
+void rk_first_use_tried(bool created)
 {
 	uint32_t none = 0;
 
