@@ -26,7 +26,7 @@ setup = scripts/check --setup
 hint = scripts/deps --hint 'the tool has only the commands doctor and exec, without the libraries that the others need' tool
 
 .DEFAULT_GOAL := all
-.PHONY: all amalgamation doc demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
+.PHONY: all amalgamation source doc demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
 .PHONY: check check-all check-full check-packages $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
@@ -38,6 +38,9 @@ all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER for a
 amalgamation:  ## write the library as one source and one header, to build/amalgamation [PARTS="counter peak" for less]
 	@scripts/amalgamate "$(BUILD)/amalgamation" $(PARTS)
 	@echo "$(BUILD)/amalgamation has rseqkit-all.c and rseqkit-all.h."
+
+source:  ## write the tarball of a release, and Debian's source package of it, to build/source
+	@scripts/source build/source
 
 install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib); DESTDIR is the staging folder
 	@scripts/deps --name build
