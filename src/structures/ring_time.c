@@ -3,6 +3,7 @@
  * ring_time.c - converts stamps of a ring's records to nanoseconds (rseqkit/ring.h). The rate of the processor's clock isn't
  * known. Each ring therefore keeps the moment of its creation on both clocks. A later reading and this moment give the rate.
  */
+#define _GNU_SOURCE
 #include "ring.h"
 
 #include <errno.h>
