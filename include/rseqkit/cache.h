@@ -49,7 +49,10 @@
  * Then the constructor makes at most objects_max objects, not counting those that were destroyed. If that many exist, and neither
  * the CPU's array nor the depot has an object, rk_cache_get() looks into the arrays of all CPUs. It returns NULL only if these
  * are empty, too, with the exceptions at rk_cache_get(). Callers then hold all objects. Without a constructor, put at most
- * objects_max objects of your own into the cache. With a constructor, put only objects that came from the cache.
+ * objects_max objects of your own into the cache. With a constructor, put only objects that came from the cache. If you set a
+ * limit below objects_max + per_cpu * (possible CPUs), or a budget, puts can destroy objects. Without a constructor such objects
+ * are lost for ever. An object that a constructor is making counts as one that exists. If a vfork child is killed in the
+ * constructor, the object counts for ever.
  *
  * If neither the CPU's array nor the depot has an object, rk_cache_get() constructs an object. If both are full,
  * rk_cache_put() destroys the object. A thread without rseq uses only the depot. A thread whose sections were aborted
@@ -146,7 +149,7 @@ RKI_BEGIN_DECLS
  * a callback. A callback can therefore run in a signal handler, and on any CPU. A callback has to return: it must not throw an
  * exception, call longjmp(3) or end its thread. A callback is allowed to use any cache, even its own. If a constructor makes
  * many objects at once, it returns one object and puts the other objects into the cache. A destructor is allowed to get
- * objects, but must not put objects.
+ * objects, but must not put objects. In a cache with objects_max, a constructor must not put objects either.
  *
  * Parameters: size is sizeof(*options), see api.h.
  * Returns 0 and the cache in *cache, or:
@@ -203,7 +206,9 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
  * Without objects_max the call doesn't take objects from other CPUs' arrays (see rk_cache_reclaim()). With objects_max, before
  * the call returns NULL, it moves the objects of other CPUs' arrays to the depot, as rk_cache_reclaim() does, until it has one.
  * It makes two fences for each CPU that has objects. It doesn't wait, and can therefore miss objects in these cases:
- *   - Another thread moves them at that moment, for example another such get. The call tries 100 times.
+ *   - Another thread moves them at that moment, for example another such get. The call tries 100 times. A thread that is
+ *     descheduled while it moves one object can hide up to RK_CACHE_BATCH_MAX objects of the depot until it continues. If NULL is
+ *     a failure for your program, call again after a pause.
  *   - A signal handler interrupted a call that moves them.
  *   - There is no fence (remote.h), for example because of a filter. A filter that kills the process at membarrier(2) kills it
  *     here.

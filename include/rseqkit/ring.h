@@ -241,8 +241,10 @@ RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, co
 /*
  * Reads the newest records of an overwriting ring, from all CPUs and from the overflow ring, in the order of rk_ring_merge().
  * Calls `each` for the `most` newest of the records whose stamps are below `before`, the oldest of these first. A value of
- * `before` that is above the clock's value means the time of the call. SIZE_MAX as `most` means all records. The records stay
- * in the ring, so the next call finds them again.
+ * `before` that is above the clock's value means the time of the call. SIZE_MAX as `most` means all records. Write the records
+ * by rk_ring_write_stamped(): a record without a stamp comes directly after the previous record of its CPU.
+ *
+ * The records stay in the ring, so the next call finds them again. It can lack the oldest ones, up to an eighth of a CPU's ring.
  *
  * In a signal handler, call rk_ring_clock() first, and pass its value as `before`. Then no record is given that another thread
  * wrote while the handler ran.
@@ -252,7 +254,8 @@ RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, co
  * Each record with a stamp from *since to `before` is given to `each`, if it wasn't dropped (-ENOBUFS of rk_ring_write()) and
  * belongs to the `most` newest. If *since isn't above the time of the first record that was given, these were the newest, and
  * none is missing. If `most` records are given, *since is never below the time of the first. `since` can be NULL. The call
- * stores *since before it calls `each`.
+ * stores *since before it calls `each`. Choose a size that writers don't fill while the calling thread can be descheduled, which
+ * takes milliseconds on a busy machine. Otherwise few records remain from before `before`, or none.
  *
  * Use either this function or rk_ring_open() with a ring. Records that a snapshot of rk_ring_open() has taken are missing here,
  * and count as lost. Records that this function has read are no longer given by rk_ring_open().
@@ -261,16 +264,17 @@ RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, co
  *
  * Returns 0, the value of `each`, or:
  *   -EBUSY         the ring of a CPU, or the overflow ring, has a reader, for example another thread's rk_ring_newest(), or the
- *                  code that a signal handler interrupted
+ *                  code that a signal handler interrupted. If it is another thread, sleep a millisecond and call again
  *   -EHOSTUNREACH  there is no fence (remote.h). The records stay for a call that succeeds
  *   -EINVAL        a pointer is NULL, or the ring doesn't overwrite
  * If another thread doesn't finish a write to the overflow ring within a tenth of a second, the overflow ring's newest records
  * are missing, and *since is the time `before`. If a signal handler makes the call, and the handler interrupted a write to the
  * overflow ring, the call reads all records but the one that is being written.
- * Context: any thread; signal handler, with 1 KiB of stack; after fork; not in a vfork child; not under asynchronous
- * cancellation. `each` must not read the same ring, and has to return, as for rk_ring_merge(). `each` can write to the ring. A
- * child that is forked during another thread's call can lack one of the records, for each CPU. Cost: a fence, 5 to 10 ns for
- * each record in the ring, and for each record that is given one comparison for each CPU.
+ * Context: any thread; signal handler, with 1 KiB of stack, or 4 KiB if fences visit CPUs (remote.h); after fork; not in a
+ * vfork child; not under asynchronous cancellation. `each` must not read the same ring, and has to return, as for
+ * rk_ring_merge(). `each` can write to the ring. If `each` calls a cancellation point, such as write(2), disable cancellation
+ * before the call. A child that is forked during another thread's call can lack one of the records, for each CPU. Cost: a
+ * fence, 5 to 10 ns for each record in the ring, and for each record that is given one comparison for each CPU.
  */
 RKI_EXPORT int rk_ring_newest(struct rk_ring *ring, uint64_t before, size_t most, uint64_t *since,
 			   int (*each)(void *context, const struct rk_ring_record *record), void *context);
