@@ -163,7 +163,7 @@ static void little_address_space(void **state)
 	assert_int_equal(rk_counter_group_create(&groups[0], NULL, 2), 0);
 	assert_int_equal(rk_counter_group_create(&groups[1], NULL, 20), 0);
 	assert_int_equal(rk_peak_create(&peak), 0);
-	print_message("# %zu MB for a counter, two groups and a peak\n", (address_space() - before) >> 20);
+	printf("# %zu MB for a counter, two groups and a peak\n", (address_space() - before) >> 20);
 	assert_true(address_space() - before < range + ((size_t)32 << 20));
 	for (int i = 1; i < 10000; i++)
 		assert_int_equal(rk_counter_create(&counters[i]), 0);
