@@ -150,12 +150,12 @@ def mark(pieces, is_root, reached, tops):
     checks = {piece.names[0] for piece in pieces
               if piece.code.startswith('#') and piece.names and '_Static_assert(' in piece.code}
     asserts += [piece for piece in pieces if not piece.names and re.match(r'(\w*)', piece.code).group(1) in checks]
-    todo, prefixes, suffixes, tokens = [], set(), set(), set()
+    pending, prefixes, suffixes, tokens = [], set(), set(), set()
 
     def keep(piece):
         if not piece.kept:
             piece.kept = True
-            todo.append(piece)
+            pending.append(piece)
 
     def named(token, user):
         """The pieces with this name that `user` can use."""
@@ -170,8 +170,8 @@ def mark(pieces, is_root, reached, tops):
             keep(piece)
         elif not piece.names or (re.search(r'__(?:constructor|used)__', piece.code.split('\n{')[0]) and piece.code[0] != '#'):
             waiting.append(piece)
-    while todo:
-        piece = todo.pop()
+    while pending:
+        piece = pending.pop()
         if not GUARD.match(piece.code) and not re.match(r'\s*#\s*undef', piece.code):
             for token in piece.tokens:
                 for each in named(token, piece):
@@ -180,7 +180,7 @@ def mark(pieces, is_root, reached, tops):
                 prefixes |= piece.prefixes
             suffixes |= piece.suffixes
             tokens |= piece.tokens
-        if not todo: # names that macros join of two parts
+        if not pending: # names that macros join of two parts
             for name, each in by_name.items():
                 begins = [prefix for prefix in prefixes if name.startswith(prefix)]
                 ends = [suffix for suffix in suffixes if name.endswith(suffix) and name[:-len(suffix)] in tokens]
@@ -188,7 +188,7 @@ def mark(pieces, is_root, reached, tops):
                         name.startswith('rk') and any(name[len(prefix):] in tokens for prefix in begins)):
                     for one in each:
                         keep(one)
-        if not todo: # an #include, a constructor and others that no code names stay if their file has more that stays
+        if not pending: # an #include, a constructor and others that no code names stay if their file has more that stays
             alive = {one.path for one in pieces if one.kept and one.names and one not in waiting and not GUARD.match(one.code)}
             for one in waiting:
                 if one.path in alive:
@@ -244,11 +244,11 @@ def without_unused_pairs(lines):
             continue
         while lines[end].endswith('\\'):
             end += 1
-        known, todo = set(), [name.group(1)]
-        while todo:
-            one = todo.pop()
+        known, pending = set(), [name.group(1)]
+        while pending:
+            one = pending.pop()
             known.add(one)
-            todo += users[one] - known
+            pending += users[one] - known
         for other in range(end + 1, len(lines)):
             if lines[other] == '#undef ' + name.group(1):
                 if depths[other] == depths[at]:

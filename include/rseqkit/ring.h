@@ -274,7 +274,7 @@ RKI_EXPORT int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, co
  * vfork child; not under asynchronous cancellation. `each` must not read the same ring, and has to return, as for
  * rk_ring_merge(). `each` can write to the ring. If `each` calls a cancellation point, such as write(2), disable cancellation
  * before the call. A child that is forked during another thread's call can lack one of the records, for each CPU. Cost: a
- * fence, 5 to 10 ns for each record in the ring, and for each record that is given one comparison for each CPU.
+ * fence, 15 to 20 ns for each record in the ring, and for each record that is given one comparison for each CPU.
  */
 RKI_EXPORT int rk_ring_newest(struct rk_ring *ring, uint64_t before, size_t most, uint64_t *since,
 			   int (*each)(void *context, const struct rk_ring_record *record), void *context);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first_use.h - for counters, groups and peaks that are created on their first use: when to try again after a creation has failed.
- * An attempt makes system calls and takes some 8 us. If it failed, for example because of a filter, the next uses would all pay
- * that.
+ * first_use.h - for counters, groups and peaks that are created on their first use: when to try again after a failure. An attempt
+ * makes system calls and takes some 8 us. If it failed, for example because of a filter, the next uses would all pay that.
  */
 #ifndef RK_SRC_FIRST_USE_H
 #define RK_SRC_FIRST_USE_H
